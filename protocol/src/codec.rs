@@ -1,0 +1,211 @@
+//! Frames: a little-endian `u32` length, at most [`limits::FRAME`], then one message in bincode.
+//!
+//! This is the one file that names bincode. The length is checked before anything is allocated for it, bytes after the
+//! message are an error, and a message that exceeds its own bounds is an error.
+
+use std::io;
+use std::marker::PhantomData;
+
+use bincode::config::{self, Configuration, Fixint, Limit, LittleEndian};
+use bytes::{Bytes, BytesMut};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::codec::{Decoder, Encoder, FramedRead, FramedWrite, LengthDelimitedCodec};
+
+use crate::limits;
+
+/// What one side can say.
+pub trait Message: Serialize + DeserializeOwned {
+    /// Whether every list and text in it keeps its bound from [`limits`].
+    fn is_bounded(&self) -> bool;
+}
+
+/// Why a frame could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// The stream broke, ended within a frame, or announced a frame over [`limits::FRAME`].
+    #[error("the link broke: {0}")]
+    Link(#[from] io::Error),
+    /// The bytes are no message.
+    #[error("a frame makes no sense: {0}")]
+    Decode(#[from] bincode::error::DecodeError),
+    /// The message can't be put in a frame.
+    #[error("a message does not fit a frame: {0}")]
+    Encode(#[from] bincode::error::EncodeError),
+    /// Bytes follow the message within its frame.
+    #[error("a frame has {0} bytes too many")]
+    Trailing(usize),
+    /// A list or text is longer than its bound.
+    #[error("a message exceeds its bounds")]
+    Unbounded,
+}
+
+/// Received messages, as a stream. Cancel-safe: a message is yielded whole or stays buffered.
+pub type Inbox<R, M> = FramedRead<R, Codec<M>>;
+/// Messages to send, as a sink.
+pub type Outbox<W, M> = FramedWrite<W, Codec<M>>;
+
+/// Reads messages from a byte stream. `already_read` are bytes that were taken from the stream before.
+pub fn inbox<R: AsyncRead, M: Message>(stream: R, already_read: &[u8]) -> Inbox<R, M> {
+    let mut inbox = FramedRead::new(stream, Codec::new());
+    inbox.read_buffer_mut().extend_from_slice(already_read);
+    inbox
+}
+
+/// Writes messages to a byte stream.
+pub fn outbox<W: AsyncWrite, M: Message>(stream: W) -> Outbox<W, M> {
+    FramedWrite::new(stream, Codec::new())
+}
+
+/// Turns frames into messages of one kind and back.
+#[derive(Debug)]
+pub struct Codec<M> {
+    frames: LengthDelimitedCodec,
+    message: PhantomData<fn() -> M>,
+}
+
+const BINCODE: Configuration<LittleEndian, Fixint, Limit<{ limits::FRAME }>> =
+    config::standard().with_fixed_int_encoding().with_limit::<{ limits::FRAME }>();
+
+impl<M> Codec<M> {
+    fn new() -> Self {
+        let frames =
+            LengthDelimitedCodec::builder().little_endian().length_field_length(4).max_frame_length(limits::FRAME).new_codec();
+        Self { frames, message: PhantomData }
+    }
+}
+
+impl<M: Message> Decoder for Codec<M> {
+    type Item = M;
+    type Error = CodecError;
+
+    fn decode(&mut self, source: &mut BytesMut) -> Result<Option<M>, CodecError> {
+        let Some(frame) = self.frames.decode(source)? else { return Ok(None) };
+        let (message, read): (M, usize) = bincode::serde::decode_from_slice(&frame, BINCODE)?;
+        if read != frame.len() {
+            return Err(CodecError::Trailing(frame.len() - read));
+        }
+        if message.is_bounded() { Ok(Some(message)) } else { Err(CodecError::Unbounded) }
+    }
+}
+
+impl<M: Message> Encoder<M> for Codec<M> {
+    type Error = CodecError;
+
+    fn encode(&mut self, message: M, destination: &mut BytesMut) -> Result<(), CodecError> {
+        if !message.is_bounded() {
+            return Err(CodecError::Unbounded);
+        }
+        let frame = Bytes::from(bincode::serde::encode_to_vec(&message, BINCODE)?);
+        Ok(self.frames.encode(frame, destination)?)
+    }
+}
+
+/// Bytes as one block instead of element by element.
+pub(crate) mod byte_string {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserializer, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(bytes)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        struct Bytes;
+        impl Visitor<'_> for Bytes {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("bytes")
+            }
+
+            fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+
+            fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(Bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FileId, Found, Order, Proof, Report};
+    use futures_util::{SinkExt, StreamExt};
+    use proptest::prelude::*;
+
+    fn decode<M: Message>(bytes: &[u8]) -> Result<Option<M>, CodecError> {
+        Codec::new().decode(&mut BytesMut::from(bytes))
+    }
+
+    fn frame(body: &[u8]) -> Vec<u8> {
+        [&u32::try_from(body.len()).unwrap().to_le_bytes(), body].concat()
+    }
+
+    #[tokio::test]
+    async fn messages_survive_an_eight_byte_pipe() {
+        let (near, far) = tokio::io::duplex(8);
+        let mut sender = outbox::<_, Report>(near);
+        let mut receiver = inbox::<_, Report>(far, &[]);
+        let files = (0..500).map(|n| (FileId(n), Found::Intact { proof: Proof::Read })).collect();
+        let sent = vec![Report::Pong, Report::Found { files }, Report::Surveyed];
+        let sending = async {
+            for report in sent.clone() {
+                sender.send(report).await.unwrap();
+            }
+            drop(sender);
+        };
+        let (received, ()) = tokio::join!(receiver.by_ref().map(Result::unwrap).collect::<Vec<_>>(), sending);
+        assert_eq!(received, sent);
+    }
+
+    #[test]
+    fn a_giant_frame_is_refused_from_its_length_alone() {
+        let length = u32::try_from(limits::FRAME + 1).unwrap().to_le_bytes();
+        assert!(matches!(decode::<Order>(&length), Err(CodecError::Link(_))));
+    }
+
+    #[test]
+    fn bytes_after_the_message_are_refused() {
+        let mut body = bincode::serde::encode_to_vec(Order::Ping, BINCODE).unwrap();
+        assert!(matches!(decode::<Order>(&frame(&body)), Ok(Some(Order::Ping))));
+        body.push(0);
+        assert!(matches!(decode::<Order>(&frame(&body)), Err(CodecError::Trailing(1))));
+    }
+
+    #[test]
+    fn hostile_fields_are_refused_while_decoding() {
+        // `List` with one file whose path is `../x`: the variant, the count, the id, the path.
+        let mut body = bincode::serde::encode_to_vec(2u32, BINCODE).unwrap();
+        for part in [&1u64.to_le_bytes()[..], &7u32.to_le_bytes(), &4u64.to_le_bytes(), b"../x"] {
+            body.extend_from_slice(part);
+        }
+        let error = decode::<Order>(&frame(&body)).unwrap_err().to_string();
+        assert!(error.contains("`..` component"), "{error}");
+    }
+
+    #[test]
+    fn too_many_entries_are_refused_on_both_sides() {
+        let ticked = crate::Ticked { file: FileId(0), done: 0 };
+        let report = Report::Tick { files: vec![ticked; limits::ENTRIES + 1] };
+        let body = bincode::serde::encode_to_vec(&report, BINCODE).unwrap();
+        assert!(matches!(decode::<Report>(&frame(&body)), Err(CodecError::Unbounded)));
+        assert!(matches!(Codec::new().encode(report, &mut BytesMut::new()), Err(CodecError::Unbounded)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_decoder_panic(body in prop::collection::vec(any::<u8>(), 0..600)) {
+            let _ = decode::<Order>(&frame(&body));
+            let _ = decode::<Report>(&frame(&body));
+            let _ = decode::<Order>(&body);
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The words of hfdown: what a controller orders, what an agent reports, and the codec that carries them.
+//!
+//! ```text
+//! controller                                     agent
+//!   Hello {version}                        ──▶
+//!                                          ◀──   Hello {version, machine}
+//!   Open {root, layout, limits}            ──▶
+//!                                          ◀──   Opened {root, free disk}
+//!   List {files: id, path, size, digest} … ──▶
+//!   Survey {check}                         ──▶
+//!                                          ◀──   Found {file, what is on disk} … , Strays … , Surveyed
+//!   (the controller plans; a dry run says Bye here)
+//!   Fetch {jobs} … , Remove {strays} …     ──▶
+//!   Begin                                  ──▶
+//!                                          ◀──   Want {file}       its source must be asked for, or has gone stale
+//!   Source {file, address}                 ──▶
+//!     or Inline {file, bytes} … , or Withheld {file, why}
+//!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
+//!                                          ◀──   Finished {summary}
+//!   Ping ⇄ Pong  ·  Cancel  ·  Bye         ──▶
+//! ```
+//!
+//! A `…` marks what may travel as several frames. Any [`Report::Fatal`] ends the conversation.
+//!
+//! Two promises are kept by types here. No message has a field that could carry a Hub token: a source is a public or a
+//! signed [`Address`], or the bytes themselves. And what arrives has been checked: paths, digests, commits and addresses
+//! are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
+
+mod address;
+mod codec;
+mod commit;
+mod digest;
+mod failure;
+mod greeting;
+pub mod limits;
+mod order;
+mod path;
+mod report;
+
+pub use address::{Address, AddressError};
+pub use codec::{Codec, CodecError, Inbox, Message, Outbox, inbox, outbox};
+pub use commit::{Commit, CommitError};
+pub use digest::{Digest, DigestError};
+pub use failure::{Failure, FailureKind};
+pub use greeting::{GreetingError, Nonce, await_greeting, greet};
+pub use order::{Check, FileId, Job, Layout, Limits, Order, Source, Stray, Wanted};
+pub use path::{PathError, RepoPath};
+pub use report::{End, Found, Machine, Proof, Report, Stamp, Summary, Ticked};
+
+/// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");

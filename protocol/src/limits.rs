@@ -1,0 +1,38 @@
+//! Every bound of the conversation, with its reason. A peer that exceeds one has broken the protocol.
+
+/// The longest frame in bytes, checked before anything is allocated for it.
+pub const FRAME: usize = 1 << 20;
+
+/// The most entries in one list. A `Wanted` with the longest path is 4 KiB, so that a full list of typical ones stays far
+/// below [`FRAME`]; longer lists travel as several frames.
+pub const ENTRIES: usize = 2048;
+
+/// How many bytes of list entries a sender packs into one frame before it starts the next.
+pub const BATCH_BYTES: usize = FRAME / 2;
+
+/// The longest path in bytes: Linux's own `PATH_MAX`.
+pub const PATH: usize = 4096;
+
+/// The longest component of a path in bytes: what ext4, xfs, APFS and NTFS allow.
+pub const PATH_COMPONENT: usize = 255;
+
+/// The longest address in bytes. Signed addresses of the Hub's CDN are about 1.5 KiB.
+pub const ADDRESS: usize = 16 * 1024;
+
+/// The longest free text in bytes (error details, machine names).
+pub const TEXT: usize = 8 * 1024;
+
+/// The most bytes of file content in one `Inline` frame.
+pub const INLINE: usize = 256 * 1024;
+
+/// The most files one conversation may speak of. A listing of a million entries is about 200 MB on either side.
+pub const FILES: usize = 1_000_000;
+
+/// How much shell noise may precede the agent's greeting, in bytes: banners, `.bashrc` chatter, a message of the day.
+pub const NOISE: usize = 64 * 1024;
+
+/// How long a controller may stay silent before the agent gives up, in seconds. It pings far more often.
+pub const SILENCE_SECONDS: u64 = 60;
+
+/// How often a controller pings, in seconds.
+pub const PING_SECONDS: u64 = 5;

@@ -1,0 +1,170 @@
+//! What a controller orders.
+
+use std::num::NonZeroU16;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, Commit, Digest, Failure, Message, RepoPath, Stamp, codec, limits};
+
+/// Everything a controller can say, in the order it says it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Order {
+    /// The first word. The agent answers with its own version, and the controller compares.
+    Hello {
+        /// The controller's [`VERSION`](crate::VERSION).
+        version: String,
+    },
+    /// Take this folder: create it if needed, lock it, answer with `Opened`.
+    Open {
+        /// The destination as the person wrote it; a relative one starts at the agent's working directory.
+        root: String,
+        /// Which files of bookkeeping go beside the model.
+        layout: Layout,
+        /// What the transfer may use.
+        limits: Limits,
+    },
+    /// A part of the listing: what the folder should contain.
+    List {
+        /// At most [`limits::ENTRIES`].
+        files: Vec<Wanted>,
+    },
+    /// The listing is complete: look at what is there and report it.
+    Survey {
+        /// How closely to look.
+        check: Check,
+    },
+    /// Files to be fetched once `Begin` is said.
+    Fetch {
+        /// At most [`limits::ENTRIES`].
+        jobs: Vec<Job>,
+    },
+    /// Files of an earlier sync, reported as strays, to be removed once everything wanted is in place.
+    Remove {
+        /// At most [`limits::ENTRIES`].
+        strays: Vec<Stray>,
+    },
+    /// The plan is complete: carry it out.
+    Begin,
+    /// The answer to `Want`: fetch it from here.
+    Source {
+        /// The wanted file.
+        file: FileId,
+        /// Where its bytes are.
+        address: Address,
+    },
+    /// The answer to `Want`: the next bytes of a small file that only the controller may read. Frames follow each other
+    /// in order until the file's size is reached.
+    Inline {
+        /// The wanted file.
+        file: FileId,
+        /// At most [`limits::INLINE`].
+        #[serde(with = "codec::byte_string")]
+        bytes: Vec<u8>,
+    },
+    /// The answer to `Want`: the controller could not get a source.
+    Withheld {
+        /// The wanted file.
+        file: FileId,
+        /// Why not.
+        failure: Failure,
+    },
+    /// I am alive; are you?
+    Ping,
+    /// Stop now, keep what is on disk resumable, and answer with `Finished`.
+    Cancel,
+    /// The conversation is over.
+    Bye,
+}
+
+/// A file's number within one conversation, given by the controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct FileId(pub u32);
+
+/// One file that the folder should contain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// Its number.
+    pub id: FileId,
+    /// Where it belongs, relative to the root.
+    pub path: RepoPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What proves it.
+    pub digest: Digest,
+}
+
+/// Which files of bookkeeping go beside the model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Layout {
+    /// A folder of its own: records of what was proved, and the metadata that `hf download --local-dir` writes.
+    Folder {
+        /// The commit that the metadata names.
+        commit: Commit,
+    },
+    /// Files among a person's own: nothing stays beside them, but for the parts of a transfer that was cut off.
+    Bare,
+}
+
+/// What a transfer may use. `None` leaves the choice to the agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// How many connections may fetch at once.
+    pub connections: Option<NonZeroU16>,
+    /// After how many seconds without a byte a connection is given up.
+    pub stall_seconds: Option<NonZeroU16>,
+}
+
+/// How closely to look at files that are there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Check {
+    /// Believe the record of an earlier proof while the file's stamp still matches it; read everything else.
+    Records,
+    /// Read everything.
+    Contents,
+    /// Compare sizes, read nothing.
+    Sizes,
+}
+
+/// One file to fetch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// Which.
+    pub file: FileId,
+    /// What stood at its place when the plan was made. The agent looks again before it replaces anything.
+    pub replaces: Option<Stamp>,
+    /// Where to get it.
+    pub source: Source,
+}
+
+/// Where the bytes of a file come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Source {
+    /// From this address, which stays valid: a public file.
+    Public(Address),
+    /// To be asked for with `Want` when its turn comes, because the answer is short-lived.
+    OnRequest,
+}
+
+/// A file that an earlier sync placed and that the listing no longer contains.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Stray {
+    /// Where it is.
+    pub path: RepoPath,
+    /// What it looked like when it was reported; the agent looks again before it removes it.
+    pub stamp: Stamp,
+}
+
+impl Message for Order {
+    fn is_bounded(&self) -> bool {
+        match self {
+            Self::Hello { version } => version.len() <= limits::TEXT,
+            Self::Open { root, .. } => root.len() <= limits::PATH,
+            Self::List { files } => files.len() <= limits::ENTRIES,
+            Self::Fetch { jobs } => jobs.len() <= limits::ENTRIES,
+            Self::Remove { strays } => strays.len() <= limits::ENTRIES,
+            Self::Inline { bytes, .. } => bytes.len() <= limits::INLINE,
+            Self::Withheld { failure, .. } => failure.is_bounded(),
+            Self::Survey { .. } | Self::Begin | Self::Source { .. } | Self::Ping | Self::Cancel | Self::Bye => true,
+        }
+    }
+}

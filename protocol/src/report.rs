@@ -1,0 +1,255 @@
+//! What an agent reports.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, FileId, Message, Stray, limits};
+
+/// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Report {
+    /// The answer to `Hello`.
+    Hello {
+        /// The agent's [`VERSION`](crate::VERSION).
+        version: String,
+        /// Where it runs.
+        machine: Machine,
+    },
+    /// The answer to `Open`: the folder is ours until the conversation ends.
+    Opened {
+        /// The folder's absolute path there.
+        root: String,
+        /// Free bytes on its filesystem, for this user.
+        free: u64,
+    },
+    /// Somebody else holds the folder; the agent waits and will answer `Opened` or `Fatal` in the end.
+    Waiting {
+        /// What the holder wrote about itself.
+        holder: String,
+    },
+    /// What stands at the places of some wanted files.
+    Found {
+        /// At most [`limits::ENTRIES`].
+        files: Vec<(FileId, Found)>,
+    },
+    /// Files of an earlier sync that the listing does not contain.
+    Strays {
+        /// At most [`limits::ENTRIES`].
+        strays: Vec<Stray>,
+    },
+    /// The survey is complete: every wanted file has been reported.
+    Surveyed,
+    /// This file's source is needed now: it was to be asked for, or the last one has gone stale.
+    Want {
+        /// Which.
+        file: FileId,
+    },
+    /// The first request for this file is about to be made.
+    Started {
+        /// Which.
+        file: FileId,
+        /// How many of its bytes were on disk already.
+        resumed: u64,
+    },
+    /// Where the transfer stands; a few times a second at most.
+    Tick {
+        /// Files in flight, at most [`limits::ENTRIES`].
+        files: Vec<Ticked>,
+    },
+    /// An attempt failed and another one follows.
+    Retrying {
+        /// Which.
+        file: FileId,
+        /// The number of the attempt that failed, from 1.
+        attempt: u32,
+        /// Why it failed.
+        failure: Failure,
+        /// How long the agent waits before the next, in milliseconds.
+        wait_ms: u64,
+    },
+    /// The file is complete and its digest is right.
+    Verified {
+        /// Which.
+        file: FileId,
+    },
+    /// The file has its final name.
+    Placed {
+        /// Which.
+        file: FileId,
+        /// How many bytes came over the network for it in this conversation, repeated ones included.
+        fetched: u64,
+    },
+    /// The file could not be had. The others go on.
+    Failed {
+        /// Which.
+        file: FileId,
+        /// Why.
+        failure: Failure,
+        /// How many bytes came over the network for it all the same.
+        fetched: u64,
+    },
+    /// A stray has been removed.
+    Removed {
+        /// Which: its position in the strays as they were ordered removed, from 0.
+        stray: u32,
+    },
+    /// A stray was left alone.
+    Spared {
+        /// Which: its position in the strays as they were ordered removed, from 0.
+        stray: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// The plan has been carried out, or cancelled.
+    Finished {
+        /// What was done.
+        summary: Summary,
+    },
+    /// Nothing more can be done in this conversation.
+    Fatal {
+        /// Why.
+        failure: Failure,
+    },
+    /// I am alive.
+    Pong,
+}
+
+/// The machine an agent runs on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Machine {
+    /// As Rust names it: `linux`, `macos`.
+    pub os: String,
+    /// As Rust names it: `x86_64`, `aarch64`.
+    pub arch: String,
+    /// How many CPUs the agent may use, its control group's quota included.
+    pub cpus: u32,
+    /// The agent's process.
+    pub pid: u32,
+}
+
+/// What stands at a wanted file's place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Found {
+    /// Nothing.
+    Absent {
+        /// Bytes of it that an earlier transfer left behind.
+        partial: u64,
+    },
+    /// The file itself.
+    Intact {
+        /// How that is known.
+        proof: Proof,
+    },
+    /// A file of another size.
+    OtherSize {
+        /// What is there.
+        stamp: Stamp,
+        /// Bytes of the wanted file that an earlier transfer left behind.
+        partial: u64,
+    },
+    /// A file of the same size with other bytes.
+    OtherContent {
+        /// What is there.
+        stamp: Stamp,
+        /// Bytes of the wanted file that an earlier transfer left behind.
+        partial: u64,
+    },
+    /// Something that must not be replaced: a directory, a link that leads out, a name that this disk can't tell from
+    /// another one in the listing.
+    Obstructed {
+        /// What is in the way.
+        failure: Failure,
+    },
+}
+
+/// How a file is known to be intact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Proof {
+    /// It has not changed since it was last proved.
+    Recorded,
+    /// It has just been read and its digest compared.
+    Read,
+    /// Its size is right, and more was not asked.
+    SizeOnly,
+}
+
+/// What identifies a state of a file on disk without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stamp {
+    /// Size in bytes.
+    pub size: u64,
+    /// Last change of the content, in nanoseconds since the Unix epoch.
+    pub modified: i128,
+    /// Last change of the content or the inode, in nanoseconds since the Unix epoch; 0 where the system has none.
+    pub changed: i128,
+    /// The inode's number; 0 where the system has none.
+    pub inode: u64,
+}
+
+/// A file in flight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticked {
+    /// Which.
+    pub file: FileId,
+    /// How many of its bytes are on disk.
+    pub done: u64,
+}
+
+/// What a transfer did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Files placed.
+    pub placed: u32,
+    /// Files that failed.
+    pub failed: u32,
+    /// Strays removed.
+    pub removed: u32,
+    /// Bytes that came over the network, repeated ones included.
+    pub fetched: u64,
+    /// Whether it ended before the plan did because it was told to.
+    pub end: End,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum End {
+    /// The plan was carried out as far as it could be.
+    #[default]
+    Complete,
+    /// It was told to stop.
+    Cancelled,
+}
+
+impl Message for Report {
+    fn is_bounded(&self) -> bool {
+        let machine_is = |machine: &Machine| machine.os.len() + machine.arch.len() <= limits::TEXT;
+        match self {
+            Self::Hello { version, machine } => version.len() <= limits::TEXT && machine_is(machine),
+            Self::Opened { root, .. } => root.len() <= limits::TEXT,
+            Self::Waiting { holder } => holder.len() <= limits::TEXT,
+            Self::Found { files } => files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded()),
+            Self::Strays { strays } => strays.len() <= limits::ENTRIES,
+            Self::Tick { files } => files.len() <= limits::ENTRIES,
+            Self::Retrying { failure, .. }
+            | Self::Failed { failure, .. }
+            | Self::Spared { failure, .. }
+            | Self::Fatal { failure } => failure.is_bounded(),
+            Self::Surveyed
+            | Self::Want { .. }
+            | Self::Started { .. }
+            | Self::Verified { .. }
+            | Self::Placed { .. }
+            | Self::Removed { .. }
+            | Self::Finished { .. }
+            | Self::Pong => true,
+        }
+    }
+}
+
+impl Found {
+    fn is_bounded(&self) -> bool {
+        match self {
+            Self::Obstructed { failure } => failure.is_bounded(),
+            Self::Absent { .. } | Self::Intact { .. } | Self::OtherSize { .. } | Self::OtherContent { .. } => true,
+        }
+    }
+}
