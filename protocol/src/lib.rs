@@ -4,11 +4,11 @@
 //! controller                                     agent
 //!   Hello {version}                        ──▶
 //!                                          ◀──   Hello {version, machine}
-//!   Open {root, layout, limits}            ──▶
+//!   Open {root, access, layout, limits}    ──▶
 //!                                          ◀──   Opened {root, free disk}
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
-//!                                          ◀──   Found {file, what is on disk} … , Strays … , Surveyed
+//!                                          ◀──   Surveying…, Found {file, what is on disk} … , Strays … , Surveyed
 //!   (the controller plans; a dry run says Bye here)
 //!   Fetch {jobs} … , Remove {strays} …     ──▶
 //!   Begin                                  ──▶
@@ -43,7 +43,7 @@ pub use commit::{Commit, CommitError};
 pub use digest::{Digest, DigestError};
 pub use failure::{Failure, FailureKind};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
-pub use order::{Check, FileId, Job, Layout, Limits, Order, Source, Stray, Wanted};
+pub use order::{Access, Check, FileId, Job, Layout, Limits, Order, Source, Stray, Wanted};
 pub use path::{PathError, RepoPath};
 pub use report::{End, Found, Machine, Proof, Report, Stamp, Summary, Ticked};
 

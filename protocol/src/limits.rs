@@ -36,3 +36,6 @@ pub const SILENCE_SECONDS: u64 = 60;
 
 /// How often a controller pings, in seconds.
 pub const PING_SECONDS: u64 = 5;
+
+/// The largest file whose bytes may travel `Inline`, in bytes. The Hub itself keeps files over 10 MB in LFS.
+pub const INLINE_FILE: u64 = 32 << 20;

@@ -14,11 +14,22 @@ pub enum Order {
         /// The controller's [`VERSION`](crate::VERSION).
         version: String,
     },
-    /// Take this folder: create it if needed, lock it, answer with `Opened`.
+    /// Take this folder and answer with `Opened`.
     Open {
-        /// The destination as the person wrote it; a relative one starts at the agent's working directory.
+        /// The destination as the person wrote it; a relative one starts at the agent's working directory, `~/` at home.
         root: String,
-        /// Which files of bookkeeping go beside the model.
+        /// Whether anything may be written.
+        access: Access,
+        /// What the conversation may do to the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Look only: a dry run. Nothing is created, locked or written; a folder that is not there is an empty one.
+    Look,
+    /// Create the folder if needed and hold its lock.
+    Change,
+}
+
+/// Which files of bookkeeping go beside the model.
         layout: Layout,
         /// What the transfer may use.
         limits: Limits,

@@ -26,6 +26,13 @@ pub enum Report {
         /// What the holder wrote about itself.
         holder: String,
     },
+    /// How far the survey is with reading; a few times a second at most.
+    Surveying {
+        /// Bytes read.
+        read: u64,
+        /// Bytes to read.
+        of: u64,
+    },
     /// What stands at the places of some wanted files.
     Found {
         /// At most [`limits::ENTRIES`].
@@ -233,7 +240,8 @@ impl Message for Report {
             | Self::Failed { failure, .. }
             | Self::Spared { failure, .. }
             | Self::Fatal { failure } => failure.is_bounded(),
-            Self::Surveyed
+            Self::Surveying { .. }
+            | Self::Surveyed
             | Self::Want { .. }
             | Self::Started { .. }
             | Self::Verified { .. }

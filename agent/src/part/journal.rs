@@ -1,0 +1,124 @@
+//! Which ranges of a part are on disk: an append-only file beside it.
+//!
+//! An entry is 20 bytes: start, end (little-endian `u64`) and a checksum of both. It is appended after the bytes it
+//! speaks of have been written, so that a killed process never claims more than it has. A torn or foreign tail is
+//! ignored. What the journal claims is never believed about the *content*: the digest of the whole file decides.
+
+use std::io::{self, Read, Write};
+use std::ops::Range;
+
+use cap_std::fs::{Dir, File, OpenOptions};
+
+use super::ranges::RangeSet;
+
+const ENTRY: usize = 20;
+/// A journal with more entries than this is rewritten when it is opened: merged, it is a handful.
+const REWRITE_OVER: usize = 64;
+
+/// An open journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    file: File,
+}
+
+impl Journal {
+    /// Opens a journal or begins one, and says which ranges of `0..size` it claims.
+    pub(crate) fn open(folder: &Dir, name: &str, size: u64) -> io::Result<(Self, RangeSet)> {
+        let mut bytes = Vec::new();
+        match folder.open(name) {
+            Ok(mut file) => drop(file.read_to_end(&mut bytes)?),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        let claimed = read(&bytes, size);
+        if bytes.len() % ENTRY != 0 || bytes.len() > REWRITE_OVER * ENTRY || claimed.is_empty() {
+            let mut merged = Vec::new();
+            claimed.iter().for_each(|range| merged.extend_from_slice(&entry(range)));
+            // A journal that is lost here costs a download, never a wrong byte, so a plain overwrite will do.
+            folder.write(name, &merged)?;
+        }
+        let file = folder.open_with(name, OpenOptions::new().append(true))?;
+        Ok((Self { file }, claimed))
+    }
+
+    /// What a journal claims, without opening it for more.
+    pub(crate) fn peek(folder: &Dir, name: &str, size: u64) -> RangeSet {
+        folder.read(name).map(|bytes| read(&bytes, size)).unwrap_or_default()
+    }
+
+    /// Claims one more range.
+    pub(crate) fn append(&self, range: &Range<u64>) -> io::Result<()> {
+        (&self.file).write_all(&entry(range))
+    }
+}
+
+fn read(bytes: &[u8], size: u64) -> RangeSet {
+    let mut claimed = RangeSet::default();
+    for chunk in bytes.chunks_exact(ENTRY) {
+        let number = |at: usize| chunk[at..at + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let range = number(0)..number(8);
+        if chunk != entry(&range) || range.end > size {
+            break;
+        }
+        claimed.insert(range);
+    }
+    claimed
+}
+
+fn entry(range: &Range<u64>) -> [u8; ENTRY] {
+    let mut entry = [0; ENTRY];
+    entry[..8].copy_from_slice(&range.start.to_le_bytes());
+    entry[8..16].copy_from_slice(&range.end.to_le_bytes());
+    // FNV-1a: enough to tell an entry from a torn one or from zeros after a crash.
+    let checksum = entry[..16].iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    entry[16..].copy_from_slice(&checksum.to_le_bytes());
+    entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cap_std::ambient_authority;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_journal_cut_anywhere_claims_only_what_was_appended(
+            appended in prop::collection::vec((0u64..1000, 1u64..50), 0..20),
+            cut in 0usize..500,
+            garbage in prop::collection::vec(any::<u8>(), 0..30),
+        ) {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+            let (journal, claimed) = Journal::open(&folder, "j", 2000).unwrap();
+            prop_assert!(claimed.is_empty());
+            let mut all = RangeSet::default();
+            for (start, length) in &appended {
+                journal.append(&(*start..start + length)).unwrap();
+                all.insert(*start..start + length);
+            }
+            prop_assert_eq!(&Journal::peek(&folder, "j", 2000), &all);
+            let mut bytes = folder.read("j").unwrap();
+            bytes.truncate(cut);
+            let kept = bytes.len() / ENTRY;
+            bytes.extend_from_slice(&garbage);
+            folder.write("j", &bytes).unwrap();
+            let mut expected = RangeSet::default();
+            appended.iter().take(kept).for_each(|(start, length)| expected.insert(*start..start + length));
+            let (journal, claimed) = Journal::open(&folder, "j", 2000).unwrap();
+            prop_assert_eq!(&claimed, &expected);
+            journal.append(&(1500..1501)).unwrap();
+            expected.insert(1500..1501);
+            prop_assert_eq!(Journal::peek(&folder, "j", 2000), expected);
+        }
+    }
+
+    #[test]
+    fn claims_past_the_size_are_ignored() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let (journal, _) = Journal::open(&folder, "j", 2000).unwrap();
+        journal.append(&(0..1999)).unwrap();
+        assert!(Journal::peek(&folder, "j", 100).is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! Sets of byte ranges: what of a file is on disk, and what is missing.
+
+use std::ops::Range;
+
+/// A set of bytes, kept as sorted ranges that neither touch nor overlap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct RangeSet {
+    ranges: Vec<Range<u64>>,
+}
+
+impl RangeSet {
+    /// Adds a range; what is there already does no harm.
+    pub(crate) fn insert(&mut self, added: Range<u64>) {
+        if added.is_empty() {
+            return;
+        }
+        let first = self.ranges.partition_point(|range| range.end < added.start);
+        let after = self.ranges.partition_point(|range| range.start <= added.end);
+        let mut merged = added;
+        if first < after {
+            merged.start = merged.start.min(self.ranges[first].start);
+            merged.end = merged.end.max(self.ranges[after - 1].end);
+        }
+        self.ranges.splice(first..after, [merged]);
+    }
+
+    /// Takes a range out; what is not there does no harm.
+    pub(crate) fn remove(&mut self, removed: Range<u64>) {
+        if removed.is_empty() {
+            return;
+        }
+        let first = self.ranges.partition_point(|range| range.end <= removed.start);
+        let after = self.ranges.partition_point(|range| range.start < removed.end);
+        if first >= after {
+            return;
+        }
+        let before = self.ranges[first].start..removed.start;
+        let behind = removed.end..self.ranges[after - 1].end;
+        self.ranges.splice(first..after, [before, behind].into_iter().filter(|range| !range.is_empty()));
+    }
+
+    /// What of `0..size` is not in the set.
+    pub(crate) fn missing(&self, size: u64) -> Self {
+        let mut missing = Self::default();
+        missing.insert(0..size);
+        for range in &self.ranges {
+            missing.remove(range.clone());
+        }
+        missing
+    }
+
+    /// Where the run of bytes that begins at 0 ends.
+    pub(crate) fn front(&self) -> u64 {
+        self.ranges.first().filter(|range| range.start == 0).map_or(0, |range| range.end)
+    }
+
+    /// How many bytes are in the set.
+    pub(crate) fn total(&self) -> u64 {
+        self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+
+    /// The first range, cut to at most `longest` bytes, taken out of the set.
+    pub(crate) fn take_first(&mut self, longest: u64) -> Option<Range<u64>> {
+        let first = self.ranges.first()?;
+        let taken = first.start..first.end.min(first.start.saturating_add(longest));
+        self.remove(taken.clone());
+        Some(taken)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
+        self.ranges.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// The same set, byte by byte.
+    fn bytes(set: &RangeSet) -> BTreeSet<u64> {
+        set.iter().flat_map(Clone::clone).collect()
+    }
+
+    fn is_canonical(set: &RangeSet) -> bool {
+        set.ranges.iter().all(|range| range.start < range.end)
+            && set.ranges.windows(2).all(|pair| pair[0].end < pair[1].start)
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_set_of_bytes(steps in prop::collection::vec((any::<bool>(), 0u64..60, 0u64..20), 0..40)) {
+            let mut set = RangeSet::default();
+            let mut model = BTreeSet::new();
+            for (insert, start, length) in steps {
+                let range = start..start + length;
+                if insert {
+                    set.insert(range.clone());
+                    model.extend(range);
+                } else {
+                    set.remove(range.clone());
+                    model.retain(|byte| !range.contains(byte));
+                }
+                prop_assert!(is_canonical(&set), "{set:?}");
+                prop_assert_eq!(bytes(&set), model.clone());
+                prop_assert_eq!(set.total(), model.len() as u64);
+                let missing: BTreeSet<u64> = (0..90).filter(|byte| !model.contains(byte)).collect();
+                prop_assert_eq!(bytes(&set.missing(90)), missing);
+                let front = (0..).find(|byte| !model.contains(byte)).unwrap_or(0);
+                prop_assert_eq!(set.front(), front);
+            }
+        }
+
+        #[test]
+        fn taking_pieces_takes_everything_once(size in 0u64..1000, longest in 1u64..50) {
+            let mut missing = RangeSet::default().missing(size);
+            let mut next = 0;
+            while let Some(piece) = missing.take_first(longest) {
+                prop_assert_eq!(piece.start, next);
+                prop_assert!(piece.end - piece.start <= longest);
+                next = piece.end;
+            }
+            prop_assert_eq!(next, size);
+        }
+    }
+}
