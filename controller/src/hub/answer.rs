@@ -1,0 +1,249 @@
+//! Refusals, read: what a status and the Hub's headers mean.
+
+use std::fmt;
+use std::time::Duration;
+
+use reqwest::header::HeaderMap;
+use reqwest::{Response, StatusCode};
+
+use super::{Credential, HubError, Tried};
+
+/// What a server answered instead of what was asked for. Its texts come from the server, without control characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The address that was asked, without its query.
+    pub asked: String,
+    /// Whether a token went with the question.
+    pub credential: Credential,
+    /// The HTTP status.
+    pub status: u16,
+    /// The Hub's `X-Error-Code`.
+    pub code: Option<String>,
+    /// The Hub's `X-Error-Message`, or the `error` of its JSON.
+    pub message: Option<String>,
+    /// What the Hub's own people find the request by.
+    pub request: Option<String>,
+    /// How long to wait before asking again.
+    pub wait: Option<Duration>,
+    /// What was tried before giving up.
+    pub tried: Option<Tried>,
+}
+
+/// What was asked about; it decides what a bare 404 means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    /// A repository, or the list of its files.
+    Repo,
+    /// A file of a repository.
+    File,
+}
+
+/// The longest text of an answer that is kept, in characters; the Hub's own are a sentence or two.
+const TEXT: usize = 400;
+/// The most bytes of a refusal's body that are read for its `error`.
+const BODY: usize = 16 * 1024;
+
+impl Answer {
+    pub(super) fn new(asked: impl Into<String>, status: u16) -> Self {
+        Self {
+            asked: asked.into(),
+            credential: Credential::Absent,
+            status,
+            code: None,
+            message: None,
+            request: None,
+            wait: None,
+            tried: None,
+        }
+    }
+
+    /// Reads a refusal. Its body is only looked at where the headers say nothing.
+    pub(super) async fn read(asked: String, credential: Credential, mut response: Response) -> Self {
+        let headers = response.headers();
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(printable);
+        let mut answer = Self {
+            credential,
+            code: text("x-error-code"),
+            message: text("x-error-message"),
+            request: ["x-request-id", "x-amzn-trace-id", "x-amz-cf-id"].into_iter().find_map(text),
+            wait: named_wait(headers),
+            ..Self::new(asked, response.status().as_u16())
+        };
+        if answer.message.is_none() {
+            let mut body = Vec::new();
+            while let Ok(Some(chunk)) = response.chunk().await
+                && body.len() + chunk.len() <= BODY
+            {
+                body.extend_from_slice(&chunk);
+            }
+            let json: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
+            answer.message = json.and_then(|json| json.get("error")?.as_str().map(printable));
+        }
+        answer
+    }
+
+    /// What it means, in `huggingface_hub`'s order: codes first, then messages, then the bare status.
+    pub(super) fn into_error(self, subject: Subject) -> HubError {
+        let status = StatusCode::from_u16(self.status).unwrap_or_default();
+        let message = self.message.as_deref().unwrap_or_default();
+        let is_about_the_token = message.starts_with("Invalid credentials")
+            || message.starts_with("Invalid username or password")
+            || (message.contains("Access Token") && message.ends_with("expired"));
+        let variant = match (self.code.as_deref(), status) {
+            (Some("RevisionNotFound"), _) => HubError::RevisionNotFound,
+            (Some("EntryNotFound"), _) => HubError::EntryNotFound,
+            (Some("GatedRepo"), _) => HubError::Gated,
+            (_, StatusCode::UNAUTHORIZED) if is_about_the_token => HubError::BadToken,
+            _ if message == "Access to this resource is disabled." => HubError::Disabled,
+            // A missing repository is a 401 to a stranger, and some mirrors send no code with it.
+            (Some("RepoNotFound"), _) | (_, StatusCode::UNAUTHORIZED) => HubError::RepoNotFound,
+            (_, StatusCode::FORBIDDEN) => HubError::NotAllowed,
+            (_, StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS) => HubError::Disabled,
+            (_, StatusCode::TOO_MANY_REQUESTS) => HubError::RateLimited,
+            (_, StatusCode::NOT_FOUND) if subject == Subject::File => HubError::EntryNotFound,
+            (_, StatusCode::NOT_FOUND) => HubError::RepoNotFound,
+            _ => HubError::Server,
+        };
+        variant(Box::new(self))
+    }
+
+    /// Whether the status is one that passes: a timeout or a failure of the server, not a refusal.
+    pub(super) fn is_passing(&self) -> bool {
+        self.status == 408 || (self.status >= 500 && !matches!(self.status, 501 | 505))
+    }
+}
+
+/// The wait that a server asks for: the window's rest of an exhausted `RateLimit`, or else `Retry-After` in seconds.
+fn named_wait(headers: &HeaderMap) -> Option<Duration> {
+    let texts = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    let exhausted = texts("ratelimit").filter_map(exhausted_for).max();
+    let seconds = exhausted.or_else(|| texts("retry-after").find_map(|text| text.trim().parse().ok()));
+    seconds.map(Duration::from_secs)
+}
+
+/// How many seconds a `RateLimit: "api";r=0;t=55` has left, if nothing remains of any of its buckets.
+fn exhausted_for(header: &str) -> Option<u64> {
+    let bucket = |item: &str| {
+        let number = |name: &str| {
+            let mut parameters = item.split(';').filter_map(|parameter| parameter.split_once('='));
+            let value = parameters.find(|(key, _)| key.trim() == name)?.1;
+            value.trim().parse::<u64>().ok()
+        };
+        (number("r")? == 0).then(|| number("t"))?
+    };
+    header.split(',').filter_map(bucket).max()
+}
+
+/// A server's text, cut and without what could move a terminal's cursor.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(TEXT).collect()
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(formatter, " {code}")?;
+        }
+        if let Some(message) = &self.message {
+            write!(formatter, ": {message}")?;
+        }
+        if let Some(request) = &self.request {
+            write!(formatter, " (request {request})")?;
+        }
+        self.tried.iter().try_for_each(|tried| tried.fmt(formatter))
+    }
+}
+
+impl std::error::Error for Answer {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::HeaderValue;
+
+    #[test]
+    fn waits_as_long_as_the_server_names() {
+        for (headers, seconds) in [
+            (vec![], None),
+            (vec![("ratelimit", "\"api\";r=0;t=55")], Some(55)),
+            (vec![("ratelimit", "\"api\" ; r = 0 ; t = 55")], Some(55)),
+            (vec![("ratelimit", "\"api\";r=3;t=55")], None),
+            (vec![("ratelimit", "\"api\";r=3;t=55, \"resolvers\";r=0;t=7")], Some(7)),
+            (vec![("ratelimit", "\"api\";r=3;t=55"), ("retry-after", "12")], Some(12)),
+            (vec![("ratelimit", "\"api\";r=0;t=5"), ("retry-after", "12")], Some(5)),
+            (vec![("ratelimit", "\"api\";r=0"), ("retry-after", " 9 ")], Some(9)),
+            (vec![("ratelimit", "\"api\";r=0;t=-5")], None),
+            (vec![("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], None),
+        ] {
+            let map =
+                headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
+            assert_eq!(named_wait(&map.collect()), seconds.map(Duration::from_secs), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let invalid = "Invalid credentials in Authorization header";
+        let disabled = "Access to this resource is disabled.";
+        for (subject, status, code, message, expected) in [
+            (Subject::Repo, 401, "RepoNotFound", "", "RepoNotFound"),
+            (Subject::Repo, 404, "RepoNotFound", "", "RepoNotFound"),
+            (Subject::Repo, 401, "", "", "RepoNotFound"),
+            (Subject::Repo, 401, "", invalid, "BadToken"),
+            (Subject::Repo, 401, "", "User Access Token \"ci\" is expired", "BadToken"),
+            (Subject::Repo, 404, "RevisionNotFound", "", "RevisionNotFound"),
+            (Subject::File, 404, "EntryNotFound", "", "EntryNotFound"),
+            (Subject::File, 401, "GatedRepo", "", "Gated"),
+            (Subject::File, 403, "GatedRepo", "", "Gated"),
+            (Subject::Repo, 403, "", disabled, "Disabled"),
+            (Subject::Repo, 451, "", "", "Disabled"),
+            (Subject::File, 403, "", "no permission", "NotAllowed"),
+            (Subject::File, 404, "", "", "EntryNotFound"),
+            (Subject::Repo, 404, "", "", "RepoNotFound"),
+            (Subject::Repo, 429, "", "", "RateLimited"),
+            (Subject::Repo, 503, "", "", "Server"),
+            (Subject::Repo, 418, "", "", "Server"),
+        ] {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            let answer = Answer {
+                code: some(code),
+                message: some(message),
+                ..Answer::new("https://hub.example", status)
+            };
+            let error = format!("{:?}", answer.into_error(subject));
+            assert!(error.starts_with(&format!("{expected}(")), "{status} {code} {message}: {error}");
+        }
+    }
+
+    #[test]
+    fn only_what_passes_is_worth_another_try() {
+        for (status, expected) in [
+            (408, true),
+            (429, true),
+            (500, true),
+            (503, true),
+            (522, true),
+            (501, false),
+            (418, false),
+            (404, false),
+        ] {
+            let error = Answer::new("https://hub.example", status).into_error(Subject::Repo);
+            assert_eq!(error.is_worth_another_try(), expected, "{status}");
+        }
+    }
+
+    #[test]
+    fn prints_what_a_person_needs() {
+        let answer = Answer {
+            code: Some("GatedRepo".to_owned()),
+            message: Some(printable("access to this model\u{1b} is restricted")),
+            request: Some("Root=1-67".to_owned()),
+            ..Answer::new("https://hub.example", 403)
+        };
+        assert_eq!(
+            answer.to_string(),
+            "403 GatedRepo: access to this model  is restricted (request Root=1-67)"
+        );
+    }
+}

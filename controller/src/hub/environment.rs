@@ -1,0 +1,109 @@
+//! The environment variables that `huggingface_hub` has made everybody's, read as it reads them.
+//!
+//! Nothing here touches the process: variables and files come through [`Environment`], so that a test is a table.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where variables and small files come from.
+#[derive(Clone, Copy)]
+pub struct Environment<'a> {
+    /// A variable's value, if it is set.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// A file's text.
+    pub file: &'a dyn Fn(&Path) -> io::Result<String>,
+}
+
+impl Environment<'_> {
+    /// A variable that is set and not blank.
+    pub fn text(&self, name: &str) -> Option<String> {
+        (self.variable)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    /// A variable that says yes: `1`, `ON`, `YES` or `TRUE`, in any case.
+    pub fn says_yes(&self, name: &str) -> bool {
+        self.text(name).is_some_and(|value| {
+            matches!(value.trim().to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE")
+        })
+    }
+
+    /// Whether the Hub must not be asked at all.
+    pub fn is_offline(&self) -> bool {
+        self.says_yes("HF_HUB_OFFLINE") || self.says_yes("TRANSFORMERS_OFFLINE")
+    }
+
+    /// `HF_HOME`, or where it is by default. `None` where not even `HOME` is known.
+    pub fn hf_home(&self) -> Option<PathBuf> {
+        let below = |folder: String, rest: &str| self.expand(&folder).join(rest);
+        self.text("HF_HOME")
+            .map(|folder| self.expand(&folder))
+            .or_else(|| self.text("XDG_CACHE_HOME").map(|folder| below(folder, "huggingface")))
+            .or_else(|| self.text("HOME").map(|folder| Path::new(&folder).join(".cache/huggingface")))
+    }
+
+    /// The file that holds the token of `hf auth login`.
+    pub fn token_file(&self) -> Option<PathBuf> {
+        let named = self.text("HF_TOKEN_PATH").map(|path| self.expand(&path));
+        named.or_else(|| self.hf_home().map(|home| home.join("token")))
+    }
+
+    /// Expands a leading `~` and every `$NAME` or `${NAME}` that is set; the rest stays as it is.
+    fn expand(&self, path: &str) -> PathBuf {
+        let mut rest = path;
+        let mut expanded = String::new();
+        if (path == "~" || path.starts_with("~/"))
+            && let Some(home) = self.text("HOME")
+        {
+            expanded.push_str(&home);
+            rest = &path[1..];
+        }
+        while let Some(start) = rest.find('$') {
+            expanded.push_str(&rest[..start]);
+            let after = &rest[start + 1..];
+            let braced = after.strip_prefix('{').and_then(|name| name.split_once('}'));
+            let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
+            let bare = &after[..after.find(|character| !is_name(character)).unwrap_or(after.len())];
+            let (name, end) = braced.map_or((bare, bare.len()), |(name, _)| (name, name.len() + 2));
+            match self.text(name) {
+                Some(value) => expanded.push_str(&value),
+                None => expanded.push_str(&rest[start..=start + end]),
+            }
+            rest = &after[end..];
+        }
+        expanded.push_str(rest);
+        PathBuf::from(expanded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token_file(variables: &[(&str, &str)]) -> Option<PathBuf> {
+        let variable = |name: &str| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
+        Environment { variable: &variable, file: &file }.token_file()
+    }
+
+    #[test]
+    fn finds_the_token_file_as_huggingface_hub_does() {
+        let home = ("HOME", "/h");
+        for (variables, expected) in [
+            (vec![], None),
+            (vec![home], Some("/h/.cache/huggingface/token")),
+            (vec![home, ("XDG_CACHE_HOME", "/x")], Some("/x/huggingface/token")),
+            (vec![home, ("XDG_CACHE_HOME", "/x"), ("HF_HOME", "/y")], Some("/y/token")),
+            (vec![home, ("HF_HOME", "~/z")], Some("/h/z/token")),
+            (vec![home, ("HF_HOME", "  ")], Some("/h/.cache/huggingface/token")),
+            (vec![home, ("HF_HOME", "/y"), ("HF_TOKEN_PATH", "/t/tok")], Some("/t/tok")),
+            (
+                vec![home, ("U", "me"), ("HF_HOME", "/d/${U}/$U-$NONE/${NONE}/$")],
+                Some("/d/me/me-$NONE/${NONE}/$/token"),
+            ),
+        ] {
+            assert_eq!(token_file(&variables), expected.map(PathBuf::from), "{variables:?}");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What can go wrong between us and the Hub, as far as a person or a retry has to tell it apart.
+//!
+//! No message holds a token or a query: addresses are kept without theirs, because a signed one is a secret.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::Answer;
+
+/// Why the Hub did not answer as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum HubError {
+    /// There is no such repository, or it is private: without a token that may see it, the Hub does not tell these apart.
+    #[error("{} is missing, or private and not shown to this account", .0.asked)]
+    RepoNotFound(#[source] Box<Answer>),
+    /// The repository has no such branch, tag or commit.
+    #[error("{}: no such revision", .0.asked)]
+    RevisionNotFound(#[source] Box<Answer>),
+    /// The commit has no such file.
+    #[error("{}: no such file", .0.asked)]
+    EntryNotFound(#[source] Box<Answer>),
+    /// The repository's conditions have to be accepted first, or this token's account was not let in.
+    #[error("{}: access is restricted to accounts that accepted its conditions", .0.asked)]
+    Gated(#[source] Box<Answer>),
+    /// The Hub does not know the token, or it has expired. Public repositories are refused as well then.
+    #[error("{}: the token is not valid", .0.asked)]
+    BadToken(#[source] Box<Answer>),
+    /// The token is valid and does not allow this.
+    #[error("{}: not allowed", .0.asked)]
+    NotAllowed(#[source] Box<Answer>),
+    /// The Hub has closed the repository.
+    #[error("{}: the repository is disabled", .0.asked)]
+    Disabled(#[source] Box<Answer>),
+    /// Too many requests, and the time until the next one is allowed is longer than we wait.
+    #[error("{}: too many requests", .0.asked)]
+    RateLimited(#[source] Box<Answer>),
+    /// The Hub failed (5xx), or answered with a status that means nothing here.
+    #[error("{}: the server answered {}", .0.asked, .0.status)]
+    Server(#[source] Box<Answer>),
+    /// No answer at all, or only a part of one.
+    #[error(transparent)]
+    Unreachable(Box<Unreached>),
+    /// An answer that makes no sense.
+    #[error("the answer of {asked} makes no sense: {what}")]
+    Nonsense {
+        /// The address, without its query.
+        asked: String,
+        /// What is wrong with it.
+        what: Nonsense,
+    },
+    /// Nothing may be asked: `HF_HUB_OFFLINE` is set.
+    #[error("{asked} was not asked, because HF_HUB_OFFLINE is set")]
+    Offline {
+        /// The address, without its query.
+        asked: String,
+    },
+    /// The HTTP client can't be built: its settings, its certificates.
+    #[error("cannot set up the HTTP client: {0}")]
+    Setup(String),
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Nonsense {
+    /// It is longer than anything the Hub has reason to send.
+    #[error("it is longer than {0} bytes")]
+    TooLong(u64),
+    /// It is not the JSON that was asked for.
+    #[error("{0}")]
+    Json(String),
+    /// It names no full commit hash.
+    #[error("it names no commit")]
+    Commit,
+    /// It names a repository by a name that none can have.
+    #[error("it names no repository")]
+    Repo,
+    /// It redirects more often than the bound.
+    #[error("it redirects more than {0} times")]
+    Redirects(u32),
+    /// A redirect, or a link to a next page, leads nowhere.
+    #[error("it leads to no usable address")]
+    Location,
+    /// A redirect leads from https to http.
+    #[error("it leads from https to http")]
+    Downgrade,
+    /// A file has another length than the listing says.
+    #[error("it has {seen} bytes where {listed} are listed")]
+    Length {
+        /// As listed.
+        listed: u64,
+        /// As received.
+        seen: u64,
+    },
+    /// More pages, or more files, than one conversation may speak of; or pages that lead in a circle.
+    #[error("its list does not end")]
+    Endless,
+    /// The sizes add up to more than 64 bits hold.
+    #[error("its sizes are impossible")]
+    Sizes,
+}
+
+/// A request that got no answer, or only a part of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreached {
+    /// The address, without its query.
+    pub asked: String,
+    /// What failed.
+    pub reason: Reason,
+    /// In the words of the library or the system.
+    pub detail: String,
+    /// What was tried before giving up.
+    pub tried: Option<Tried>,
+}
+
+/// What failed on the way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// The host's name could not be resolved.
+    Name,
+    /// No connection could be made.
+    Connect,
+    /// The other side could not prove that it is who it should be.
+    Tls,
+    /// Nothing came for too long.
+    Timeout,
+    /// The connection broke.
+    Broken,
+}
+
+/// How much was tried before giving up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tried {
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// How long they took, waits included.
+    pub elapsed: Duration,
+}
+
+impl HubError {
+    /// Whether the same question may be answered a moment later.
+    pub fn is_worth_another_try(&self) -> bool {
+        match self {
+            Self::RateLimited(_) => true,
+            Self::Server(answer) => answer.is_passing(),
+            // A certificate does not become valid by asking again.
+            Self::Unreachable(unreached) => unreached.reason != Reason::Tls,
+            _ => false,
+        }
+    }
+
+    /// What the server answered, if it did.
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::RepoNotFound(answer)
+            | Self::RevisionNotFound(answer)
+            | Self::EntryNotFound(answer)
+            | Self::Gated(answer)
+            | Self::BadToken(answer)
+            | Self::NotAllowed(answer)
+            | Self::Disabled(answer)
+            | Self::RateLimited(answer)
+            | Self::Server(answer) => Some(answer),
+            Self::Unreachable(_) | Self::Nonsense { .. } | Self::Offline { .. } | Self::Setup(_) => None,
+        }
+    }
+
+    /// The wait that the server asked for.
+    pub(super) fn named_wait(&self) -> Option<Duration> {
+        self.answer().and_then(|answer| answer.wait)
+    }
+
+    /// The same error, with what was tried before giving up.
+    pub(super) fn after(mut self, tried: Tried) -> Self {
+        match &mut self {
+            Self::RateLimited(answer) | Self::Server(answer) => answer.tried = Some(tried),
+            Self::Unreachable(unreached) => unreached.tried = Some(tried),
+            _ => {}
+        }
+        self
+    }
+}
+
+impl Unreached {
+    pub(super) fn new(asked: impl Into<String>, reason: Reason, detail: impl Into<String>) -> Self {
+        Self { asked: asked.into(), reason, detail: detail.into(), tried: None }
+    }
+}
+
+impl fmt::Display for Unreached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, reason, detail, tried } = self;
+        write!(formatter, "{asked}: {reason}: {detail}")?;
+        tried.iter().try_for_each(|tried| tried.fmt(formatter))
+    }
+}
+
+impl std::error::Error for Unreached {}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Name => "the host's name cannot be resolved",
+            Self::Connect => "cannot connect",
+            Self::Tls => "the connection cannot be trusted",
+            Self::Timeout => "no answer in time",
+            Self::Broken => "the connection broke",
+        })
+    }
+}
+
+impl fmt::Display for Tried {
+    /// Nothing for a single attempt, otherwise a bracket that follows a message.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.attempts < 2 {
+            return Ok(());
+        }
+        write!(formatter, " ({} attempts in {:.1} s)", self.attempts, self.elapsed.as_secs_f64())
+    }
+}

@@ -1,0 +1,38 @@
+//! The controller's own client of the Hub's API: what a repository contains, and where its bytes are.
+//!
+//! [`Hub`] asks, in this order: [`Hub::info`] pins a revision to a commit; [`Hub::list`] lists that commit's files;
+//! [`Hub::public_address`] and [`Hub::sign`] say where a file's bytes can be had without a token, and
+//! [`Hub::read_small`] reads the few that only the token's owner may read. Model bytes never pass here.
+//!
+//! Two promises. The token goes to the endpoint's own origin and nowhere else, and never unencrypted over a network.
+//! And everything that arrives is hostile until it has passed a constructor: sizes, pages, redirects and waiting times
+//! are bounded, and what can't be trusted is refused by name instead of being dropped.
+
+mod answer;
+mod client;
+mod endpoint;
+mod environment;
+mod error;
+mod info;
+mod listing;
+mod page;
+mod repo;
+mod retry;
+mod revision;
+mod settings;
+mod source;
+mod token;
+
+pub use answer::Answer;
+pub use client::{Credential, Hub};
+pub use endpoint::{Endpoint, EndpointError};
+pub use environment::Environment;
+pub use error::{HubError, Nonsense, Reason, Tried, Unreached};
+pub use info::{Gating, RepoInfo};
+pub use listing::{ListedFile, Listing, Refusal, Refused};
+pub use repo::{RepoId, RepoIdError, RepoKind, RepoReference};
+pub use retry::Retrying;
+pub use revision::{Revision, RevisionError};
+pub use settings::{Observer, Patience, Settings};
+pub use source::{Resolved, SMALL};
+pub use token::{Token, TokenError, TokenSource};

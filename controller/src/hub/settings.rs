@@ -1,0 +1,103 @@
+//! How long the client waits, how often it tries, and who is told.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Retrying;
+
+/// What a [`Hub`](super::Hub) may take its time for. `Default` is what a person at a terminal wants.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How long a connection may take to be made.
+    pub connect: Duration,
+    /// How long nothing at all may arrive.
+    pub idle: Duration,
+    /// How long one whole answer may take, however busily it drips.
+    pub whole: Duration,
+    /// When and how often to try again.
+    pub patience: Patience,
+    /// Told of every attempt that failed and will be repeated.
+    pub observer: Observer,
+    /// Whether every question is refused (`HF_HUB_OFFLINE`).
+    pub network: Network,
+}
+
+/// Whether the Hub may be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Network {
+    /// It may.
+    #[default]
+    Allowed,
+    /// It may not: every question ends in [`HubError::Offline`](super::HubError::Offline).
+    Forbidden,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            idle: Duration::from_secs(10),
+            whole: Duration::from_secs(300),
+            patience: Patience::default(),
+            observer: Observer::default(),
+            network: Network::default(),
+        }
+    }
+}
+
+/// When and how often to try again.
+#[derive(Debug, Clone)]
+pub struct Patience {
+    /// How many attempts there are, the first included.
+    pub attempts: u32,
+    /// The wait after the first failure; it doubles from there, and a random part of up to a half is taken off.
+    pub first: Duration,
+    /// The longest wait that doubling leads to.
+    pub longest: Duration,
+    /// Added to a wait that the Hub named, because it names whole seconds.
+    pub margin: Duration,
+    /// How long all attempts and waits for one question may take before no further attempt is begun.
+    pub total: Duration,
+}
+
+impl Default for Patience {
+    /// Five waits of together 15 seconds at most, unless the Hub names one: its windows are 5 minutes long.
+    fn default() -> Self {
+        Self {
+            attempts: 6,
+            first: Duration::from_millis(500),
+            longest: Duration::from_secs(8),
+            margin: Duration::from_secs(1),
+            total: Duration::from_secs(330),
+        }
+    }
+}
+
+/// Who is told of retries.
+#[derive(Clone)]
+pub struct Observer(Arc<dyn Fn(Retrying<'_>) + Send + Sync>);
+
+impl Observer {
+    /// Calls this for every retry, before the wait.
+    pub fn new(told: impl Fn(Retrying<'_>) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    pub(super) fn tell(&self, retrying: Retrying<'_>) {
+        (self.0)(retrying);
+    }
+}
+
+impl Default for Observer {
+    /// Nobody.
+    fn default() -> Self {
+        Self::new(|_| {})
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Observer")
+    }
+}
