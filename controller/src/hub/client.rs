@@ -240,3 +240,51 @@ fn causes<'a>(
 fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
     causes(error).last().map(ToString::to_string).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn redirects_stay_encrypted_and_carry_no_credential() {
+        let follow = |from: &str, location: &'static str| {
+            let headers = HeaderMap::from_iter([(LOCATION, HeaderValue::from_static(location))]);
+            match redirected(&Url::parse(from).unwrap(), &headers) {
+                Ok(address) => Ok(address.expose().to_string()),
+                Err(HubError::Nonsense { what, .. }) => Err(what),
+                Err(other) => panic!("{other}"),
+            }
+        };
+        let hub = "https://hub.example/a/b?c";
+        for (from, location, expected) in [
+            (hub, "/x?y", Ok("https://hub.example/x?y")),
+            (hub, "https://cdn.example/x?Signature=s", Ok("https://cdn.example/x?Signature=s")),
+            (hub, "http://hub.example/x", Err(Nonsense::Downgrade)),
+            ("http://hub.example/a", "http://hub.example/x", Ok("http://hub.example/x")),
+            ("http://hub.example/a", "https://hub.example/x", Ok("https://hub.example/x")),
+            (hub, "https://user:word@cdn.example/x", Err(Nonsense::Location)),
+            (hub, "file:///etc/passwd", Err(Nonsense::Location)),
+            (hub, "https://[", Err(Nonsense::Location)),
+        ] {
+            assert_eq!(follow(from, location), expected.map(str::to_owned), "{location}");
+        }
+        let nowhere = redirected(&Url::parse(hub).unwrap(), &HeaderMap::new());
+        assert!(matches!(nowhere, Err(HubError::Nonsense { what: Nonsense::Location, .. })));
+    }
+
+    #[test]
+    fn distrust_is_found_below_other_errors() {
+        let distrust =
+            Error::other(Error::other(Error::new(ErrorKind::InvalidData, "invalid peer certificate")));
+        assert!(is_distrust(&distrust));
+        assert!(!is_distrust(&Error::from(ErrorKind::ConnectionRefused)));
+    }
+
+    #[test]
+    fn addresses_are_shown_without_their_query() {
+        let url = Url::parse("https://cdn.example/a/b?Signature=secret#x").unwrap();
+        assert_eq!(shown(&url), "https://cdn.example/a/b");
+        assert!(!nonsense(&url, Nonsense::Commit).to_string().contains("secret"));
+    }
+}

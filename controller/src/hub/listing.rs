@@ -166,3 +166,95 @@ fn check(entry: &Entry) -> Result<ListedFile, Refusal> {
 fn folders(path: &RepoPath) -> impl Iterator<Item = &str> {
     path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::{Gating, RepoKind};
+
+    const SHA1: &str = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+    const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    fn list(entries: &str) -> Result<Listing, Nonsense> {
+        let info = RepoInfo {
+            id: RepoId::new(RepoKind::Model, "org/name").unwrap(),
+            commit: Commit::new(SHA1).unwrap(),
+            private: false,
+            gating: Gating::Open,
+            license: None,
+            last_modified: None,
+            tags: Vec::new(),
+        };
+        let url = Url::parse("https://hub.example/api").unwrap();
+        sort_out(&info, read(format!("[{entries}]").as_bytes(), &url).unwrap())
+    }
+
+    /// An entry as the Hub writes it for a regular file.
+    fn regular(path: &str) -> String {
+        serde_json::json!({ "type": "file", "oid": SHA1, "size": 7, "path": path }).to_string()
+    }
+
+    fn paths(listing: &Listing) -> Vec<&str> {
+        listing.files.iter().map(|file| file.path.as_str()).collect()
+    }
+
+    #[test]
+    fn files_are_listed_with_their_own_kind_of_digest() {
+        let lfs = format!(
+            r#"{{"type":"file","oid":"{SHA1}","size":9,"path":"a/m.bin","xetHash":"x","lfs":{{"oid":"{SHA256}","size":9,"pointerSize":130}}}}"#
+        );
+        let folder = r#"{"type":"directory","oid":"x","size":0,"path":"a"}"#;
+        let listing = list(&[folder, &regular("config.json"), &lfs].join(",")).unwrap();
+        let seen: Vec<_> =
+            listing.files.iter().map(|file| (file.path.as_str(), file.size, file.digest)).collect();
+        assert_eq!(
+            seen,
+            [
+                ("config.json", 7, Digest::git_sha1(SHA1).unwrap()),
+                ("a/m.bin", 9, Digest::sha256(SHA256).unwrap()),
+            ]
+        );
+        assert_eq!((listing.total(), listing.refused), (16, vec![]));
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_refused_by_name() {
+        let file = |rest: &str| format!(r#"{{"type":"file","path":"x",{rest}}}"#);
+        for (entry, reason) in [
+            (regular("../x"), Refusal::Path(PathError::Dots)),
+            (regular("/etc/x"), Refusal::Path(PathError::Absolute)),
+            (regular("a\0b"), Refusal::Path(PathError::Character)),
+            (regular(".cache/hfdown/x"), Refusal::Path(PathError::Reserved)),
+            (regular(""), Refusal::Path(PathError::Empty)),
+            (file(&format!(r#""oid":"{SHA1}""#)), Refusal::Size),
+            (file(&format!(r#""oid":"{SHA1}","size":-1"#)), Refusal::Size),
+            (file(&format!(r#""oid":"{SHA1}","size":"7""#)), Refusal::Size),
+            (file(&format!(r#""oid":"{SHA1}","size":1e30"#)), Refusal::Size),
+            (file(&format!(r#""size":7,"lfs":{{"oid":"{SHA256}","size":8}}"#)), Refusal::Size),
+            (file(r#""size":7"#), Refusal::Digest),
+            (file(r#""size":7,"oid":"main""#), Refusal::Digest),
+            (file(&format!(r#""size":7,"oid":"{SHA256}""#)), Refusal::Digest),
+            (file(&format!(r#""oid":"{SHA1}","size":7,"lfs":{{}}"#)), Refusal::Digest),
+        ] {
+            let listing = list(&[entry.as_str(), &regular("good")].join(",")).unwrap();
+            assert_eq!(paths(&listing), ["good"], "{entry}");
+            let [refused] = listing.refused.as_slice() else { panic!("{entry}: {:?}", listing.refused) };
+            assert_eq!(refused.reason, reason, "{entry}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_also_a_folder_is_refused() {
+        let listing = list(&["a", "a/b", "a/b/c", "a", "ab", "a-b"].map(regular).join(",")).unwrap();
+        assert_eq!(paths(&listing), ["a/b/c", "ab", "a-b"]);
+        let refused: Vec<_> =
+            listing.refused.iter().map(|refused| (refused.name.as_str(), refused.reason)).collect();
+        assert_eq!(refused, [("a", Refusal::Duplicate), ("a", Refusal::Parent), ("a/b", Refusal::Parent)]);
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_added_are_nonsense() {
+        let giant = |path: &str| regular(path).replace(":7", &format!(":{}", u64::MAX));
+        assert_eq!(list(&[giant("a"), giant("b")].join(",")), Err(Nonsense::Sizes));
+    }
+}

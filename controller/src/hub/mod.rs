@@ -33,6 +33,6 @@ pub use listing::{ListedFile, Listing, Refusal, Refused};
 pub use repo::{RepoId, RepoIdError, RepoKind, RepoReference};
 pub use retry::Retrying;
 pub use revision::{Revision, RevisionError};
-pub use settings::{Observer, Patience, Settings};
+pub use settings::{Network, Observer, Patience, Settings};
 pub use source::{Resolved, SMALL};
 pub use token::{Token, TokenError, TokenSource};
