@@ -1,3 +1,5 @@
 //! controller
 
 pub mod hub;
+pub mod link;
+pub mod output;

@@ -1,0 +1,276 @@
+//! One command on the box: its three streams, and how it ended.
+//!
+//! A channel that nobody reads would stop the whole connection, keepalives included. So a task of its own reads each
+//! channel to its end: output goes to a bounded queue and is thrown away once nobody wants it, errors go to a ring.
+
+use std::collections::VecDeque;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use russh::ChannelMsg;
+use russh::client::Msg;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// How much of a command's standard error is kept, in bytes: the last part, as that holds the reason.
+const ERRORS_KEPT: usize = 32 * 1024;
+
+/// Blocks of output that wait to be read. Each has at most 64 KiB, and russh itself holds some more.
+const BLOCKS_WAITING: usize = 16;
+
+/// A running command.
+pub(super) struct Running {
+    pub(super) reader: ChannelReader,
+    pub(super) writer: ChannelWriter,
+    pub(super) outcome: Outcome,
+}
+
+/// What is known of a command's end. Shared with the task that reads its channel.
+#[derive(Clone)]
+pub(super) struct Outcome {
+    notes: Arc<Mutex<Notes>>,
+    /// Cancelled when the channel has ended.
+    ended: CancellationToken,
+    _task: Arc<AbortOnDrop>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    errors: VecDeque<u8>,
+    exit: Option<Exit>,
+    refused: bool,
+    closed: bool,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    /// With this status.
+    Status(u32),
+    /// By a signal, named without `SIG`.
+    Signal(String),
+}
+
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Running {
+    /// Takes over a channel on which a command was asked for.
+    pub(super) fn new(channel: russh::Channel<Msg>) -> Self {
+        let (half, sender) = channel.split();
+        let notes = Arc::new(Mutex::new(Notes::default()));
+        let ended = CancellationToken::new();
+        let (blocks, reader) = mpsc::channel(BLOCKS_WAITING);
+        let task = tokio::spawn(drain(half, blocks, Arc::clone(&notes), ended.clone()));
+        let writer = ChannelWriter {
+            inner: Box::pin(sender.make_writer()),
+            ended: Box::pin(ended.clone().cancelled_owned()),
+        };
+        let outcome = Outcome { notes, ended, _task: Arc::new(AbortOnDrop(task)) };
+        Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, outcome }
+    }
+}
+
+/// Reads a channel until it is closed, or the connection is gone.
+async fn drain(
+    mut half: russh::ChannelReadHalf,
+    blocks: mpsc::Sender<Bytes>,
+    notes: Arc<Mutex<Notes>>,
+    ended: CancellationToken,
+) {
+    // On every way out, also that of an abort, whoever writes must be woken.
+    let _ended = ended.drop_guard();
+    let note = || notes.lock().unwrap_or_else(PoisonError::into_inner);
+    while let Some(message) = half.wait().await {
+        match message {
+            // Nobody may want it any more; then it is thrown away.
+            ChannelMsg::Data { data } => _ = blocks.send(data).await,
+            ChannelMsg::ExtendedData { data, .. } => note().keep(&data),
+            ChannelMsg::ExitStatus { exit_status } => note().exit = Some(Exit::Status(exit_status)),
+            ChannelMsg::ExitSignal { signal_name, .. } => {
+                let name = format!("{signal_name:?}");
+                note().exit = Some(Exit::Signal(crate::output::sanitize::sanitize(name, 32)));
+            }
+            ChannelMsg::Failure => {
+                note().refused = true;
+                return;
+            }
+            ChannelMsg::Close => {
+                note().closed = true;
+                return;
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Notes {
+    fn keep(&mut self, data: &[u8]) {
+        self.errors.extend(data);
+        let excess = self.errors.len().saturating_sub(ERRORS_KEPT);
+        self.errors.drain(..excess);
+    }
+}
+
+impl Outcome {
+    fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the channel has ended.
+    pub(super) async fn ended(&self) {
+        self.ended.cancelled().await;
+    }
+
+    /// The last part of standard error, as it came.
+    pub(super) fn errors(&self) -> Vec<u8> {
+        self.notes().errors.iter().copied().collect()
+    }
+
+    pub(super) fn exit(&self) -> Option<Exit> {
+        self.notes().exit.clone()
+    }
+
+    pub(super) fn exit_status(&self) -> Option<u32> {
+        match self.notes().exit {
+            Some(Exit::Status(status)) => Some(status),
+            _ => None,
+        }
+    }
+
+    /// The server would not run the command.
+    pub(super) fn refused(&self) -> bool {
+        self.notes().refused
+    }
+
+    /// The channel ended as channels do; otherwise the connection broke.
+    pub(super) fn closed(&self) -> bool {
+        self.notes().closed
+    }
+}
+
+/// A command's standard output.
+pub struct ChannelReader {
+    blocks: mpsc::Receiver<Bytes>,
+    rest: Bytes,
+}
+
+impl AsyncRead for ChannelReader {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        while self.rest.is_empty() {
+            match ready!(self.blocks.poll_recv(context)) {
+                Some(block) => self.rest = block,
+                None => return Poll::Ready(Ok(())),
+            }
+        }
+        let length = buffer.remaining().min(self.rest.len());
+        buffer.put_slice(&self.rest.split_to(length));
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// A command's standard input. russh's own writer waits for ever for a window that a dead connection will not open.
+pub struct ChannelWriter {
+    inner: Pin<Box<dyn AsyncWrite + Send>>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl ChannelWriter {
+    fn poll_alive(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.ended.as_mut().poll(context) {
+            Poll::Ready(()) => Err(io::ErrorKind::BrokenPipe.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl AsyncWrite for ChannelWriter {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_alive(context)?;
+        // russh calls an empty write an error.
+        if buffer.is_empty() { Poll::Ready(Ok(0)) } else { self.inner.as_mut().poll_write(context, buffer) }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_alive(context)?;
+        self.inner.as_mut().poll_flush(context)
+    }
+
+    /// The command sees the end of its input.
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_alive(context)?;
+        self.inner.as_mut().poll_shutdown(context)
+    }
+}
+
+/// A stream that can be cut from outside: then reads end and writes fail, and russh lets go of the connection whatever it
+/// is doing. Dropping russh's handles is not enough, since it does not look at them while a window is full.
+pub(super) struct Cuttable<S> {
+    stream: S,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl<S> Cuttable<S> {
+    pub(super) fn new(stream: S, cut: CancellationToken) -> Self {
+        Self { stream, cut: Box::pin(cut.cancelled_owned()) }
+    }
+
+    fn is_cut(&mut self, context: &mut Context<'_>) -> bool {
+        self.cut.as_mut().poll(context).is_ready()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Cuttable<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_cut(context) {
+            return Poll::Ready(Ok(()));
+        }
+        pin!(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Cuttable<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.is_cut(context) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        pin!(&mut self.stream).poll_write(context, buffer)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.is_cut(context) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        pin!(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        pin!(&mut self.stream).poll_shutdown(context)
+    }
+}

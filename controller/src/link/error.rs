@@ -1,0 +1,190 @@
+//! Everything that can keep a link from coming up, one variant per thing that a person can meet.
+//!
+//! Texts in here that came from the box have been through [`crate::output::sanitize`].
+
+use std::io;
+use std::time::Duration;
+
+use super::auth::Tried;
+use super::host_key::HostKeyError;
+use super::platform::Platform;
+
+/// Why there is no agent to talk to.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The host's name could not be resolved.
+    #[error("cannot find the address of {host}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing listens there: a box that is still starting, or has stopped, or another port.
+    #[error("{address} refused the connection")]
+    Refused {
+        /// `host:port`.
+        address: String,
+    },
+    /// Nothing answered in time.
+    #[error("{address} did not answer within {} s", .after.as_secs())]
+    Timeout {
+        /// `host:port`.
+        address: String,
+        /// How long it was given.
+        after: Duration,
+    },
+    /// The network has no way there.
+    #[error("cannot reach {address}")]
+    Unreachable {
+        /// `host:port`.
+        address: String,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A connection came up, but no SSH session: something else listens there, or it hung up, or no algorithm is common.
+    #[error("{address} does not complete an SSH handshake: {detail}")]
+    Handshake {
+        /// `host:port`.
+        address: String,
+        /// What was seen.
+        detail: String,
+    },
+    /// The server's key is not believed.
+    #[error("{address} can't be trusted")]
+    HostKey {
+        /// `host:port`.
+        address: String,
+        /// Why.
+        #[source]
+        source: HostKeyError,
+    },
+    /// Neither the SSH string nor the environment says who to log in as.
+    #[error("no user to log in as")]
+    NoUser,
+    /// The server took none of the keys.
+    #[error("{address} let {user} in with none of these keys: {}", list(.tried))]
+    Auth {
+        /// `host:port`.
+        address: String,
+        /// Who tried to log in.
+        user: String,
+        /// Every key that was considered, and what became of it.
+        tried: Vec<Tried>,
+        /// What the server printed before the login, sanitised; often says what to do.
+        banner: String,
+    },
+    /// The server lets us in but runs no commands.
+    #[error("{address} refuses to run a command")]
+    NoExec {
+        /// `host:port`.
+        address: String,
+    },
+    /// The login shell neither started the agent nor said that there is none: start-up files that take over the session
+    /// (an automatic tmux) look like this.
+    #[error("the login shell on {address} did not run the command{}{}", ended(*.exit), quoted(.said))]
+    Shell {
+        /// `host:port`.
+        address: String,
+        /// The shell's exit status.
+        exit: Option<u32>,
+        /// The first lines of what it printed, sanitised.
+        said: String,
+    },
+    /// The shell printed without end.
+    #[error("the login shell on {address} printed more than can be noise{}", quoted(.said))]
+    Noisy {
+        /// `host:port`.
+        address: String,
+        /// The first lines of what it printed, sanitised.
+        said: String,
+    },
+    /// The agent is on the box but does not come up.
+    #[error("the agent on {address} did not start{}{}", ended(*.exit), quoted(.said))]
+    AgentSilent {
+        /// `host:port`.
+        address: String,
+        /// The exit status.
+        exit: Option<u32>,
+        /// The first lines of what it printed, sanitised.
+        said: String,
+    },
+    /// The box is no Linux, or has a CPU that no agent is known for.
+    #[error("{address} is {platform}, and the agent runs on Linux with an x86_64 or aarch64 CPU")]
+    OtherMachine {
+        /// `host:port`.
+        address: String,
+        /// What it says it is.
+        platform: Platform,
+    },
+    /// This build of hfdown carries no agent for the box's CPU.
+    #[error("{address} is {platform}, and this hfdown carries no agent for it")]
+    NoImage {
+        /// `host:port`.
+        address: String,
+        /// What it says it is.
+        platform: Platform,
+        /// The variable that names the file of an agent for it.
+        variable: &'static str,
+    },
+    /// No folder on the box can hold a program and run it.
+    #[error("{address} has no folder that the agent can be put in and run from{}", quoted(.said))]
+    NoFolder {
+        /// `host:port`.
+        address: String,
+        /// What the shell said about the folders, sanitised.
+        said: String,
+    },
+    /// The agent could not be written there whole.
+    #[error("the agent could not be put on {address}: {}{}", .stage, quoted(.said))]
+    Install {
+        /// `host:port`.
+        address: String,
+        /// What failed.
+        stage: InstallStage,
+        /// What the shell said about it, sanitised.
+        said: String,
+    },
+    /// The connection broke.
+    #[error("the link to {address} broke{}", quoted(.detail))]
+    Lost {
+        /// `host:port`.
+        address: String,
+        /// What was seen.
+        detail: String,
+    },
+}
+
+/// The part of an installation that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InstallStage {
+    /// Writing the file: a full disk, for example.
+    #[error("it could not be written")]
+    Write,
+    /// Fewer bytes arrived than were sent.
+    #[error("it did not arrive whole")]
+    Size,
+    /// Its SHA-256 there is another one.
+    #[error("it arrived damaged")]
+    Digest,
+    /// No progress for a long time.
+    #[error("the upload stalled")]
+    Stalled,
+}
+
+fn list(tried: &[Tried]) -> String {
+    if tried.is_empty() {
+        return "there is none to try".to_owned();
+    }
+    tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn ended(exit: Option<u32>) -> String {
+    exit.map(|status| format!(" (exit status {status})")).unwrap_or_default()
+}
+
+fn quoted(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": {said}") }
+}

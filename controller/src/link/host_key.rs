@@ -1,0 +1,179 @@
+//! Whether the key that a server shows may be believed.
+
+use std::path::PathBuf;
+
+use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
+
+use super::known_hosts::{self, Entry, KnownHostsError, Marker, Place};
+use super::target::SshTarget;
+
+/// What is done about a key that no file knows.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum HostKeyPolicy {
+    /// Believe it, and write it down. Rented boxes are new all the time; what is caught is a change.
+    #[default]
+    AcceptNew,
+    /// Refuse it.
+    Strict,
+    /// Believe only the key with this fingerprint (`SHA256:…`), whatever the files say, and write nothing down.
+    Pinned(String),
+}
+
+/// Why a server's key is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum HostKeyError {
+    /// The files know another key for this host. A machine in the middle looks like this, and so does a box whose address
+    /// was given to another box.
+    #[error("the host key has changed: it was {known}, it is {shown}")]
+    Changed {
+        /// Fingerprint of the key that was known.
+        known: String,
+        /// Fingerprint of the key that was shown.
+        shown: String,
+        /// Where the known key stands.
+        place: Place,
+    },
+    /// No file knows this host, and new keys are refused.
+    #[error("the host key {shown} is not known")]
+    Unknown {
+        /// Fingerprint of the key that was shown.
+        shown: String,
+    },
+    /// The key is marked `@revoked`.
+    #[error("the host key {shown} is revoked")]
+    Revoked {
+        /// Fingerprint of the key that was shown.
+        shown: String,
+        /// Where it says so.
+        place: Place,
+    },
+    /// It is not the key that was pinned.
+    #[error("the host key is {shown}, not {pinned}")]
+    NotPinned {
+        /// The fingerprint that was asked for.
+        pinned: String,
+        /// Fingerprint of the key that was shown.
+        shown: String,
+    },
+    /// The server showed a certificate although none was asked for.
+    #[error("the server shows a host certificate, which was not asked for")]
+    Certificate,
+    /// A `known_hosts` file exists and can't be read, or the own one can't be written.
+    #[error("cannot use a known_hosts file")]
+    File(#[from] KnownHostsError),
+}
+
+/// How a believed key came to be believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostKeySeen {
+    /// A file knew it.
+    Known,
+    /// It was pinned.
+    Pinned,
+    /// It is new and now written down.
+    Learned {
+        /// Its fingerprint.
+        fingerprint: String,
+        /// Where it was written.
+        file: PathBuf,
+    },
+}
+
+/// The judge of one connection: everything the files say about its host, and the policy.
+#[derive(Debug, Clone)]
+pub(super) struct Judge {
+    name: String,
+    policy: HostKeyPolicy,
+    /// Lines for exactly this host and port.
+    entries: Vec<Entry>,
+    /// Lines for the host without its port. They can vouch for a key, as with OpenSSH, but a different one there says
+    /// nothing: behind one address every port may be another box.
+    without_port: Vec<Entry>,
+    own_file: PathBuf,
+}
+
+impl Judge {
+    /// Reads the files. `own_file` is the one that new keys are written to; it is read as well.
+    pub(super) fn new(
+        target: &SshTarget,
+        policy: HostKeyPolicy,
+        files: &[PathBuf],
+        own_file: PathBuf,
+    ) -> Result<Self, KnownHostsError> {
+        let name = known_hosts::host_name(&target.host, target.port);
+        let plain = known_hosts::host_name(&target.host, super::target::DEFAULT_PORT);
+        let read = |name: &str| -> Result<Vec<Entry>, KnownHostsError> {
+            let files = files.iter().chain(std::iter::once(&own_file));
+            let lists = files.map(|file| known_hosts::entries(file, name)).collect::<Result<Vec<_>, _>>()?;
+            Ok(lists.concat())
+        };
+        let without_port = if plain == name { Vec::new() } else { read(&plain)? };
+        Ok(Self { entries: read(&name)?, without_port, name, policy, own_file })
+    }
+
+    /// The algorithms to ask for, those of known keys first: a server that has several keys then shows the one that can
+    /// be checked. SHA-1 signatures are not among them.
+    pub(super) fn algorithms(&self) -> Vec<Algorithm> {
+        let mut algorithms = all_algorithms();
+        let known = |algorithm: &Algorithm| {
+            let mut plain = self.entries.iter().filter(|entry| entry.marker == Marker::Plain);
+            plain.any(|entry| entry.algorithm == key_type(algorithm))
+        };
+        // Stable: within each half the order stays.
+        algorithms.sort_by_key(|algorithm| !known(algorithm));
+        algorithms
+    }
+
+    /// Believes the key or says why not; writes a new one down if the policy allows it.
+    pub(super) fn judge(&self, key: &PublicKey) -> Result<HostKeySeen, HostKeyError> {
+        let shown = key.fingerprint(HashAlg::Sha256).to_string();
+        let encoded = key.to_openssh().unwrap_or_default();
+        let is_same = |entry: &&Entry| encoded.split(' ').nth(1) == Some(&entry.key);
+        let all = || self.entries.iter().chain(&self.without_port);
+        if let Some(entry) = all().filter(|entry| entry.marker == Marker::Revoked).find(is_same) {
+            return Err(HostKeyError::Revoked { shown, place: entry.place.clone() });
+        }
+        if let HostKeyPolicy::Pinned(pinned) = &self.policy {
+            let same = pinned.trim_end_matches('=') == shown;
+            let error = HostKeyError::NotPinned { pinned: pinned.clone(), shown };
+            return if same { Ok(HostKeySeen::Pinned) } else { Err(error) };
+        }
+        if all().filter(|entry| entry.marker == Marker::Plain).any(|entry| is_same(&entry)) {
+            return Ok(HostKeySeen::Known);
+        }
+        // A key of another algorithm counts as changed too: a machine in the middle would else just show one of those.
+        let plain = || self.entries.iter().filter(|entry| entry.marker == Marker::Plain);
+        let algorithm = key.algorithm();
+        let other = plain().find(|entry| entry.algorithm == key_type(&algorithm)).or_else(|| plain().next());
+        match (other, &self.policy) {
+            (Some(entry), _) => {
+                Err(HostKeyError::Changed { known: entry.fingerprint(), shown, place: entry.place.clone() })
+            }
+            (None, HostKeyPolicy::Strict) => Err(HostKeyError::Unknown { shown }),
+            (None, _) => {
+                known_hosts::learn(&self.own_file, &self.name, key)?;
+                Ok(HostKeySeen::Learned { fingerprint: shown, file: self.own_file.clone() })
+            }
+        }
+    }
+}
+
+fn all_algorithms() -> Vec<Algorithm> {
+    vec![
+        Algorithm::Ed25519,
+        Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+        Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 },
+        Algorithm::Ecdsa { curve: EcdsaCurve::NistP521 },
+        Algorithm::Rsa { hash: Some(HashAlg::Sha512) },
+        Algorithm::Rsa { hash: Some(HashAlg::Sha256) },
+    ]
+}
+
+/// How `known_hosts` files name the type of a key. RSA keys have one type, whatever hash their signatures use.
+fn key_type(algorithm: &Algorithm) -> String {
+    if matches!(algorithm, Algorithm::Rsa { .. }) { "ssh-rsa".to_owned() } else { algorithm.to_string() }
+}
+
+#[cfg(test)]
+#[path = "host_key_tests.rs"]
+mod tests;

@@ -1,0 +1,128 @@
+//! What is believed, and why not.
+
+use std::fs;
+use std::path::Path;
+
+use russh::keys::PrivateKey;
+use russh::keys::key::safe_rng;
+
+use super::*;
+
+fn new_key(algorithm: Algorithm) -> PublicKey {
+    PrivateKey::random(&mut safe_rng(), algorithm).unwrap().public_key().clone()
+}
+
+fn ed25519() -> PublicKey {
+    new_key(Algorithm::Ed25519)
+}
+
+fn ecdsa() -> PublicKey {
+    new_key(Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 })
+}
+
+fn line(hosts: &str, key: &PublicKey) -> String {
+    format!("{hosts} {}\n", key.to_openssh().unwrap())
+}
+
+/// A judge over one file of the user's with this text.
+fn judge(folder: &Path, text: &str, policy: HostKeyPolicy) -> Judge {
+    let file = folder.join("users");
+    fs::write(&file, text).unwrap();
+    let (target, _) = SshTarget::parse("ssh -p 7 root@box").unwrap();
+    Judge::new(&target, policy, &[file], folder.join("own")).unwrap()
+}
+
+/// The judgement in a word.
+fn word(judged: &Result<HostKeySeen, HostKeyError>) -> &'static str {
+    match judged {
+        Ok(HostKeySeen::Known) => "known",
+        Ok(HostKeySeen::Pinned) => "pinned",
+        Ok(HostKeySeen::Learned { .. }) => "learned",
+        Err(HostKeyError::Changed { .. }) => "changed",
+        Err(HostKeyError::Unknown { .. }) => "unknown",
+        Err(HostKeyError::Revoked { .. }) => "revoked",
+        Err(HostKeyError::NotPinned { .. }) => "not pinned",
+        Err(HostKeyError::Certificate) => "certificate",
+        Err(HostKeyError::File(_)) => "file",
+    }
+}
+
+#[test]
+fn judges_by_all_lines_and_the_policy() {
+    use HostKeyPolicy::{AcceptNew, Pinned, Strict};
+    let (key, other, curve) = (ed25519(), ed25519(), ecdsa());
+    let pin = |key: &PublicKey| Pinned(key.fingerprint(HashAlg::Sha256).to_string());
+    let both = line("[box]:7", &other) + &line("[box]:7", &key);
+    let revoked = line("[box]:7", &key) + &line("@revoked *", &key);
+    for (text, policy, expected) in [
+        (line("[box]:7", &key), AcceptNew, "known"),
+        (line("[box]:7", &key), Strict, "known"),
+        (both, Strict, "known"),
+        (String::new(), AcceptNew, "learned"),
+        (String::new(), Strict, "unknown"),
+        (line("[box]:8", &other), AcceptNew, "learned"),
+        (line("[box]:7", &other), AcceptNew, "changed"),
+        (line("[box]:7", &other), Strict, "changed"),
+        // Known by another algorithm only: a machine in the middle would show just that.
+        (line("[box]:7", &curve), AcceptNew, "changed"),
+        ("[box]:7 ssh-dss AAAA\n".to_owned(), AcceptNew, "changed"),
+        // Authorities sign certificates; they are no host's key.
+        (line("@cert-authority [box]:7", &key), Strict, "unknown"),
+        (line("@cert-authority [box]:7", &other), AcceptNew, "learned"),
+        (revoked.clone(), AcceptNew, "revoked"),
+        (revoked, pin(&key), "revoked"),
+        (line("@revoked *", &other), AcceptNew, "learned"),
+        // The name without its port can vouch, not accuse.
+        (line("box", &key), Strict, "known"),
+        (line("box", &other), AcceptNew, "learned"),
+        (line("@revoked box", &key), AcceptNew, "revoked"),
+        (String::new(), pin(&key), "pinned"),
+        (line("[box]:7", &other), pin(&key), "pinned"),
+        (line("[box]:7", &key), pin(&other), "not pinned"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let judge = judge(folder.path(), &text, policy.clone());
+        assert_eq!(word(&judge.judge(&key)), expected, "{policy:?} {text}");
+        assert_eq!(folder.path().join("own").exists(), expected == "learned", "{policy:?} {text}");
+        assert_eq!(fs::read_to_string(folder.path().join("users")).unwrap(), text, "it is never written");
+    }
+}
+
+#[test]
+fn a_learned_key_is_known_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (key, other) = (ed25519(), ed25519());
+    assert_eq!(word(&judge(folder.path(), "", HostKeyPolicy::AcceptNew).judge(&key)), "learned");
+    let again = judge(folder.path(), "", HostKeyPolicy::Strict);
+    assert_eq!(word(&again.judge(&key)), "known");
+    let HostKeyError::Changed { known, shown, place } = again.judge(&other).unwrap_err() else { panic!() };
+    assert_eq!(known, key.fingerprint(HashAlg::Sha256).to_string());
+    assert_eq!(shown, other.fingerprint(HashAlg::Sha256).to_string());
+    assert_eq!(place, Place { file: folder.path().join("own"), line: 1 });
+}
+
+#[test]
+fn an_unreadable_file_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (target, _) = SshTarget::parse("box").unwrap();
+    let files = [folder.path().to_owned()];
+    assert!(Judge::new(&target, HostKeyPolicy::AcceptNew, &files, folder.path().join("own")).is_err());
+}
+
+#[test]
+fn asks_for_known_algorithms_first_and_never_for_sha1() {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        line("[box]:7", &ecdsa()) + &line("@cert-authority [box]:7", &ed25519()) + "[box]:7 ssh-rsa AAAA\n";
+    let asked = judge(folder.path(), &text, HostKeyPolicy::AcceptNew).algorithms();
+    let asked: Vec<_> = asked.iter().map(ToString::to_string).collect();
+    let expected = [
+        "ecdsa-sha2-nistp256",
+        "rsa-sha2-512",
+        "rsa-sha2-256",
+        "ssh-ed25519",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+    ];
+    assert_eq!(asked, expected);
+}

@@ -1,0 +1,209 @@
+//! `known_hosts` files, read as OpenSSH reads them: hashed names, `[host]:port`, wildcards and negation, `@revoked` and
+//! `@cert-authority`. russh has a reader as well, but it takes an unreadable file for an empty one and knows no markers.
+//!
+//! Keys are kept as their base64 text and compared as such, so that a line with a key of a kind that this program can't
+//! parse still counts as "this host is known".
+
+use std::fs;
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+
+use russh::keys::ssh_key::known_hosts::HostPatterns;
+use russh::keys::{HashAlg, PublicKey};
+use sha1::{Digest as _, Sha1};
+
+/// The largest file that is read, in bytes. A line is about 150, so this is more than 50,000 hosts.
+const LARGEST: u64 = 8 << 20;
+
+/// A file that could not be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", path.display())]
+pub struct KnownHostsError {
+    /// The file.
+    pub path: PathBuf,
+    /// What happened.
+    #[source]
+    pub source: io::Error,
+}
+
+/// The line of a known key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file.
+    pub file: PathBuf,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+/// What a line says about its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Marker {
+    /// The host has this key.
+    Plain,
+    /// `@revoked`: nobody may use this key any more.
+    Revoked,
+    /// `@cert-authority`: it signs host certificates, and is no host's own key.
+    Authority,
+}
+
+/// A line that speaks of the host that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) marker: Marker,
+    pub(super) algorithm: String,
+    /// The key's base64 text.
+    pub(super) key: String,
+    pub(super) place: Place,
+}
+
+impl Entry {
+    /// The key's SHA-256 fingerprint as `ssh-keygen` prints it, or a word for a key that can't be parsed.
+    pub(super) fn fingerprint(&self) -> String {
+        match PublicKey::from_openssh(&format!("{} {}", self.algorithm, self.key)) {
+            Ok(key) => key.fingerprint(HashAlg::Sha256).to_string(),
+            Err(_) => format!("an unreadable {} key", self.algorithm),
+        }
+    }
+}
+
+/// The name that a host has in these files.
+pub(super) fn host_name(host: &str, port: u16) -> String {
+    let host = host.to_ascii_lowercase();
+    if port == super::target::DEFAULT_PORT { host } else { format!("[{host}]:{port}") }
+}
+
+/// All lines of a file that match a name. No file is an empty file; one that can't be read is an error.
+pub(super) fn entries(path: &Path, name: &str) -> Result<Vec<Entry>, KnownHostsError> {
+    let failed = |source| KnownHostsError { path: path.to_owned(), source };
+    let text = match fs::File::open(path) {
+        Ok(file) => read_text(file).map_err(failed)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(error)),
+    };
+    Ok(entries_of(&text, path, name))
+}
+
+/// A host's name in a comment need not be UTF-8.
+fn read_text(file: fs::File) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {} MiB", LARGEST >> 20)));
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn entries_of(text: &str, path: &Path, name: &str) -> Vec<Entry> {
+    let numbered = (1..).zip(text.lines());
+    numbered.filter_map(|(line, text)| entry(text, name, Place { file: path.to_owned(), line })).collect()
+}
+
+fn entry(line: &str, name: &str, place: Place) -> Option<Entry> {
+    let mut words = line.split_ascii_whitespace();
+    let mut hosts = words.next()?;
+    let marker = match hosts {
+        "@revoked" => Marker::Revoked,
+        "@cert-authority" => Marker::Authority,
+        _ if hosts.starts_with(['#', '@']) => return None,
+        _ => Marker::Plain,
+    };
+    if marker != Marker::Plain {
+        hosts = words.next()?;
+    }
+    let (algorithm, key) = (words.next()?.to_owned(), words.next()?.to_owned());
+    matches(hosts, name).then_some(Entry { marker, algorithm, key, place })
+}
+
+fn matches(hosts: &str, name: &str) -> bool {
+    match hosts.parse() {
+        Ok(HostPatterns::HashedName { salt, hash }) => hmac_sha1(&salt, name.as_bytes()) == hash,
+        Ok(HostPatterns::Patterns(patterns)) => matches_list(&patterns, name),
+        Err(_) => false,
+    }
+}
+
+/// One negated pattern that matches undoes the whole list.
+fn matches_list(patterns: &[String], name: &str) -> bool {
+    let mut found = false;
+    for pattern in patterns {
+        let pattern = pattern.to_ascii_lowercase();
+        match pattern.strip_prefix('!') {
+            Some(negated) if matches_pattern(negated.as_bytes(), name.as_bytes()) => return false,
+            Some(_) => {}
+            None => found |= matches_pattern(pattern.as_bytes(), name.as_bytes()),
+        }
+    }
+    found
+}
+
+/// `*` is any text, `?` any one byte. Iterative: a hostile file must not cost exponential time.
+fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+    let (mut at, mut read) = (0, 0);
+    let mut last_star = None;
+    while read < name.len() {
+        match pattern.get(at) {
+            Some(b'*') => {
+                last_star = Some((at, read));
+                at += 1;
+            }
+            Some(byte) if *byte == b'?' || *byte == name[read] => {
+                at += 1;
+                read += 1;
+            }
+            _ => {
+                let Some((star, from)) = last_star else { return false };
+                last_star = Some((star, from + 1));
+                at = star + 1;
+                read = from + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|byte| *byte == b'*')
+}
+
+/// HMAC (RFC 2104) with SHA-1, which is how OpenSSH hashes host names. Salts are 20 bytes, shorter than a block.
+fn hmac_sha1(salt: &[u8], text: &[u8]) -> [u8; 20] {
+    let mut block = [0; 64];
+    if salt.len() > block.len() {
+        block[..20].copy_from_slice(&Sha1::digest(salt));
+    } else {
+        block[..salt.len()].copy_from_slice(salt);
+    }
+    let inner = Sha1::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(text).finalize();
+    Sha1::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
+}
+
+/// Adds a line to hfdown's own file, which only this user may read. The file is locked meanwhile, and the line is written
+/// by one call, so that two runs at once leave two whole lines. A line that is there already is not added again.
+pub(super) fn learn(path: &Path, name: &str, key: &PublicKey) -> Result<(), KnownHostsError> {
+    let failed = |source| KnownHostsError { path: path.to_owned(), source };
+    let encoded = key.to_openssh().map_err(|error| failed(io::Error::other(error)))?;
+    let mut words = encoded.split(' ');
+    let line = format!("{name} {} {}\n", words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    append(path, &line).map_err(failed)
+}
+
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.create(true).read(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.lock()?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    if text.split_inclusive(|byte| *byte == b'\n').any(|known| known == line.as_bytes()) {
+        return Ok(());
+    }
+    let gap = if text.last().is_none_or(|byte| *byte == b'\n') { "" } else { "\n" };
+    file.write_all(format!("{gap}{line}").as_bytes())?;
+    file.sync_data()
+}
+
+#[cfg(test)]
+#[path = "known_hosts_tests.rs"]
+mod tests;

@@ -1,0 +1,163 @@
+//! The first command: start the agent that is there, or learn what kind of machine this is.
+
+use std::time::Duration;
+
+use hfdown_protocol::{GreetingError, Nonce, await_greeting};
+
+use super::agent_link::{AgentOrigin, Launched};
+use super::channel::Running;
+use super::connect::Connection;
+use super::error::LinkError;
+use super::image::AgentImages;
+use super::platform::Platform;
+use super::script;
+use super::settings::LinkSettings;
+use crate::output::sanitize::sanitize_lines;
+
+/// How much of what a shell printed is quoted in an error, in lines and in characters.
+const QUOTED: (usize, usize) = (3, 300);
+
+/// What the first command led to. A shell that does not run commands at all is an error for now; a third answer would be
+/// the place for another way in.
+pub(super) enum Answer {
+    /// There was an agent, and it has greeted.
+    Greeted(Launched),
+    /// There is none for this machine.
+    Missing(Platform),
+}
+
+/// Starts the cached agent.
+pub(super) async fn launch(
+    connection: &Connection,
+    settings: &LinkSettings,
+    images: &AgentImages,
+) -> Result<Answer, LinkError> {
+    let nonce = Nonce(rand::random());
+    let mut running = connection.run(&script::launch(nonce, images)).await?;
+    match greeted(&mut running, nonce, settings.greeting_patience).await {
+        Ok((already_read, platform)) => {
+            Ok(Answer::Greeted(Launched { running, already_read, origin: AgentOrigin::Warm, platform }))
+        }
+        Err(silence) => match marked(&silence.said, script::MISSING, nonce).as_deref() {
+            Some([system, machine, ..]) => Ok(Answer::Missing(Platform::new(system, machine))),
+            _ => Err(silence.into_error(connection, &running, nonce)),
+        },
+    }
+}
+
+/// Why no greeting came, and what came instead.
+pub(super) struct Silence {
+    pub(super) said: Vec<u8>,
+    why: Why,
+}
+
+enum Why {
+    Ended,
+    TooNoisy,
+    TooLate(Duration),
+}
+
+/// Waits for the greeting. Returns the bytes after it, and what the script said about the machine.
+pub(super) async fn greeted(
+    running: &mut Running,
+    nonce: Nonce,
+    patience: Duration,
+) -> Result<(Vec<u8>, Platform), Silence> {
+    let mut recorder = Recorder { inner: &mut running.reader, heard: Vec::new() };
+    let greeting = await_greeting(&mut recorder, nonce, patience).await;
+    let heard = recorder.heard;
+    let (said, why) = match greeting {
+        Ok(already_read) => {
+            let platform = match marked(&heard, script::LAUNCHING, nonce).as_deref() {
+                Some([system, machine, ..]) => Platform::new(system, machine),
+                _ => Platform::new("", ""),
+            };
+            return Ok((already_read, platform));
+        }
+        Err(GreetingError::Ended(said)) => (said, Why::Ended),
+        Err(GreetingError::TooNoisy(said)) => (said, Why::TooNoisy),
+        Err(GreetingError::TooLate(said)) => (said, Why::TooLate(patience)),
+        // The reader of a channel only ever ends.
+        Err(GreetingError::Link(_)) => (heard, Why::Ended),
+    };
+    if matches!(why, Why::Ended) {
+        running.outcome.ended().await;
+    }
+    Err(Silence { said, why })
+}
+
+impl Silence {
+    /// The error for a shell or an agent that did not do what it was told.
+    pub(super) fn into_error(self, connection: &Connection, running: &Running, nonce: Nonce) -> LinkError {
+        let address = connection.address().to_owned();
+        let outcome = &running.outcome;
+        let (lines, longest) = QUOTED;
+        let words = if self.said.trim_ascii().is_empty() {
+            outcome.errors()
+        } else {
+            without_marks(&self.said, nonce)
+        };
+        let words = if words.trim_ascii().is_empty() { outcome.errors() } else { words };
+        let said = sanitize_lines(words, lines, longest);
+        let exit = outcome.exit_status();
+        let was_launched = marked(&self.said, script::LAUNCHING, nonce).is_some();
+        match self.why {
+            Why::Ended if outcome.refused() => LinkError::NoExec { address },
+            Why::Ended if !outcome.closed() => LinkError::Lost { address, detail: said },
+            Why::Ended | Why::TooLate(_) if was_launched => LinkError::AgentSilent { address, exit, said },
+            Why::TooLate(after) if said.is_empty() => LinkError::Timeout { address, after },
+            Why::Ended | Why::TooLate(_) => LinkError::Shell { address, exit, said },
+            Why::TooNoisy => LinkError::Noisy { address, said },
+        }
+    }
+}
+
+/// The fields of a line `MARK nonce|field|field|`, wherever it stands in the noise.
+pub(super) fn marked(said: &[u8], mark: &str, nonce: Nonce) -> Option<Vec<String>> {
+    let start = format!("{mark} {nonce}|");
+    let line = said.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(start.as_bytes()))?;
+    Some(String::from_utf8_lossy(line).split('|').map(str::to_owned).collect())
+}
+
+/// What was said, but for our own lines.
+fn without_marks(said: &[u8], nonce: Nonce) -> Vec<u8> {
+    let nonce = nonce.to_string().into_bytes();
+    let is_ours = |line: &&[u8]| line.windows(nonce.len()).any(|window| window == nonce);
+    let lines: Vec<&[u8]> = said.split(|byte| *byte == b'\n').filter(|line| !is_ours(line)).collect();
+    lines.join(&b'\n')
+}
+
+/// Remembers what was read through it: `await_greeting` gives the noise back only when no greeting came.
+struct Recorder<'a, R> {
+    inner: &'a mut R,
+    heard: Vec<u8>,
+}
+
+impl<R: tokio::io::AsyncRead + Unpin> tokio::io::AsyncRead for Recorder<'_, R> {
+    fn poll_read(
+        mut self: std::pin::Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+        buffer: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        let polled = std::pin::Pin::new(&mut *self.inner).poll_read(context, buffer);
+        self.heard.extend_from_slice(&buffer.filled()[before..]);
+        polled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_its_own_mark_in_any_noise() {
+        let nonce = Nonce(7);
+        let said =
+            format!("Welcome\r\nHFDOWN-MISSING 00|x|y|\n\n{} {nonce}|Linux|riscv64|\nbye", script::MISSING);
+        assert_eq!(marked(said.as_bytes(), script::MISSING, nonce).unwrap()[..2], ["Linux", "riscv64"]);
+        assert_eq!(marked(said.as_bytes(), script::MISSING, Nonce(8)), None);
+        assert_eq!(marked(said.as_bytes(), script::FAILED, nonce), None);
+        assert_eq!(without_marks(said.as_bytes(), nonce), b"Welcome\r\nHFDOWN-MISSING 00|x|y|\n\nbye");
+    }
+}

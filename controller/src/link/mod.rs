@@ -1,0 +1,51 @@
+//! SSH: from what a person pasted to an agent that listens.
+//!
+//! [`reach`] connects, believes the host's key or not, logs in, and runs **one** command that starts the agent which is
+//! cached on the box, or says what kind of machine it is. Only then, and only if there is none, an agent is uploaded. The
+//! box needs a POSIX shell and nothing else: no sftp, scp, curl or CA files.
+//!
+//! What comes from the box is bounded and sanitised. It can open no channels here, and no ssh-agent is forwarded to it.
+
+mod agent_link;
+mod auth;
+mod channel;
+mod connect;
+mod error;
+mod host_key;
+mod image;
+mod install;
+mod known_hosts;
+mod launch;
+mod options;
+mod platform;
+mod script;
+mod settings;
+mod target;
+
+pub use agent_link::{AgentLink, AgentOrigin, Ending, Tether};
+pub use auth::{Refusal, Tried};
+pub use channel::{ChannelReader, ChannelWriter, Exit};
+pub use error::{InstallStage, LinkError};
+pub use host_key::{HostKeyError, HostKeyPolicy, HostKeySeen};
+pub use image::{AgentImage, AgentImages, ImageError};
+pub use known_hosts::{KnownHostsError, Place};
+pub use platform::{Cpu, Platform};
+pub use settings::LinkSettings;
+pub use target::{Family, HostKeyWish, Ignored, Offer, SshTarget, TargetError};
+
+use connect::Connection;
+use launch::Answer;
+
+/// Goes to a box and comes back with an agent that has greeted.
+pub async fn reach(
+    target: &SshTarget,
+    settings: &LinkSettings,
+    images: &AgentImages,
+) -> Result<AgentLink, LinkError> {
+    let connection = Connection::open(target, settings).await?;
+    let launched = match launch::launch(&connection, settings, images).await? {
+        Answer::Greeted(launched) => launched,
+        Answer::Missing(platform) => install::install(&connection, settings, images, platform).await?,
+    };
+    Ok(AgentLink::new(connection, launched))
+}

@@ -1,0 +1,120 @@
+//! How links are made: everything that is not in the SSH string itself. Only [`LinkSettings::from_environment`] looks at
+//! the environment.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::host_key::HostKeyPolicy;
+use super::target::{HostKeyWish, SshTarget};
+
+/// How long a server may take to answer a connection, and again for its handshake.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// How long the agent may take to greet. Login shells with slow start-up files need seconds.
+pub(super) const GREETING_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Settings for [`super::reach`].
+#[derive(Debug, Clone)]
+pub struct LinkSettings {
+    /// The user when the string names none.
+    pub user: Option<String>,
+    /// What `~` stands for.
+    pub home: Option<PathBuf>,
+    /// What is done about a key that no file knows.
+    pub host_keys: HostKeyPolicy,
+    /// The user's and the system's `known_hosts`: read, never written.
+    pub known_hosts: Vec<PathBuf>,
+    /// hfdown's own `known_hosts`, where new keys are written.
+    pub own_known_hosts: PathBuf,
+    /// The socket of the ssh-agent, if one runs.
+    pub agent_socket: Option<PathBuf>,
+    /// Keys that are tried when the string names none.
+    pub default_keys: Vec<PathBuf>,
+    /// How long a server may take to answer.
+    pub connect_timeout: Duration,
+    /// How long the agent may take to greet.
+    pub greeting_patience: Duration,
+}
+
+impl LinkSettings {
+    /// What OpenSSH would use here: the user's folder `~/.ssh`, the system's known hosts, `SSH_AUTH_SOCK`.
+    pub fn from_environment() -> Self {
+        let home = env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let ssh = home.as_ref().map(|home| home.join(".ssh"));
+        let in_ssh = |names: &[&str]| -> Vec<PathBuf> {
+            ssh.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))).collect()
+        };
+        let mut known_hosts = in_ssh(&["known_hosts", "known_hosts2"]);
+        known_hosts
+            .extend(["ssh_known_hosts", "ssh_known_hosts2"].map(|name| Path::new("/etc/ssh").join(name)));
+        let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let config = config.or_else(|| home.as_ref().map(|home| home.join(".config"))).unwrap_or_default();
+        Self {
+            user: ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok()),
+            host_keys: HostKeyPolicy::AcceptNew,
+            known_hosts,
+            own_known_hosts: config.join("hfdown").join("known_hosts"),
+            agent_socket: set("SSH_AUTH_SOCK").map(PathBuf::from),
+            default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
+            connect_timeout: CONNECT_TIMEOUT,
+            greeting_patience: GREETING_PATIENCE,
+            home,
+        }
+    }
+
+    /// The policy for one target: a pin comes first, then what its string asked for.
+    pub(super) fn host_keys_for(&self, target: &SshTarget) -> HostKeyPolicy {
+        match (&self.host_keys, target.host_keys) {
+            (HostKeyPolicy::AcceptNew, Some(HostKeyWish::Strict)) => HostKeyPolicy::Strict,
+            (policy, _) => policy.clone(),
+        }
+    }
+
+    /// The `known_hosts` files to read for one target.
+    pub(super) fn known_hosts_for(&self, target: &SshTarget) -> Vec<PathBuf> {
+        let files = target.known_hosts.as_ref().unwrap_or(&self.known_hosts);
+        files.iter().map(|file| self.expand(file)).collect()
+    }
+
+    /// `~` and `~/…` become the home folder.
+    pub(super) fn expand(&self, path: &Path) -> PathBuf {
+        match (path.strip_prefix("~"), &self.home) {
+            (Ok(rest), Some(home)) if rest.as_os_str().is_empty() => home.clone(),
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path.to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tilde_is_the_home_folder_and_only_in_front() {
+        let settings = LinkSettings { home: Some("/home/me".into()), ..LinkSettings::from_environment() };
+        for (typed, meant) in [
+            ("~", "/home/me"),
+            ("~/.ssh/my key", "/home/me/.ssh/my key"),
+            ("/a/~", "/a/~"),
+            ("~you/k", "~you/k"),
+            ("k", "k"),
+        ] {
+            assert_eq!(settings.expand(Path::new(typed)), Path::new(meant));
+        }
+    }
+
+    #[test]
+    fn a_pin_or_strictness_is_never_weakened_by_the_string() {
+        let (loose, _) = SshTarget::parse("ssh -o StrictHostKeyChecking=accept-new h").unwrap();
+        let (strict, _) = SshTarget::parse("ssh -o StrictHostKeyChecking=yes h").unwrap();
+        let mut settings = LinkSettings::from_environment();
+        assert_eq!(settings.host_keys_for(&strict), HostKeyPolicy::Strict);
+        settings.host_keys = HostKeyPolicy::Strict;
+        assert_eq!(settings.host_keys_for(&loose), HostKeyPolicy::Strict);
+        settings.host_keys = HostKeyPolicy::Pinned("SHA256:x".into());
+        assert_eq!(settings.host_keys_for(&strict), settings.host_keys);
+    }
+}

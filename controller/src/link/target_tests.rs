@@ -1,0 +1,216 @@
+//! The table of pasted strings.
+
+use super::*;
+
+/// What a string means, in one line: `user@host:port` and whatever else it sets; ignored options after `~`.
+fn read(pasted: &str) -> String {
+    let (target, ignored) = match SshTarget::parse(pasted) {
+        Ok(parsed) => parsed,
+        Err(error) => return format!("error: {error}"),
+    };
+    let login = target.user.as_ref().map(|user| format!("{user}@{target}"));
+    let mut line = vec![login.unwrap_or_else(|| target.to_string())];
+    for key in &target.identities {
+        line.push(format!("key={}", key.display()));
+    }
+    if target.offer == Offer::NamedOnly {
+        line.push("only".to_owned());
+    }
+    if let Some(wish) = target.host_keys {
+        line.push(format!("{wish:?}"));
+    }
+    if let Some(files) = &target.known_hosts {
+        line.push(format!("known={files:?}"));
+    }
+    if target.family != Family::Any {
+        line.push(format!("{:?}", target.family));
+    }
+    if let Some(timeout) = target.connect_timeout {
+        line.push(format!("{timeout:?}"));
+    }
+    for Ignored { option, .. } in ignored {
+        line.push(format!("~{option}"));
+    }
+    line.join(" ")
+}
+
+#[test]
+fn reads_what_people_paste() {
+    let table = [
+        // What the Vast console gives, and its command line tool.
+        (
+            "ssh -p 20544 root@142.214.185.187 -L 8080:localhost:8080",
+            "root@142.214.185.187:20544 ~-L 8080:localhost:8080",
+        ),
+        ("ssh -p10600 root@ssh4.vast.ai", "root@ssh4.vast.ai:10600"),
+        (
+            "ssh -p 10600 root@ssh123.vast.ai -L 8080:localhost:8080 -L 1:a:2",
+            "root@ssh123.vast.ai:10600 ~-L 8080:localhost:8080 ~-L 1:a:2",
+        ),
+        ("ssh://root@142.214.185.187:20544", "root@142.214.185.187:20544"),
+        // RunPod, Lambda, plain ones.
+        (
+            "ssh root@213.173.98.1 -p 17445 -i ~/.ssh/id_ed25519",
+            "root@213.173.98.1:17445 key=~/.ssh/id_ed25519",
+        ),
+        (
+            "ssh abc-6441@ssh.runpod.io -i ~/.ssh/id_ed25519",
+            "abc-6441@ssh.runpod.io:22 key=~/.ssh/id_ed25519",
+        ),
+        ("ssh -i '~/.ssh/my key' ubuntu@10.0.0.1", "ubuntu@10.0.0.1:22 key=~/.ssh/my key"),
+        ("ssh root@h -p 1 -i '~/.ssh/my key'", "root@h:1 key=~/.ssh/my key"),
+        ("ssh root@h", "root@h:22"),
+        ("ssh h", "h:22"),
+        ("h", "h:22"),
+        ("root@h", "root@h:22"),
+        ("root@h:1", "root@h:1"),
+        ("h:65535", "h:65535"),
+        ("gpu-box_3.example.com", "gpu-box_3.example.com:22"),
+        ("  \t ssh   root@h  \n", "root@h:22"),
+        ("\"root@h\"", "root@h:22"),
+        ("'ssh' \"root@h\" -p '2'", "root@h:2"),
+        ("/usr/bin/ssh root@h", "root@h:22"),
+        ("ssh.exe root@h", "root@h:22"),
+        ("ssh ssh", "ssh:22"),
+        ("ssh", "ssh:22"),
+        // Addresses.
+        ("[::1]:2222", "[::1]:2222"),
+        ("[::1]", "[::1]:22"),
+        ("::1", "[::1]:22"),
+        ("root@2001:db8::1", "root@[2001:db8::1]:22"),
+        ("ssh root@[2001:db8::1]:7 -6", "root@[2001:db8::1]:7 V6"),
+        ("ssh -p 9 fe80::1%eth0", "[fe80::1%eth0]:9"),
+        ("ssh://[::1]:22/", "[::1]:22"),
+        ("ssh://h", "h:22"),
+        ("ssh://h/", "h:22"),
+        ("ssh ssh://me@h:3 -v", "me@h:3 ~-v"),
+        ("me@there@h", "me@there@h:22"),
+        // Glued and combined letters, the end of options, who wins.
+        ("ssh -Av -tp 22 root@h", "root@h:22 ~-A ~-v ~-t"),
+        ("ssh -vvvp22 h", "h:22 ~-v ~-v ~-v"),
+        ("ssh -NTn -p 5 h", "h:5 ~-N ~-T ~-n"),
+        ("ssh -oPort=7 h", "h:7"),
+        ("ssh -o Port=7 h", "h:7"),
+        ("ssh -o 'Port 7' h", "h:7"),
+        ("ssh -o 'port = 7' h", "h:7"),
+        ("ssh -p 7 -o Port=8 -p 9 h:10", "h:7"),
+        ("ssh h:10 -p 7", "h:7"),
+        ("ssh -l me h", "me@h:22"),
+        ("ssh -lme you@h", "me@h:22"),
+        ("ssh -o User=me you@h", "me@h:22"),
+        ("ssh -o HostName=1.2.3.4 box", "1.2.3.4:22"),
+        ("ssh -- h", "h:22"),
+        ("ssh -p 2 -- root@h", "root@h:2"),
+        ("ssh h -i a -i b", "h:22 key=a key=b"),
+        ("ssh -o 'IdentityFile=\"~/my key\"' h", "h:22 key=~/my key"),
+        ("ssh -o IdentitiesOnly=yes -i k h", "h:22 key=k only"),
+        ("ssh -o IdentitiesOnly=no h", "h:22"),
+        ("ssh -4 h -o ConnectTimeout=9", "h:22 V4 9s"),
+        ("ssh -o AddressFamily=inet6 h", "h:22 V6"),
+        ("ssh -o StrictHostKeyChecking=yes h", "h:22 Strict"),
+        ("ssh -o StrictHostKeyChecking=accept-new h", "h:22 AcceptNew"),
+        (
+            "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null h",
+            "h:22 AcceptNew known=[\"/dev/null\"] ~-o StrictHostKeyChecking=no",
+        ),
+        // Without effect.
+        (
+            "ssh -C -c aes128-ctr -m hmac -b 1.2.3.4 -D 1080 -R 1:h:2 h",
+            "h:22 ~-C ~-c aes128-ctr ~-m hmac ~-b 1.2.3.4 ~-D 1080 ~-R 1:h:2",
+        ),
+        ("ssh -X -Y -x -K -k -a -q h", "h:22 ~-X ~-Y ~-x ~-K ~-k ~-a ~-q"),
+        ("ssh -F none h", "h:22 ~-F none"),
+        (
+            "ssh -o ServerAliveInterval=30 -o LogLevel=ERROR h",
+            "h:22 ~-o ServerAliveInterval=30 ~-o LogLevel=ERROR",
+        ),
+        ("ssh -o ForwardAgent=yes h", "h:22 ~-o ForwardAgent=yes"),
+        ("ssh -o NoSuchThing=1 h", "h:22 ~-o NoSuchThing=1"),
+        // A comment as the shell would drop it.
+        ("ssh root@h # my box", "root@h:22"),
+    ];
+    for (pasted, meaning) in table {
+        assert_eq!(read(pasted), meaning, "{pasted:?}");
+    }
+}
+
+#[test]
+fn refuses_the_rest_with_the_reason() {
+    let table = [
+        ("", "it names no host"),
+        ("   ", "it names no host"),
+        ("ssh -p 22", "it names no host"),
+        ("root@", "it names no host"),
+        ("[]:1", "it names no host"),
+        ("ssh 'root@h", "a quote is not closed"),
+        ("ssh root@h -p", "-p needs a value"),
+        ("ssh h -o", "-o needs a value"),
+        ("ssh h -o Port", "-o Port needs a value"),
+        ("ssh h -o Port=", "-o Port needs a value"),
+        ("h:0", "`0` is not a port"),
+        ("h:65536", "`65536` is not a port"),
+        ("h:+22", "`+22` is not a port"),
+        ("h:", "`` is not a port"),
+        ("ssh -p x h", "`x` is not a port"),
+        ("@h", "`` is not a user name"),
+        ("-l@h", "-l needs a value|it names no host"),
+        ("ssh '-x y'@h", "ssh has no option"),
+        ("'a b@h'", "`a b` is not a user name"),
+        ("'$(id)@h'", "`$(id)` is not a user name"),
+        ("h;reboot", "`h;reboot` is not a host name"),
+        ("'h$(reboot)'", "`h$(reboot)` is not a host name"),
+        ("h`id`", "`h`id`` is not a host name"),
+        ("ssh -- -oProxyCommand=x", "`-oProxyCommand=x` is not a host name"),
+        ("ssh -o HostName=-x h", "`-x` is not a host name"),
+        (
+            "$ ssh root@h",
+            "it ends in a command for the box (`ssh root@h`), and hfdown runs only its own agent there",
+        ),
+        ("h\u{202e}", "`h\u{202e}` is not a host name"),
+        ("::g", "`::g` is not a host name"),
+        ("[::1", "`[::1` is not a host name"),
+        ("[::1]22", "`[::1]22` is not a host name"),
+        ("http://h", "`http://h` is not a host name"),
+        ("ssh://h/path", "`h/path` is not a host name"),
+        (
+            "ssh root@h nvidia-smi",
+            "it ends in a command for the box (`nvidia-smi`), and hfdown runs only its own agent there",
+        ),
+        (
+            "ssh root@h -p 2 rm -rf /",
+            "it ends in a command for the box (`rm -rf /`), and hfdown runs only its own agent there",
+        ),
+        (
+            "root@h && reboot",
+            "it ends in a command for the box (`&& reboot`), and hfdown runs only its own agent there",
+        ),
+        ("ssh -J jump h", "-J is not supported: jump hosts can't be used yet"),
+        ("ssh -o ProxyJump=jump h", "-o ProxyJump is not supported: jump hosts can't be used yet"),
+        (
+            "ssh -o ProxyCommand='nc %h %p' h",
+            "-o ProxyCommand is not supported: hfdown runs no commands from an SSH string",
+        ),
+        (
+            "ssh -oproxycommand=x h",
+            "-o proxycommand is not supported: hfdown runs no commands from an SSH string",
+        ),
+        (
+            "ssh -o 'LocalCommand x' h",
+            "-o LocalCommand is not supported: hfdown runs no commands from an SSH string",
+        ),
+        ("ssh -W h:1 j", "-W is not supported: hfdown opens no tunnels"),
+        ("ssh -S /tmp/s h", "-S is not supported: it belongs to a shared connection of OpenSSH"),
+        ("ssh -MN h", "-M is not supported: it belongs to a shared connection of OpenSSH"),
+        ("ssh -G h", "-G is not supported: it asks ssh for something else than a connection"),
+        ("ssh -Z h", "ssh has no option -Z"),
+        ("ssh --port 22 h", "ssh has no option --port"),
+        ("ssh -o StrictHostKeyChecking=maybe h", "-o StrictHostKeyChecking can't be `maybe`"),
+        ("ssh -o ConnectTimeout=0 h", "-o ConnectTimeout can't be `0`"),
+        ("ssh -o AddressFamily=ipx h", "-o AddressFamily can't be `ipx`"),
+    ];
+    for (pasted, reason) in table {
+        let read = read(pasted);
+        let fits = reason.split('|').any(|reason| read.starts_with(&format!("error: {reason}")));
+        assert!(fits, "{pasted:?} gave {read:?}");
+    }
+}
