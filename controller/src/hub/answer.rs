@@ -86,8 +86,8 @@ impl Answer {
     pub(super) fn into_error(self, subject: Subject) -> HubError {
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let message = self.message.as_deref().unwrap_or_default();
+        // Not "Invalid username or password.", which is what a stranger is told of a missing repository.
         let is_about_the_token = message.starts_with("Invalid credentials")
-            || message.starts_with("Invalid username or password")
             || (message.contains("Access Token") && message.ends_with("expired"));
         let variant = match (self.code.as_deref(), status) {
             (Some("RevisionNotFound"), _) => HubError::RevisionNotFound,
@@ -189,6 +189,7 @@ mod tests {
         for (subject, status, code, message, expected) in [
             (Subject::Repo, 401, "RepoNotFound", "", "RepoNotFound"),
             (Subject::Repo, 404, "RepoNotFound", "", "RepoNotFound"),
+            (Subject::Repo, 401, "", "Invalid username or password.", "RepoNotFound"),
             (Subject::Repo, 401, "", "", "RepoNotFound"),
             (Subject::Repo, 401, "", invalid, "BadToken"),
             (Subject::Repo, 401, "", "User Access Token \"ci\" is expired", "BadToken"),
