@@ -70,8 +70,11 @@ const BINCODE: Configuration<LittleEndian, Fixint, Limit<{ limits::FRAME }>> =
 
 impl<M> Codec<M> {
     fn new() -> Self {
-        let frames =
-            LengthDelimitedCodec::builder().little_endian().length_field_length(4).max_frame_length(limits::FRAME).new_codec();
+        let frames = LengthDelimitedCodec::builder()
+            .little_endian()
+            .length_field_length(4)
+            .max_frame_length(limits::FRAME)
+            .new_codec();
         Self { frames, message: PhantomData }
     }
 }

@@ -84,7 +84,12 @@ mod tests {
 
     #[test]
     fn refuses_other_lengths_and_letters() {
-        for text in ["", "e69d", "g69de29bb2d1d6434b8b29ae775ad8c2e48c5391", "+69de29bb2d1d6434b8b29ae775ad8c2e48c5391"] {
+        for text in [
+            "",
+            "e69d",
+            "g69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+            "+69de29bb2d1d6434b8b29ae775ad8c2e48c5391",
+        ] {
             assert_eq!(Digest::git_sha1(text), Err(DigestError), "{text}");
             assert_eq!(Digest::sha256(text), Err(DigestError), "{text}");
         }

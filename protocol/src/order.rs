@@ -20,16 +20,7 @@ pub enum Order {
         root: String,
         /// Whether anything may be written.
         access: Access,
-        /// What the conversation may do to the folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Access {
-    /// Look only: a dry run. Nothing is created, locked or written; a folder that is not there is an empty one.
-    Look,
-    /// Create the folder if needed and hold its lock.
-    Change,
-}
-
-/// Which files of bookkeeping go beside the model.
+        /// Which files of bookkeeping go beside the model.
         layout: Layout,
         /// What the transfer may use.
         limits: Limits,
@@ -104,6 +95,15 @@ pub struct Wanted {
     pub digest: Digest,
 }
 
+/// What the conversation may do to the folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Access {
+    /// Look only: a dry run. Nothing is created, locked or written; a folder that is not there is an empty one.
+    Look,
+    /// Create the folder if needed and hold its lock.
+    Change,
+}
+
 /// Which files of bookkeeping go beside the model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Layout {
@@ -175,7 +175,12 @@ impl Message for Order {
             Self::Remove { strays } => strays.len() <= limits::ENTRIES,
             Self::Inline { bytes, .. } => bytes.len() <= limits::INLINE,
             Self::Withheld { failure, .. } => failure.is_bounded(),
-            Self::Survey { .. } | Self::Begin | Self::Source { .. } | Self::Ping | Self::Cancel | Self::Bye => true,
+            Self::Survey { .. }
+            | Self::Begin
+            | Self::Source { .. }
+            | Self::Ping
+            | Self::Cancel
+            | Self::Bye => true,
         }
     }
 }

@@ -79,7 +79,10 @@ impl RepoPath {
 
 fn has_drive_letter(name: &str) -> bool {
     let bytes = name.as_bytes();
-    bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes.get(2), None | Some(b'/'))
+    bytes.len() >= 2
+        && bytes[0].is_ascii_alphabetic()
+        && bytes[1] == b':'
+        && matches!(bytes.get(2), None | Some(b'/'))
 }
 
 fn is_refused(character: char) -> bool {
@@ -130,7 +133,16 @@ mod tests {
 
     #[test]
     fn accepts_what_repositories_contain() {
-        for name in ["config.json", "onnx/model.onnx", "a b/ü-模型.bin", ".gitattributes", "a..b", "x:y", ".cache/other", "..a"] {
+        for name in [
+            "config.json",
+            "onnx/model.onnx",
+            "a b/ü-模型.bin",
+            ".gitattributes",
+            "a..b",
+            "x:y",
+            ".cache/other",
+            "..a",
+        ] {
             assert_eq!(RepoPath::new(name).map(String::from), Ok(name.to_owned()));
         }
     }

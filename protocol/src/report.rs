@@ -233,7 +233,9 @@ impl Message for Report {
             Self::Hello { version, machine } => version.len() <= limits::TEXT && machine_is(machine),
             Self::Opened { root, .. } => root.len() <= limits::TEXT,
             Self::Waiting { holder } => holder.len() <= limits::TEXT,
-            Self::Found { files } => files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded()),
+            Self::Found { files } => {
+                files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded())
+            }
             Self::Strays { strays } => strays.len() <= limits::ENTRIES,
             Self::Tick { files } => files.len() <= limits::ENTRIES,
             Self::Retrying { failure, .. }
@@ -257,7 +259,10 @@ impl Found {
     fn is_bounded(&self) -> bool {
         match self {
             Self::Obstructed { failure } => failure.is_bounded(),
-            Self::Absent { .. } | Self::Intact { .. } | Self::OtherSize { .. } | Self::OtherContent { .. } => true,
+            Self::Absent { .. }
+            | Self::Intact { .. }
+            | Self::OtherSize { .. }
+            | Self::OtherContent { .. } => true,
         }
     }
 }
