@@ -94,11 +94,10 @@ fn is_refused(character: char) -> bool {
 /// Case is folded, so that a disk which folds it as well does not open a way around this.
 fn is_reserved(name: &str) -> bool {
     let mut components = name.split('/').map(str::to_ascii_lowercase);
-    match (components.next().as_deref(), components.next().as_deref()) {
-        (Some(".git"), _) => true,
-        (Some(".cache"), Some("hfdown" | "huggingface") | None) => true,
-        _ => false,
-    }
+    matches!(
+        (components.next().as_deref(), components.next().as_deref()),
+        (Some(".git"), _) | (Some(".cache"), Some("hfdown" | "huggingface") | None)
+    )
 }
 
 impl TryFrom<String> for RepoPath {

@@ -55,7 +55,8 @@ impl Journal {
 fn read(bytes: &[u8], size: u64) -> RangeSet {
     let mut claimed = RangeSet::default();
     for chunk in bytes.chunks_exact(ENTRY) {
-        let number = |at: usize| chunk[at..at + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let number =
+            |at: usize| chunk[at..at + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         let range = number(0)..number(8);
         if chunk != entry(&range) || range.end > size {
             break;
@@ -70,7 +71,9 @@ fn entry(range: &Range<u64>) -> [u8; ENTRY] {
     entry[..8].copy_from_slice(&range.start.to_le_bytes());
     entry[8..16].copy_from_slice(&range.end.to_le_bytes());
     // FNV-1a: enough to tell an entry from a torn one or from zeros after a crash.
-    let checksum = entry[..16].iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    let checksum = entry[..16]
+        .iter()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     entry[16..].copy_from_slice(&checksum.to_le_bytes());
     entry
 }

@@ -1,0 +1,92 @@
+//! What the filesystem says, in the protocol's words.
+
+use std::io::{self, ErrorKind};
+use std::time::UNIX_EPOCH;
+
+use cap_std::fs::Metadata;
+use hfdown_protocol::{Failure, FailureKind, Stamp};
+
+/// Turns an I/O error into a failure. `attempt` is a fragment such as `cannot write model.safetensors`.
+pub(crate) fn failure(attempt: &str, error: &io::Error) -> Failure {
+    let kind = match error.kind() {
+        // Without an OS error it is cap-std that refused: the path leads out of the folder.
+        ErrorKind::PermissionDenied if error.raw_os_error().is_none() => FailureKind::InTheWay,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => FailureKind::PermissionDenied,
+        ErrorKind::NotADirectory => FailureKind::NotADirectory,
+        ErrorKind::IsADirectory => FailureKind::InTheWay,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureKind::NoSpace { needed: 0, free: 0 },
+        _ => FailureKind::Disk,
+    };
+    Failure::new(kind, format_args!("{attempt}: {}", reason(error)))
+}
+
+/// The reason alone, without Rust's `(os error 28)`.
+fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error") {
+        Some((reason, _)) => reason.to_lowercase(),
+        None => text,
+    }
+}
+
+/// What identifies this state of a file.
+pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
+    let modified = metadata
+        .modified()
+        .ok()
+        .and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok())
+        .map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX));
+    let (changed, inode) = platform::changed_and_inode(metadata);
+    Stamp { size: metadata.len(), modified, changed, inode }
+}
+
+#[cfg(unix)]
+mod platform {
+    use cap_std::fs::{Metadata, MetadataExt};
+
+    pub(super) fn changed_and_inode(metadata: &Metadata) -> (i128, u64) {
+        (i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec()), metadata.ino())
+    }
+}
+
+#[cfg(not(unix))]
+mod platform {
+    use cap_std::fs::Metadata;
+
+    pub(super) fn changed_and_inode(_metadata: &Metadata) -> (i128, u64) {
+        (0, 0)
+    }
+}
+
+/// Reading and writing at an offset.
+pub(crate) trait At {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+#[cfg(unix)]
+impl At for std::fs::File {
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
+    }
+}
+
+#[cfg(windows)]
+impl At for std::fs::File {
+    fn write_all_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = std::os::windows::fs::FileExt::seek_write(self, bytes, offset)?;
+            bytes = &bytes[written..];
+            offset += written as u64;
+        }
+        Ok(())
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+    }
+}

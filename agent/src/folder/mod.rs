@@ -1,0 +1,11 @@
+//! The destination folder: its border, its lock, what was proved in it, and how a file gets its final name.
+
+mod hub_metadata;
+mod lock;
+mod place;
+mod records;
+mod root;
+
+pub(crate) use place::{place, remove_stray};
+pub(crate) use records::{Origin, Records};
+pub(crate) use root::{Root, Standing};

@@ -1,0 +1,214 @@
+//! The folder as a border: all access goes through a handle that cannot leave it.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, File};
+use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp};
+
+use super::lock::{Attempt, Lock};
+use crate::disk;
+
+const WORK: &str = ".cache/hfdown";
+const PARTS: &str = "parts";
+
+/// An open destination folder.
+#[derive(Debug)]
+pub(crate) struct Root {
+    path: PathBuf,
+    layout: Layout,
+    /// None while a dry run looks at a folder that is not there.
+    folder: Option<Dir>,
+    /// Our own folder inside, and the parts' inside that.
+    work: Option<(Dir, Dir)>,
+    lock: Option<Lock>,
+}
+
+/// What stands at a path.
+#[derive(Debug)]
+pub(crate) enum Standing {
+    Nothing,
+    File(Stamp),
+    /// Neither a file nor nothing: it must not be replaced.
+    Obstacle(Failure),
+}
+
+impl Root {
+    /// Opens the folder, and with [`Access::Change`] creates it where it is not there. It is not locked yet.
+    pub(crate) fn open(root: &str, access: Access, layout: Layout) -> Result<Self, Failure> {
+        let attempt = format!("cannot open {root}");
+        let path = std::path::absolute(expand_home(root)).map_err(|error| disk::failure(&attempt, &error))?;
+        let folder = match access {
+            Access::Look => match Dir::open_ambient_dir(&path, ambient_authority()) {
+                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                opened => Some(opened.map_err(|error| disk::failure(&attempt, &error))?),
+            },
+            Access::Change => {
+                create_folder(&path)?;
+                Some(
+                    Dir::open_ambient_dir(&path, ambient_authority())
+                        .map_err(|error| disk::failure(&attempt, &error))?,
+                )
+            }
+        };
+        let mut root = Self { path, layout, folder, work: None, lock: None };
+        root.work = root.open_work(access)?;
+        Ok(root)
+    }
+
+    fn open_work(&self, access: Access) -> Result<Option<(Dir, Dir)>, Failure> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let open = || -> io::Result<(Dir, Dir)> {
+            let work = folder.open_dir(WORK)?;
+            let parts = work.open_dir(PARTS)?;
+            Ok((work, parts))
+        };
+        let opened: io::Result<_> = match access {
+            Access::Look => match open() {
+                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+                opened => opened,
+            },
+            Access::Change => folder.create_dir_all(format!("{WORK}/{PARTS}")).and_then(|()| {
+                let (work, parts) = open()?;
+                if !work.exists(".gitignore") {
+                    work.write(".gitignore", "*")?;
+                }
+                Ok((work, parts))
+            }),
+        };
+        opened
+            .map(Some)
+            .map_err(|error| disk::failure(&format!("cannot write to {}", self.path.display()), &error))
+    }
+
+    /// Tries to take the folder's lock; says who holds it otherwise.
+    pub(crate) fn try_lock(&mut self) -> Result<Option<String>, Failure> {
+        match Lock::attempt(self.work()?) {
+            Ok(Attempt::Held(lock)) => {
+                self.lock = Some(lock);
+                Ok(None)
+            }
+            Ok(Attempt::Busy(holder)) => Ok(Some(holder)),
+            Err(error) => Err(disk::failure(&format!("cannot lock {}", self.path.display()), &error)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The folder itself, where there is one.
+    pub(crate) fn folder(&self) -> Option<&Dir> {
+        self.folder.as_ref()
+    }
+
+    /// The folder of bookkeeping. An error during a dry run, which has no use for it.
+    pub(crate) fn work(&self) -> Result<&Dir, Failure> {
+        self.work.as_ref().map(|(work, _)| work).ok_or_else(looked_only)
+    }
+
+    /// The folder of parts.
+    pub(crate) fn parts(&self) -> Result<&Dir, Failure> {
+        self.work.as_ref().map(|(_, parts)| parts).ok_or_else(looked_only)
+    }
+
+    /// Free bytes for this user on the folder's filesystem, or on that of its nearest ancestor.
+    pub(crate) fn free(&self) -> u64 {
+        self.path.ancestors().find_map(|ancestor| fs4::available_space(ancestor).ok()).unwrap_or(u64::MAX)
+    }
+
+    /// What stands at a path. A link inside the folder is followed; one that leads out is an obstacle.
+    pub(crate) fn standing(&self, path: &RepoPath) -> Standing {
+        let Some(folder) = &self.folder else { return Standing::Nothing };
+        let metadata = match folder.metadata(path.as_str()) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Standing::Nothing,
+            Err(error) if error.kind() == ErrorKind::NotADirectory => {
+                let detail = format_args!("a file stands where {path} needs a folder");
+                return Standing::Obstacle(Failure::new(FailureKind::InTheWay, detail));
+            }
+            Err(error) => {
+                return Standing::Obstacle(disk::failure(&format!("cannot look at {path}"), &error));
+            }
+        };
+        if metadata.is_file() {
+            return Standing::File(disk::stamp(&metadata));
+        }
+        let what = if metadata.is_dir() { "a folder" } else { "no regular file" };
+        Standing::Obstacle(Failure::new(FailureKind::InTheWay, format_args!("{what} stands at {path}")))
+    }
+
+    /// Opens a file for reading.
+    pub(crate) fn read(&self, path: &RepoPath) -> io::Result<File> {
+        self.folder.as_ref().ok_or(ErrorKind::NotFound)?.open(path.as_str())
+    }
+
+    /// Whether the disk takes `a` and `A` for the same name: our own folder tells.
+    pub(crate) fn folds_case(&self) -> bool {
+        self.work.is_some() && self.folder.as_ref().is_some_and(|folder| folder.exists(WORK.to_uppercase()))
+    }
+
+    /// Whether this run holds the lock, and so may write.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// Removes parts that nobody wants any more.
+    pub(crate) fn sweep_parts(&self, is_wanted: impl Fn(&str) -> bool) {
+        let Some((_, parts)) = &self.work else { return };
+        let Ok(entries) = parts.entries() else { return };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let part = name.to_str().map(|name| name.strip_suffix(".journal").unwrap_or(name));
+            if part.is_some_and(|part| !is_wanted(part)) {
+                // What can't be removed now is tried again by the next run.
+                let _ = entry.remove_file();
+            }
+        }
+    }
+
+    /// Leaves nothing of ours behind where that was asked for and no part waits to be resumed.
+    pub(crate) fn tidy(&self) {
+        let (Layout::Bare, Some(folder), Some((work, parts))) = (&self.layout, &self.folder, &self.work)
+        else {
+            return;
+        };
+        let has_parts = parts.entries().is_ok_and(|mut entries| entries.next().is_some());
+        if has_parts {
+            return;
+        }
+        // Each step leaves what is not empty or not ours; none of them can lose anything.
+        let _ = work.remove_dir(PARTS);
+        let _ = work.remove_file(".gitignore");
+        let _ = Lock::remove_file(work);
+        let _ = folder.remove_dir(WORK);
+        let _ = folder.remove_dir(".cache");
+    }
+}
+
+fn create_folder(path: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(path).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
+            let file =
+                path.ancestors().find(|ancestor| ancestor.exists() && !ancestor.is_dir()).unwrap_or(path);
+            Failure::new(FailureKind::NotADirectory, format_args!("{} is not a folder", file.display()))
+        }
+        _ => disk::failure(&format!("cannot create {}", path.display()), &error),
+    })
+}
+
+fn expand_home(root: &str) -> PathBuf {
+    match (root.strip_prefix("~/").or((root == "~").then_some("")), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => PathBuf::from(root),
+    }
+}
+
+fn looked_only() -> Failure {
+    Failure::new(FailureKind::Protocol, "a dry run was asked to write")
+}

@@ -1,0 +1,153 @@
+//! A file on its way: its bytes so far, and which ones they are.
+//!
+//! Bytes are written at their offset into `.cache/hfdown/parts/<digest>`, and a journal beside it says which ranges are
+//! there. A part belongs to a digest, so that a branch which moves can't mix two versions.
+
+mod journal;
+mod ranges;
+
+use std::io;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use cap_std::fs::{Dir, OpenOptions};
+use hfdown_protocol::Digest;
+
+use crate::disk::At as _;
+use journal::Journal;
+pub(crate) use ranges::RangeSet;
+
+/// An open part.
+#[derive(Debug)]
+pub(crate) struct Part {
+    data: std::fs::File,
+    journal: Journal,
+    written: Mutex<RangeSet>,
+    size: u64,
+}
+
+/// The name of a digest's part. Files of equal content within one listing are told apart by `twin`, from 0.
+pub(crate) fn name(digest: Digest, twin: usize) -> String {
+    if twin == 0 { digest.to_string() } else { format!("{digest}-{twin}") }
+}
+
+fn journal_name(name: &str) -> String {
+    format!("{name}.journal")
+}
+
+impl Part {
+    /// Opens a part where an earlier run left one, or begins it.
+    pub(crate) fn open(parts: &Dir, name: &str, size: u64) -> io::Result<Self> {
+        let data = parts.open_with(name, OpenOptions::new().read(true).write(true).create(true))?.into_std();
+        let (journal, mut written) = Journal::open(parts, &journal_name(name), size)?;
+        let length = data.metadata()?.len();
+        if length > size {
+            data.set_len(size)?;
+        }
+        // The journal outlived its data: after a crash of the machine, or because somebody tidied up.
+        written.remove(length..size);
+        Ok(Self { data, journal, written: Mutex::new(written), size })
+    }
+
+    /// How many bytes of a file an earlier run left behind.
+    pub(crate) fn peek(parts: &Dir, name: &str, size: u64) -> u64 {
+        let Ok(metadata) = parts.metadata(name) else { return 0 };
+        let mut claimed = Journal::peek(parts, &journal_name(name), size);
+        claimed.remove(metadata.len()..size);
+        claimed.total()
+    }
+
+    /// Throws a part away.
+    pub(crate) fn discard(parts: &Dir, name: &str) -> io::Result<()> {
+        // The journal goes first: without it the data is nothing.
+        for file in [journal_name(name), name.to_owned()] {
+            match parts.remove_file(file) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the journal off once the data has got its final name.
+    pub(crate) fn forget_journal(parts: &Dir, name: &str) {
+        // One that stays behind is swept by a later run.
+        let _ = parts.remove_file(journal_name(name));
+    }
+
+    /// Writes consecutive bytes, then claims them.
+    pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Range<u64>> {
+        let mut end = start;
+        for chunk in chunks {
+            self.data.write_all_at(chunk, end)?;
+            end += chunk.len() as u64;
+        }
+        self.journal.append(&(start..end))?;
+        self.written().insert(start..end);
+        Ok(start..end)
+    }
+
+    pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.data.read_at(buffer, offset)
+    }
+
+    /// Where the run of bytes that begins at 0 ends.
+    pub(crate) fn front(&self) -> u64 {
+        self.written().front()
+    }
+
+    /// How many bytes are on disk.
+    pub(crate) fn total(&self) -> u64 {
+        self.written().total()
+    }
+
+    /// What is not on disk yet.
+    pub(crate) fn missing(&self) -> RangeSet {
+        self.written().missing(self.size)
+    }
+
+    /// Waits until the bytes would survive a crash of the machine.
+    pub(crate) fn flush(&self) -> io::Result<()> {
+        self.data.sync_all()
+    }
+
+    fn written(&self) -> MutexGuard<'_, RangeSet> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cap_std::ambient_authority;
+
+    #[test]
+    fn what_was_written_is_there_in_the_next_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let part = Part::open(&parts, "p", 100).unwrap();
+        part.write(40, &[Bytes::from_static(b"ab"), Bytes::from_static(b"c")]).unwrap();
+        part.write(0, &[Bytes::from_static(b"xyz")]).unwrap();
+        drop(part);
+        assert_eq!(Part::peek(&parts, "p", 100), 6);
+        let part = Part::open(&parts, "p", 100).unwrap();
+        assert_eq!((part.front(), part.total()), (3, 6));
+        assert_eq!(part.missing().iter().cloned().collect::<Vec<_>>(), [3..40, 43..100]);
+        let mut buffer = [0; 3];
+        part.read_at(&mut buffer, 40).unwrap();
+        assert_eq!(&buffer, b"abc");
+    }
+
+    #[test]
+    fn a_journal_without_its_data_claims_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        Part::open(&parts, "p", 100).unwrap().write(0, &[Bytes::from_static(b"xyz")]).unwrap();
+        parts.remove_file("p").unwrap();
+        assert_eq!(Part::peek(&parts, "p", 100), 0);
+        assert_eq!(Part::open(&parts, "p", 100).unwrap().total(), 0);
+        Part::discard(&parts, "p").unwrap();
+        assert_eq!(parts.entries().unwrap().count(), 0);
+    }
+}

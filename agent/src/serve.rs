@@ -1,0 +1,371 @@
+//! The conversation from the agent's side: one loop, one select, one match.
+
+use std::io;
+use std::num::NonZeroU16;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hfdown_protocol::{
+    Access, CodecError, End, Failure, FailureKind, Layout, Limits, Order, Outbox, Report, Summary, VERSION,
+    Wanted, inbox, limits, outbox,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::folder::{Records, Root};
+use crate::machine;
+use crate::plan::Plan;
+use crate::surroundings::Surroundings;
+use crate::survey::Survey;
+use crate::transfer::{Answer, Answers, Network};
+
+/// Reports on their way out: a thousand small files may be placed while the link is slow.
+const REPORTS: usize = 1024;
+/// How often a held lock is tried again.
+const LOCK_RETRY: Duration = Duration::from_millis(200);
+
+/// How a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Farewell {
+    /// The controller said so.
+    Bye,
+    /// Something made it impossible to go on, and the controller was told.
+    Fatal,
+    /// The stream ended, or broke.
+    LinkLost,
+    /// The controller was silent for [`limits::SILENCE_SECONDS`].
+    Silence,
+}
+
+/// Talks to one controller until either side has had enough. Whatever happens, what is on disk stays resumable.
+pub async fn serve<R, W>(reader: R, writer: W, surroundings: Surroundings) -> Farewell
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let (reports, outgoing) = mpsc::channel(REPORTS);
+    let writing = write(outbox(writer), outgoing);
+    let mut writing = std::pin::pin!(writing);
+    let farewell = {
+        let listening = Conversation::new(surroundings, reports).listen(reader);
+        tokio::select! {
+            farewell = listening => farewell,
+            // The pipe broke: nobody is left to talk to.
+            _ = &mut writing => return Farewell::LinkLost,
+        }
+    };
+    // The conversation and with it the last sender are gone: what was said is delivered, then the writer ends.
+    let delivered = writing.await;
+    if delivered.is_ok() { farewell } else { Farewell::LinkLost }
+}
+
+async fn write<W: AsyncWrite + Unpin>(
+    mut out: Outbox<W, Report>,
+    mut outgoing: mpsc::Receiver<Report>,
+) -> Result<(), CodecError> {
+    while let Some(report) = outgoing.recv().await {
+        out.feed(report).await?;
+        while let Ok(report) = outgoing.try_recv() {
+            out.feed(report).await?;
+        }
+        out.flush().await?;
+    }
+    Ok(())
+}
+
+struct Conversation {
+    network: Arc<Network>,
+    surroundings: Surroundings,
+    reports: mpsc::Sender<Report>,
+    stop: CancellationToken,
+    work: JoinSet<Done>,
+    limits: Limits,
+    folder: Option<Folder>,
+    wanted: Arc<Vec<Wanted>>,
+    plan: Plan,
+}
+
+/// An open folder and what is known of it.
+#[derive(Clone)]
+pub(crate) struct Folder {
+    pub(crate) root: Arc<Root>,
+    pub(crate) records: Arc<Mutex<Records>>,
+}
+
+/// What background work ends with.
+enum Done {
+    Opened(Result<Folder, Failure>),
+    Surveyed(Result<(), Failure>),
+    CarriedOut(Result<Summary, Failure>),
+}
+
+/// What the loop hears.
+enum Heard {
+    Order(Order),
+    Done(Done),
+    LinkLost,
+    Silence,
+    Nonsense(CodecError),
+}
+
+/// Whether to go on.
+type Step = Result<(), Farewell>;
+
+impl Conversation {
+    fn new(surroundings: Surroundings, reports: mpsc::Sender<Report>) -> Self {
+        let network = Arc::new(Network {
+            client: surroundings.client.clone(),
+            stall: surroundings.patience.stall,
+            answers: Answers::default(),
+            reports: reports.clone(),
+        });
+        Self {
+            network,
+            surroundings,
+            reports,
+            stop: CancellationToken::new(),
+            work: JoinSet::new(),
+            limits: Limits::default(),
+            folder: None,
+            wanted: Arc::default(),
+            plan: Plan::default(),
+        }
+    }
+
+    async fn listen<R: AsyncRead + Unpin>(mut self, reader: R) -> Farewell {
+        let mut orders = inbox::<_, Order>(reader, &[]);
+        let silence = Duration::from_secs(limits::SILENCE_SECONDS);
+        let mut last_heard = Instant::now();
+        loop {
+            // Every arm is cancel-safe: frames stay buffered, finished tasks stay joined.
+            let heard = tokio::select! {
+                order = orders.next() => match order {
+                    Some(Ok(order)) => Heard::Order(order),
+                    None => Heard::LinkLost,
+                    Some(Err(CodecError::Link(error))) if error.kind() != io::ErrorKind::InvalidData => Heard::LinkLost,
+                    Some(Err(error)) => Heard::Nonsense(error),
+                },
+                Some(done) = self.work.join_next() => match done {
+                    Ok(done) => Heard::Done(done),
+                    Err(error) => Heard::Done(Done::CarriedOut(Err(defect(&error)))),
+                },
+                () = tokio::time::sleep_until(last_heard + silence) => Heard::Silence,
+            };
+            if matches!(heard, Heard::Order(_)) {
+                last_heard = Instant::now();
+            }
+            let step = match heard {
+                Heard::Order(order) => self.obey(order).await,
+                Heard::Done(done) => self.proceed(done).await,
+                Heard::LinkLost => Err(Farewell::LinkLost),
+                Heard::Silence => Err(Farewell::Silence),
+                Heard::Nonsense(error) => self.fatal(Failure::new(FailureKind::Protocol, error)).await,
+            };
+            if let Err(farewell) = step {
+                self.stop.cancel();
+                // Nothing is left half-done behind our back: what runs sees the stop and ends.
+                while self.work.join_next().await.is_some() {}
+                return farewell;
+            }
+        }
+    }
+
+    async fn obey(&mut self, order: Order) -> Step {
+        match order {
+            Order::Hello { .. } => {
+                self.say(Report::Hello { version: VERSION.to_owned(), machine: machine::describe() }).await
+            }
+            Order::Open { root, access, layout, limits } => self.open(root, access, layout, limits).await,
+            Order::List { files } => self.list(files).await,
+            Order::Survey { check } => self.survey(check).await,
+            Order::Fetch { jobs } => match self.plan.fetch(&self.wanted, jobs) {
+                Ok(()) => Ok(()),
+                Err(failure) => self.fatal(failure).await,
+            },
+            Order::Remove { strays } => {
+                self.plan.remove(strays);
+                Ok(())
+            }
+            Order::Begin => self.begin().await,
+            Order::Source { file, address } => {
+                let given = self.network.answers.give(file, Answer::Address(address));
+                self.expect_asked(given.is_ok()).await
+            }
+            Order::Withheld { file, failure } => {
+                let given = self.network.answers.give(file, Answer::Withheld(failure));
+                self.expect_asked(given.is_ok()).await
+            }
+            Order::Inline { file, bytes } => {
+                let given = self.network.answers.give_bytes(file, &bytes);
+                self.expect_asked(given.is_ok()).await
+            }
+            Order::Ping => self.say(Report::Pong).await,
+            Order::Cancel => self.cancel().await,
+            Order::Bye => Err(Farewell::Bye),
+        }
+    }
+
+    async fn proceed(&mut self, done: Done) -> Step {
+        match done {
+            Done::Opened(Ok(folder)) => {
+                let (root, free) = (folder.root.path().display().to_string(), folder.root.free());
+                self.folder = Some(folder);
+                self.say(Report::Opened { root, free }).await
+            }
+            Done::Surveyed(Ok(())) => self.say(Report::Surveyed).await,
+            Done::CarriedOut(Ok(summary)) => self.say(Report::Finished { summary }).await,
+            Done::Opened(Err(failure)) | Done::Surveyed(Err(failure)) | Done::CarriedOut(Err(failure)) => {
+                if failure.kind == FailureKind::Cancelled {
+                    self.say(cancelled()).await
+                } else {
+                    self.fatal(failure).await
+                }
+            }
+        }
+    }
+
+    async fn open(&mut self, root: String, access: Access, layout: Layout, limits: Limits) -> Step {
+        if self.folder.is_some() || !self.work.is_empty() {
+            return self.out_of_order("Open").await;
+        }
+        if let Some(stall) = limits.stall_seconds {
+            self.surroundings.patience.stall = Duration::from_secs(stall.get().into());
+            self.network = Arc::new(Network {
+                client: self.surroundings.client.clone(),
+                stall: self.surroundings.patience.stall,
+                answers: Answers::default(),
+                reports: self.reports.clone(),
+            });
+        }
+        self.limits = limits;
+        let (reports, stop) = (self.reports.clone(), self.stop.clone());
+        self.work.spawn(async move { Done::Opened(open(&root, access, layout, &reports, &stop).await) });
+        Ok(())
+    }
+
+    async fn list(&mut self, files: Vec<Wanted>) -> Step {
+        let wanted = Arc::make_mut(&mut self.wanted);
+        let follows = |(index, file): (usize, &Wanted)| file.id.0 as usize == wanted.len() + index;
+        if wanted.len() + files.len() > limits::FILES || !files.iter().enumerate().all(follows) {
+            return self.out_of_order("List").await;
+        }
+        wanted.extend(files);
+        Ok(())
+    }
+
+    async fn survey(&mut self, check: hfdown_protocol::Check) -> Step {
+        // The order may arrive while the folder is still being opened; then it is next in line.
+        let opened = match self.folder.clone() {
+            Some(folder) => folder,
+            None => match self.work.join_next().await {
+                Some(Ok(done @ Done::Opened(_))) => {
+                    self.proceed(done).await?;
+                    match self.folder.clone() {
+                        Some(folder) => folder,
+                        None => return Ok(()),
+                    }
+                }
+                _ => return self.out_of_order("Survey").await,
+            },
+        };
+        let (wanted, reports, stop) = (Arc::clone(&self.wanted), self.reports.clone(), self.stop.clone());
+        self.work.spawn(async move {
+            let surveying = tokio::task::spawn_blocking(move || {
+                let Folder { root, records } = &opened;
+                Survey { root, records, wanted: &wanted, check, reports: &reports, stop: &stop }.run()
+            });
+            Done::Surveyed(surveying.await.unwrap_or_else(|error| Err(defect(&error))))
+        });
+        Ok(())
+    }
+
+    async fn begin(&mut self) -> Step {
+        let Some(folder) = self.folder.clone().filter(|folder| folder.root.is_ours() && self.work.is_empty())
+        else {
+            return self.out_of_order("Begin").await;
+        };
+        let plan = std::mem::take(&mut self.plan);
+        let connections = self.limits.connections.map(NonZeroU16::get).map(usize::from);
+        let carrying_out = plan.carry_out(
+            folder,
+            Arc::clone(&self.wanted),
+            Arc::clone(&self.network),
+            self.surroundings.patience,
+            self.stop.clone(),
+            connections,
+        );
+        self.work.spawn(async move { Done::CarriedOut(carrying_out.await) });
+        Ok(())
+    }
+
+    async fn cancel(&mut self) -> Step {
+        self.stop.cancel();
+        // Work that runs answers for itself when it has stopped.
+        if self.work.is_empty() { self.say(cancelled()).await } else { Ok(()) }
+    }
+
+    async fn expect_asked(&self, was_asked: bool) -> Step {
+        if was_asked || self.stop.is_cancelled() {
+            Ok(())
+        } else {
+            self.out_of_order("an answer that nobody asked for").await
+        }
+    }
+
+    async fn out_of_order(&self, what: &str) -> Step {
+        self.fatal(Failure::new(FailureKind::Protocol, format_args!("{what} is out of order"))).await
+    }
+
+    async fn fatal(&self, failure: Failure) -> Step {
+        self.say(Report::Fatal { failure }).await?;
+        Err(Farewell::Fatal)
+    }
+
+    async fn say(&self, report: Report) -> Step {
+        self.reports.send(report).await.map_err(|_| Farewell::LinkLost)
+    }
+}
+
+async fn open(
+    root: &str,
+    access: Access,
+    layout: Layout,
+    reports: &mpsc::Sender<Report>,
+    stop: &CancellationToken,
+) -> Result<Folder, Failure> {
+    let mut root = Root::open(root, access, layout)?;
+    if access == Access::Change {
+        let mut has_said_so = false;
+        while let Some(holder) = root.try_lock()? {
+            if !std::mem::replace(&mut has_said_so, true) {
+                let gone = |_| Failure::new(FailureKind::Cancelled, "the conversation ended");
+                reports.send(Report::Waiting { holder }).await.map_err(gone)?;
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOCK_RETRY) => {}
+                () = stop.cancelled() => return Err(Failure::new(FailureKind::Cancelled, "cancelled")),
+            }
+        }
+    }
+    let records = root.work().map(Records::load).unwrap_or_default();
+    Ok(Folder { root: Arc::new(root), records: Arc::new(Mutex::new(records)) })
+}
+
+impl Folder {
+    /// The records, for as long as the guard lives.
+    pub(crate) fn records(&self) -> std::sync::MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn cancelled() -> Report {
+    Report::Finished { summary: Summary { end: End::Cancelled, ..Summary::default() } }
+}
+
+fn defect(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(FailureKind::Protocol, format_args!("the agent has a defect: {error}"))
+}

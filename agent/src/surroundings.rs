@@ -1,0 +1,104 @@
+//! What an agent finds around it, as a parameter: how it reaches the network, and how patient it is.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
+/// The effects an agent may have on the world outside its folder.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    pub(crate) client: reqwest::Client,
+    pub(crate) patience: Patience,
+}
+
+/// How long to wait for what. Tests shorten these; people do not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Without a byte for this long, a connection is given up and its range goes on elsewhere.
+    pub(crate) stall: Duration,
+    /// The wait after the first failure; it doubles with each one that follows.
+    pub(crate) first_wait: Duration,
+    /// The longest wait.
+    pub(crate) longest_wait: Duration,
+}
+
+/// Why the network can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The file named by `SSL_CERT_FILE` can't be read, or has no certificate.
+    #[error("cannot read certificates from {0}: {1}")]
+    Certificates(PathBuf, String),
+    /// The HTTP client can't be built.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(String),
+}
+
+/// To connect, TLS included. The Hub answers within a second; a box behind a bad link within ten.
+const CONNECT: Duration = Duration::from_secs(15);
+/// Kept for the next range; the CDN closes idle connections itself after about a minute.
+const IDLE: Duration = Duration::from_secs(50);
+
+impl Surroundings {
+    /// Bundled roots, for boxes without any, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as well.
+    /// Proxies are taken from the environment, as everywhere.
+    pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls(extra_roots)?)
+            .user_agent(concat!("hfdown/", env!("CARGO_PKG_VERSION")))
+            .http1_only()
+            .tcp_nodelay(true)
+            .connect_timeout(CONNECT)
+            .pool_idle_timeout(IDLE)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(|error| SetupError::Client(error.to_string()))?;
+        let patience = Patience {
+            stall: Duration::from_secs(30),
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(20),
+        };
+        Ok(Self { client, patience })
+    }
+
+    /// The same, with waits between attempts that begin at `first_wait` and never exceed twenty times that.
+    #[must_use]
+    pub fn with_first_wait(mut self, first_wait: Duration) -> Self {
+        self.patience.first_wait = first_wait;
+        self.patience.longest_wait = first_wait * 20;
+        self
+    }
+}
+
+fn tls(extra_roots: Option<&Path>) -> Result<rustls::ClientConfig, SetupError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().cloned());
+    if let Some(file) = extra_roots {
+        let fail = |why: String| SetupError::Certificates(file.to_owned(), why);
+        let certificates: Vec<_> = CertificateDer::pem_file_iter(file)
+            .and_then(Iterator::collect)
+            .map_err(|error| fail(error.to_string()))?;
+        if roots.add_parsable_certificates(certificates).0 == 0 {
+            return Err(fail("there is no certificate in it".to_owned()));
+        }
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| SetupError::Client(error.to_string()))?;
+    Ok(config.with_root_certificates(roots).with_no_client_auth())
+}
+
+impl Patience {
+    /// Exponential, with jitter so that a fleet does not come back in step.
+    pub(crate) fn wait_after(&self, failures: u32) -> Duration {
+        let wait =
+            self.first_wait.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(self.longest_wait);
+        wait.mul_f64(rand::random_range(0.75..1.25))
+    }
+}

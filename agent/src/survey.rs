@@ -1,0 +1,275 @@
+//! What is on disk of what is wanted.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use hfdown_protocol::{
+    Check, Digest, Failure, FailureKind, FileId, Found, Proof, Report, Stamp, Stray, Wanted,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::disk;
+use crate::folder::{Origin, Records, Root, Standing};
+use crate::hasher::Hasher;
+use crate::machine;
+use crate::part::{self, Part};
+
+/// How often it is said how far the reading is.
+const TICK: Duration = Duration::from_millis(200);
+/// Entries in one frame: with the longest paths and details they still stay below its bound.
+const BATCH: usize = 64;
+const READ: usize = 256 << 10;
+/// Reading on more threads than this only makes a disk seek.
+const READERS: usize = 8;
+
+/// One look at the folder.
+pub(crate) struct Survey<'a> {
+    pub(crate) root: &'a Root,
+    pub(crate) records: &'a Mutex<Records>,
+    pub(crate) wanted: &'a [Wanted],
+    pub(crate) check: Check,
+    pub(crate) reports: &'a mpsc::Sender<Report>,
+    pub(crate) stop: &'a CancellationToken,
+}
+
+/// A file whose content must be read.
+struct Unread<'a> {
+    wanted: &'a Wanted,
+    stamp: Stamp,
+    twin: usize,
+}
+
+impl Survey<'_> {
+    /// Looks, and reports what it finds: every wanted file once, then the strays. Blocks.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        let twins = twins(self.wanted);
+        let case_twins = if self.root.folds_case() { case_twins(self.wanted) } else { HashMap::new() };
+        let mut known = Vec::new();
+        let mut unread = Vec::new();
+        for (wanted, twin) in self.wanted.iter().zip(twins) {
+            if let Some(other) = case_twins.get(&wanted.id) {
+                let detail = format_args!("{} and {other} are the same name on this disk", wanted.path);
+                known.push((
+                    wanted.id,
+                    Found::Obstructed { failure: Failure::new(FailureKind::InTheWay, detail) },
+                ));
+                continue;
+            }
+            match self.glance(wanted, twin) {
+                Ok(found) => known.push((wanted.id, found)),
+                Err(stamp) => unread.push(Unread { wanted, stamp, twin }),
+            }
+        }
+        self.send_all(&known)?;
+        self.read_all(&unread)?;
+        self.send_strays()
+    }
+
+    /// What can be said without reading; otherwise the stamp of what must be read.
+    fn glance(&self, wanted: &Wanted, twin: usize) -> Result<Found, Stamp> {
+        let stamp = match self.root.standing(&wanted.path) {
+            Standing::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, twin) }),
+            Standing::Obstacle(failure) => return Ok(Found::Obstructed { failure }),
+            Standing::File(stamp) => stamp,
+        };
+        if stamp.size != wanted.size {
+            return Ok(Found::OtherSize { stamp, partial: self.partial(wanted, twin) });
+        }
+        let is_recorded = || {
+            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            records
+                .get(&wanted.path)
+                .is_some_and(|record| record.stamp == stamp && record.digest == wanted.digest)
+        };
+        match self.check {
+            Check::Sizes => Ok(Found::Intact { proof: Proof::SizeOnly }),
+            Check::Records if is_recorded() => Ok(Found::Intact { proof: Proof::Recorded }),
+            Check::Records | Check::Contents => Err(stamp),
+        }
+    }
+
+    fn partial(&self, wanted: &Wanted, twin: usize) -> u64 {
+        let name = part::name(wanted.digest, twin);
+        self.root.parts().map_or(0, |parts| Part::peek(parts, &name, wanted.size))
+    }
+
+    fn read_all(&self, unread: &[Unread<'_>]) -> Result<(), Failure> {
+        let of = unread.iter().map(|file| file.wanted.size).sum();
+        let (next, read) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let last_tick = Mutex::new(Instant::now());
+        let tick = |bytes: usize| {
+            let read = read.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
+            if let Ok(mut last) = last_tick.try_lock()
+                && last.elapsed() >= TICK
+            {
+                *last = Instant::now();
+                // A sample: the next one will do.
+                let _ = self.reports.try_send(Report::Surveying { read, of });
+            }
+        };
+        let reader = || -> Result<(), Failure> {
+            while let Some(file) = unread.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let found = self.compare(file, &tick)?;
+                self.send_all(&[(file.wanted.id, found)])?;
+            }
+            Ok(())
+        };
+        std::thread::scope(|scope| {
+            let count = machine::cpus().min(READERS).min(unread.len());
+            let readers: Vec<_> = (0..count).map(|_| scope.spawn(reader)).collect();
+            readers.into_iter().try_for_each(|reader| {
+                reader.join().unwrap_or_else(|_| {
+                    Err(Failure::new(FailureKind::Disk, "the agent has a defect: a reader panicked"))
+                })
+            })
+        })
+    }
+
+    fn compare(&self, file: &Unread<'_>, tick: &impl Fn(usize)) -> Result<Found, Failure> {
+        let Unread { wanted, stamp, twin } = file;
+        match self.digest(wanted, tick)? {
+            Ok(digest) if digest == wanted.digest => {
+                self.adopt(wanted, *stamp)?;
+                Ok(Found::Intact { proof: Proof::Read })
+            }
+            Ok(_) => Ok(Found::OtherContent { stamp: *stamp, partial: self.partial(wanted, *twin) }),
+            Err(failure) => Ok(Found::Obstructed { failure }),
+        }
+    }
+
+    /// The digest of what is there, or why it can't be read. The outer error ends the survey.
+    fn digest(&self, wanted: &Wanted, tick: &impl Fn(usize)) -> Result<Result<Digest, Failure>, Failure> {
+        let unreadable = |error| Ok(Err(disk::failure(&format!("cannot read {}", wanted.path), &error)));
+        let mut file = match self.root.read(&wanted.path) {
+            Ok(file) => file,
+            Err(error) => return unreadable(error),
+        };
+        let mut hasher = Hasher::like(wanted.digest, wanted.size);
+        let mut buffer = vec![0; READ];
+        loop {
+            if self.stop.is_cancelled() {
+                return Err(Failure::new(FailureKind::Cancelled, "cancelled"));
+            }
+            match file.read(&mut buffer) {
+                Ok(0) => return Ok(Ok(hasher.finish())),
+                Ok(read) => {
+                    hasher.update(&buffer[..read]);
+                    tick(read);
+                }
+                Err(error) => return unreadable(error),
+            }
+        }
+    }
+
+    /// Remembers what has just been proved. A file that changed while it was read is not remembered. A dry run, and a
+    /// disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
+    fn adopt(&self, wanted: &Wanted, stamp: Stamp) -> Result<(), Failure> {
+        let is_unchanged = matches!(self.root.standing(&wanted.path), Standing::File(now) if now == stamp);
+        if !is_unchanged || !self.root.is_ours() {
+            return Ok(());
+        }
+        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let origin = records.get(&wanted.path).map_or(Origin::Seen, |record| record.origin);
+        records.remember(self.root, &wanted.path, wanted.digest, stamp, origin)
+    }
+
+    /// Files that an earlier run placed, that still are what it left, and that the listing does not contain.
+    fn send_strays(&self) -> Result<(), Failure> {
+        let wanted: std::collections::HashSet<_> = self.wanted.iter().map(|wanted| &wanted.path).collect();
+        let strays: Vec<_> = {
+            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            let unlisted = records.iter().filter(|(path, record)| {
+                let is_there =
+                    || matches!(self.root.standing(path), Standing::File(stamp) if stamp == record.stamp);
+                record.origin == Origin::Placed && !wanted.contains(path) && is_there()
+            });
+            unlisted.map(|(path, record)| Stray { path: path.clone(), stamp: record.stamp }).collect()
+        };
+        for strays in strays.chunks(BATCH) {
+            self.send(Report::Strays { strays: strays.to_vec() })?;
+        }
+        Ok(())
+    }
+
+    fn send_all(&self, files: &[(FileId, Found)]) -> Result<(), Failure> {
+        for files in files.chunks(BATCH) {
+            self.send(Report::Found { files: files.to_vec() })?;
+        }
+        Ok(())
+    }
+
+    fn send(&self, report: Report) -> Result<(), Failure> {
+        self.reports
+            .blocking_send(report)
+            .map_err(|_| Failure::new(FailureKind::Cancelled, "the conversation ended"))
+    }
+}
+
+/// Numbers files of equal content from 0, so that each has a part of its own.
+pub(crate) fn twins(wanted: &[Wanted]) -> Vec<usize> {
+    let mut seen: HashMap<Digest, usize> = HashMap::new();
+    wanted
+        .iter()
+        .map(|wanted| {
+            let count = seen.entry(wanted.digest).or_default();
+            *count += 1;
+            *count - 1
+        })
+        .collect()
+}
+
+/// Files whose path differs from another one only in case, each with that other one. The first in the listing wins.
+fn case_twins(wanted: &[Wanted]) -> HashMap<FileId, String> {
+    let mut seen: HashMap<String, &Wanted> = HashMap::new();
+    let mut twins = HashMap::new();
+    for file in wanted {
+        match seen.entry(file.path.as_str().to_lowercase()) {
+            std::collections::hash_map::Entry::Occupied(first) => {
+                twins.insert(file.id, first.get().path.to_string());
+            }
+            std::collections::hash_map::Entry::Vacant(place) => drop(place.insert(file)),
+        }
+    }
+    twins
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hfdown_protocol::RepoPath;
+
+    fn wanted(id: u32, path: &str, content: u8) -> Wanted {
+        Wanted {
+            id: FileId(id),
+            path: RepoPath::new(path).unwrap(),
+            size: 1,
+            digest: Digest::GitSha1([content; 20]),
+        }
+    }
+
+    #[test]
+    fn files_of_equal_content_are_told_apart() {
+        assert_eq!(
+            twins(&[wanted(0, "a", 1), wanted(1, "b", 2), wanted(2, "c", 1), wanted(3, "d", 1)]),
+            [0, 0, 1, 2]
+        );
+    }
+
+    #[test]
+    fn names_that_differ_only_in_case_are_found() {
+        let twins = case_twins(&[
+            wanted(0, "Model.bin", 1),
+            wanted(1, "model.bin", 2),
+            wanted(2, "Ä/x", 3),
+            wanted(3, "ä/X", 4),
+        ]);
+        assert_eq!(twins.get(&FileId(1)).map(String::as_str), Some("Model.bin"));
+        assert_eq!(twins.get(&FileId(3)).map(String::as_str), Some("Ä/x"));
+        assert_eq!(twins.len(), 2);
+    }
+}

@@ -1,0 +1,158 @@
+//! From bytes on disk to a file with its final name: followed by a digest, flushed, placed, recorded.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use hfdown_protocol::{Digest, Report};
+
+use super::engine::Shared;
+use super::fault::Fault;
+use super::task::Task;
+use super::worker::blocking;
+use crate::disk;
+use crate::folder::{self, Origin};
+use crate::hasher::Hasher;
+use crate::part::Part;
+
+/// How much is hashed before the next look at whether it still matters.
+const STRIDE: u64 = 16 << 20;
+/// Read from the page cache in pieces that stay in the processor's cache.
+const READ: usize = 256 << 10;
+
+/// Follows a large file's front with its digest, then places it.
+pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, part: Arc<Part>) {
+    let digest = tokio::select! {
+        digest = follow(&task, &part) => digest,
+        () = task.abandoned.cancelled() => return,
+        () = shared.stop.cancelled() => return,
+    };
+    match digest {
+        Ok(digest) if digest == task.wanted.digest => {}
+        Ok(digest) => return corrupt(&shared, slot, &task, digest).await,
+        Err(fault) => return shared.faulted(slot, &task, None, fault).await,
+    }
+    let flushing = {
+        let (shared, task) = (Arc::clone(&shared), Arc::clone(&task));
+        blocking(move || {
+            let attempt = || format!("cannot flush {}", task.wanted.path);
+            part.flush().map_err(|error| Fault::Disk(shared.with_space(disk::failure(&attempt(), &error))))
+        })
+    };
+    match flushing.await {
+        Ok(()) => place(&shared, slot, &task).await,
+        Err(fault) => shared.faulted(slot, &task, None, fault).await,
+    }
+}
+
+/// One pass over the bytes, never ahead of what is on disk without a gap. What an earlier run left is read again: its
+/// digest is computed, not believed.
+async fn follow(task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
+    let size = task.wanted.size;
+    let mut hasher = Hasher::like(task.wanted.digest, size);
+    let mut position = 0;
+    while position < size {
+        let front = part.front();
+        if front == position {
+            task.advanced.notified().await;
+            continue;
+        }
+        let end = front.min(position + STRIDE);
+        let (part, path) = (Arc::clone(part), task.wanted.path.clone());
+        hasher = blocking(move || {
+            hash(&mut hasher, &part, position, end)
+                .map_err(|error| Fault::Disk(disk::failure(&format!("cannot read {path} back"), &error)))?;
+            Ok(hasher)
+        })
+        .await?;
+        position = end;
+    }
+    Ok(hasher.finish())
+}
+
+fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> std::io::Result<()> {
+    let mut buffer = vec![0; READ];
+    while position < end {
+        let longest = usize::try_from(end - position).unwrap_or(READ).min(READ);
+        let read = part.read_at(&mut buffer[..longest], position)?;
+        if read == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        hasher.update(&buffer[..read]);
+        position += read as u64;
+    }
+    Ok(())
+}
+
+/// Writes a small file's proved bytes to its part, flushed.
+pub(super) fn write_small(shared: &Shared, task: &Task, bytes: &Bytes) -> Result<(), Fault> {
+    let parts = shared.root.parts().map_err(Fault::Disk)?;
+    let write = || {
+        let mut file = parts.create(&task.part)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()
+    };
+    write().map_err(|error| {
+        Fault::Disk(shared.with_space(disk::failure(&format!("cannot write {}", task.wanted.path), &error)))
+    })
+}
+
+/// Throws away what turned out wrong; once it is fetched again.
+pub(super) async fn corrupt(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>, got: Digest) {
+    let expected = task.wanted.digest;
+    let fault = Fault::Corrupt(format!("its {} is {got} where the Hub lists {expected}", expected.kind()));
+    let discarding = {
+        let (shared, task) = (Arc::clone(shared), Arc::clone(task));
+        blocking(move || {
+            let parts = shared.root.parts().map_err(Fault::Disk)?;
+            let attempt = || format!("cannot discard the part of {}", task.wanted.path);
+            Part::discard(parts, &task.part).map_err(|error| Fault::Disk(disk::failure(&attempt(), &error)))
+        })
+    };
+    if let Err(fault) = discarding.await {
+        return shared.faulted(slot, task, None, fault).await;
+    }
+    task.done.store(0, Ordering::Relaxed);
+    task.forget_source().await;
+    if shared.board.corrupt(slot) {
+        shared
+            .report(Report::Retrying {
+                file: task.wanted.id,
+                attempt: 1,
+                failure: fault.failure(),
+                wait_ms: 0,
+            })
+            .await;
+    } else {
+        shared.lost(task, &fault).await;
+    }
+}
+
+/// Gives a proved and flushed file its final name and remembers it.
+pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>) {
+    let file = task.wanted.id;
+    shared.report(Report::Verified { file }).await;
+    let placing = {
+        let (shared, task) = (Arc::clone(shared), Arc::clone(task));
+        blocking(move || {
+            let path = &task.wanted.path;
+            let stamp = folder::place(&shared.root, &task.part, path, task.replaces).map_err(Fault::Disk)?;
+            if let Ok(parts) = shared.root.parts() {
+                Part::forget_journal(parts, &task.part);
+            }
+            let mut records = shared.records();
+            records
+                .remember(&shared.root, path, task.wanted.digest, stamp, Origin::Placed)
+                .map_err(|failure| Fault::Disk(shared.with_space(failure)))
+        })
+    };
+    match placing.await {
+        Ok(()) => {
+            task.forget_source().await;
+            if shared.board.settled(slot) {
+                shared.placed(task).await;
+            }
+        }
+        Err(fault) => shared.faulted(slot, task, None, fault).await,
+    }
+}

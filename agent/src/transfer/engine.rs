@@ -1,0 +1,197 @@
+//! One transfer: the board, the connections, the deliveries, and what they share.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use hfdown_protocol::{End, Failure, FailureKind, Report, Summary, Ticked, limits};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::board::{Board, Course, Piece};
+use super::fault::Fault;
+use super::task::{Network, Task};
+use super::worker;
+use crate::folder::{Records, Root};
+use crate::part::Part;
+use crate::surroundings::Patience;
+
+/// Connections at once. The Hub's CDN is known to collapse above a handful on some links.
+const CONNECTIONS: usize = 4;
+/// A few ticks a second, whatever the byte rate.
+const TICK: Duration = Duration::from_millis(200);
+/// What must stay free beside the files themselves: metadata, journals, records.
+const MARGIN: u64 = 16 << 20;
+
+/// A transfer that is ready to run.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    shared: Arc<Shared>,
+    connections: usize,
+    needed: u64,
+}
+
+/// What every part of a transfer sees.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) root: Arc<Root>,
+    pub(super) board: Board,
+    pub(super) network: Arc<Network>,
+    pub(super) deliveries: TaskTracker,
+    pub(super) stop: CancellationToken,
+    records: Arc<Mutex<Records>>,
+    fatal: OnceLock<Failure>,
+    count: Count,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    placed: AtomicU32,
+    failed: AtomicU32,
+    fetched: AtomicU64,
+}
+
+/// The parts of the world that a transfer works with.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    pub(crate) root: Arc<Root>,
+    pub(crate) records: Arc<Mutex<Records>>,
+    pub(crate) network: Arc<Network>,
+    pub(crate) patience: Patience,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Engine {
+    pub(crate) fn new(workshop: Workshop, tasks: Vec<Task>, connections: Option<usize>) -> Self {
+        let Workshop { root, records, network, patience, stop } = workshop;
+        let needed = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task)).sum();
+        let connections = connections.unwrap_or(CONNECTIONS);
+        let board = Board::new(tasks.into_iter().map(Arc::new).collect(), connections, patience);
+        let deliveries = TaskTracker::new();
+        let (fatal, count) = (OnceLock::new(), Count::default());
+        let shared = Arc::new(Shared { root, board, network, deliveries, stop, records, fatal, count });
+        Self { shared, connections, needed }
+    }
+
+    /// Carries everything out, as far as it can be. An error ends the conversation.
+    pub(crate) async fn run(self) -> Result<Summary, Failure> {
+        self.check_space()?;
+        let shared = self.shared;
+        let mut workers = JoinSet::new();
+        for _ in 0..self.connections {
+            workers.spawn(worker::work(Arc::clone(&shared)));
+        }
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut end = End::Complete;
+        loop {
+            tokio::select! {
+                () = shared.stop.cancelled() => {
+                    end = End::Cancelled;
+                    break;
+                }
+                joined = workers.join_next() => if joined.is_none() { break },
+                _ = tick.tick() => shared.tick(),
+            }
+        }
+        workers.shutdown().await;
+        shared.deliveries.close();
+        shared.deliveries.wait().await;
+        if let Some(failure) = shared.fatal.get() {
+            return Err(failure.clone());
+        }
+        Ok(Summary {
+            placed: shared.count.placed.load(Ordering::Relaxed),
+            failed: shared.count.failed.load(Ordering::Relaxed),
+            removed: 0,
+            fetched: shared.count.fetched.load(Ordering::Relaxed),
+            end,
+        })
+    }
+
+    /// Better to say so now than at 99 %.
+    fn check_space(&self) -> Result<(), Failure> {
+        let (needed, free) = (self.needed, self.shared.root.free());
+        if needed == 0 || needed.saturating_add(MARGIN) <= free {
+            return Ok(());
+        }
+        let detail = format_args!("the disk of {} is too small", self.shared.root.path().display());
+        Err(Failure::new(FailureKind::NoSpace { needed, free }, detail))
+    }
+}
+
+fn on_disk(root: &Root, task: &Task) -> u64 {
+    root.parts().map_or(0, |parts| Part::peek(parts, &task.part, task.wanted.size))
+}
+
+impl Shared {
+    /// Lifecycle reports are lossless: this waits for room. Nobody listens only when the conversation is over.
+    pub(super) async fn report(&self, report: Report) {
+        let _ = self.network.reports.send(report).await;
+    }
+
+    pub(super) fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A full disk's failure with its figures.
+    pub(super) fn with_space(&self, failure: Failure) -> Failure {
+        match failure.kind {
+            FailureKind::NoSpace { .. } => {
+                let kind = FailureKind::NoSpace { needed: 0, free: self.root.free() };
+                Failure { kind, ..failure }
+            }
+            _ => failure,
+        }
+    }
+
+    /// Does what a fault asks for, and says so.
+    pub(super) async fn faulted(&self, slot: usize, task: &Task, piece: Option<&Piece>, fault: Fault) {
+        match self.board.faulted(slot, piece, &fault) {
+            Course::Again { attempt, wait } => {
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                self.report(Report::Retrying {
+                    file: task.wanted.id,
+                    attempt,
+                    failure: fault.failure(),
+                    wait_ms,
+                })
+                .await;
+            }
+            Course::Silently => {}
+            Course::Lost => self.lost(task, &fault).await,
+            Course::Stop => {
+                // The first one counts; the others are its echo.
+                let _ = self.fatal.set(fault.failure());
+                self.stop.cancel();
+            }
+        }
+    }
+
+    /// A file could not be had.
+    pub(super) async fn lost(&self, task: &Task, fault: &Fault) {
+        task.abandoned.cancel();
+        task.forget_source().await;
+        self.count.failed.fetch_add(1, Ordering::Relaxed);
+        self.count.fetched.fetch_add(task.fetched(), Ordering::Relaxed);
+        let (file, failure, fetched) = (task.wanted.id, fault.failure(), task.fetched());
+        self.report(Report::Failed { file, failure, fetched }).await;
+    }
+
+    /// A file has its final name.
+    pub(super) async fn placed(&self, task: &Task) {
+        self.count.placed.fetch_add(1, Ordering::Relaxed);
+        self.count.fetched.fetch_add(task.fetched(), Ordering::Relaxed);
+        self.report(Report::Placed { file: task.wanted.id, fetched: task.fetched() }).await;
+    }
+
+    /// A sample that nobody waits for: when the link is slow, the next one will do.
+    fn tick(&self) {
+        let files = self.board.in_flight().into_iter().take(limits::ENTRIES);
+        let files: Vec<_> = files.map(|(file, done)| Ticked { file, done }).collect();
+        if !files.is_empty() {
+            let _ = self.network.reports.try_send(Report::Tick { files });
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong with one attempt, as classes: whether to try again is a property of the fault, not of its text.
+
+use std::time::Duration;
+
+use hfdown_protocol::{Failure, FailureKind};
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Fault {
+    /// No connection: DNS, TCP, TLS.
+    #[error("cannot connect to {host}: {why}")]
+    Connect { host: String, why: String },
+    /// The connection broke in mid-answer.
+    #[error("the connection to {host} broke: {why}")]
+    Broken { host: String, why: String },
+    /// No byte for too long.
+    #[error("{host} sent nothing for {} s", .after.as_secs())]
+    Stalled { host: String, after: Duration },
+    /// The server has trouble of its own.
+    #[error("{host} answered {status}")]
+    Server { host: String, status: u16 },
+    /// Too many requests.
+    #[error("{host} asks for patience: {status} too many requests")]
+    RateLimited { host: String, status: u16, wait: Option<Duration> },
+    /// A signed address that no longer works.
+    #[error("{host} no longer takes the signed address ({status})")]
+    Stale { host: String, status: u16 },
+    /// Refused for good.
+    #[error("{host} refuses it: {status}{}", said(.why))]
+    Refused { host: String, status: u16, why: String },
+    /// There is no such thing.
+    #[error("{host} does not have it: {status}{}", said(.why))]
+    Missing { host: String, status: u16, why: String },
+    /// The whole file came instead of the range.
+    #[error("{host} ignores ranges")]
+    RangeIgnored { host: String },
+    /// The answer makes no sense.
+    #[error("{host} {what}")]
+    Nonsense { host: String, what: String },
+    /// The disk refused.
+    #[error("{0}")]
+    Disk(Failure),
+    /// The controller could not get a source.
+    #[error("{0}")]
+    Withheld(Failure),
+    /// The bytes are wrong.
+    #[error("{0}")]
+    Corrupt(String),
+}
+
+fn said(why: &str) -> String {
+    if why.is_empty() { String::new() } else { format!(" {why}") }
+}
+
+/// What to do after a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Another attempt is worth it.
+    Again,
+    /// Another attempt is worth it, with a new address.
+    WithFreshAddress,
+    /// Another attempt is worth it, but for the whole file at once.
+    Whole,
+    /// This file is lost; the others go on.
+    GiveUp,
+    /// Nothing can go on: the disk is full or forbidden.
+    StopAll,
+}
+
+impl Fault {
+    pub(crate) fn verdict(&self) -> Verdict {
+        match self {
+            Self::Connect { .. }
+            | Self::Broken { .. }
+            | Self::Stalled { .. }
+            | Self::Server { .. }
+            | Self::RateLimited { .. }
+            | Self::Nonsense { .. }
+            | Self::Corrupt(_) => Verdict::Again,
+            Self::Stale { .. } => Verdict::WithFreshAddress,
+            Self::RangeIgnored { .. } => Verdict::Whole,
+            Self::Refused { .. } | Self::Missing { .. } | Self::Withheld(_) => Verdict::GiveUp,
+            Self::Disk(failure) => match failure.kind {
+                FailureKind::InTheWay | FailureKind::ChangedMeanwhile => Verdict::GiveUp,
+                _ => Verdict::StopAll,
+            },
+        }
+    }
+
+    /// How long the server asked to wait.
+    pub(crate) fn asked_wait(&self) -> Option<Duration> {
+        if let Self::RateLimited { wait, .. } = self { *wait } else { None }
+    }
+
+    /// The same in the protocol's words.
+    pub(crate) fn failure(&self) -> Failure {
+        let kind = match self {
+            Self::Connect { .. } | Self::Broken { .. } | Self::Stalled { .. } | Self::Server { .. } => {
+                FailureKind::Unreachable
+            }
+            Self::RateLimited { .. } => FailureKind::RateLimited,
+            Self::Stale { .. } => FailureKind::Stale,
+            Self::Refused { .. } => FailureKind::NotAllowed,
+            Self::Missing { .. } => FailureKind::NotFound,
+            Self::RangeIgnored { .. } | Self::Nonsense { .. } => FailureKind::Nonsense,
+            Self::Corrupt(_) => FailureKind::Corrupt,
+            Self::Disk(failure) | Self::Withheld(failure) => return failure.clone(),
+        };
+        Failure::new(kind, self)
+    }
+}

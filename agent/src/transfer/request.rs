@@ -1,0 +1,170 @@
+//! One request: from an address to an answer that is known to be what was asked for.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use hfdown_protocol::Address;
+use reqwest::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION,
+    RANGE, RETRY_AFTER,
+};
+use reqwest::{Client, Response, StatusCode};
+use url::Url;
+
+use super::fault::Fault;
+
+/// The Hub needs two hops, a renamed repository behind a mirror four.
+const HOPS: usize = 10;
+/// A server that asks for more patience than this is as good as away.
+const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
+
+/// Which bytes to ask for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// All of it, without a `Range`.
+    Whole,
+    /// These.
+    Range(Range<u64>),
+}
+
+/// An answer whose head is right; its body is still to be read.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) response: Response,
+    /// The address that answered, when it was not the one that was asked.
+    pub(crate) redirected_to: Option<Address>,
+}
+
+/// Asks for bytes of a file of `size` bytes, following redirects by hand: no credential is ever sent, and an https
+/// address never leads to an http one.
+pub(crate) async fn send(
+    client: &Client,
+    address: &Address,
+    asked: &Asked,
+    size: u64,
+    patience: Duration,
+) -> Result<Answered, Fault> {
+    let mut at = address.clone();
+    let mut redirected = false;
+    for _ in 0..HOPS {
+        let mut request = client.get(at.expose().clone()).header(ACCEPT_ENCODING, "identity");
+        if let Asked::Range(range) = asked {
+            request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
+        }
+        let host = host_of(at.expose());
+        let response = match tokio::time::timeout(patience, request.send()).await {
+            Err(_) => return Err(Fault::Stalled { host, after: patience }),
+            Ok(Err(error)) => return Err(network(host, &error)),
+            Ok(Ok(response)) => response,
+        };
+        if !response.status().is_redirection() {
+            check(&host, &at, &response, asked, size)?;
+            return Ok(Answered { response, redirected_to: redirected.then_some(at) });
+        }
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let nonsense = |what: String| Fault::Nonsense { host: host.clone(), what };
+        let location =
+            location.ok_or_else(|| nonsense(format!("answered {} without a location", response.status())))?;
+        at = at
+            .redirected(location)
+            .map_err(|error| nonsense(format!("redirects to an address that is {error}")))?;
+        redirected = true;
+    }
+    Err(Fault::Nonsense { host: host_of(at.expose()), what: format!("redirects more than {HOPS} times") })
+}
+
+/// The host of an address, for messages.
+pub(crate) fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Reqwest's errors with their causes, without the address, which may be a signed one.
+pub(crate) fn network(host: String, error: &reqwest::Error) -> Fault {
+    let mut why = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        // Hyper wraps what the system says in layers; the innermost is what helps a person.
+        why = error.to_string();
+        cause = error.source();
+    }
+    if why.is_empty() {
+        "the request failed".clone_into(&mut why);
+    }
+    if error.is_connect() { Fault::Connect { host, why } } else { Fault::Broken { host, why } }
+}
+
+fn check(host: &str, at: &Address, response: &Response, asked: &Asked, size: u64) -> Result<(), Fault> {
+    let host = host.to_owned();
+    let headers = response.headers();
+    let status = response.status();
+    match (status, asked) {
+        (StatusCode::PARTIAL_CONTENT, Asked::Range(range)) => check_range(&host, headers, range, size)?,
+        (StatusCode::OK, Asked::Whole) => check_length(&host, headers, size)?,
+        // The whole range and the whole file are the same bytes.
+        (StatusCode::OK, Asked::Range(range)) if *range == (0..size) => check_length(&host, headers, size)?,
+        (StatusCode::OK, Asked::Range(_)) => return Err(Fault::RangeIgnored { host }),
+        _ => return Err(refusal(host, at, status, headers)),
+    }
+    match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+        None | Some(b"identity") => Ok(()),
+        Some(_) => Err(Fault::Nonsense { host, what: "compresses what was asked for as it is".to_owned() }),
+    }
+}
+
+fn refusal(host: String, at: &Address, status: StatusCode, headers: &HeaderMap) -> Fault {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let why = match (text("x-error-code"), text("x-error-message")) {
+        ("", message) => message.to_owned(),
+        (code, "") => code.to_owned(),
+        (code, message) => format!("{code}: {message}"),
+    };
+    // The Hub names its reasons; a CDN that refuses a signed address does not.
+    let is_signed = why.is_empty() && at.expose().query().is_some();
+    let code = status.as_u16();
+    match code {
+        401 | 403 | 410 if is_signed => Fault::Stale { host, status: code },
+        401 | 403 | 451 => Fault::Refused { host, status: code, why },
+        404 | 410 => Fault::Missing { host, status: code, why },
+        429 => Fault::RateLimited { host, status: code, wait: asked_wait(headers) },
+        408 | 425 | 500..=599 => Fault::Server { host, status: code },
+        _ => Fault::Nonsense { host, what: format!("answered {code}") },
+    }
+}
+
+/// `RateLimit: "resolvers";r=0;t=55` (IETF draft 9, what the Hub sends) or `Retry-After: 55`.
+fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let reset = text("ratelimit").and_then(|value| {
+        value
+            .split(';')
+            .find_map(|field| field.trim().strip_prefix("t="))
+            .and_then(|seconds| seconds.parse().ok())
+    });
+    let seconds: u64 = reset.or_else(|| text(RETRY_AFTER.as_str())?.trim().parse().ok())?;
+    // The window is counted in whole seconds: one more is on the safe side.
+    Some(Duration::from_secs(seconds.saturating_add(1)).min(LONGEST_ASKED_WAIT))
+}
+
+fn check_range(host: &str, headers: &HeaderMap, range: &Range<u64>, size: u64) -> Result<(), Fault> {
+    let said = headers.get(CONTENT_RANGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let expected = format!("bytes {}-{}/", range.start, range.end - 1);
+    match said.strip_prefix(&expected) {
+        Some(total) if total == "*" || total.parse() == Ok(size) => Ok(()),
+        _ => {
+            let what = format!("answered `Content-Range: {said}` to a request for {expected}{size}");
+            Err(Fault::Nonsense { host: host.to_owned(), what })
+        }
+    }
+}
+
+fn check_length(host: &str, headers: &HeaderMap, size: u64) -> Result<(), Fault> {
+    let said: Option<u64> = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    match said {
+        Some(length) if length != size => {
+            let what = format!("sends {length} bytes where the Hub lists {size}");
+            Err(Fault::Nonsense { host: host.to_owned(), what })
+        }
+        _ => Ok(()),
+    }
+}

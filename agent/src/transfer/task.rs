@@ -1,0 +1,137 @@
+//! One file to fetch, shared by the connections that work on it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use hfdown_protocol::{Address, Report, Source, Stamp, Wanted};
+use reqwest::{Client, Response};
+use tokio::sync::{Mutex, Notify, mpsc};
+use tokio_util::sync::CancellationToken;
+
+use super::answers::{Answer, Answers};
+use super::fault::{Fault, Verdict};
+use super::request::{Asked, send};
+
+/// A file to fetch.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) wanted: Wanted,
+    /// What may be replaced at its place.
+    pub(crate) replaces: Option<Stamp>,
+    /// The name of its part.
+    pub(crate) part: String,
+    source: Source,
+    known: Mutex<Known>,
+    /// Bytes that came over the network, repeated ones included.
+    pub(crate) fetched: AtomicU64,
+    /// Bytes on disk.
+    pub(crate) done: AtomicU64,
+    /// Rung when bytes have been written.
+    pub(crate) advanced: Notify,
+    /// Set when the file has failed: whatever still works on it stops.
+    pub(crate) abandoned: CancellationToken,
+}
+
+/// What was learned about where the bytes are.
+#[derive(Debug, Clone)]
+enum Known {
+    Nothing,
+    Address(Address),
+    Bytes(Bytes),
+}
+
+/// Where bytes come from, ready to be read.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// From the network.
+    Network(Response),
+    /// All of them, from the controller.
+    Inline(Bytes),
+}
+
+/// What a request needs from its surroundings.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) client: Client,
+    pub(crate) stall: Duration,
+    pub(crate) answers: Answers,
+    pub(crate) reports: mpsc::Sender<Report>,
+}
+
+impl Task {
+    pub(crate) fn new(wanted: Wanted, replaces: Option<Stamp>, part: String, source: Source) -> Self {
+        Self {
+            wanted,
+            replaces,
+            part,
+            source,
+            known: Mutex::new(Known::Nothing),
+            fetched: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            advanced: Notify::new(),
+            abandoned: CancellationToken::new(),
+        }
+    }
+
+    pub(crate) fn fetched(&self) -> u64 {
+        self.fetched.load(Ordering::Relaxed)
+    }
+
+    /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs one
+    /// question to the Hub however many ranges it has.
+    pub(crate) async fn request(&self, network: &Network, asked: &Asked) -> Result<Body, Fault> {
+        let mut known = self.known.lock().await;
+        let address = match &*known {
+            Known::Bytes(bytes) => return Ok(Body::Inline(bytes.clone())),
+            Known::Address(address) => {
+                let address = address.clone();
+                drop(known);
+                let answered = send(&network.client, &address, asked, self.wanted.size, network.stall).await;
+                return self.unless_stale(answered.map(|answered| answered.response), &address).await;
+            }
+            Known::Nothing => match &self.source {
+                Source::Public(address) => address.clone(),
+                Source::OnRequest => match self.ask(network).await? {
+                    Answer::Address(address) => address,
+                    Answer::Bytes(bytes) => {
+                        *known = Known::Bytes(bytes.clone());
+                        return Ok(Body::Inline(bytes));
+                    }
+                    Answer::Withheld(failure) => return Err(Fault::Withheld(failure)),
+                },
+            },
+        };
+        let answered = send(&network.client, &address, asked, self.wanted.size, network.stall).await?;
+        *known = Known::Address(answered.redirected_to.unwrap_or(address));
+        Ok(Body::Network(answered.response))
+    }
+
+    /// Lets go of what only requests need.
+    pub(crate) async fn forget_source(&self) {
+        *self.known.lock().await = Known::Nothing;
+    }
+
+    async fn ask(&self, network: &Network) -> Result<Answer, Fault> {
+        let answer = network.answers.expect(self.wanted.id, self.wanted.size);
+        // Both fail only when the conversation is over, and then nobody reads the fault.
+        let gone =
+            || Fault::Broken { host: "the controller".to_owned(), why: "the conversation ended".to_owned() };
+        network.reports.send(Report::Want { file: self.wanted.id }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+
+    async fn unless_stale(
+        &self,
+        answered: Result<Response, Fault>,
+        address: &Address,
+    ) -> Result<Body, Fault> {
+        if answered.as_ref().is_err_and(|fault| fault.verdict() == Verdict::WithFreshAddress) {
+            let mut known = self.known.lock().await;
+            if matches!(&*known, Known::Address(stale) if stale == address) {
+                *known = Known::Nothing;
+            }
+        }
+        answered.map(Body::Network)
+    }
+}

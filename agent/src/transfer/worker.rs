@@ -1,0 +1,244 @@
+//! One connection: takes assignments from the board until there are none.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use hfdown_protocol::{FailureKind, Report};
+use tokio::task::JoinHandle;
+
+use super::board::{Assignment, Piece};
+use super::delivery;
+use super::engine::Shared;
+use super::fault::Fault;
+use super::request::{Asked, host_of, network};
+use super::task::{Body, Task};
+use crate::disk;
+use crate::hasher::Hasher;
+use crate::part::Part;
+
+/// Bytes gathered before they are written: large enough to make system calls cheap, small enough that a killed process
+/// has little to fetch again.
+const WRITE: usize = 256 << 10;
+
+/// Works until everything is settled.
+pub(super) async fn work(shared: Arc<Shared>) {
+    while let Some(assignment) = shared.board.next().await {
+        match assignment {
+            Assignment::Open(slot, task) => open(&shared, slot, task).await,
+            Assignment::Small(slot, task) => small(&shared, slot, task).await,
+            Assignment::Piece(piece) => {
+                let outcome = fetch(&shared, &piece).await;
+                match outcome {
+                    Ok(()) => shared.board.fetched(&piece),
+                    Err(fault) => shared.faulted(piece.slot, &piece.task, Some(&piece), fault).await,
+                }
+            }
+        }
+    }
+}
+
+async fn open(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
+    let opening = {
+        let (shared, task) = (Arc::clone(shared), Arc::clone(&task));
+        blocking(move || {
+            let parts = shared.root.parts().map_err(Fault::Disk)?;
+            let attempt = || format!("cannot begin {}", task.wanted.path);
+            Part::open(parts, &task.part, task.wanted.size)
+                .map_err(|error| Fault::Disk(disk::failure(&attempt(), &error)))
+        })
+    };
+    match opening.await {
+        Ok(part) => {
+            let part = Arc::new(part);
+            task.done.store(part.total(), Ordering::Relaxed);
+            shared.report(Report::Started { file: task.wanted.id, resumed: part.total() }).await;
+            shared.deliveries.spawn(delivery::deliver(Arc::clone(shared), slot, task, Arc::clone(&part)));
+            shared.board.opened(slot, part);
+        }
+        Err(fault) => shared.faulted(slot, &task, None, fault).await,
+    }
+}
+
+/// Fetches a range, writing one buffer while the next one arrives.
+async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
+    let Piece { task, lease, .. } = piece;
+    let response = match task.request(&shared.network, &piece.asked).await? {
+        Body::Network(response) => response,
+        Body::Inline(bytes) => {
+            let range = usize::try_from(lease.start).ok().zip(usize::try_from(lease.end()).ok());
+            let (start, end) =
+                range.filter(|(_, end)| *end <= bytes.len()).ok_or_else(|| inline_is_short(&bytes))?;
+            return write(shared, piece, lease.start, vec![bytes.slice(start..end)]).await;
+        }
+    };
+    let from = host_of(response.url());
+    let mut response = response.bytes_stream();
+    let mut received = lease.start;
+    let mut gathered = Vec::new();
+    let mut size = 0;
+    let mut writing: Option<JoinHandle<Result<(), Fault>>> = None;
+    loop {
+        let chunk = match tokio::time::timeout(shared.network.stall, response.next()).await {
+            Err(_) => Err(Fault::Stalled { host: from.clone(), after: shared.network.stall }),
+            Ok(Some(Err(error))) => Err(network(from.clone(), &error)),
+            Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
+            Ok(None) => Ok(None),
+        };
+        let end = lease.end();
+        let mut arrived = 0;
+        if let Ok(Some(chunk)) = &chunk {
+            task.fetched.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            let wanted = usize::try_from(end.saturating_sub(received)).unwrap_or(usize::MAX).min(chunk.len());
+            gathered.push(chunk.slice(..wanted));
+            arrived = wanted;
+            size += wanted;
+            received += wanted as u64;
+        }
+        let is_over = !matches!(chunk, Ok(Some(_))) || received >= end || arrived == 0;
+        if size >= WRITE || (is_over && size > 0) {
+            finish(&mut writing).await?;
+            let (start, chunks) = (received - size as u64, std::mem::take(&mut gathered));
+            writing = Some(write_soon(shared, piece, start, chunks));
+            size = 0;
+        }
+        if is_over {
+            // What has arrived is kept whatever happened then.
+            finish(&mut writing).await?;
+            let end = lease.end();
+            return match chunk {
+                Err(fault) => Err(fault),
+                Ok(Some(chunk)) if piece.asked == Asked::Whole && arrived < chunk.len() => {
+                    Err(too_long(from))
+                }
+                Ok(None) if received < end => {
+                    Err(Fault::Broken { host: from, why: format!("{} bytes are missing", end - received) })
+                }
+                Ok(_) => Ok(()),
+            };
+        }
+    }
+}
+
+fn write_soon(
+    shared: &Arc<Shared>,
+    piece: &Piece,
+    start: u64,
+    chunks: Vec<Bytes>,
+) -> JoinHandle<Result<(), Fault>> {
+    let (part, lease, task) = (Arc::clone(&piece.part), Arc::clone(&piece.lease), Arc::clone(&piece.task));
+    let shared = Arc::clone(shared);
+    tokio::task::spawn_blocking(move || {
+        let written = part.write(start, &chunks).map_err(|error| {
+            let failure = disk::failure(&format!("cannot write {}", task.wanted.path), &error);
+            Fault::Disk(shared.with_space(failure))
+        })?;
+        lease.advance(written.end);
+        task.done.store(part.total(), Ordering::Relaxed);
+        task.advanced.notify_one();
+        Ok(())
+    })
+}
+
+async fn write(shared: &Arc<Shared>, piece: &Piece, start: u64, chunks: Vec<Bytes>) -> Result<(), Fault> {
+    joined(write_soon(shared, piece, start, chunks).await)
+}
+
+async fn finish(writing: &mut Option<JoinHandle<Result<(), Fault>>>) -> Result<(), Fault> {
+    match writing.take() {
+        Some(writing) => joined(writing.await),
+        None => Ok(()),
+    }
+}
+
+/// Fetches a small file, proves it in memory, and places it.
+async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
+    if task.fetched() == 0 {
+        shared.report(Report::Started { file: task.wanted.id, resumed: 0 }).await;
+    }
+    let bytes = match read_whole(shared, &task).await {
+        Ok(bytes) => bytes,
+        Err(fault) => return shared.faulted(slot, &task, None, fault).await,
+    };
+    let proving = {
+        let (task, bytes) = (Arc::clone(&task), bytes.clone());
+        blocking(move || {
+            let mut hasher = Hasher::like(task.wanted.digest, task.wanted.size);
+            hasher.update(&bytes);
+            Ok(hasher.finish())
+        })
+    };
+    match proving.await {
+        Ok(digest) if digest == task.wanted.digest => {}
+        Ok(digest) => return delivery::corrupt(shared, slot, &task, digest).await,
+        Err(fault) => return shared.faulted(slot, &task, None, fault).await,
+    }
+    let writing = {
+        let (shared, task) = (Arc::clone(shared), Arc::clone(&task));
+        blocking(move || delivery::write_small(&shared, &task, &bytes))
+    };
+    match writing.await {
+        Ok(()) => delivery::place(shared, slot, &task).await,
+        Err(fault) => shared.faulted(slot, &task, None, fault).await,
+    }
+}
+
+async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>) -> Result<Bytes, Fault> {
+    let size = usize::try_from(task.wanted.size).unwrap_or(usize::MAX);
+    if size == 0 {
+        return Ok(Bytes::new());
+    }
+    let response = match task.request(&shared.network, &Asked::Whole).await? {
+        Body::Inline(bytes) => return Ok(bytes),
+        Body::Network(response) => response,
+    };
+    let from = host_of(response.url());
+    let mut response = response.bytes_stream();
+    let mut bytes = BytesMut::with_capacity(size);
+    loop {
+        let chunk = match tokio::time::timeout(shared.network.stall, response.next()).await {
+            Err(_) => return Err(Fault::Stalled { host: from, after: shared.network.stall }),
+            Ok(Some(Err(error))) => return Err(network(from, &error)),
+            Ok(Some(Ok(chunk))) => chunk,
+            Ok(None) if bytes.len() == size => return Ok(bytes.freeze()),
+            Ok(None) => {
+                return Err(Fault::Broken {
+                    host: from,
+                    why: format!("{} bytes are missing", size - bytes.len()),
+                });
+            }
+        };
+        task.fetched.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        if bytes.len() + chunk.len() > size {
+            return Err(too_long(from));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+}
+
+/// Runs something that touches the disk or hashes much, where it may block.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    joined(tokio::task::spawn_blocking(work).await)
+}
+
+fn joined<T>(joined: Result<Result<T, Fault>, tokio::task::JoinError>) -> Result<T, Fault> {
+    joined.unwrap_or_else(|error| {
+        let failure =
+            hfdown_protocol::Failure::new(FailureKind::Disk, format_args!("the agent has a defect: {error}"));
+        Err(Fault::Disk(failure))
+    })
+}
+
+fn too_long(host: String) -> Fault {
+    Fault::Nonsense { host, what: "sends more bytes than the Hub lists".to_owned() }
+}
+
+fn inline_is_short(bytes: &Bytes) -> Fault {
+    Fault::Nonsense {
+        host: "the controller".to_owned(),
+        what: format!("sent {} bytes, too few", bytes.len()),
+    }
+}
