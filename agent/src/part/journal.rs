@@ -30,8 +30,9 @@ impl Journal {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
-        let claimed = read(&bytes, size);
-        if bytes.len() % ENTRY != 0 || bytes.len() > REWRITE_OVER * ENTRY || claimed.is_empty() {
+        let (claimed, entries) = read(&bytes, size);
+        // Whatever follows the last good entry would hide what is appended behind it.
+        if entries * ENTRY != bytes.len() || entries > REWRITE_OVER || bytes.is_empty() {
             let mut merged = Vec::new();
             claimed.iter().for_each(|range| merged.extend_from_slice(&entry(range)));
             // A journal that is lost here costs a download, never a wrong byte, so a plain overwrite will do.
@@ -43,7 +44,7 @@ impl Journal {
 
     /// What a journal claims, without opening it for more.
     pub(crate) fn peek(folder: &Dir, name: &str, size: u64) -> RangeSet {
-        folder.read(name).map(|bytes| read(&bytes, size)).unwrap_or_default()
+        folder.read(name).map(|bytes| read(&bytes, size).0).unwrap_or_default()
     }
 
     /// Claims one more range.
@@ -52,8 +53,10 @@ impl Journal {
     }
 }
 
-fn read(bytes: &[u8], size: u64) -> RangeSet {
+/// What the good entries claim, and how many they are.
+fn read(bytes: &[u8], size: u64) -> (RangeSet, usize) {
     let mut claimed = RangeSet::default();
+    let mut entries = 0;
     for chunk in bytes.chunks_exact(ENTRY) {
         let number =
             |at: usize| chunk[at..at + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
@@ -62,8 +65,9 @@ fn read(bytes: &[u8], size: u64) -> RangeSet {
             break;
         }
         claimed.insert(range);
+        entries += 1;
     }
-    claimed
+    (claimed, entries)
 }
 
 fn entry(range: &Range<u64>) -> [u8; ENTRY] {

@@ -1,0 +1,209 @@
+//! What happens during a run, in the order in which it happens: the one thing that renderers draw.
+//!
+//! Every text in an event has been sanitised. [`Event::Progress`] and [`Event::Surveying`] are samples, everything else is
+//! said once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hfdown_protocol::{Commit, End, Failure, Machine, RepoPath};
+
+use crate::plan::Plan;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Something a person should know and need not act upon.
+    Warning {
+        /// A lower-case fragment.
+        text: String,
+    },
+    /// A question is asked again after a wait: to the Hub, or for a connection.
+    Delayed {
+        /// A lower-case fragment: what failed.
+        why: String,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// How long the wait is.
+        wait: Duration,
+    },
+    /// The Hub has said what the repository contains.
+    Listed {
+        /// Its canonical name.
+        repo: String,
+        /// The pinned commit.
+        commit: Commit,
+        /// How many files.
+        files: usize,
+        /// Their total size.
+        bytes: u64,
+    },
+    /// Another run holds the folder; this one waits.
+    Waiting {
+        /// Who holds it.
+        holder: String,
+    },
+    /// The agent has the folder.
+    Opened {
+        /// The folder's absolute path on its machine.
+        root: String,
+        /// Free bytes there.
+        free: u64,
+        /// The machine.
+        machine: Machine,
+        /// How the agent came to be there.
+        agent: Agent,
+        /// How long all of that took.
+        after: Duration,
+    },
+    /// How far the reading of files that are there already is.
+    Surveying {
+        /// Bytes read.
+        read: u64,
+        /// Bytes to read.
+        of: u64,
+    },
+    /// It is decided what to do.
+    Planned {
+        /// All of it.
+        plan: Arc<Plan>,
+        /// Whether it will be carried out.
+        intent: Intent,
+    },
+    /// A file's transfer begins.
+    Started {
+        /// Which.
+        path: RepoPath,
+        /// Its size.
+        size: u64,
+        /// Bytes that an earlier run left behind.
+        resumed: u64,
+    },
+    /// How far the transfer is.
+    Progress(Progress),
+    /// An attempt at a file failed; another one follows after the wait.
+    Retrying {
+        /// Which.
+        path: RepoPath,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+        /// How long the wait is.
+        wait: Duration,
+    },
+    /// A file is complete and its digest is right.
+    Verified {
+        /// Which.
+        path: RepoPath,
+    },
+    /// A file has its final name.
+    Placed {
+        /// Which.
+        path: RepoPath,
+        /// Its size.
+        size: u64,
+        /// Bytes that came over the network for it.
+        fetched: u64,
+    },
+    /// A file could not be had.
+    Failed {
+        /// Its name; for a name that the Hub lists and no file may have, that name, sanitised.
+        path: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// A stray has been removed.
+    Removed {
+        /// Which.
+        path: RepoPath,
+    },
+    /// A stray that was to be removed has been left alone.
+    Spared {
+        /// Which.
+        path: RepoPath,
+        /// Why.
+        failure: Failure,
+    },
+    /// Ctrl-C was seen; the agent is stopping.
+    Cancelling,
+    /// The run is over.
+    Finished(Outcome),
+}
+
+/// How an agent came to be where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Agent {
+    /// In the controller's own process.
+    InProcess,
+    /// It was on the box already.
+    Cached,
+    /// It was uploaded.
+    Uploaded {
+        /// Its size.
+        bytes: u64,
+    },
+}
+
+/// Whether a plan will be carried out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// It will.
+    #[default]
+    Execute,
+    /// It is only shown.
+    DryRun,
+}
+
+/// How far a transfer is.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Progress {
+    /// Bytes of the files to fetch that are on disk, those that an earlier run left behind included.
+    pub done: u64,
+    /// Bytes of the files to fetch.
+    pub total: u64,
+    /// Bytes per second over the last few seconds.
+    pub rate: u64,
+    /// Time left at that rate, when it can be said.
+    pub left: Option<Duration>,
+    /// The files in flight.
+    pub in_flight: Vec<InFlight>,
+}
+
+/// A file in flight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InFlight {
+    /// Which.
+    pub path: RepoPath,
+    /// Bytes of it on disk.
+    pub done: u64,
+    /// Its size.
+    pub size: u64,
+    /// Bytes per second over the last few seconds.
+    pub rate: u64,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Files placed.
+    pub placed: u32,
+    /// Files that could not be had, refused names included.
+    pub failed: u32,
+    /// Files that were there already.
+    pub kept: u32,
+    /// Bytes of those.
+    pub kept_bytes: u64,
+    /// Strays removed.
+    pub removed: u32,
+    /// Bytes that came over the network, repeated ones included.
+    pub fetched: u64,
+    /// How long the run took, from the command's start.
+    pub elapsed: Duration,
+    /// How long the transfer itself took: the rate is `fetched` over this.
+    pub transfer: Duration,
+    /// Whether the plan was carried out to its end.
+    pub end: End,
+    /// Whether it was only shown.
+    pub intent: Intent,
+}

@@ -1,0 +1,171 @@
+//! What is to be done: decided from what the Hub lists, what is on disk, and what was asked for, and from nothing else.
+//!
+//! [`plan`] is a pure function. A plan is complete: what is kept is in it too, each action carries what was seen, and
+//! there is no dry run below it, only a plan that nobody carries out.
+
+use hfdown_protocol::{Check, Digest, Failure, FailureKind, FileId, Found, Proof, RepoPath, Stamp, Stray};
+
+use crate::hub::{Listing, Refused};
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Policy {
+    /// How closely to look at what is there.
+    pub check: Check,
+    /// What becomes of files that the Hub no longer lists.
+    pub strays: Strays,
+}
+
+/// What becomes of files that an earlier sync placed and the Hub no longer lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strays {
+    /// They stay.
+    Keep,
+    /// They go (`--delete`).
+    Remove,
+}
+
+/// What an agent found, by [`FileId`].
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Inventory {
+    /// What stands at each listed file's place.
+    pub found: Vec<Found>,
+    /// Files of an earlier sync that the listing does not contain.
+    pub strays: Vec<Stray>,
+}
+
+/// What is to be done, file by file, in the listing's order.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// One per listed file.
+    pub files: Vec<Planned>,
+    /// Names in the listing that no file may have.
+    pub refused: Vec<Refused>,
+    /// What becomes of the strays.
+    pub strays: Vec<(Stray, Strays)>,
+}
+
+/// One listed file and what is to be done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// Its number in the conversation with the agent.
+    pub id: FileId,
+    /// Where it belongs.
+    pub path: RepoPath,
+    /// Its size in bytes.
+    pub size: u64,
+    /// What proves it.
+    pub digest: Digest,
+    /// What to do.
+    pub action: Action,
+}
+
+/// What to do about a listed file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// It is there already.
+    Keep {
+        /// How that is known.
+        proof: Proof,
+    },
+    /// It is to be fetched.
+    Fetch {
+        /// Why.
+        reason: Reason,
+        /// What it replaces.
+        replaces: Option<Stamp>,
+        /// Bytes of it that an earlier run left behind.
+        partial: u64,
+    },
+    /// It can't have its place.
+    Refuse {
+        /// What is in the way.
+        failure: Failure,
+    },
+}
+
+/// Why a file is to be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// It is not there.
+    Missing,
+    /// What is there has another size.
+    OtherSize,
+    /// What is there has the same size and other bytes.
+    OtherContent,
+}
+
+/// Decides.
+pub fn plan(listing: &Listing, inventory: &Inventory, policy: &Policy) -> Plan {
+    let files = (0..).zip(&listing.files).map(|(id, file)| Planned {
+        id: FileId(id),
+        path: file.path.clone(),
+        size: file.size,
+        digest: file.digest,
+        action: action(inventory.found.get(id as usize)),
+    });
+    let strays = inventory.strays.iter().map(|stray| (stray.clone(), policy.strays));
+    Plan { files: files.collect(), refused: listing.refused.clone(), strays: strays.collect() }
+}
+
+fn action(found: Option<&Found>) -> Action {
+    match found {
+        Some(Found::Intact { proof }) => Action::Keep { proof: *proof },
+        Some(Found::Absent { partial }) => {
+            Action::Fetch { reason: Reason::Missing, replaces: None, partial: *partial }
+        }
+        Some(Found::OtherSize { stamp, partial }) => {
+            Action::Fetch { reason: Reason::OtherSize, replaces: Some(*stamp), partial: *partial }
+        }
+        Some(Found::OtherContent { stamp, partial }) => {
+            Action::Fetch { reason: Reason::OtherContent, replaces: Some(*stamp), partial: *partial }
+        }
+        Some(Found::Obstructed { failure }) => Action::Refuse { failure: failure.clone() },
+        // The session sees to it that every file is reported; should it not, nothing is replaced unseen.
+        None => Action::Refuse { failure: Failure::new(FailureKind::Protocol, "the agent did not look at it") },
+    }
+}
+
+impl Plan {
+    /// The files to fetch.
+    pub fn to_fetch(&self) -> impl Iterator<Item = &Planned> {
+        self.files.iter().filter(|file| matches!(file.action, Action::Fetch { .. }))
+    }
+
+    /// The files that are there already.
+    pub fn kept(&self) -> impl Iterator<Item = &Planned> {
+        self.files.iter().filter(|file| matches!(file.action, Action::Keep { .. }))
+    }
+
+    /// The listed files that can't have their place.
+    pub fn obstructed(&self) -> impl Iterator<Item = (&Planned, &Failure)> {
+        self.files.iter().filter_map(|file| match &file.action {
+            Action::Refuse { failure } => Some((file, failure)),
+            Action::Keep { .. } | Action::Fetch { .. } => None,
+        })
+    }
+
+    /// The strays to remove.
+    pub fn to_remove(&self) -> impl Iterator<Item = &Stray> {
+        self.strays.iter().filter(|(_, fate)| *fate == Strays::Remove).map(|(stray, _)| stray)
+    }
+
+    /// Bytes to fetch: what an earlier run left behind is not fetched again.
+    pub fn missing_bytes(&self) -> u64 {
+        let missing = |file: &Planned| match file.action {
+            Action::Fetch { partial, .. } => file.size.saturating_sub(partial),
+            Action::Keep { .. } | Action::Refuse { .. } => 0,
+        };
+        self.files.iter().map(missing).sum()
+    }
+
+    /// Bytes of the files that are there already.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept().map(|file| file.size).sum()
+    }
+
+    /// Whether there is nothing for an agent to do.
+    pub fn is_empty(&self) -> bool {
+        self.to_fetch().next().is_none() && self.to_remove().next().is_none()
+    }
+}
