@@ -98,17 +98,18 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let folder = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
             let (journal, claimed) = Journal::open(&folder, "j", 2000).unwrap();
-            prop_assert!(claimed.is_empty());
+            prop_assert_eq!(claimed.total(), 0);
             let mut all = RangeSet::default();
             for (start, length) in &appended {
                 journal.append(&(*start..start + length)).unwrap();
                 all.insert(*start..start + length);
             }
             prop_assert_eq!(&Journal::peek(&folder, "j", 2000), &all);
-            let mut bytes = folder.read("j").unwrap();
-            bytes.truncate(cut);
-            let kept = bytes.len() / ENTRY;
+            let whole = folder.read("j").unwrap();
+            let mut bytes = whole[..cut.min(whole.len())].to_vec();
             bytes.extend_from_slice(&garbage);
+            // Garbage may happen to be what was cut off.
+            let kept = whole.iter().zip(&bytes).take_while(|(before, after)| before == after).count() / ENTRY;
             folder.write("j", &bytes).unwrap();
             let mut expected = RangeSet::default();
             appended.iter().take(kept).for_each(|(start, length)| expected.insert(*start..start + length));
@@ -126,6 +127,6 @@ mod tests {
         let folder = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
         let (journal, _) = Journal::open(&folder, "j", 2000).unwrap();
         journal.append(&(0..1999)).unwrap();
-        assert!(Journal::peek(&folder, "j", 100).is_empty());
+        assert_eq!(Journal::peek(&folder, "j", 100).total(), 0);
     }
 }

@@ -67,10 +67,6 @@ impl RangeSet {
         Some(taken)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
         self.ranges.iter()
     }
