@@ -1,1 +1,7 @@
-//! tests
+//! The world in miniature: a test Hub, SSH hosts, faults, scenarios and the demo.
+
+pub mod counterpart;
+pub mod hub;
+pub mod processes;
+pub mod proxy;
+pub mod ssh_host;

@@ -1,0 +1,79 @@
+//! Programs that others wrote, which check that what is done here is what they expect: the real `hf`, the real `sshd`.
+//!
+//! Not every machine has them. A developer's run then says which tests it left out; under `CI=true`, where everything is
+//! expected to be installed, it is a failure.
+
+use std::env;
+use std::fmt;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A program that tests compare with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counterpart {
+    /// The `hf` of the Python package `huggingface_hub`, of the version that `counterparts/requirements.txt` pins.
+    Hf,
+    /// OpenSSH's server, of whatever version the machine has.
+    Sshd,
+}
+
+impl Counterpart {
+    /// Where the program is, or `None` after saying that the test which asks is left out.
+    ///
+    /// # Panics
+    /// Under `CI=true`, when the program is missing.
+    pub fn require(self) -> Option<PathBuf> {
+        let found = self.places().into_iter().find(|place| place.is_file());
+        if found.is_none() {
+            let thread = std::thread::current();
+            let missing = format!(
+                "{self} is missing ({}): left out {}",
+                self.remedy(),
+                thread.name().unwrap_or("a test")
+            );
+            assert!(env::var("CI").as_deref() != Ok("true"), "{missing}");
+            // Past the test harness, which keeps back what passing tests print with `eprintln!`.
+            let _ = writeln!(std::io::stderr(), "{missing}");
+        }
+        found
+    }
+
+    fn places(self) -> Vec<PathBuf> {
+        match self {
+            Self::Hf => vec![target().join("counterparts/bin/hf")],
+            Self::Sshd => {
+                // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
+                let path = env::var_os("PATH").unwrap_or_default();
+                let mut folders: Vec<PathBuf> =
+                    env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+                folders.extend(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
+                folders.into_iter().map(|folder| folder.join("sshd")).collect()
+            }
+        }
+    }
+
+    fn remedy(self) -> &'static str {
+        match self {
+            Self::Hf => "run tests/counterparts/install",
+            Self::Sshd => "install your system's openssh-server",
+        }
+    }
+}
+
+impl fmt::Display for Counterpart {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Hf => "hf",
+            Self::Sshd => "sshd",
+        })
+    }
+}
+
+/// Cargo's target folder, where `counterparts/install` puts things too.
+fn target() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    match env::var_os("CARGO_TARGET_DIR") {
+        Some(folder) => workspace.join(folder),
+        None => workspace.join("target"),
+    }
+}

@@ -1,0 +1,77 @@
+//! Who asks, and what a repository lets them see.
+
+use std::collections::BTreeSet;
+
+use super::refusal::Refusal;
+
+/// How access to a gated repository is granted on the real Hub. Here it makes a word in the listing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gate {
+    /// At once, to whoever accepts the terms.
+    Auto,
+    /// By the authors.
+    Manual,
+}
+
+impl Gate {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// A repository's rules.
+#[derive(Debug, Default)]
+pub(super) struct Access {
+    pub(super) private: bool,
+    pub(super) gate: Option<Gate>,
+    /// The tokens of those who were let in.
+    pub(super) readers: BTreeSet<String>,
+}
+
+/// Who a request comes from.
+#[derive(Clone, Debug)]
+pub(super) enum Visitor {
+    Anonymous,
+    Known { token: String },
+}
+
+impl Visitor {
+    /// What an `Authorization` header says. A token that nobody was given is refused whatever it is used for.
+    pub(super) fn of(header: Option<&str>, tokens: &BTreeSet<String>) -> Result<Self, Refusal> {
+        let Some(header) = header else { return Ok(Self::Anonymous) };
+        match header.strip_prefix("Bearer ") {
+            Some(token) if tokens.contains(token) => Ok(Self::Known { token: token.to_owned() }),
+            _ => Err(Refusal::InvalidCredentials),
+        }
+    }
+}
+
+impl Access {
+    /// Whether anyone may read it, so that the Hub lets caches serve its files.
+    pub(super) fn is_open(&self) -> bool {
+        !self.private && self.gate.is_none()
+    }
+
+    /// Whether the visitor may know that the repository exists, and what is in it.
+    pub(super) fn may_list(&self, visitor: &Visitor) -> Result<(), Refusal> {
+        if self.private && !self.is_reader(visitor) { Err(Refusal::no_repository(visitor)) } else { Ok(()) }
+    }
+
+    /// Whether the visitor may have the files.
+    pub(super) fn may_read(&self, visitor: &Visitor, id: &str) -> Result<(), Refusal> {
+        self.may_list(visitor)?;
+        match (self.gate, visitor) {
+            (None, _) => Ok(()),
+            (Some(_), _) if self.is_reader(visitor) => Ok(()),
+            (Some(_), Visitor::Anonymous) => Err(Refusal::GateWithoutToken { id: id.to_owned() }),
+            (Some(_), Visitor::Known { .. }) => Err(Refusal::Gate { id: id.to_owned() }),
+        }
+    }
+
+    fn is_reader(&self, visitor: &Visitor) -> bool {
+        matches!(visitor, Visitor::Known { token } if self.readers.contains(token))
+    }
+}

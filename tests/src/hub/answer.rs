@@ -1,0 +1,191 @@
+//! One request, from its arrival to its answer.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Response, StatusCode};
+
+use super::access::Visitor;
+use super::api;
+use super::body::Body;
+use super::catalogue::{Catalogue, Found};
+use super::cdn;
+use super::delivery::deliver;
+use super::fault::Fault;
+use super::lock;
+use super::log::{Origin, Request};
+use super::rate::Bucket;
+use super::refusal::Refusal;
+use super::reply::Reply;
+use super::resolve::Resolve;
+use super::route::{Question, Route, Subject};
+use super::server::Hub;
+use super::wire::Line;
+
+/// The longest body of a question that is read.
+const QUESTION: usize = 1 << 20;
+
+/// Answers one request on one of the origins.
+pub(super) async fn answer(
+    hub: Arc<Hub>,
+    origin: Origin,
+    line: Arc<Line>,
+    request: hyper::Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    let (head, body) = request.into_parts();
+    let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
+    let route = Route::of(&path);
+    let file = match origin {
+        Origin::Hub => route.file().map(str::to_owned),
+        Origin::Cdn => lock(&hub.catalogue).object(&path).map(|file| file.path.clone()),
+    };
+    let method = head.method.as_str().to_owned();
+    let entry = hub.log.open(Request {
+        origin,
+        method,
+        path,
+        query,
+        file,
+        headers: head.headers,
+        status: 0,
+        bytes_sent: 0,
+        connection: line.number,
+    });
+    let question = collect(body).await;
+
+    let asked = entry.request();
+    let (replaced, delay) = before(&hub, &route, asked);
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let reply = match (replaced, origin) {
+        (Some(reply), _) => reply,
+        (None, Origin::Cdn) => {
+            let (catalogue, signer) = (lock(&hub.catalogue), lock(&hub.signer));
+            cdn::reply(&catalogue, &signer, &head.method, &asked.headers, (&asked.path, &asked.query))
+        }
+        (None, Origin::Hub) => limited(&hub, &route, || {
+            let catalogue = lock(&hub.catalogue);
+            of_the_hub(&hub, &catalogue, &route, &head.method, asked, &question)
+                .unwrap_or_else(|refusal| refusal.reply())
+        }),
+    };
+    let mut response = deliver(reply, &hub.faults, line, Arc::clone(&entry));
+    let number = hub.number();
+    let id = format!("Root=1-{number:08x}-{number:024x};00000000-0000-4000-8000-{number:012x}");
+    let id = HeaderValue::try_from(id).expect("digits and dashes");
+    response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
+    entry.answered(response.status().as_u16());
+    Ok(response)
+}
+
+/// What faults make of a request before anyone looks at it: another answer, a delay, or both.
+fn before(hub: &Hub, route: &Route, request: &Request) -> (Option<Reply>, Duration) {
+    let (mut reply, mut delay) = (None, Duration::ZERO);
+    hub.faults.before(request, |fault| match fault {
+        Fault::Delay(by) => delay += by,
+        Fault::Status(status) => {
+            let status = StatusCode::from_u16(status).expect("a test asks for a status that exists");
+            let reason = status.canonical_reason().unwrap_or_default().to_owned();
+            reply = Some(Reply::text(status, reason));
+        }
+        Fault::RateLimited { seconds } => {
+            let standing = lock(&hub.limits).count(route.bucket().unwrap_or(Bucket::Resolvers));
+            reply = Some(standing.exhausted(Duration::from_secs(seconds)).refusal());
+        }
+        Fault::Expired => reply = Some(cdn::denied()),
+        Fault::RedirectLoop => {
+            let query = if request.query.is_empty() { "" } else { "?" };
+            let location = format!("{}{query}{}", request.path, request.query);
+            reply = Some(Reply::redirect(StatusCode::FOUND, &location));
+        }
+        Fault::RedirectTo(location) => reply = Some(Reply::redirect(StatusCode::FOUND, &location)),
+        _ => {}
+    });
+    (reply, delay)
+}
+
+fn limited(hub: &Hub, route: &Route, reply: impl FnOnce() -> Reply) -> Reply {
+    let Some(bucket) = route.bucket() else { return reply() };
+    let standing = lock(&hub.limits).count(bucket);
+    if standing.refused { standing.refusal() } else { standing.told_in(reply()) }
+}
+
+fn of_the_hub(
+    hub: &Hub,
+    catalogue: &Catalogue,
+    route: &Route,
+    method: &Method,
+    request: &Request,
+    question: &[u8],
+) -> Result<Reply, Refusal> {
+    let visitor = visitor(&request.headers, catalogue)?;
+    let subject = match route {
+        Route::WhoAmI => return api::who_am_i(&visitor),
+        Route::Unknown { .. } => return Err(Refusal::Route),
+        Route::Repository(subject) => subject,
+    };
+    let is_paths_info = matches!(subject.question, Question::PathsInfo { .. });
+    let fits =
+        if is_paths_info { *method == Method::POST } else { matches!(*method, Method::GET | Method::HEAD) };
+    if !fits {
+        return Err(Refusal::Route);
+    }
+    let repository = match catalogue.find(subject.kind, &subject.id, &visitor)? {
+        Found::Here(repository) => repository,
+        Found::Elsewhere(id) => return Ok(moved(subject, &id, request)),
+    };
+    let resolve = |revision, path| Resolve {
+        repository,
+        visitor: &visitor,
+        revision,
+        path,
+        method,
+        headers: &request.headers,
+        asked: &request.path,
+        cdn: &hub.cdn_origin,
+    };
+    match &subject.question {
+        Question::Info { revision } => api::info(repository, revision.as_deref(), &request.query),
+        Question::Tree { revision, folder } => {
+            let address = format!("{}{}", hub.endpoint, request.path);
+            api::tree(repository, revision, folder, &request.query, hub.page_size(), &address)
+        }
+        Question::PathsInfo { revision } => api::paths_info(repository, revision, &request.headers, question),
+        Question::References => Ok(api::references(repository)),
+        Question::Resolve { revision, path } => resolve(revision, path).reply(&lock(&hub.signer)),
+        Question::ResolveCache { commit, path } => resolve(commit, path).cached(),
+    }
+}
+
+fn visitor(headers: &HeaderMap, catalogue: &Catalogue) -> Result<Visitor, Refusal> {
+    let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
+    Visitor::of(header, &catalogue.tokens)
+}
+
+/// Relative, and with none of the headers that describe a file.
+fn moved(subject: &Subject, id: &str, request: &Request) -> Reply {
+    let mut location = subject.moved_to(id);
+    if !request.query.is_empty() {
+        location = format!("{location}?{}", request.query);
+    }
+    Reply::redirect(StatusCode::TEMPORARY_REDIRECT, &location)
+}
+
+async fn collect(mut body: Incoming) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while let Some(Ok(frame)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        if let Ok(data) = frame.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+        if bytes.len() > QUESTION {
+            break;
+        }
+    }
+    bytes
+}

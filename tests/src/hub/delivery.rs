@@ -1,0 +1,178 @@
+//! From a reply to what goes over the wire: ranges, compression, and the faults that tamper with bodies.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG};
+use hyper::header::{HeaderMap, HeaderValue};
+use hyper::{Response, StatusCode};
+
+use super::body::{Body, Script, Stop};
+use super::content::Content;
+use super::fault::{Fault, Faults, Offer};
+use super::log::Entry;
+use super::range::Asked;
+use super::reply::{Payload, Reply};
+use super::wire::Line;
+
+/// Answers a request with a reply.
+pub(super) fn deliver(reply: Reply, faults: &Faults, line: Arc<Line>, entry: Arc<Entry>) -> Response<Body> {
+    let request = entry.request();
+    let mut answer = Answer::new(reply, &request.headers);
+    let is_head = request.method == "HEAD";
+    if !is_head && answer.status.is_success() && answer.script.length() > 0 {
+        faults.within(request, |fault, offer| match offer {
+            Offer::Ask => answer.shows(fault),
+            Offer::Apply => {
+                answer.suffer(fault);
+                true
+            }
+        });
+    }
+    answer.send(is_head, line, entry)
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    script: Script,
+    compressed: bool,
+}
+
+impl Answer {
+    fn new(reply: Reply, request: &HeaderMap) -> Self {
+        let Reply { status, headers, payload } = reply;
+        let (content, is_file) = match payload {
+            Payload::Words(content) => (content, false),
+            Payload::File(content) => (content, true),
+        };
+        let size = content.size();
+        let mut answer = Self { status, headers, script: Script::plain(content, 0..size), compressed: false };
+        if !is_file {
+            return answer;
+        }
+        let header = |name| request.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if header(ACCEPT_ENCODING.as_str()).is_some_and(|codings| codings.contains("gzip"))
+            && answer.is_text()
+        {
+            answer.compress();
+            return answer;
+        }
+        let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok());
+        let unchanged = header("if-range").is_none_or(|known| Some(known) == etag);
+        match Asked::of(header("range").filter(|_| unchanged), size) {
+            Asked::Whole => {}
+            Asked::Part(part) => {
+                answer.status = StatusCode::PARTIAL_CONTENT;
+                answer.set_content_range(&format!("bytes {}-{}/{size}", part.start, part.end - 1));
+                answer.script.span = part;
+            }
+            Asked::PastTheEnd => {
+                answer.status = StatusCode::RANGE_NOT_SATISFIABLE;
+                answer.set_content_range(&format!("bytes */{size}"));
+                answer.script.span = 0..0;
+            }
+        }
+        answer
+    }
+
+    /// Whether a fault would make a difference to this answer.
+    fn shows(&self, fault: &Fault) -> bool {
+        let length = self.script.length();
+        match fault {
+            Fault::CutAfter(bytes) | Fault::ResetAfter(bytes) => *bytes < length,
+            Fault::Stall(stall) => stall.bytes() < length,
+            Fault::IgnoresRange | Fault::WrongContentRange => self.status == StatusCode::PARTIAL_CONTENT,
+            Fault::ShortBody(bytes) => *bytes <= self.script.span.end - self.script.span.start,
+            Fault::WrongBytes { at } => self.script.span.contains(at),
+            Fault::Gzipped => !self.compressed,
+            Fault::LongBody(_) | Fault::Throttle { .. } => true,
+            Fault::Status(_)
+            | Fault::RateLimited { .. }
+            | Fault::Expired
+            | Fault::RedirectLoop
+            | Fault::RedirectTo(_)
+            | Fault::Delay(_) => false,
+        }
+    }
+
+    fn suffer(&mut self, fault: &Fault) {
+        match fault {
+            Fault::CutAfter(bytes) => self.script.stops.push((*bytes, Stop::Cut)),
+            Fault::ResetAfter(bytes) => self.script.stops.push((*bytes, Stop::Reset)),
+            Fault::Stall(stall) => self.script.stops.push((stall.bytes(), Stop::Stall(stall.clone()))),
+            Fault::IgnoresRange => self.forget_range(),
+            Fault::WrongContentRange => {
+                let (span, size) = (&self.script.span, self.script.content.size());
+                self.set_content_range(&format!("bytes {}-{}/{size}", span.start + 1, span.end));
+            }
+            Fault::ShortBody(bytes) => self.script.span.end -= bytes,
+            Fault::LongBody(bytes) => self.script.surplus += bytes,
+            Fault::Gzipped => self.compress(),
+            Fault::WrongBytes { at } => self.script.flipped.push(*at),
+            Fault::Throttle { bytes_per_second } => {
+                let slower = self
+                    .script
+                    .bytes_per_second
+                    .map_or(*bytes_per_second, |rate| rate.min(*bytes_per_second));
+                self.script.bytes_per_second = Some(slower.max(1));
+            }
+            _ => {}
+        }
+    }
+
+    fn is_text(&self) -> bool {
+        let kind = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        (kind.starts_with("text/") || kind.starts_with("application/json")) && self.script.content.size() > 0
+    }
+
+    /// As the real Hub does: no length is told, and no range is heeded.
+    fn compress(&mut self) {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+        let mut written = Ok(());
+        self.script.content.for_each_piece(|piece| {
+            if written.is_ok() {
+                written = encoder.write_all(piece);
+            }
+        });
+        let compressed = written.and_then(|()| encoder.finish()).expect("memory takes every byte");
+        self.forget_range();
+        self.script.content = Content::bytes(compressed);
+        self.script.span = 0..self.script.content.size();
+        self.compressed = true;
+        self.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        let weak = self
+            .headers
+            .get(ETAG)
+            .and_then(|etag| HeaderValue::try_from(format!("W/{}", etag.to_str().ok()?)).ok());
+        if let Some(weak) = weak {
+            self.headers.insert(ETAG, weak);
+        }
+    }
+
+    fn forget_range(&mut self) {
+        self.status = StatusCode::OK;
+        self.headers.remove(CONTENT_RANGE);
+        self.script.span = 0..self.script.content.size();
+    }
+
+    fn set_content_range(&mut self, value: &str) {
+        let value = HeaderValue::from_str(value).expect("digits and dashes");
+        self.headers.insert(CONTENT_RANGE, value);
+    }
+
+    fn send(mut self, is_head: bool, line: Arc<Line>, entry: Arc<Entry>) -> Response<Body> {
+        let has_body = self.status != StatusCode::NOT_MODIFIED;
+        if has_body && !self.compressed {
+            self.headers.insert(CONTENT_LENGTH, self.script.length().into());
+        }
+        let has_body = has_body && !is_head && self.script.length() > 0;
+        let body = if has_body { Body::new(self.script, line, entry) } else { Body::empty() };
+        let mut response = Response::new(body);
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}

@@ -1,0 +1,154 @@
+//! A commit in the making.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use hfdown_protocol::Commit;
+
+use super::access::Gate;
+use super::content::Content;
+use super::lock;
+use super::repository::{Kind, Stored};
+use super::server::Hub;
+
+/// The next commit of a repository, which comes into being with its first. Files that are not mentioned stay.
+#[must_use = "nothing happens before `commit`"]
+pub struct Draft {
+    hub: Arc<Hub>,
+    kind: Kind,
+    id: String,
+    reference: String,
+    tags: Vec<String>,
+    changes: Vec<Change>,
+    private: bool,
+    gate: Option<Gate>,
+    readers: Vec<String>,
+    licence: Option<String>,
+}
+
+enum Change {
+    Regular { path: String, content: Content },
+    Lfs { path: String, content: Content },
+    Remove { path: String },
+}
+
+impl Draft {
+    pub(super) fn new(hub: Arc<Hub>, kind: Kind, id: &str) -> Self {
+        Self {
+            hub,
+            kind,
+            id: id.to_owned(),
+            reference: "refs/heads/main".to_owned(),
+            tags: Vec::new(),
+            changes: Vec::new(),
+            private: false,
+            gate: None,
+            readers: Vec::new(),
+            licence: None,
+        }
+    }
+
+    /// Adds or replaces a regular file: kept in git, known by its git blob SHA-1.
+    pub fn file(mut self, path: &str, content: impl Into<Content>) -> Self {
+        self.changes.push(Change::Regular { path: path.to_owned(), content: content.into() });
+        self
+    }
+
+    /// Adds or replaces an LFS file: kept behind the CDN, known by its SHA-256.
+    pub fn lfs(mut self, path: &str, content: impl Into<Content>) -> Self {
+        self.changes.push(Change::Lfs { path: path.to_owned(), content: content.into() });
+        self
+    }
+
+    /// Removes a file.
+    pub fn remove(mut self, path: &str) -> Self {
+        self.changes.push(Change::Remove { path: path.to_owned() });
+        self
+    }
+
+    /// Commits to another branch than `main`. A new branch starts where `main` is.
+    pub fn branch(self, name: &str) -> Self {
+        let reference = format!("refs/heads/{name}");
+        self.reference(&reference)
+    }
+
+    /// Commits to a reference by its full name, such as `refs/pr/1`. A new one starts where `main` is.
+    pub fn reference(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.reference);
+        self
+    }
+
+    /// Puts a tag on the commit.
+    pub fn tag(mut self, name: &str) -> Self {
+        self.tags.push(name.to_owned());
+        self
+    }
+
+    /// Hides the repository from everyone but this token's owner.
+    pub fn private(mut self, token: &str) -> Self {
+        self.private = true;
+        self.reader(token)
+    }
+
+    /// Gates the repository: anyone may list it, only this token's owner may have its files.
+    pub fn gated(mut self, gate: Gate, token: &str) -> Self {
+        self.gate = Some(gate);
+        self.reader(token)
+    }
+
+    /// Lets another token's owner into a private or gated repository.
+    pub fn reader(mut self, token: &str) -> Self {
+        self.readers.push(token.to_owned());
+        self
+    }
+
+    /// Names the licence in the model card.
+    pub fn licence(mut self, licence: &str) -> Self {
+        self.licence = Some(licence.to_owned());
+        self
+    }
+
+    /// Makes it so. The digests of large contents are computed here, before the Hub shows anything of it.
+    pub fn commit(self) -> Commit {
+        let store = lock(&self.hub.catalogue).repository(self.kind, &self.id).store();
+        let prepared: Vec<(String, Option<Arc<Stored>>)> =
+            self.changes.into_iter().map(|change| change.prepare(&store)).collect();
+
+        let mut catalogue = lock(&self.hub.catalogue);
+        catalogue.tokens.extend(self.readers.iter().cloned());
+        for file in prepared.iter().filter_map(|(_, file)| file.as_ref()) {
+            catalogue.shelve(file);
+        }
+        let repository = catalogue.repository(self.kind, &self.id);
+        repository.access.private |= self.private;
+        repository.access.gate = self.gate.or(repository.access.gate);
+        repository.access.readers.extend(self.readers);
+        repository.licence = self.licence.or(repository.licence.take());
+
+        let base = repository.at(&self.reference).or_else(|| repository.at("main"));
+        let mut files: BTreeMap<_, _> = base.map(|snapshot| snapshot.files.clone()).unwrap_or_default();
+        for (path, file) in prepared {
+            match file {
+                Some(file) => files.insert(path, file),
+                None => files.remove(&path),
+            };
+        }
+        let commit = repository.commit(&self.reference, files);
+        for tag in self.tags {
+            repository.references.insert(format!("refs/tags/{tag}"), commit.clone());
+        }
+        commit
+    }
+}
+
+impl Change {
+    fn prepare(self, store: &str) -> (String, Option<Arc<Stored>>) {
+        let file = match &self {
+            Self::Regular { path, content } => Some(Stored::regular(path, content.clone())),
+            Self::Lfs { path, content } => Some(Stored::lfs(path, content.clone(), store)),
+            Self::Remove { .. } => None,
+        };
+        let (Self::Regular { path, .. } | Self::Lfs { path, .. } | Self::Remove { path }) = self;
+        (path, file.map(Arc::new))
+    }
+}

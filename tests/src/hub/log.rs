@@ -1,0 +1,110 @@
+//! What was asked of the Hub, for tests to assert on.
+
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+
+use super::lock;
+
+/// Which of the two servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The Hub itself.
+    Hub,
+    /// The origin that signed addresses lead to.
+    Cdn,
+}
+
+/// One request and its answer so far.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who was asked.
+    pub origin: Origin,
+    /// `GET`, `HEAD`, `POST`.
+    pub method: String,
+    /// The path as it was sent, percent-encoded.
+    pub path: String,
+    /// The query as it was sent, empty where there was none.
+    pub query: String,
+    /// The path within the repository of the file that is meant, on the CDN too.
+    pub file: Option<String>,
+    /// All headers as they were sent.
+    pub headers: HeaderMap,
+    /// The answer's status, 0 while there is none.
+    pub status: u16,
+    /// How many bytes of body went out.
+    pub bytes_sent: u64,
+    /// A number that requests on one TCP connection share.
+    pub connection: u64,
+}
+
+impl Request {
+    /// A header's value, if it was sent and is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The `Range` header, if one was sent.
+    pub fn range(&self) -> Option<&str> {
+        self.header("range")
+    }
+
+    /// Whether it carried a credential.
+    pub fn authorized(&self) -> bool {
+        self.headers.contains_key(AUTHORIZATION)
+    }
+}
+
+/// All requests, in the order they came.
+#[derive(Debug, Default)]
+pub(super) struct Log(Mutex<Vec<Arc<Entry>>>);
+
+/// A request whose answer is still being written.
+#[derive(Debug)]
+pub(super) struct Entry {
+    request: Request,
+    status: AtomicU16,
+    bytes_sent: AtomicU64,
+}
+
+impl Log {
+    pub(super) fn open(&self, request: Request) -> Arc<Entry> {
+        let entry = Entry { request, status: AtomicU16::new(0), bytes_sent: AtomicU64::new(0) };
+        let entry = Arc::new(entry);
+        lock(&self.0).push(Arc::clone(&entry));
+        entry
+    }
+
+    pub(super) fn requests(&self) -> Vec<Request> {
+        lock(&self.0).iter().map(|entry| entry.snapshot()).collect()
+    }
+
+    pub(super) fn forget(&self) {
+        lock(&self.0).clear();
+    }
+}
+
+impl Entry {
+    /// The request as it came. Its answer is only in a [`snapshot`](Self::snapshot).
+    pub(super) fn request(&self) -> &Request {
+        &self.request
+    }
+
+    pub(super) fn answered(&self, status: u16) {
+        self.status.store(status, Ordering::Relaxed);
+    }
+
+    pub(super) fn sent(&self, bytes: u64) {
+        self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn snapshot(&self) -> Request {
+        Request {
+            status: self.status.load(Ordering::Relaxed),
+            bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
+            ..self.request.clone()
+        }
+    }
+}

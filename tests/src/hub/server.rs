@@ -1,0 +1,218 @@
+//! The Hub and its CDN as two listening sockets, from start to stop.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use super::answer::answer;
+use super::catalogue::Catalogue;
+use super::draft::Draft;
+use super::fault::{Armed, Fault, Faults};
+use super::lock;
+use super::log::{Log, Origin, Request};
+use super::page::PAGE;
+use super::rate::{Bucket, RateLimits};
+use super::repository::Kind;
+use super::sign::Signer;
+use super::stall::Stall;
+use super::when::When;
+use super::wire::{Line, Wire};
+
+/// What all requests share. Locks are taken in the order of the fields.
+#[derive(Debug)]
+pub(super) struct Hub {
+    pub(super) catalogue: Mutex<Catalogue>,
+    pub(super) signer: Mutex<Signer>,
+    pub(super) limits: Mutex<RateLimits>,
+    pub(super) log: Log,
+    pub(super) faults: Faults,
+    pub(super) endpoint: String,
+    pub(super) cdn_origin: String,
+    page_size: AtomicUsize,
+    counter: AtomicU64,
+}
+
+impl Hub {
+    pub(super) fn page_size(&self) -> usize {
+        self.page_size.load(Ordering::Relaxed)
+    }
+
+    /// Another number each time.
+    pub(super) fn number(&self) -> u64 {
+        self.counter.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// A Hub and its CDN on loopback. Dropping it closes both with all their connections.
+#[derive(Debug)]
+pub struct TestHub {
+    hub: Arc<Hub>,
+    /// Taken when it stops.
+    runtime: Option<Runtime>,
+}
+
+impl TestHub {
+    /// Starts on two ports that the system chooses.
+    ///
+    /// # Panics
+    /// When the system gives no loopback port or no thread.
+    pub fn start() -> Self {
+        Self::try_start().expect("a test Hub can listen on loopback")
+    }
+
+    fn try_start() -> io::Result<Self> {
+        let (main, cdn) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
+        let hub = Arc::new(Hub {
+            catalogue: Mutex::default(),
+            signer: Mutex::default(),
+            limits: Mutex::default(),
+            log: Log::default(),
+            faults: Faults::default(),
+            endpoint: format!("http://127.0.0.1:{}", main.local_addr()?.port()),
+            // Another name as well as another port, so that no client can take it for the same site.
+            cdn_origin: format!("http://localhost:{}", cdn.local_addr()?.port()),
+            page_size: AtomicUsize::new(PAGE),
+            counter: AtomicU64::new(1),
+        });
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("test-hub")
+            .enable_all()
+            .build()?;
+        for (listener, origin) in [(main, Origin::Hub), (cdn, Origin::Cdn)] {
+            listener.set_nonblocking(true)?;
+            let _inside = runtime.enter();
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            runtime.spawn(accept(listener, Arc::clone(&hub), origin));
+        }
+        Ok(Self { hub, runtime: Some(runtime) })
+    }
+
+    /// What `HF_ENDPOINT` must be.
+    pub fn endpoint(&self) -> String {
+        self.hub.endpoint.clone()
+    }
+
+    /// Where signed addresses lead.
+    pub fn cdn_origin(&self) -> String {
+        self.hub.cdn_origin.clone()
+    }
+
+    /// The next commit of a model.
+    pub fn model(&self, id: &str) -> Draft {
+        Draft::new(Arc::clone(&self.hub), Kind::Model, id)
+    }
+
+    /// The next commit of a data set.
+    pub fn dataset(&self, id: &str) -> Draft {
+        Draft::new(Arc::clone(&self.hub), Kind::Dataset, id)
+    }
+
+    /// Lets an old name lead to a new one, and moves what had the old one.
+    pub fn rename(&self, old: &str, new: &str) {
+        lock(&self.hub.catalogue).rename(old, new);
+    }
+
+    /// Gives somebody a token that is good, and opens nothing by itself.
+    pub fn token(&self, token: &str) {
+        lock(&self.hub.catalogue).tokens.insert(token.to_owned());
+    }
+
+    /// How many entries a page of `tree` has, instead of 1,000.
+    ///
+    /// # Panics
+    /// When there are none.
+    pub fn set_page_size(&self, entries: usize) {
+        assert!(entries > 0, "a page has entries");
+        self.hub.page_size.store(entries, Ordering::Relaxed);
+    }
+
+    /// How long addresses signed from now on are good for, in whole seconds, instead of an hour. With zero they are stale
+    /// from the first.
+    pub fn sign_for(&self, lifetime: Duration) {
+        lock(&self.hub.signer).live_for(lifetime);
+    }
+
+    /// Makes all addresses signed so far stale. Bodies that have begun go on.
+    pub fn expire_signed_addresses(&self) {
+        lock(&self.hub.signer).expire_all();
+    }
+
+    /// From now on, answers `429` to what exceeds so many requests in a window of that length.
+    pub fn rate_limit(&self, bucket: Bucket, requests: u64, window: Duration) {
+        lock(&self.hub.limits).enforce(bucket, requests, window);
+    }
+
+    /// Arms a fault.
+    pub fn fault(&self, fault: Fault, when: When) -> Armed {
+        self.hub.faults.arm(fault, when)
+    }
+
+    /// Arms a [`Fault::Stall`] and gives its handle.
+    pub fn stall(&self, after: u64, when: When) -> Stall {
+        let stall = Stall::after(after);
+        self.fault(Fault::Stall(stall.clone()), when);
+        stall
+    }
+
+    /// All requests so far, in the order they came.
+    pub fn requests(&self) -> Vec<Request> {
+        self.hub.log.requests()
+    }
+
+    /// The requests for a file: to `resolve`, to the cache behind it, and to the CDN.
+    pub fn requests_for(&self, file: &str) -> Vec<Request> {
+        self.requests().into_iter().filter(|request| request.file.as_deref() == Some(file)).collect()
+    }
+
+    /// How many bytes of body one of the origins sent.
+    pub fn bytes_sent(&self, origin: Origin) -> u64 {
+        self.requests()
+            .iter()
+            .filter(|request| request.origin == origin)
+            .map(|request| request.bytes_sent)
+            .sum()
+    }
+
+    /// Empties the log, so that what follows stands alone in it.
+    pub fn forget_requests(&self) {
+        self.hub.log.forget();
+    }
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        // To wait here would panic within the runtime of a test. Sockets close as the tasks are dropped.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn accept(listener: tokio::net::TcpListener, hub: Arc<Hub>, origin: Origin) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        // An accept that fails is about the one connection that was refused.
+        let Ok((stream, _)) = accepted else { continue };
+        let _ = stream.set_nodelay(true);
+        let line = Line::new(hub.number());
+        let (hub, wire) = (Arc::clone(&hub), TokioIo::new(Wire::new(stream, Arc::clone(&line))));
+        let service = service_fn(move |request| answer(Arc::clone(&hub), origin, Arc::clone(&line), request));
+        connections.spawn(async move {
+            // A client that goes away and a connection that a fault cuts are what this is for.
+            let _ = http1::Builder::new().serve_connection(wire, service).await;
+        });
+    }
+}
