@@ -1,0 +1,69 @@
+//! Processes of this machine, as `/proc` shows them.
+
+use std::fs;
+use std::process::Command;
+
+/// A process that ran when it was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its id.
+    pub pid: u32,
+}
+
+/// All processes. Empty where there is no `/proc`.
+pub fn all() -> Vec<Process> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.map(|pid| Process { pid }).collect()
+}
+
+impl Process {
+    fn read(self, file: &str) -> Vec<u8> {
+        // A process that has ended reads as nothing.
+        fs::read(format!("/proc/{}/{file}", self.pid)).unwrap_or_default()
+    }
+
+    fn words(self, file: &str) -> Vec<String> {
+        let bytes = self.read(file);
+        let words = bytes.split(|byte| *byte == 0).filter(|word| !word.is_empty());
+        words.map(|word| String::from_utf8_lossy(word).into_owned()).collect()
+    }
+
+    /// Its command line.
+    pub fn arguments(self) -> Vec<String> {
+        self.words("cmdline")
+    }
+
+    /// Its environment, each as `NAME=value`.
+    pub fn environment(self) -> Vec<String> {
+        self.words("environ")
+    }
+
+    /// The name of its program, and the process that started it.
+    fn name_and_parent(self) -> Option<(String, u32)> {
+        let stat = String::from_utf8(self.read("stat")).ok()?;
+        // `pid (name) state parent …`; the name may have brackets and spaces in it.
+        let (before, after) = stat.rsplit_once(')')?;
+        let name = before.split_once('(')?.1.to_owned();
+        Some((name, after.split_whitespace().nth(1)?.parse().ok()?))
+    }
+}
+
+/// The descendants of a process that run a program of this name.
+pub fn descendants(pid: u32, name: &str) -> Vec<u32> {
+    let all: Vec<_> =
+        all().into_iter().filter_map(|process| Some((process.pid, process.name_and_parent()?))).collect();
+    let mut found = vec![pid];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        let children = all.iter().filter(|(_, (program, above))| *above == parent && program == name);
+        found.extend(children.map(|(child, _)| *child));
+        next += 1;
+    }
+    found.split_off(1)
+}
+
+/// Ends a process at once. One that has ended already is fine.
+pub fn kill(pid: u32) {
+    _ = Command::new("kill").args(["-9", &pid.to_string()]).stderr(std::process::Stdio::null()).status();
+}

@@ -1,0 +1,120 @@
+//! What a host stands on: its folders, keys and start-up files.
+
+#![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use russh::keys::key::safe_rng;
+use russh::keys::ssh_key::LineEnding;
+use russh::keys::{Algorithm, HashAlg, PrivateKey};
+use tempfile::TempDir;
+
+use super::HostOptions;
+
+/// A pair of keys in files, made for one test.
+#[derive(Debug, Clone)]
+pub struct Keys {
+    /// The private half.
+    pub private: PathBuf,
+    key: PrivateKey,
+}
+
+impl Keys {
+    /// Makes a pair and writes `folder/name` and `folder/name.pub`.
+    pub fn generate(folder: &Path, name: &str, algorithm: Algorithm) -> Self {
+        let key = PrivateKey::random(&mut safe_rng(), algorithm).expect("a key can be made");
+        let private = folder.join(name);
+        key.write_openssh_file(&private, LineEnding::LF).expect("the temporary folder can be written");
+        let pair = Self { private, key };
+        let public = pair.private.with_extension("pub");
+        fs::write(public, pair.public() + "\n").expect("the temporary folder can be written");
+        pair
+    }
+
+    /// The public half as `authorized_keys` and `known_hosts` have it: `ssh-ed25519 AAAA…`.
+    pub fn public(&self) -> String {
+        self.key.public_key().to_openssh().expect("a key can be written")
+    }
+
+    /// `SHA256:…`.
+    pub fn fingerprint(&self) -> String {
+        self.key.public_key().fingerprint(HashAlg::Sha256).to_string()
+    }
+
+    pub(super) fn private_key(&self) -> &PrivateKey {
+        &self.key
+    }
+}
+
+pub(super) struct Ground {
+    pub(super) home: PathBuf,
+    pub(super) bin: PathBuf,
+    pub(super) near: PathBuf,
+    pub(super) authorized_keys: PathBuf,
+    pub(super) banner: Option<PathBuf>,
+    pub(super) client_keys: Keys,
+    pub(super) host_keys: Keys,
+    pub(super) user: String,
+    /// Removes everything at the end.
+    pub(super) folder: TempDir,
+}
+
+impl Ground {
+    pub(super) fn new(options: &HostOptions) -> Self {
+        let folder = tempfile::Builder::new().prefix("hfdown-host-").tempdir().expect("a temporary folder");
+        let made = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir(&path).expect("the temporary folder can be written");
+            path
+        };
+        let (home, bin, near, server) = (made("home"), made("bin"), made("near"), made("server"));
+        // sshd starts commands in the real home; this keeps them out of it.
+        let bashrc = format!("cd\n{}\n", options.bashrc.as_deref().unwrap_or_default());
+        fs::write(home.join(".bashrc"), bashrc).expect("the temporary folder can be written");
+        let banner = options.banner.as_ref().map(|text| {
+            let path = server.join("banner");
+            fs::write(&path, text).expect("the temporary folder can be written");
+            path
+        });
+        let ground = Self {
+            client_keys: Keys::generate(&near, "id_ed25519", Algorithm::Ed25519),
+            host_keys: Keys::generate(&server, "host_key", Algorithm::Ed25519),
+            authorized_keys: server.join("authorized_keys"),
+            user: user(),
+            home,
+            bin,
+            near,
+            banner,
+            folder,
+        };
+        ground.authorize(&ground.client_keys);
+        ground
+    }
+
+    pub(super) fn authorize(&self, keys: &Keys) {
+        let mut options = fs::OpenOptions::new();
+        let file = options.create(true).append(true).open(&self.authorized_keys);
+        writeln!(file.expect("the file can be opened"), "{}", keys.public())
+            .expect("the file can be written");
+    }
+
+    pub(super) fn change_host_keys(&mut self) {
+        let server = self.folder.path().join("server");
+        self.host_keys = Keys::generate(&server, "host_key", Algorithm::Ed25519);
+    }
+
+    /// The environment of the box's user, but for what the server adds.
+    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.bin.display());
+        vec![("HOME", self.home.display().to_string()), ("PATH", path)]
+    }
+}
+
+/// Who runs the tests. The real sshd lets nobody else in.
+fn user() -> String {
+    let output = Command::new("id").arg("-un").output().expect("`id` tells the user's name");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}

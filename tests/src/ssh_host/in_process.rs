@@ -1,0 +1,250 @@
+//! An SSH server in this process that runs commands by a real shell.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::{fs, io};
+
+use russh::keys::PrivateKey;
+use russh::server::{self, Auth, ChannelOpenHandle, Config, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{ChildStdin, Command};
+use tokio::task::JoinSet;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::HostOptions;
+use super::ground::Ground;
+use crate::proxy::Cuttable;
+
+pub(super) struct InProcess {
+    port: u16,
+    state: Arc<State>,
+    /// Ends the listener and every connection.
+    _end: DropGuard,
+}
+
+/// What all connections share.
+struct State {
+    config: RwLock<Arc<Config>>,
+    /// A child of the host's end; cancelled and replaced to cut the connections there are.
+    connections: Mutex<CancellationToken>,
+    end: CancellationToken,
+    authorized_keys: PathBuf,
+    banner: Option<String>,
+    shell: PathBuf,
+    environment: Vec<(&'static str, String)>,
+    home: PathBuf,
+}
+
+impl InProcess {
+    pub(super) async fn start(ground: &Ground, options: &HostOptions) -> Self {
+        let end = CancellationToken::new();
+        let mut environment = ground.environment();
+        environment.push(("USER", ground.user.clone()));
+        environment.push(("LOGNAME", ground.user.clone()));
+        let mut shell = PathBuf::from("/bin/sh");
+        if let Some(named) = &options.shell {
+            shell.clone_from(named);
+        } else if options.bashrc.is_some() {
+            shell = PathBuf::from("/bin/bash");
+            // What bash does by itself when sshd starts it.
+            environment.push(("BASH_ENV", ground.home.join(".bashrc").display().to_string()));
+        }
+        let state = Arc::new(State {
+            config: RwLock::new(Arc::new(config(ground.host_keys.private_key().clone()))),
+            connections: Mutex::new(end.child_token()),
+            end: end.clone(),
+            authorized_keys: ground.authorized_keys.clone(),
+            banner: options.banner.clone(),
+            shell,
+            environment,
+            home: ground.home.clone(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+        let port = listener.local_addr().expect("a listener has an address").port();
+        tokio::spawn(listen(listener, Arc::clone(&state)));
+        Self { port, state, _end: end.drop_guard() }
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn set_host_key(&self, ground: &Ground) {
+        let config = Arc::new(config(ground.host_keys.private_key().clone()));
+        *self.state.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    pub(super) fn kill_connections(&self) {
+        let next = self.state.end.child_token();
+        let mut connections = self.state.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *connections, next).cancel();
+    }
+}
+
+fn config(key: PrivateKey) -> Config {
+    Config {
+        keys: vec![key],
+        auth_rejection_time: std::time::Duration::ZERO,
+        max_auth_attempts: 6,
+        nodelay: true,
+        ..Config::default()
+    }
+}
+
+async fn listen(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            () = state.end.cancelled() => return,
+            accepted = listener.accept() => {
+                let Ok((stream, _)) = accepted else { return };
+                connections.spawn(serve(stream, Arc::clone(&state)));
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, state: Arc<State>) {
+    // Only speed depends on it.
+    _ = stream.set_nodelay(true);
+    let cut = state.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let config = Arc::clone(&state.config.read().unwrap_or_else(PoisonError::into_inner));
+    let connection = Connection { state, cut: cut.clone(), channels: HashMap::new() };
+    // A connection that fails is the client's business.
+    if let Ok(session) = server::run_stream(config, Cuttable::new(stream, cut), connection).await {
+        _ = session.await;
+    }
+}
+
+struct Connection {
+    state: Arc<State>,
+    cut: CancellationToken,
+    /// Channels that were opened and run nothing yet.
+    channels: HashMap<ChannelId, Channel<Msg>>,
+}
+
+impl Connection {
+    fn lets_in(&self, key: &russh::keys::PublicKey) -> Auth {
+        let known = fs::read_to_string(&self.state.authorized_keys).unwrap_or_default();
+        let shown = key.to_openssh().unwrap_or_default();
+        let blob = |line: &str| line.split(' ').nth(1).map(str::to_owned);
+        if known.lines().any(|line| blob(line) == blob(&shown)) { Auth::Accept } else { Auth::reject() }
+    }
+}
+
+impl server::Handler for Connection {
+    type Error = russh::Error;
+
+    async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {
+        Ok(self.state.banner.clone())
+    }
+
+    async fn auth_publickey_offered(
+        &mut self,
+        _: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(self.lets_in(offer.public_key))
+    }
+
+    async fn auth_publickey(&mut self, _: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
+        Ok(self.lets_in(key.public_key))
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.channels.insert(channel.id(), channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        id: ChannelId,
+        command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
+        let mut shell = Command::new(&self.state.shell);
+        shell
+            .args(["-c", &String::from_utf8_lossy(command)])
+            .env_clear()
+            .envs(self.state.environment.iter().map(|(name, value)| (name, value)))
+            .env("SHELL", &self.state.shell)
+            .current_dir(&self.state.home)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let cut = self.cut.clone();
+        tokio::spawn(async move {
+            // As with sshd, a command outlives its connection and finds its standard input at its end.
+            tokio::select! {
+                () = cut.cancelled() => {}
+                // An error is a connection that has gone.
+                _ = run(shell, channel) => {}
+            }
+        });
+        session.channel_success(id)
+    }
+}
+
+/// Runs a command with its streams on a channel, and reports its end.
+async fn run(mut shell: Command, channel: Channel<Msg>) -> io::Result<()> {
+    let mut child = shell.spawn()?;
+    let (reader, writer) = channel.split();
+    let missing = || io::Error::other("it is piped");
+    let stdin = child.stdin.take().ok_or_else(missing)?;
+    let mut stdout = child.stdout.take().ok_or_else(missing)?;
+    let mut stderr = child.stderr.take().ok_or_else(missing)?;
+    let (mut output, mut errors) = (writer.make_writer(), writer.make_writer_ext(Some(1)));
+    let said = async {
+        tokio::try_join!(
+            tokio::io::copy(&mut stdout, &mut output),
+            tokio::io::copy(&mut stderr, &mut errors)
+        )?;
+        finish(&writer, child.wait().await?).await.map_err(io::Error::other)
+    };
+    tokio::select! {
+        said = said => said,
+        // The client has closed the channel: dropping the pipes ends what still writes to them.
+        () = feed(reader, stdin) => Ok(()),
+    }
+}
+
+/// Standard input, until the channel is closed.
+async fn feed(mut reader: ChannelReadHalf, stdin: ChildStdin) {
+    let mut stdin = Some(stdin);
+    while let Some(message) = reader.wait().await {
+        match message {
+            ChannelMsg::Data { data } => {
+                // A command that reads no more may still write.
+                if let Some(pipe) = &mut stdin
+                    && pipe.write_all(&data).await.is_err()
+                {
+                    stdin = None;
+                }
+            }
+            ChannelMsg::Eof => stdin = None,
+            ChannelMsg::Close => return,
+            _ => {}
+        }
+    }
+}
+
+async fn finish(
+    writer: &ChannelWriteHalf<Msg>,
+    status: std::process::ExitStatus,
+) -> Result<(), russh::Error> {
+    let status = status.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(255);
+    writer.exit_status(status).await?;
+    writer.eof().await?;
+    writer.close().await
+}

@@ -1,0 +1,179 @@
+//! SSH hosts on this machine's loopback, for scenarios.
+//!
+//! Two kinds with one face: a russh server in this process, fast and everywhere available; and the real OpenSSH `sshd`,
+//! which we did not write. Each has a home folder, keys and a configuration of its own in a temporary folder, and runs
+//! what it is told by a real shell. Nothing touches the real `~/.ssh` or home.
+
+mod ground;
+mod in_process;
+mod sshd;
+
+use std::path::{Path, PathBuf};
+
+use hfdown::link::LinkSettings;
+
+use crate::counterpart::Counterpart;
+use crate::processes;
+use ground::Ground;
+pub use ground::Keys;
+use in_process::InProcess;
+use sshd::Sshd;
+
+/// Which server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A russh server in this process.
+    InProcess,
+    /// The real OpenSSH.
+    Sshd,
+}
+
+/// What a host is like.
+#[derive(Debug, Clone, Default)]
+pub struct HostOptions {
+    /// Shown before the login.
+    pub banner: Option<String>,
+    /// Lines of `.bashrc`, which bash reads for commands over SSH too.
+    pub bashrc: Option<String>,
+    /// The login shell, for the server in this process. The real one takes that of the machine's user.
+    pub shell: Option<PathBuf>,
+}
+
+/// A running SSH host.
+pub struct SshHost {
+    server: Server,
+    ground: Ground,
+}
+
+enum Server {
+    InProcess(InProcess),
+    Sshd(Sshd),
+}
+
+impl SshHost {
+    /// Starts a host. `None` if there is no `sshd` on this machine; what is left out has then been said.
+    pub async fn start(kind: Kind, options: HostOptions) -> Option<Self> {
+        let ground = Ground::new(&options);
+        let server = match kind {
+            Kind::InProcess => Server::InProcess(InProcess::start(&ground, &options).await),
+            Kind::Sshd => Server::Sshd(Sshd::start(&ground, Counterpart::Sshd.require()?).await),
+        };
+        Some(Self { server, ground })
+    }
+
+    /// What a person would paste: `ssh -p 40123 -i /tmp/…/id_ed25519 root@127.0.0.1`.
+    pub fn command(&self) -> String {
+        self.command_via(self.port())
+    }
+
+    /// The same by way of another port: a [`crate::proxy::Proxy`]'s.
+    pub fn command_via(&self, port: u16) -> String {
+        let key = shell_quoted(&self.ground.client_keys.private);
+        format!("ssh -p {port} -i {key} {}@127.0.0.1", self.ground.user)
+    }
+
+    /// The same without a key.
+    pub fn command_without_key(&self) -> String {
+        format!("ssh -p {} {}@127.0.0.1", self.port(), self.ground.user)
+    }
+
+    /// Its port on the loopback.
+    pub fn port(&self) -> u16 {
+        match &self.server {
+            Server::InProcess(server) => server.port(),
+            Server::Sshd(server) => server.port(),
+        }
+    }
+
+    /// The home folder of the box's user.
+    pub fn home(&self) -> &Path {
+        &self.ground.home
+    }
+
+    /// A folder that comes first in the box's `PATH`: for a `uname` that lies.
+    pub fn bin(&self) -> &Path {
+        &self.ground.bin
+    }
+
+    /// A folder for what belongs to the controller's side of a test.
+    pub fn near(&self) -> &Path {
+        &self.ground.near
+    }
+
+    /// The key that is let in.
+    pub fn client_keys(&self) -> &Keys {
+        &self.ground.client_keys
+    }
+
+    /// The key that the host shows.
+    pub fn host_keys(&self) -> &Keys {
+        &self.ground.host_keys
+    }
+
+    /// Settings that see nothing of the real user: no ssh-agent, no default keys, known hosts in [`Self::near`].
+    pub fn settings(&self) -> LinkSettings {
+        LinkSettings {
+            home: Some(self.ground.near.clone()),
+            user: None,
+            known_hosts: vec![self.users_known_hosts()],
+            own_known_hosts: self.own_known_hosts(),
+            agent_socket: None,
+            default_keys: Vec::new(),
+            ..LinkSettings::from_environment()
+        }
+    }
+
+    /// What [`Self::settings`] takes for the user's known hosts. It does not exist at first.
+    pub fn users_known_hosts(&self) -> PathBuf {
+        self.ground.near.join("known_hosts")
+    }
+
+    /// What [`Self::settings`] takes for hfdown's own known hosts. It does not exist at first.
+    pub fn own_known_hosts(&self) -> PathBuf {
+        self.ground.near.join("hfdown").join("known_hosts")
+    }
+
+    /// The host gets another key on the same port, as if another box had moved in.
+    pub async fn change_host_key(&mut self) {
+        self.ground.change_host_keys();
+        match &mut self.server {
+            Server::InProcess(server) => server.set_host_key(&self.ground),
+            Server::Sshd(server) => server.restart(&self.ground).await,
+        }
+    }
+
+    /// Lets one more key in.
+    pub fn authorize(&self, keys: &Keys) {
+        self.ground.authorize(keys);
+    }
+
+    /// Cuts every connection, as if the box's SSH server had died.
+    pub fn kill_connections(&self) {
+        match &self.server {
+            Server::InProcess(server) => server.kill_connections(),
+            Server::Sshd(server) => server.kill_connections(),
+        }
+    }
+
+    /// The processes of agents that run for this host's user.
+    pub fn agent_pids(&self) -> Vec<u32> {
+        let home = format!("HOME={}", self.ground.home.display());
+        let is_agent = |process: &processes::Process| {
+            process.arguments().iter().any(|word| word.contains("/agent-"))
+                && process.arguments().iter().any(|word| word == "serve")
+                && process.environment().contains(&home)
+        };
+        processes::all().into_iter().filter(is_agent).map(|process| process.pid).collect()
+    }
+}
+
+/// An agent that a test left behind must not outlive it.
+impl Drop for SshHost {
+    fn drop(&mut self) {
+        self.agent_pids().into_iter().for_each(processes::kill);
+    }
+}
+
+fn shell_quoted(path: &Path) -> String {
+    format!("'{}'", path.display())
+}
