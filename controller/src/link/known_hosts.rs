@@ -4,6 +4,7 @@
 //! Keys are kept as their base64 text and compared as such, so that a line with a key of a kind that this program can't
 //! parse still counts as "this host is known".
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -33,6 +34,13 @@ pub struct Place {
     pub file: PathBuf,
     /// Its line, from 1.
     pub line: usize,
+}
+
+/// `file:line`.
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.file.display(), self.line)
+    }
 }
 
 /// What a line says about its key.
