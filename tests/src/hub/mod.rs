@@ -1,7 +1,6 @@
 //! A Hugging Face Hub in miniature: the real one's routes, headers and refusals, on loopback, with faults on demand.
 //!
 //! ```no_run
-//! # async fn test() {
 //! use hfdown_tests::hub::{Content, Fault, Origin, TestHub, When};
 //!
 //! let hub = TestHub::start();
@@ -14,7 +13,6 @@
 //! // … point a client at hub.endpoint() …
 //! assert_eq!(fault.times_struck(), 1);
 //! assert!(hub.requests().iter().all(|request| request.origin == Origin::Hub || !request.authorized()));
-//! # }
 //! ```
 //!
 //! There are two origins, as in life: the Hub itself, and a CDN that knows nothing but signed addresses which expire.
