@@ -1,3 +1,30 @@
 //! What a person or a program sees.
+//!
+//! [`Output`] is told every [`Event`](crate::event::Event) and draws it in the one [`Style`] that was chosen when the
+//! program began: [bars](Style::Bars) on a terminal, [lines](Style::Lines) elsewhere, [objects](Style::Json) for programs
+//! (`json.rs` has the table). Standard output is data, standard error is conversation, and only `printer.rs` writes to
+//! either; bars alone have a way of their own to the terminal.
 
+mod bars;
+mod console;
+mod info;
+mod json;
+mod lines;
+mod log;
+mod objects;
+mod plan_lines;
+mod printer;
+mod problem;
+mod renderer;
+mod rows;
 pub mod sanitize;
+mod sentences;
+mod style;
+mod summary;
+pub mod units;
+
+pub use console::Output;
+pub use log::Log;
+pub use printer::{Printer, Unwritable};
+pub use problem::draw;
+pub use style::{Colour, Look, Naming, Style, Surroundings, Verbosity, Wishes};

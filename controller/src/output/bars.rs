@@ -1,0 +1,166 @@
+//! Bars that move, and sentences above them: for a terminal.
+//!
+//! What moves is gone at the end; the sentences remain. Sentences go through the same [`MultiProgress`], so that neither
+//! overwrites the other.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::printer::Printer;
+use super::renderer::Renderer;
+use super::rows::{Activity, rows};
+use super::sentences::{Line, Sentences};
+use super::style::{Colour, Look};
+use super::{Log, Unwritable, problem};
+use crate::event::Event;
+use crate::failure::Problem;
+
+/// Frames per second.
+pub(super) const FRAMES_PER_SECOND: u8 = 10;
+/// What is over within this time never had a bar.
+const PATIENCE: Duration = Duration::from_millis(250);
+/// Columns of a terminal that does not say. A narrower one cuts rows off at its edge.
+const COLUMNS: u16 = 80;
+
+/// Where bars are drawn.
+pub(super) struct Screen {
+    bars: MultiProgress,
+    columns: Box<dyn Fn() -> Option<u16> + Send>,
+}
+
+impl Screen {
+    pub(super) fn new(
+        target: ProgressDrawTarget,
+        columns: impl Fn() -> Option<u16> + Send + 'static,
+    ) -> Self {
+        Self { bars: MultiProgress::with_draw_target(target), columns: Box::new(columns) }
+    }
+
+    fn columns(&self) -> usize {
+        (self.columns)().filter(|columns| *columns > 0).unwrap_or(COLUMNS).into()
+    }
+}
+
+impl std::fmt::Debug for Screen {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Screen").field("bars", &self.bars).finish_non_exhaustive()
+    }
+}
+
+/// The style.
+#[derive(Debug)]
+pub(super) struct Bars {
+    sentences: Sentences,
+    colour: Colour,
+    screen: Screen,
+    /// A slot per row; what stands in it changes.
+    slots: Vec<ProgressBar>,
+    /// What runs are doing, by the box's name; none is the empty one.
+    activities: BTreeMap<String, Activity>,
+    /// When the first of these began.
+    began: Option<Instant>,
+}
+
+impl Bars {
+    pub(super) fn new(look: Look, screen: Screen) -> Self {
+        let colour = look.colour;
+        let (slots, activities) = (Vec::new(), BTreeMap::new());
+        Self { sentences: Sentences::new(look), colour, screen, slots, activities, began: None }
+    }
+
+    /// Takes note of what a run is doing, and draws it if that has been going on for long enough.
+    fn act(&mut self, name: Option<&str>, activity: Activity, now: Instant) {
+        self.activities.insert(name.unwrap_or_default().to_owned(), activity);
+        let began = *self.began.get_or_insert(now);
+        if now.duration_since(began) >= PATIENCE {
+            self.draw();
+        }
+    }
+
+    /// A run has come to the end of what it was doing.
+    fn rest(&mut self, name: Option<&str>) {
+        if self.activities.remove(name.unwrap_or_default()).is_some() && !self.slots.is_empty() {
+            self.draw();
+        }
+        if self.activities.is_empty() {
+            self.began = None;
+        }
+    }
+
+    fn draw(&mut self) {
+        let boxes: Vec<_> =
+            self.activities.iter().map(|(name, activity)| (name.as_str(), activity)).collect();
+        let rows = rows(&boxes, self.screen.columns(), self.colour);
+        while self.slots.len() > rows.len() {
+            if let Some(slot) = self.slots.pop() {
+                slot.finish_and_clear();
+                self.screen.bars.remove(&slot);
+            }
+        }
+        while self.slots.len() < rows.len() {
+            self.slots.push(self.screen.bars.add(slot()));
+        }
+        for (slot, row) in self.slots.iter().zip(rows) {
+            slot.set_message(row);
+        }
+    }
+
+    fn say(&self, text: &str, printer: &mut Printer) {
+        // Where bars can't be drawn, indicatif would swallow the line; where the terminal is gone, nobody reads it.
+        if self.screen.bars.is_hidden() {
+            printer.say(text);
+        } else {
+            let _ = self.screen.bars.println(text);
+        }
+    }
+}
+
+/// One row. The terminal's edge cuts it off, so that it stays one row whatever happens to the window.
+fn slot() -> ProgressBar {
+    let style =
+        ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::no_length().with_style(style)
+}
+
+impl Renderer for Bars {
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        event: &Event,
+        now: Instant,
+        printer: &mut Printer,
+    ) -> Result<(), Unwritable> {
+        match event {
+            Event::Surveying { read, of } => self.act(name, Activity::Survey { read: *read, of: *of }, now),
+            Event::Progress(sample) => self.act(name, Activity::Transfer(sample.clone()), now),
+            Event::Planned { .. } | Event::Finished(_) => self.rest(name),
+            _ => {}
+        }
+        for line in self.sentences.hear(name, event) {
+            match line {
+                Line::Data(text) => self.screen.bars.suspend(|| printer.data(&text))?,
+                Line::Said(text) => self.say(&text, printer),
+            }
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
+        self.finish();
+        let Problem { attempted, causes, hint, exit } = problem;
+        self.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour), printer);
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        self.activities.clear();
+        self.began = None;
+        self.draw();
+    }
+
+    fn log(&self) -> Log {
+        Log::around(self.screen.bars.clone())
+    }
+}

@@ -1,0 +1,73 @@
+//! The program's face: one value that is told everything, and draws it in the style that was chosen.
+
+use std::time::Instant;
+
+use indicatif::ProgressDrawTarget;
+
+use super::bars::{Bars, FRAMES_PER_SECOND, Screen};
+use super::json::Json;
+use super::lines::Lines;
+use super::printer::Printer;
+use super::renderer::Renderer;
+use super::style::{Look, Style, Surroundings, Wishes};
+use super::{Log, Unwritable};
+use crate::event::Event;
+use crate::failure::Problem;
+
+/// Where everything is told. Made once; whoever owns it is the only one who prints.
+#[derive(Debug)]
+pub struct Output {
+    renderer: Box<dyn Renderer>,
+    printer: Printer,
+}
+
+impl Output {
+    /// For this process's terminal and streams.
+    pub fn for_process(wishes: impl Into<Wishes>) -> Self {
+        let look = Look::choose(wishes.into(), &Surroundings::of_process());
+        let target = ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND);
+        Self::new(look, Printer::standard(), target, || None)
+    }
+
+    /// With everything it touches as a parameter: streams, where bars are drawn, and how many columns there are, if that
+    /// can be told. It is asked anew for every frame.
+    pub fn new(
+        look: Look,
+        printer: Printer,
+        target: ProgressDrawTarget,
+        columns: impl Fn() -> Option<u16> + Send + 'static,
+    ) -> Self {
+        let renderer: Box<dyn Renderer> = match look.style {
+            Style::Bars => Box::new(Bars::new(look, Screen::new(target, columns))),
+            Style::Lines => Box::new(Lines::new(look)),
+            Style::Json => Box::new(Json::new(look)),
+        };
+        Self { renderer, printer }
+    }
+
+    /// Tells an event of the box of this name, or of this machine.
+    pub fn event(&mut self, name: Option<&str>, event: &Event) -> Result<(), Unwritable> {
+        self.renderer.event(name, event, Instant::now(), &mut self.printer)
+    }
+
+    /// Tells the error that ends the run.
+    pub fn problem(&mut self, problem: &Problem) -> Result<(), Unwritable> {
+        self.renderer.problem(problem, &mut self.printer)
+    }
+
+    /// Takes away what moves. What was said remains.
+    pub fn finish(&mut self) {
+        self.renderer.finish();
+    }
+
+    /// A writer for log lines that does not disturb what moves; each clone may live in a thread of its own.
+    pub fn log(&self) -> Log {
+        self.renderer.log()
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

@@ -1,0 +1,135 @@
+//! One object per line on standard output, for programs.
+//!
+//! Names are kept: fields are added, never renamed or removed, and a reader skips types and fields that it does not know.
+//! Sizes are bytes as integers, rates bytes per second, durations seconds as numbers. Every object about a box also has
+//! `box`, its name. `path` is the file's path in the repository. Standard error has the error that ends the run, for
+//! people, and nothing else. `--quiet` leaves out `surveying` and `progress`; `--verbose` changes nothing.
+//!
+//! | `type` | fields | when |
+//! |---|---|---|
+//! | `warning` | `text` | something worth knowing |
+//! | `delayed` | `why`, `attempt`, `wait_seconds` | a question is asked again after a wait |
+//! | `model` | `id`, `kind`, `commit`, `private`, `gating` (`none`, `automatic`, `manual`), `license` or null, `last_modified` or null, `tags`, `files`, `bytes` | `info`, first |
+//! | `file` | `path`, `size`, `digest` (`sha256:…` or `git-sha1:…`) | `info`, per file |
+//! | `refused` | `path`, `why` | `info`, per name that no file may have |
+//! | `listed` | `repo`, `commit`, `files`, `bytes` | the Hub has answered |
+//! | `waiting` | `holder` | another run holds the folder |
+//! | `opened` | `root`, `free`, `os`, `arch`, `cpus`, `agent` (`in_process`, `cached`, `uploaded`), `uploaded`, `ready_seconds` | an agent has the folder |
+//! | `surveying` | `done`, `total` | while files are read, at most once per second |
+//! | `plan` | `dry_run`, `fetch`: [`path`, `size`, `reason` (`missing`, `other_size`, `other_content`), `partial`], `fetch_bytes`, `keep`: {`files`, `bytes`, `by_size`}, `remove`: [`path`, `size`], `refuse`: [`path`, `why`] | it is decided; `partial` bytes are not fetched again, `fetch_bytes` are what is left; `by_size` kept files were compared by size only |
+//! | `started` | `path`, `size`, `resumed` | a file's transfer begins |
+//! | `progress` | `done`, `total`, `rate`, `left_seconds` or null, `in_flight`: [`path`, `done`, `size`, `rate`] | while files are fetched, at most once per second |
+//! | `retrying` | `path`, `attempt`, `kind`, `why`, `wait_seconds` | an attempt at a file failed |
+//! | `verified` | `path` | a file's digest is right |
+//! | `placed` | `path`, `size`, `fetched` | a file has its final name |
+//! | `failed` | `path`, `kind`, `why` | a file could not be had |
+//! | `removed` | `path` | a file that is no longer listed was removed |
+//! | `spared` | `path`, `kind`, `why` | it could not be removed |
+//! | `cancelling` | | Ctrl-C was seen |
+//! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `elapsed_seconds`, `transfer_seconds`, `rate` or null | the run is over |
+//! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object |
+//!
+//! `kind` is one of `unreachable`, `rate_limited`, `stale`, `not_allowed`, `not_found`, `nonsense`, `corrupt`, `no_space`,
+//! `permission_denied`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `disk`, `protocol`, `cancelled`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::objects::{Object, error, files, model, object, refused};
+use super::printer::Printer;
+use super::renderer::Renderer;
+use super::style::{Colour, Look, Verbosity};
+use super::summary::Expected;
+use super::{Log, Unwritable, problem};
+use crate::event::Event;
+use crate::failure::Problem;
+
+/// Samples come at most this often.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The style.
+#[derive(Debug)]
+pub(super) struct Json {
+    verbosity: Verbosity,
+    colour: Colour,
+    /// By the box's name; none is the empty one.
+    runs: BTreeMap<String, Run>,
+}
+
+/// What is remembered of a run.
+#[derive(Debug, Default)]
+struct Run {
+    sampled: Option<Instant>,
+    expected: Expected,
+}
+
+/// A line.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    object: Object<'a>,
+    #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+}
+
+impl Json {
+    pub(super) fn new(look: Look) -> Self {
+        Self { verbosity: look.verbosity, colour: look.colour, runs: BTreeMap::new() }
+    }
+}
+
+impl Renderer for Json {
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        event: &Event,
+        now: Instant,
+        printer: &mut Printer,
+    ) -> Result<(), Unwritable> {
+        let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
+        match event {
+            Event::Surveying { .. } | Event::Progress(_) => {
+                let is_early = run.sampled.is_some_and(|last| now.duration_since(last) < PAUSE);
+                if is_early || self.verbosity == Verbosity::Quiet {
+                    return Ok(());
+                }
+                run.sampled = Some(now);
+            }
+            Event::Planned { plan, .. } => {
+                // The first sample of the transfer does not wait for the last one of the survey.
+                *run = Run { sampled: None, expected: Expected::of(plan) };
+            }
+            Event::Described { info, listing } => {
+                print(name, model(info, listing), printer)?;
+                for object in files(listing).chain(refused(listing)) {
+                    print(name, object, printer)?;
+                }
+                return Ok(());
+            }
+            _ => {}
+        }
+        match object(event, run.expected) {
+            Some(object) => print(name, object, printer),
+            None => Ok(()),
+        }
+    }
+
+    fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
+        let Problem { attempted, causes, hint, exit } = problem;
+        printer.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour));
+        print(None, error(problem), printer)
+    }
+
+    fn finish(&mut self) {}
+
+    fn log(&self) -> Log {
+        Log::default()
+    }
+}
+
+fn print(name: Option<&str>, object: Object<'_>, printer: &mut Printer) -> Result<(), Unwritable> {
+    let line = serde_json::to_string(&Line { object, name });
+    printer.data(&line.map_err(|error| Unwritable::Failed(error.into()))?)
+}

@@ -1,0 +1,87 @@
+//! Sentences on standard error, and progress now and then: for logs, pipes and terminals that can't do more.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::printer::Printer;
+use super::renderer::Renderer;
+use super::sentences::{Line, Sentences, checking, progress};
+use super::style::{Colour, Look, Verbosity};
+use super::{Log, Unwritable, problem};
+use crate::event::Event;
+use crate::failure::Problem;
+
+/// Progress is said at most this often: a log of an hour has 360 lines of it.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// The style.
+#[derive(Debug)]
+pub(super) struct Lines {
+    sentences: Sentences,
+    verbosity: Verbosity,
+    colour: Colour,
+    /// When progress was last said, or began, by the box's name.
+    said: BTreeMap<String, Instant>,
+}
+
+impl Lines {
+    pub(super) fn new(look: Look) -> Self {
+        let Look { verbosity, colour, .. } = look;
+        Self { sentences: Sentences::new(look), verbosity, colour, said: BTreeMap::new() }
+    }
+
+    /// A sample in words, when it is time for one. What is over within a pause is never said.
+    fn sample(&mut self, name: Option<&str>, event: &Event, now: Instant) -> Option<String> {
+        let text = match event {
+            Event::Surveying { read, of } => checking(*read, *of),
+            Event::Progress(sample) => progress(sample),
+            Event::Planned { .. } => {
+                self.said.remove(name.unwrap_or_default());
+                return None;
+            }
+            _ => return None,
+        };
+        let last = self.said.entry(name.unwrap_or_default().to_owned()).or_insert(now);
+        if now.duration_since(*last) < PAUSE || self.verbosity == Verbosity::Quiet {
+            return None;
+        }
+        *last = now;
+        Some(match name {
+            Some(name) => format!("{name}: {text}"),
+            None => text,
+        })
+    }
+}
+
+impl Renderer for Lines {
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        event: &Event,
+        now: Instant,
+        printer: &mut Printer,
+    ) -> Result<(), Unwritable> {
+        if let Some(text) = self.sample(name, event, now) {
+            printer.say(&text);
+        }
+        for line in self.sentences.hear(name, event) {
+            match line {
+                Line::Data(text) => printer.data(&text)?,
+                Line::Said(text) => printer.say(&text),
+            }
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
+        let Problem { attempted, causes, hint, exit } = problem;
+        printer.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour));
+        Ok(())
+    }
+
+    fn finish(&mut self) {}
+
+    fn log(&self) -> Log {
+        Log::default()
+    }
+}

@@ -1,0 +1,378 @@
+//! The objects of `--json`. Their documentation is the table in `json.rs`.
+
+use std::time::Duration;
+
+use hfdown_protocol::{End, Failure, FailureKind};
+use serde::{Serialize, Serializer};
+
+use super::plan_lines::REFUSED_NAME;
+use super::sanitize::sanitize;
+use super::sentences::because;
+use super::summary::Expected;
+use super::units::mean_rate;
+use crate::event::{Agent, Event, InFlight, Intent, Outcome, Progress};
+use crate::failure::Problem;
+use crate::hub::{Gating, Listing, Refused, RepoInfo};
+use crate::plan::{Action, Plan, Reason};
+
+/// An object. Fields stand in the order of the table.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Object<'a> {
+    Warning {
+        text: &'a str,
+    },
+    Delayed {
+        why: &'a str,
+        attempt: u32,
+        wait_seconds: Seconds,
+    },
+    Model {
+        id: String,
+        kind: String,
+        commit: &'a str,
+        private: bool,
+        gating: &'static str,
+        license: Option<&'a str>,
+        last_modified: Option<&'a str>,
+        tags: &'a [String],
+        files: usize,
+        bytes: u64,
+    },
+    File {
+        path: &'a str,
+        size: u64,
+        digest: String,
+    },
+    Refused(Refusal),
+    Listed {
+        repo: &'a str,
+        commit: &'a str,
+        files: usize,
+        bytes: u64,
+    },
+    Waiting {
+        holder: &'a str,
+    },
+    Opened {
+        root: &'a str,
+        free: u64,
+        os: &'a str,
+        arch: &'a str,
+        cpus: u32,
+        agent: &'static str,
+        uploaded: u64,
+        ready_seconds: Seconds,
+    },
+    Surveying {
+        done: u64,
+        total: u64,
+    },
+    Plan {
+        dry_run: bool,
+        fetch: Vec<Fetch<'a>>,
+        fetch_bytes: u64,
+        keep: Keep,
+        remove: Vec<Remove<'a>>,
+        refuse: Vec<Refusal>,
+    },
+    Started {
+        path: &'a str,
+        size: u64,
+        resumed: u64,
+    },
+    Progress {
+        done: u64,
+        total: u64,
+        rate: u64,
+        left_seconds: Option<Seconds>,
+        in_flight: Vec<Flight<'a>>,
+    },
+    Retrying {
+        path: &'a str,
+        attempt: u32,
+        kind: &'static str,
+        why: String,
+        wait_seconds: Seconds,
+    },
+    Verified {
+        path: &'a str,
+    },
+    Placed {
+        path: &'a str,
+        size: u64,
+        fetched: u64,
+    },
+    Failed {
+        path: &'a str,
+        kind: &'static str,
+        why: String,
+    },
+    Removed {
+        path: &'a str,
+    },
+    Spared {
+        path: &'a str,
+        kind: &'static str,
+        why: String,
+    },
+    Cancelling {},
+    Finished {
+        end: &'static str,
+        dry_run: bool,
+        placed: u32,
+        failed: u32,
+        kept: u32,
+        kept_bytes: u64,
+        by_size: usize,
+        removed: u32,
+        fetched: u64,
+        elapsed_seconds: Seconds,
+        transfer_seconds: Seconds,
+        rate: Option<u64>,
+    },
+    Error {
+        message: String,
+        causes: Vec<String>,
+        hint: Option<&'a str>,
+        exit_code: u8,
+    },
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Fetch<'a> {
+    path: &'a str,
+    size: u64,
+    reason: &'static str,
+    partial: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Keep {
+    files: usize,
+    bytes: u64,
+    by_size: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Remove<'a> {
+    path: &'a str,
+    size: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Refusal {
+    path: String,
+    why: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Flight<'a> {
+    path: &'a str,
+    done: u64,
+    size: u64,
+    rate: u64,
+}
+
+/// A duration to the millisecond.
+#[derive(Debug)]
+pub(super) struct Seconds(Duration);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0.as_millis() as f64 / 1_000.0)
+    }
+}
+
+/// The object of an event. [`Event::Described`] has several, see [`model`], [`files`] and [`refused`].
+pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
+    Some(match event {
+        Event::Described { .. } => return None,
+        Event::Warning { text } => Object::Warning { text },
+        Event::Delayed { why, attempt, wait } => {
+            Object::Delayed { why, attempt: *attempt, wait_seconds: Seconds(*wait) }
+        }
+        Event::Listed { repo, commit, files, bytes } => {
+            Object::Listed { repo, commit: commit.as_str(), files: *files, bytes: *bytes }
+        }
+        Event::Waiting { holder } => Object::Waiting { holder },
+        Event::Opened { root, free, machine, agent, after } => {
+            let (agent, uploaded) = match agent {
+                Agent::InProcess => ("in_process", 0),
+                Agent::Cached => ("cached", 0),
+                Agent::Uploaded { bytes } => ("uploaded", *bytes),
+            };
+            let (os, arch, cpus) = (machine.os.as_str(), machine.arch.as_str(), machine.cpus);
+            Object::Opened {
+                root,
+                free: *free,
+                os,
+                arch,
+                cpus,
+                agent,
+                uploaded,
+                ready_seconds: Seconds(*after),
+            }
+        }
+        Event::Surveying { read, of } => Object::Surveying { done: *read, total: *of },
+        Event::Planned { plan, intent } => planned(plan, *intent, expected),
+        Event::Started { path, size, resumed } => {
+            Object::Started { path: path.as_str(), size: *size, resumed: *resumed }
+        }
+        Event::Progress(sample) => progress(sample),
+        Event::Retrying { path, attempt, failure, wait } => Object::Retrying {
+            path: path.as_str(),
+            attempt: *attempt,
+            kind: kind(failure),
+            why: because(failure),
+            wait_seconds: Seconds(*wait),
+        },
+        Event::Verified { path } => Object::Verified { path: path.as_str() },
+        Event::Placed { path, size, fetched } => {
+            Object::Placed { path: path.as_str(), size: *size, fetched: *fetched }
+        }
+        Event::Failed { path, failure } => {
+            Object::Failed { path, kind: kind(failure), why: because(failure) }
+        }
+        Event::Removed { path } => Object::Removed { path: path.as_str() },
+        Event::Spared { path, failure } => {
+            Object::Spared { path: path.as_str(), kind: kind(failure), why: because(failure) }
+        }
+        Event::Cancelling => Object::Cancelling {},
+        Event::Finished(outcome) => finished(outcome, expected),
+    })
+}
+
+fn planned(plan: &Plan, intent: Intent, expected: Expected) -> Object<'_> {
+    let fetch = plan.files.iter().filter_map(|file| match &file.action {
+        Action::Fetch { reason, partial, .. } => {
+            let reason = match reason {
+                Reason::Missing => "missing",
+                Reason::OtherSize => "other_size",
+                Reason::OtherContent => "other_content",
+            };
+            Some(Fetch { path: file.path.as_str(), size: file.size, reason, partial: *partial })
+        }
+        Action::Keep { .. } | Action::Refuse { .. } => None,
+    });
+    let obstructed = plan
+        .obstructed()
+        .map(|(file, failure)| Refusal { path: file.path.to_string(), why: because(failure) });
+    Object::Plan {
+        dry_run: intent == Intent::DryRun,
+        fetch: fetch.collect(),
+        fetch_bytes: plan.missing_bytes(),
+        keep: Keep { files: plan.kept().count(), bytes: plan.kept_bytes(), by_size: expected.by_size() },
+        remove: plan
+            .to_remove()
+            .map(|stray| Remove { path: stray.path.as_str(), size: stray.stamp.size })
+            .collect(),
+        refuse: obstructed.chain(plan.refused.iter().map(refusal)).collect(),
+    }
+}
+
+fn progress<'a>(sample: &'a Progress) -> Object<'a> {
+    let flight = |file: &'a InFlight| Flight {
+        path: file.path.as_str(),
+        done: file.done,
+        size: file.size,
+        rate: file.rate,
+    };
+    Object::Progress {
+        done: sample.done,
+        total: sample.total,
+        rate: sample.rate,
+        left_seconds: sample.left.map(Seconds),
+        in_flight: sample.in_flight.iter().map(flight).collect(),
+    }
+}
+
+fn finished(outcome: &Outcome, expected: Expected) -> Object<'static> {
+    Object::Finished {
+        end: match (outcome.end, outcome.failed) {
+            (End::Cancelled, _) => "cancelled",
+            (End::Complete, 0) => "done",
+            (End::Complete, _) => "incomplete",
+        },
+        dry_run: outcome.intent == Intent::DryRun,
+        placed: outcome.placed,
+        failed: outcome.failed,
+        kept: outcome.kept,
+        kept_bytes: outcome.kept_bytes,
+        by_size: expected.by_size(),
+        removed: outcome.removed,
+        fetched: outcome.fetched,
+        elapsed_seconds: Seconds(outcome.elapsed),
+        transfer_seconds: Seconds(outcome.transfer),
+        rate: mean_rate(outcome.fetched, outcome.transfer),
+    }
+}
+
+/// The error that ends the run.
+pub(super) fn error(problem: &Problem) -> Object<'_> {
+    Object::Error {
+        message: problem.attempted.clone(),
+        causes: problem.causes.clone(),
+        hint: problem.hint.as_deref(),
+        exit_code: problem.exit.code(),
+    }
+}
+
+/// What the Hub says of a repository.
+pub(super) fn model<'a>(info: &'a RepoInfo, listing: &Listing) -> Object<'a> {
+    Object::Model {
+        id: info.id.to_string(),
+        kind: info.id.kind().to_string(),
+        commit: info.commit.as_str(),
+        private: info.private,
+        gating: match info.gating {
+            Gating::Open => "none",
+            Gating::Auto => "automatic",
+            Gating::Manual => "manual",
+        },
+        license: info.license.as_deref(),
+        last_modified: info.last_modified.as_deref(),
+        tags: &info.tags,
+        files: listing.files.len(),
+        bytes: listing.total(),
+    }
+}
+
+/// Its files.
+pub(super) fn files(listing: &Listing) -> impl Iterator<Item = Object<'_>> {
+    listing.files.iter().map(|file| Object::File {
+        path: file.path.as_str(),
+        size: file.size,
+        digest: format!("{:?}", file.digest),
+    })
+}
+
+/// The names in it that no file may have.
+pub(super) fn refused(listing: &Listing) -> impl Iterator<Item = Object<'_>> {
+    listing.refused.iter().map(|refused| Object::Refused(refusal(refused)))
+}
+
+fn refusal(refused: &Refused) -> Refusal {
+    Refusal { path: sanitize(&refused.name, REFUSED_NAME), why: refused.reason.to_string() }
+}
+
+fn kind(failure: &Failure) -> &'static str {
+    match failure.kind {
+        FailureKind::Unreachable => "unreachable",
+        FailureKind::RateLimited => "rate_limited",
+        FailureKind::Stale => "stale",
+        FailureKind::NotAllowed => "not_allowed",
+        FailureKind::NotFound => "not_found",
+        FailureKind::Nonsense => "nonsense",
+        FailureKind::Corrupt => "corrupt",
+        FailureKind::NoSpace { .. } => "no_space",
+        FailureKind::PermissionDenied => "permission_denied",
+        FailureKind::NotADirectory => "not_a_directory",
+        FailureKind::InTheWay => "in_the_way",
+        FailureKind::ChangedMeanwhile => "changed_meanwhile",
+        FailureKind::Locked => "locked",
+        FailureKind::Disk => "disk",
+        FailureKind::Protocol => "protocol",
+        FailureKind::Cancelled => "cancelled",
+    }
+}

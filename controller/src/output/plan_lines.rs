@@ -1,0 +1,116 @@
+//! A plan in words: its totals as a sentence, its files as a table or as reasons.
+
+use hfdown_protocol::Proof;
+
+use super::sanitize::sanitize;
+use super::sentences::because;
+use super::style::Verbosity;
+use super::units::{bytes, count};
+use crate::plan::{Action, Plan, Reason, Strays};
+
+/// The most characters of a name that no file may have.
+pub(super) const REFUSED_NAME: usize = 200;
+
+/// The totals: `plan: fetch 3 files (548 MB), keep 23`.
+pub(super) fn headline(plan: &Plan) -> String {
+    let (fetched, kept) = (plan.to_fetch().count(), plan.kept().count());
+    let (removed, refused) = (plan.to_remove().count(), plan.obstructed().count() + plan.refused.len());
+    if fetched + removed + refused == 0 {
+        return match kept {
+            0 => "plan: nothing to do, there are no files".to_owned(),
+            1 => "plan: nothing to do, the file is there already".to_owned(),
+            kept => format!("plan: nothing to do, {kept} files are there already"),
+        };
+    }
+    let mut parts = Vec::new();
+    if fetched == 0 {
+        parts.push("nothing to fetch".to_owned());
+    } else {
+        let size: u64 = plan.to_fetch().map(|file| file.size).sum();
+        let resumed = match size - plan.missing_bytes() {
+            0 => String::new(),
+            resumed => format!(", resume {} of it", bytes(resumed)),
+        };
+        parts.push(format!("fetch {} ({}{resumed})", count(fetched, "file"), bytes(size)));
+    }
+    parts.push(format!("keep {kept}"));
+    if removed > 0 {
+        parts.push(format!("remove {removed}"));
+    }
+    if refused > 0 {
+        parts.push(format!("{refused} refused"));
+    }
+    format!("plan: {}", parts.join(", "))
+}
+
+/// A dry run's data, a line per file: `fetch    548 MB  model.safetensors  (other content)`. None where nothing is to be done.
+pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = String> {
+    let row = |verb: &str, size: Option<u64>, path: &str, why: &str| {
+        let size = size.map_or_else(|| "-".to_owned(), bytes);
+        format!("{verb:<6}  {size:>7}  {path}  ({why})")
+    };
+    let files = plan.files.iter().filter_map(move |file| {
+        let (size, path) = (Some(file.size), file.path.as_str());
+        match &file.action {
+            Action::Fetch { reason, partial, .. } => Some(row("fetch", size, path, &why(*reason, *partial))),
+            Action::Keep { proof } if verbosity == Verbosity::Verbose => {
+                Some(row("keep", size, path, how(*proof)))
+            }
+            Action::Keep { .. } => None,
+            Action::Refuse { failure } => Some(row("refuse", size, path, &because(failure))),
+        }
+    });
+    let refused = plan.refused.iter().map(move |refused| {
+        row("refuse", None, &sanitize(&refused.name, REFUSED_NAME), &refused.reason.to_string())
+    });
+    let removed = plan
+        .to_remove()
+        .map(move |stray| row("remove", Some(stray.stamp.size), stray.path.as_str(), "no longer listed"));
+    files.chain(refused).chain(removed).collect::<Vec<_>>().into_iter()
+}
+
+/// Every file and why, for `--verbose`: `fetch model.safetensors (548 MB): not there`.
+pub(super) fn reasons(plan: &Plan) -> Vec<String> {
+    let files = plan.files.iter().map(|file| {
+        let (path, size) = (&file.path, bytes(file.size));
+        match &file.action {
+            Action::Fetch { reason, partial, .. } => {
+                format!("fetch {path} ({size}): {}", why(*reason, *partial))
+            }
+            Action::Keep { proof } => format!("keep {path} ({size}): {}", how(*proof)),
+            Action::Refuse { failure } => format!("refuse {path} ({size}): {}", because(failure)),
+        }
+    });
+    let refused = plan
+        .refused
+        .iter()
+        .map(|refused| format!("refuse {}: {}", sanitize(&refused.name, REFUSED_NAME), refused.reason));
+    let strays = plan.strays.iter().map(|(stray, fate)| match fate {
+        Strays::Remove => format!("remove {} ({}): no longer listed", stray.path, bytes(stray.stamp.size)),
+        Strays::Keep => {
+            format!(
+                "leave {} ({}): no longer listed, --delete removes it",
+                stray.path,
+                bytes(stray.stamp.size)
+            )
+        }
+    });
+    files.chain(refused).chain(strays).collect()
+}
+
+fn why(reason: Reason, partial: u64) -> String {
+    let reason = match reason {
+        Reason::Missing => "not there",
+        Reason::OtherSize => "other size",
+        Reason::OtherContent => "other content",
+    };
+    if partial == 0 { reason.to_owned() } else { format!("{reason}, resume after {}", bytes(partial)) }
+}
+
+fn how(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Recorded => "unchanged since it was proved",
+        Proof::Read => "read and proved",
+        Proof::SizeOnly => "same size",
+    }
+}

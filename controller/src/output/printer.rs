@@ -1,0 +1,122 @@
+//! The one place that prints.
+
+use std::io::{self, Write};
+
+/// Where text goes: data to standard output, conversation to standard error.
+pub struct Printer {
+    data: Box<dyn Write + Send>,
+    conversation: Box<dyn Write + Send>,
+}
+
+/// Data that could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwritable {
+    /// Nobody reads any more, as behind `| head`: a reason to end, and to end quietly.
+    #[error("nobody reads standard output any more")]
+    Closed,
+    /// Another reason, such as a full disk under a redirection: data is missing, which is an error.
+    #[error("cannot write to standard output: {0}")]
+    Failed(#[source] io::Error),
+}
+
+impl Printer {
+    /// Prints to the process's own streams.
+    pub fn standard() -> Self {
+        Self::new(io::stdout(), io::stderr())
+    }
+
+    /// Prints data to the first and conversation to the second.
+    pub fn new(data: impl Write + Send + 'static, conversation: impl Write + Send + 'static) -> Self {
+        Self { data: Box::new(data), conversation: Box::new(conversation) }
+    }
+
+    /// Prints data: a line or several.
+    pub fn data(&mut self, text: &str) -> Result<(), Unwritable> {
+        let line = format!("{text}\n");
+        let written = self.data.write_all(line.as_bytes()).and_then(|()| self.data.flush());
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Unwritable::Closed,
+            _ => Unwritable::Failed(error),
+        })
+    }
+
+    /// Says something. Where standard error is gone there is nobody left to tell, so a failure is not one.
+    pub fn say(&mut self, text: &str) {
+        let line = format!("{text}\n");
+        let _ = self.conversation.write_all(line.as_bytes()).and_then(|()| self.conversation.flush());
+    }
+}
+
+impl std::fmt::Debug for Printer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Printer").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(super) mod capture {
+    //! A printer whose prints can be read.
+
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+
+    /// Text that somebody else is writing.
+    #[derive(Debug, Clone, Default)]
+    pub(in crate::output) struct Captured(Arc<Mutex<Vec<u8>>>);
+
+    impl Captured {
+        pub(in crate::output) fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
+
+    impl Write for Captured {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// A printer, what it prints as data, and what it says.
+    pub(in crate::output) fn printer() -> (Printer, Captured, Captured) {
+        let (data, conversation) = (Captured::default(), Captured::default());
+        (Printer::new(data.clone(), conversation.clone()), data, conversation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Broken(io::ErrorKind);
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn keeps_data_and_conversation_apart() {
+        let (mut printer, data, conversation) = capture::printer();
+        printer.data("a\nb").unwrap();
+        printer.say("c");
+        assert_eq!((data.text().as_str(), conversation.text().as_str()), ("a\nb\n", "c\n"));
+    }
+
+    #[test]
+    fn tells_a_closed_pipe_from_a_full_disk() {
+        let print = |kind| Printer::new(Broken(kind), io::sink()).data("x");
+        assert!(matches!(print(io::ErrorKind::BrokenPipe), Err(Unwritable::Closed)));
+        assert!(matches!(print(io::ErrorKind::StorageFull), Err(Unwritable::Failed(_))));
+        Printer::new(io::sink(), Broken(io::ErrorKind::BrokenPipe)).say("into the void");
+    }
+}

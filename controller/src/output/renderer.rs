@@ -1,0 +1,29 @@
+//! What every style must be able to draw.
+
+use std::time::Instant;
+
+use super::Unwritable;
+use super::printer::Printer;
+use crate::event::Event;
+use crate::failure::Problem;
+
+/// One style. It holds what it has to remember; where to print and what time it is are given to it.
+pub(super) trait Renderer: Send + std::fmt::Debug {
+    /// Draws an event of the box of this name, or of this machine.
+    fn event(
+        &mut self,
+        name: Option<&str>,
+        event: &Event,
+        now: Instant,
+        printer: &mut Printer,
+    ) -> Result<(), Unwritable>;
+
+    /// Draws the error that ends the run.
+    fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable>;
+
+    /// Takes away what moves. What was said remains.
+    fn finish(&mut self);
+
+    /// A way to the terminal for lines that others say, which does not disturb what moves.
+    fn log(&self) -> super::Log;
+}

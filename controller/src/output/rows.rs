@@ -1,0 +1,216 @@
+//! The rows of bars as text: which columns fit, how long names are shortened, how a bar is drawn. Pure.
+
+use super::style::{Colour, Ink};
+use super::units::{bytes, left, percent, rate};
+use crate::event::Progress;
+
+/// The most files that have a row of their own; the others are counted.
+const FILES: usize = 8;
+/// Columns of a bar at most: more say no more.
+const LONGEST_BAR: usize = 40;
+/// A bar of fewer columns says nothing.
+const SHORTEST_BAR: usize = 6;
+/// Columns of the shortest label that still tells files apart.
+const SHORTEST_LABEL: usize = 8;
+/// Columns between two columns of text.
+const GAP: usize = 2;
+/// `100 %`, `1000 kB`, `118 MB/s`, `59 m 59 s left`.
+const PERCENT: usize = 5;
+const BYTES: usize = 6;
+const RATE: usize = 8;
+const LEFT: usize = 9;
+const LEFT_IN_WORDS: usize = 14;
+
+/// What a run is doing.
+#[derive(Debug, Clone)]
+pub(super) enum Activity {
+    /// Reading files that are there.
+    Survey { read: u64, of: u64 },
+    /// Fetching.
+    Transfer(Progress),
+}
+
+/// A row before it is laid out.
+struct Row {
+    label: String,
+    done: u64,
+    size: u64,
+    rate: u64,
+    left: Option<String>,
+}
+
+/// Which columns there are beside the label.
+struct Form {
+    columns: usize,
+    has_bar: bool,
+    has_bytes: bool,
+    has_rate: bool,
+    left: Left,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nowhere,
+    Short,
+    InWords,
+}
+
+/// The rows of all boxes for a terminal of so many columns. Files have rows of their own while there is one box only.
+pub(super) fn rows(boxes: &[(&str, &Activity)], columns: usize, colour: Colour) -> Vec<String> {
+    let mut laid_out = Vec::new();
+    let mut bars = Vec::new();
+    for (name, activity) in boxes {
+        match activity {
+            Activity::Survey { read, of } => {
+                let text = super::sentences::checking(*read, *of);
+                let text = if name.is_empty() { text } else { format!("{name}  {text}") };
+                laid_out.push(format!("  {}", shorten(&text, columns.saturating_sub(GAP + 1))));
+            }
+            Activity::Transfer(progress) => bars.extend(transfer(name, progress, boxes.len())),
+        }
+    }
+    let longest = bars.iter().map(|(row, _)| width(&row.label)).max().unwrap_or(0);
+    let form = Form::fitting(columns);
+    for (row, more) in bars {
+        if let Some(more) = more {
+            laid_out
+                .push(format!("  {}", shorten(&format!("and {more} more"), columns.saturating_sub(GAP + 1))));
+        }
+        laid_out.push(form.lay_out(&row, longest, colour));
+    }
+    laid_out
+}
+
+/// The rows of a transfer, the total last; beside the total, how many files have no row.
+fn transfer(name: &str, progress: &Progress, boxes: usize) -> Vec<(Row, Option<usize>)> {
+    let shown = if boxes == 1 { progress.in_flight.len().min(FILES) } else { 0 };
+    let files = progress.in_flight.iter().take(shown).map(|file| Row {
+        label: file.path.to_string(),
+        done: file.done,
+        size: file.size,
+        rate: file.rate,
+        left: None,
+    });
+    let mut rows: Vec<_> = files.map(|row| (row, None)).collect();
+    let more = progress.in_flight.len() - shown;
+    let total = Row {
+        label: if name.is_empty() { "total".to_owned() } else { name.to_owned() },
+        done: progress.done,
+        size: progress.total,
+        rate: progress.rate,
+        left: progress.left.map(left),
+    };
+    rows.push((total, (boxes == 1 && more > 0).then_some(more)));
+    rows
+}
+
+impl Form {
+    /// The richest form that leaves room for a label.
+    fn fitting(columns: usize) -> Self {
+        let form = |has_bar, has_bytes, has_rate, left| Self { columns, has_bar, has_bytes, has_rate, left };
+        let forms = [
+            form(true, true, true, Left::InWords),
+            form(true, true, true, Left::Short),
+            form(true, false, true, Left::Short),
+            form(false, false, true, Left::Short),
+            form(false, false, true, Left::Nowhere),
+        ];
+        let fits = |form: &Self| {
+            let bar = if form.has_bar { GAP + SHORTEST_BAR } else { 0 };
+            form.room() >= SHORTEST_LABEL + bar
+        };
+        forms.into_iter().find(fits).unwrap_or(form(false, false, false, Left::Nowhere))
+    }
+
+    /// Columns for the label and the bar. The terminal's last column stays empty: writing there wraps on some.
+    fn room(&self) -> usize {
+        let left = match self.left {
+            Left::Nowhere => 0,
+            Left::Short => GAP + LEFT,
+            Left::InWords => GAP + LEFT_IN_WORDS,
+        };
+        let bytes = if self.has_bytes { GAP + BYTES } else { 0 };
+        let rate = if self.has_rate { GAP + RATE } else { 0 };
+        (self.columns.saturating_sub(1)).saturating_sub(GAP + GAP + PERCENT + bytes + rate + left)
+    }
+
+    fn lay_out(&self, row: &Row, longest: usize, colour: Colour) -> String {
+        let room = self.room();
+        let bar = if self.has_bar {
+            // Names first, but never at the cost of the bar.
+            (room - GAP).saturating_sub(longest).clamp(SHORTEST_BAR.max((room - GAP) * 2 / 5), LONGEST_BAR)
+        } else {
+            0
+        };
+        let label = longest.min(room.saturating_sub(if self.has_bar { GAP + bar } else { 0 }));
+        let mut text = format!("  {}", padded(&shorten(&row.label, label), label));
+        if self.has_bar {
+            text.push_str(&format!("  {}", draw_bar(row.done, row.size, bar, colour)));
+        }
+        text.push_str(&format!("  {:>PERCENT$}", format!("{} %", percent(row.done, row.size))));
+        if self.has_bytes {
+            text.push_str(&format!("  {:>BYTES$}", bytes(row.done)));
+        }
+        if self.has_rate {
+            text.push_str(&format!("  {:>RATE$}", rate(row.rate)));
+        }
+        match (&row.left, self.left) {
+            (None, _) | (_, Left::Nowhere) => {}
+            (Some(left), Left::Short) => text.push_str(&format!("  {left}")),
+            (Some(left), Left::InWords) => text.push_str(&format!("  {left} left")),
+        }
+        text
+    }
+}
+
+/// A bar in steps of half a column.
+fn draw_bar(done: u64, size: u64, columns: usize, colour: Colour) -> String {
+    let steps = (2 * columns as u128 * u128::from(done.min(size))).checked_div(u128::from(size));
+    let steps = steps.and_then(|steps| usize::try_from(steps).ok()).unwrap_or(2 * columns);
+    let mut drawn = "━".repeat(steps / 2);
+    if steps % 2 == 1 {
+        drawn.push('╸');
+    }
+    let rest = " ".repeat(columns - steps.div_ceil(2));
+    if drawn.is_empty() { rest } else { colour.paint(Ink::Cyan, &drawn) + &rest }
+}
+
+/// A text of so many columns at most: what is too long loses its middle, because names differ at their ends.
+fn shorten(text: &str, columns: usize) -> String {
+    if width(text) <= columns {
+        return text.to_owned();
+    }
+    let Some(room) = columns.checked_sub(1) else { return String::new() };
+    let head = fitting(text.chars(), room / 2);
+    let tail: String = fitting(text.chars().rev(), room - width(&head));
+    let tail: String = tail.chars().rev().collect();
+    format!("{head}…{tail}")
+}
+
+/// As many characters as fit.
+fn fitting(characters: impl Iterator<Item = char>, columns: usize) -> String {
+    let mut used = 0;
+    characters
+        .take_while(|character| {
+            used += char_width(*character);
+            used <= columns
+        })
+        .collect()
+}
+
+fn padded(text: &str, columns: usize) -> String {
+    text.to_owned() + &" ".repeat(columns.saturating_sub(width(text)))
+}
+
+fn width(text: &str) -> usize {
+    text.chars().map(char_width).sum()
+}
+
+/// Columns of a character, or more: a row that is too short is untidy, one that is too long breaks the screen.
+/// Everything from Hangul Jamo on counts as wide, but for Latin and Greek extensions, punctuation and symbols that are not.
+fn char_width(character: char) -> usize {
+    match character {
+        '\0'..'\u{1100}' | '\u{1e00}'..'\u{2300}' | '\u{2400}'..'\u{25fd}' => 1,
+        _ => 2,
+    }
+}

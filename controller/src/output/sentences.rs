@@ -1,0 +1,209 @@
+//! What is said of an event: one sentence, mostly. Lines and bars say the same.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use hfdown_protocol::{Digest, Failure, FailureKind, Machine, RepoPath};
+
+use super::style::{Look, Naming, Verbosity};
+use super::summary::{Expected, summary};
+use super::units::{bytes, count, duration};
+use super::{info, plan_lines};
+use crate::event::{Agent, Event, Intent, Progress};
+use crate::plan::Plan;
+
+/// A wait that a person would notice is said without `--verbose`.
+const NOTICED: Duration = Duration::from_secs(5);
+
+/// A line, or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    /// For standard output.
+    Data(String),
+    /// For standard error.
+    Said(String),
+}
+
+/// What is said, and what has to be remembered of each run to say it truthfully.
+#[derive(Debug)]
+pub(super) struct Sentences {
+    verbosity: Verbosity,
+    naming: Naming,
+    /// By the box's name; none is the empty one.
+    runs: BTreeMap<String, Run>,
+}
+
+/// What is remembered of a run.
+#[derive(Debug, Default)]
+struct Run {
+    expected: Expected,
+    digests: HashMap<RepoPath, Digest>,
+}
+
+impl Sentences {
+    pub(super) fn new(look: Look) -> Self {
+        Self { verbosity: look.verbosity, naming: look.naming, runs: BTreeMap::new() }
+    }
+
+    /// What is said of an event. Samples are not: each style has its own way with them.
+    pub(super) fn hear(&mut self, name: Option<&str>, event: &Event) -> Vec<Line> {
+        self.count_boxes(name);
+        let lines = match event {
+            Event::Planned { plan, intent } => self.planned(name, plan, *intent),
+            Event::Described { info, listing } => vec![Line::Data(info::text(info, listing))],
+            event => self.sentence(name, event).into_iter().map(Line::Said).collect(),
+        };
+        match (self.naming, name) {
+            (Naming::Always, Some(name)) => lines.into_iter().map(|line| line.prefixed(name)).collect(),
+            (Naming::Once, _) | (_, None) => lines,
+        }
+    }
+
+    /// As soon as there are two boxes, lines must say of which they speak.
+    fn count_boxes(&mut self, name: Option<&str>) {
+        if let Some(name) = name
+            && !self.runs.contains_key(name)
+        {
+            if self.runs.keys().any(|known| !known.is_empty()) {
+                self.naming = Naming::Always;
+            }
+            self.runs.insert(name.to_owned(), Run::default());
+        }
+    }
+
+    fn planned(&mut self, name: Option<&str>, plan: &Plan, intent: Intent) -> Vec<Line> {
+        let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
+        run.expected = Expected::of(plan);
+        let mut lines = Vec::new();
+        if self.verbosity >= Verbosity::Normal {
+            lines.push(Line::Said(plan_lines::headline(plan)));
+        }
+        match intent {
+            Intent::DryRun => lines.extend(plan_lines::table(plan, self.verbosity).map(Line::Data)),
+            Intent::Execute if self.verbosity == Verbosity::Verbose => {
+                run.digests = plan.files.iter().map(|file| (file.path.clone(), file.digest)).collect();
+                lines.extend(plan_lines::reasons(plan).into_iter().map(Line::Said));
+            }
+            Intent::Execute => {}
+        }
+        lines
+    }
+
+    fn sentence(&self, name: Option<&str>, event: &Event) -> Option<String> {
+        let run = self.runs.get(name.unwrap_or_default());
+        let (level, text) = match event {
+            Event::Warning { text } => (Verbosity::Normal, format!("warning: {text}")),
+            Event::Delayed { why, attempt, wait } => {
+                let wait = duration(*wait);
+                (Verbosity::Normal, format!("{why}; trying again in {wait} (attempt {attempt} failed)"))
+            }
+            Event::Listed { repo, commit, files, bytes: size } => {
+                let (files, size) = (count(*files, "file"), bytes(*size));
+                (Verbosity::Normal, format!("{repo} @ {} · {files} · {size}", commit.short()))
+            }
+            Event::Waiting { holder } => {
+                (Verbosity::Normal, format!("waiting: another run holds the folder ({holder})"))
+            }
+            Event::Opened { root, free, machine, agent, after } => {
+                let place = self.place(name, root, machine, *agent);
+                let free = bytes(*free);
+                (Verbosity::Normal, format!("{place}{free} free{}", readiness(*agent, *after)))
+            }
+            Event::Started { path, size, resumed } if *resumed > 0 => {
+                let (size, resumed) = (bytes(*size), bytes(*resumed));
+                (Verbosity::Verbose, format!("resuming {path}: {resumed} of {size} are there"))
+            }
+            Event::Retrying { path, attempt, failure, wait } => {
+                let level = if *wait >= NOTICED { Verbosity::Normal } else { Verbosity::Verbose };
+                let (why, wait) = (because(failure), duration(*wait));
+                (level, format!("retrying {path} in {wait}: {why} (attempt {attempt} failed)"))
+            }
+            Event::Verified { path } => {
+                let digest = run.and_then(|run| run.digests.get(path));
+                let digest = digest.map(|digest| format!(": {digest:?}")).unwrap_or_default();
+                (Verbosity::Verbose, format!("proved {path}{digest}"))
+            }
+            Event::Placed { path, size, fetched } => {
+                let (size, fetched) = (bytes(*size), bytes(*fetched));
+                (Verbosity::Verbose, format!("placed {path} ({size}, {fetched} fetched)"))
+            }
+            Event::Failed { path, failure } => {
+                (Verbosity::Quiet, format!("error: cannot fetch {path}: {}", because(failure)))
+            }
+            Event::Removed { path } => (Verbosity::Verbose, format!("removed {path}")),
+            Event::Spared { path, failure } => {
+                (Verbosity::Normal, format!("warning: cannot remove {path}: {}", because(failure)))
+            }
+            Event::Cancelling => {
+                (Verbosity::Normal, "stopping; press Ctrl-C again to end at once".to_owned())
+            }
+            Event::Finished(outcome) => {
+                let expected = run.map(|run| run.expected).unwrap_or_default();
+                (Verbosity::Normal, summary(outcome, expected))
+            }
+            Event::Described { .. }
+            | Event::Planned { .. }
+            | Event::Started { .. }
+            | Event::Surveying { .. }
+            | Event::Progress(_) => return None,
+        };
+        (level <= self.verbosity).then_some(text)
+    }
+
+    /// Where an agent is: the box, where it is not named at the start of the line already, or the folder here.
+    fn place(&self, name: Option<&str>, root: &str, machine: &Machine, agent: Agent) -> String {
+        let Machine { os, arch, .. } = machine;
+        match (agent, name, self.naming) {
+            (Agent::InProcess, ..) => format!("{root} · "),
+            (_, Some(name), Naming::Once) => format!("{name} · {os} {arch} · "),
+            (_, Some(_), Naming::Always) => format!("{os} {arch} · "),
+            (_, None, _) => format!("{root} · {os} {arch} · "),
+        }
+    }
+}
+
+impl Line {
+    fn prefixed(self, name: &str) -> Self {
+        let prefix = |text: String| {
+            let lines: Vec<_> = text.lines().map(|line| format!("{name}: {line}")).collect();
+            lines.join("\n")
+        };
+        match self {
+            Self::Data(text) => Self::Data(prefix(text)),
+            Self::Said(text) => Self::Said(prefix(text)),
+        }
+    }
+}
+
+fn readiness(agent: Agent, after: Duration) -> String {
+    match agent {
+        Agent::InProcess => String::new(),
+        Agent::Cached => format!(" · agent ready in {}", duration(after)),
+        Agent::Uploaded { bytes: size } => {
+            format!(" · agent ready in {} (uploaded {})", duration(after), bytes(size))
+        }
+    }
+}
+
+/// A failure's detail, with the figures that only its kind holds.
+pub(super) fn because(failure: &Failure) -> String {
+    match failure.kind {
+        FailureKind::NoSpace { needed, free } if needed > 0 => {
+            format!("{} ({} missing, {} free)", failure.detail, bytes(needed), bytes(free))
+        }
+        _ => failure.detail.clone(),
+    }
+}
+
+/// How far a transfer is: `71 % of 548 MB, 118 MB/s, 1 s left`.
+pub(super) fn progress(progress: &Progress) -> String {
+    let (percent, rate) =
+        (super::units::percent(progress.done, progress.total), super::units::rate(progress.rate));
+    let left = progress.left.map(|left| format!(", {} left", super::units::left(left))).unwrap_or_default();
+    format!("{percent} % of {}, {rate}{left}", bytes(progress.total))
+}
+
+/// How far a survey is: `checking 34 % of 5.2 GB`.
+pub(super) fn checking(read: u64, of: u64) -> String {
+    format!("checking {} % of {}", super::units::percent(read, of), bytes(of))
+}

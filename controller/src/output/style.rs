@@ -1,0 +1,180 @@
+//! How the program shows itself: chosen once, from what was typed and where it runs.
+
+use std::io::IsTerminal;
+
+/// What was typed about it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Wishes {
+    /// `--json`.
+    pub json: bool,
+    /// `--quiet`.
+    pub quiet: bool,
+    /// `--verbose`.
+    pub verbose: bool,
+}
+
+impl From<&crate::cli::Face> for Wishes {
+    fn from(face: &crate::cli::Face) -> Self {
+        Self { json: face.json, quiet: face.quiet, verbose: face.verbose }
+    }
+}
+
+/// Where the program runs, as far as its looks depend on it.
+#[derive(Debug, Clone, Default)]
+pub struct Surroundings {
+    /// Whether standard error is a terminal.
+    pub is_terminal: bool,
+    /// `TERM`.
+    pub term: Option<String>,
+    /// `NO_COLOR`: no colours if it is set to anything but nothing (<https://no-color.org>).
+    pub no_color: Option<String>,
+}
+
+impl Surroundings {
+    /// Those of this process.
+    pub fn of_process() -> Self {
+        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        Self {
+            is_terminal: std::io::stderr().is_terminal(),
+            term: variable("TERM"),
+            no_color: variable("NO_COLOR"),
+        }
+    }
+}
+
+/// How the program shows itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// In which form.
+    pub style: Style,
+    /// How much of it.
+    pub verbosity: Verbosity,
+    /// Whether in colour.
+    pub colour: Colour,
+    /// How often a box is named.
+    pub naming: Naming,
+}
+
+/// In which form events are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Style {
+    /// Bars that move, and sentences above them: for a terminal.
+    Bars,
+    /// Sentences, and progress now and then: for a log.
+    Lines,
+    /// One object per line on standard output: for programs.
+    Json,
+}
+
+/// How much is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verbosity {
+    /// Data and errors.
+    Quiet,
+    /// What happens.
+    Normal,
+    /// What happens to every file, and why.
+    Verbose,
+}
+
+/// Whether words and bars are coloured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colour {
+    /// They are not.
+    Plain,
+    /// They are.
+    Coloured,
+}
+
+/// How often a box is named to a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// In the sentence that introduces it and beside its bar: one box, on a terminal.
+    Once,
+    /// At the start of every line: many boxes, or a log.
+    Always,
+}
+
+/// An ink.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ink {
+    Red,
+    Cyan,
+    Bold,
+}
+
+impl Look {
+    /// Chooses. `--json` wins over everything; `--quiet` has no bars; a terminal that can't move its cursor has none either.
+    pub fn choose(wishes: Wishes, surroundings: &Surroundings) -> Self {
+        let is_able =
+            surroundings.is_terminal && surroundings.term.as_deref().is_some_and(|term| term != "dumb");
+        let verbosity = match wishes {
+            Wishes { quiet: true, .. } => Verbosity::Quiet,
+            Wishes { verbose: true, .. } => Verbosity::Verbose,
+            Wishes { .. } => Verbosity::Normal,
+        };
+        let style = match wishes {
+            Wishes { json: true, .. } => Style::Json,
+            Wishes { quiet: false, .. } if is_able => Style::Bars,
+            Wishes { .. } => Style::Lines,
+        };
+        let refuses = surroundings.no_color.as_deref().is_some_and(|value| !value.is_empty());
+        let colour = if is_able && !refuses { Colour::Coloured } else { Colour::Plain };
+        let naming = if style == Style::Bars { Naming::Once } else { Naming::Always };
+        Self { style, verbosity, colour, naming }
+    }
+}
+
+impl Colour {
+    pub(super) fn paint(self, ink: Ink, text: &str) -> String {
+        let code = match ink {
+            Ink::Red => "1;31",
+            Ink::Cyan => "36",
+            Ink::Bold => "1",
+        };
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Coloured => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_chosen_from_wishes_and_surroundings() {
+        use Colour::{Coloured, Plain};
+        use Style::{Bars, Json, Lines};
+        use Verbosity::{Normal, Quiet, Verbose};
+        let (nothing, json) = (Wishes::default(), Wishes { json: true, ..Wishes::default() });
+        let quiet = Wishes { quiet: true, ..Wishes::default() };
+        let verbose = Wishes { verbose: true, ..Wishes::default() };
+        let loud_json = Wishes { json: true, verbose: true, quiet: false };
+        for (wishes, is_terminal, term, no_color, expected) in [
+            (nothing, true, Some("xterm"), None, (Bars, Normal, Coloured)),
+            (nothing, true, Some("xterm"), Some("1"), (Bars, Normal, Plain)),
+            (nothing, true, Some("xterm"), Some(""), (Bars, Normal, Coloured)),
+            (nothing, true, Some("dumb"), None, (Lines, Normal, Plain)),
+            (nothing, true, None, None, (Lines, Normal, Plain)),
+            (nothing, false, Some("xterm"), None, (Lines, Normal, Plain)),
+            (verbose, true, Some("xterm"), None, (Bars, Verbose, Coloured)),
+            (verbose, false, None, None, (Lines, Verbose, Plain)),
+            (quiet, true, Some("xterm"), None, (Lines, Quiet, Coloured)),
+            (json, true, Some("xterm"), None, (Json, Normal, Coloured)),
+            (loud_json, false, None, None, (Json, Verbose, Plain)),
+        ] {
+            let term = term.map(str::to_owned);
+            let surroundings = Surroundings { is_terminal, term, no_color: no_color.map(str::to_owned) };
+            let look = Look::choose(wishes, &surroundings);
+            assert_eq!((look.style, look.verbosity, look.colour), expected, "{wishes:?} {surroundings:?}");
+        }
+    }
+
+    #[test]
+    fn paints_only_in_colour() {
+        assert_eq!(Colour::Plain.paint(Ink::Red, "error"), "error");
+        assert_eq!(Colour::Coloured.paint(Ink::Red, "error"), "\u{1b}[1;31merror\u{1b}[0m");
+    }
+}

@@ -1,0 +1,101 @@
+//! The last sentence of a run: what came of it, and no more than is true.
+
+use std::time::Duration;
+
+use hfdown_protocol::{End, Proof};
+
+use super::units::{bytes, count, duration, mean_rate, rate};
+use crate::event::{Intent, Outcome};
+use crate::plan::{Action, Plan};
+
+/// A difference between the run and its transfer that is worth a word.
+const OVERHEAD: Duration = Duration::from_secs(1);
+
+/// What the plan promised, as far as the summary has to know.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Expected {
+    /// Files to fetch.
+    to_fetch: usize,
+    /// Kept files of which only the size is known.
+    by_size: usize,
+}
+
+impl Expected {
+    pub(super) fn of(plan: &Plan) -> Self {
+        let is_by_size = |action: &Action| matches!(action, Action::Keep { proof: Proof::SizeOnly });
+        Self {
+            to_fetch: plan.to_fetch().count(),
+            by_size: plan.files.iter().filter(|file| is_by_size(&file.action)).count(),
+        }
+    }
+
+    /// Kept files of which only the size is known.
+    pub(super) fn by_size(self) -> usize {
+        self.by_size
+    }
+}
+
+/// The sentence.
+pub(super) fn summary(outcome: &Outcome, expected: Expected) -> String {
+    if outcome.intent == Intent::DryRun {
+        return "dry run: nothing was changed".to_owned();
+    }
+    let is_cut_short = outcome.end == End::Cancelled;
+    let mut parts = vec![opening(outcome, expected)];
+    if outcome.kept > 0 && (outcome.placed > 0 || outcome.fetched > 0 || outcome.failed > 0 || is_cut_short) {
+        parts.push(format!("{} already there ({})", outcome.kept, bytes(outcome.kept_bytes)));
+    }
+    if outcome.failed > 0 {
+        parts.push(format!("{} failed", outcome.failed));
+    }
+    if outcome.removed > 0 {
+        parts.push(format!("{} removed", outcome.removed));
+    }
+    if outcome.fetched > 0 && outcome.elapsed >= outcome.transfer + OVERHEAD {
+        parts.push(format!("{} in all", duration(outcome.elapsed)));
+    }
+    if is_cut_short {
+        parts.push("what arrived is kept, run the same command again to go on".to_owned());
+    } else {
+        parts.extend(proof(outcome, expected));
+    }
+    parts.join(" · ")
+}
+
+fn opening(outcome: &Outcome, expected: Expected) -> String {
+    let of_all = || match expected.to_fetch {
+        all if all == outcome.placed as usize => count(outcome.placed, "file"),
+        all => format!("{} of {}", outcome.placed, count(all, "file")),
+    };
+    let fetched = match (outcome.fetched, mean_rate(outcome.fetched, outcome.transfer)) {
+        (0, _) | (_, None) => format!("{} in {}", bytes(outcome.fetched), duration(outcome.elapsed)),
+        (fetched, Some(mean)) => {
+            format!("{} in {} ({})", bytes(fetched), duration(outcome.transfer), rate(mean))
+        }
+    };
+    match (outcome.end, outcome.failed) {
+        (End::Cancelled, _) => format!("cancelled: {}, {fetched}", of_all()),
+        (End::Complete, 1..) if expected.to_fetch > 0 => format!("incomplete: {}, {fetched}", of_all()),
+        (End::Complete, 1..) => format!("incomplete: nothing fetched in {}", duration(outcome.elapsed)),
+        (End::Complete, 0) if outcome.placed == 0 && outcome.fetched == 0 => {
+            let (files, size) = (count(outcome.kept, "file"), bytes(outcome.kept_bytes));
+            format!(
+                "done: nothing to fetch, {files} ({size}) already there, in {}",
+                duration(outcome.elapsed)
+            )
+        }
+        (End::Complete, 0) => format!("done: {}, {fetched}", of_all()),
+    }
+}
+
+/// What may be said of the files that are there now.
+fn proof(outcome: &Outcome, expected: Expected) -> Option<String> {
+    let kept = usize::try_from(outcome.kept).unwrap_or(usize::MAX);
+    match expected.by_size {
+        _ if outcome.failed > 0 => None,
+        _ if outcome.placed == 0 && kept == 0 => None,
+        0 => Some("every byte proved".to_owned()),
+        by_size if outcome.placed == 0 && by_size >= kept => Some("only sizes were compared".to_owned()),
+        by_size => Some(format!("every byte proved but for {by_size} compared by size only")),
+    }
+}
