@@ -317,7 +317,8 @@ impl Conversation {
     }
 
     async fn out_of_order(&self, what: &str) -> Step {
-        self.fatal(Failure::new(FailureKind::Protocol, format_args!("{what} is out of order"))).await
+        let failure = Failure::new(FailureKind::Protocol, format_args!("{what} is out of order"));
+        self.fatal(failure).await
     }
 
     async fn fatal(&self, failure: Failure) -> Step {

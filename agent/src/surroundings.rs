@@ -46,8 +46,7 @@ impl Surroundings {
     /// Bundled roots, for boxes without any, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as well.
     /// Proxies are taken from the environment, as everywhere.
     pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls(extra_roots)?)
+        let client = web(extra_roots)?
             .user_agent(concat!("hfdown/", env!("CARGO_PKG_VERSION")))
             .http1_only()
             .tcp_nodelay(true)
@@ -73,6 +72,12 @@ impl Surroundings {
         self.patience.longest_wait = first_wait * 20;
         self
     }
+}
+
+/// An HTTP client in the making that trusts the bundled roots and those of a file; for whoever else in this process asks
+/// the network something.
+pub fn web(extra_roots: Option<&Path>) -> Result<reqwest::ClientBuilder, SetupError> {
+    Ok(reqwest::Client::builder().tls_backend_preconfigured(tls(extra_roots)?))
 }
 
 fn tls(extra_roots: Option<&Path>) -> Result<rustls::ClientConfig, SetupError> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{Commit, End, Failure, Machine, RepoPath};
 
+use crate::hub::{Listing, RepoInfo};
 use crate::plan::Plan;
 
 /// Something that happened.
@@ -37,6 +38,13 @@ pub enum Event {
         files: usize,
         /// Their total size.
         bytes: u64,
+    },
+    /// The Hub was asked only to describe the repository, and this is the answer.
+    Described {
+        /// The repository.
+        info: Box<RepoInfo>,
+        /// Its files.
+        listing: Box<Listing>,
     },
     /// Another run holds the folder; this one waits.
     Waiting {

@@ -1,9 +1,18 @@
 //! The voice of hfdown: everything that touches the Hub's API, the person, and SSH.
 //!
-//! The controller never downloads; it talks to an agent that is here or there. See [`run`] for the road of a command.
+//! The controller never downloads; it talks to an agent that is here or there. [`main`] reads what was typed, and every
+//! transfer is the road of [`commands`]: list, connect, survey, plan, execute, summarise.
 
+pub mod cli;
+pub mod commands;
+pub mod display;
 pub mod event;
+pub mod failure;
 pub mod hub;
+mod interrupt;
 pub mod link;
 pub mod output;
 pub mod plan;
+pub mod session;
+
+pub use commands::main;

@@ -5,3 +5,4 @@ pub mod hub;
 pub mod processes;
 pub mod proxy;
 pub mod ssh_host;
+pub mod stage;

@@ -67,3 +67,8 @@ pub fn descendants(pid: u32, name: &str) -> Vec<u32> {
 pub fn kill(pid: u32) {
     _ = Command::new("kill").args(["-9", &pid.to_string()]).stderr(std::process::Stdio::null()).status();
 }
+
+/// What Ctrl-C does to a process.
+pub fn interrupt(pid: u32) {
+    _ = Command::new("kill").args(["-INT", &pid.to_string()]).status();
+}

@@ -34,6 +34,7 @@ struct Wire {
     connections: Mutex<CancellationToken>,
     end: CancellationToken,
     opened: AtomicU64,
+    open: AtomicU64,
     up: AtomicU64,
     down: AtomicU64,
 }
@@ -56,6 +57,7 @@ impl Proxy {
             connections: Mutex::new(end.child_token()),
             end: end.clone(),
             opened: AtomicU64::new(0),
+            open: AtomicU64::new(0),
             up: AtomicU64::new(0),
             down: AtomicU64::new(0),
         });
@@ -84,6 +86,11 @@ impl Proxy {
         self.wire.passes.send_replace(true);
     }
 
+    /// Connections that are open now.
+    pub fn open(&self) -> u64 {
+        self.wire.open.load(Ordering::Relaxed)
+    }
+
     /// Connections that were opened.
     pub fn opened(&self) -> u64 {
         self.wire.opened.load(Ordering::Relaxed)
@@ -107,6 +114,7 @@ async fn listen(listener: TcpListener, wire: Arc<Wire>) {
             accepted = listener.accept() => {
                 let Ok((near, _)) = accepted else { return };
                 wire.opened.fetch_add(1, Ordering::Relaxed);
+                wire.open.fetch_add(1, Ordering::Relaxed);
                 let cut = wire.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 let wire = Arc::clone(&wire);
                 tokio::spawn(async move {
@@ -115,6 +123,7 @@ async fn listen(listener: TcpListener, wire: Arc<Wire>) {
                         // A connection that breaks is what tests are after.
                         _ = forward(near, &wire) => {}
                     }
+                    wire.open.fetch_sub(1, Ordering::Relaxed);
                 });
             }
         }

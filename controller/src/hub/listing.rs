@@ -70,6 +70,15 @@ const PAGE: u64 = 64 << 20;
 const PAGES: usize = 2 * limits::FILES / 1000;
 
 impl Listing {
+    /// One of its files alone, to be placed under another path. `None` if it is not among them.
+    #[must_use]
+    pub fn only(self, name: &str, placed_as: RepoPath) -> Option<Self> {
+        let file = self.files.into_iter().find(|file| file.path.as_str() == name)?;
+        let total = file.size;
+        let files = vec![ListedFile { path: placed_as, ..file }];
+        Some(Self { files, refused: Vec::new(), total, ..self })
+    }
+
     /// The size of all files together, in bytes.
     pub fn total(&self) -> u64 {
         self.total

@@ -101,6 +101,13 @@ impl Ground {
             .expect("the file can be written");
     }
 
+    pub(super) fn put_program(&self, name: &str, script: &str) {
+        let path = self.bin.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("the temporary folder can be written");
+        let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(&path, permissions).expect("the file is ours");
+    }
+
     pub(super) fn change_host_keys(&mut self) {
         let server = self.folder.path().join("server");
         self.host_keys = Keys::generate(&server, "host_key", Algorithm::Ed25519);

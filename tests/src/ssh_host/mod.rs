@@ -90,9 +90,9 @@ impl SshHost {
         &self.ground.home
     }
 
-    /// A folder that comes first in the box's `PATH`: for a `uname` that lies.
-    pub fn bin(&self) -> &Path {
-        &self.ground.bin
+    /// Puts a shell script before the box's own programs: a `uname` that lies, a `head` that finds the disk full.
+    pub fn put_program(&self, name: &str, script: &str) {
+        self.ground.put_program(name, script);
     }
 
     /// A folder for what belongs to the controller's side of a test.

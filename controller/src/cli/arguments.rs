@@ -1,0 +1,160 @@
+//! What can be typed.
+
+use std::num::NonZeroU16;
+
+use clap::{Args, Parser, Subcommand};
+
+const AFTER: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token, gate, SSH key, host key),
+5 not found, 6 unreachable, 7 corrupt, 130 cancelled.
+
+Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_DISABLE_IMPLICIT_TOKEN, HTTPS_PROXY,
+NO_PROXY and SSL_CERT_FILE mean what they mean to `hf`; NO_COLOR turns colours off.
+HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead of the one built in.";
+
+/// Moves Hugging Face models to where they are used: a folder here, or a rented box over SSH. Every byte is proved.
+#[derive(Debug, Parser)]
+#[command(name = "hfdown", version, after_help = AFTER, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what the Hub says of a model: commit, licence, gating, files with sizes and digests
+    Info {
+        /// What to show.
+        #[command(flatten)]
+        source: Source,
+        /// How to show it.
+        #[command(flatten)]
+        face: Face,
+    },
+    /// Fetch a whole model into a folder
+    Download {
+        /// What to fetch.
+        #[command(flatten)]
+        source: Source,
+        /// The folder [default: ./MODEL]
+        #[arg(value_name = "DIR")]
+        folder: Option<String>,
+        /// How to go about it.
+        #[command(flatten)]
+        copying: Copying,
+    },
+    /// Fetch one file of a model
+    File {
+        /// What to fetch from.
+        #[command(flatten)]
+        source: Source,
+        /// The file's path in the repository
+        #[arg(value_name = "NAME")]
+        name: String,
+        /// Where to put it: a file, or a folder that exists or ends in `/` [default: the current folder]
+        #[arg(value_name = "DEST")]
+        destination: Option<String>,
+        /// How to go about it.
+        #[command(flatten)]
+        copying: Copying,
+    },
+    /// Bring a folder up to date with a model: fetch only what is new or changed
+    #[command(visible_alias = "sync")]
+    RsyncSync {
+        /// What to fetch.
+        #[command(flatten)]
+        source: Source,
+        /// The folder
+        #[arg(value_name = "DIR")]
+        folder: String,
+        /// How to compare.
+        #[command(flatten)]
+        syncing: Syncing,
+        /// How to go about it.
+        #[command(flatten)]
+        copying: Copying,
+    },
+    /// The same on a rented box: the box downloads from the Hub itself, and never sees a token
+    #[command(visible_alias = "push")]
+    RsyncToVast {
+        /// What to fetch.
+        #[command(flatten)]
+        source: Source,
+        /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
+        #[arg(value_name = "SSH")]
+        ssh: String,
+        /// The folder on the box; files land directly in it
+        #[arg(value_name = "DIR")]
+        folder: String,
+        /// Accept only this host key (SHA256:…)
+        #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key")]
+        host_key: Option<String>,
+        /// Refuse hosts whose key is not known yet
+        #[arg(long)]
+        strict_host_key: bool,
+        /// How to compare.
+        #[command(flatten)]
+        syncing: Syncing,
+        /// How to go about it.
+        #[command(flatten)]
+        copying: Copying,
+    },
+}
+
+/// A version of a repository.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// A repository: gpt2, org/name, datasets/org/name, or its address in a browser
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// A branch, tag, commit or refs/pr/N [default: main]
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// A Hub token; other users of this machine can see it, HF_TOKEN they can't
+    #[arg(long, value_name = "TOKEN")]
+    pub token: Option<String>,
+}
+
+/// How closely to look, and what becomes of what is no longer listed.
+#[derive(Debug, Args)]
+pub struct Syncing {
+    /// Read every file that is there, even those known to be unchanged since they were proved
+    #[arg(long, conflicts_with = "no_checksum")]
+    pub checksum: bool,
+    /// Compare sizes only, read nothing
+    #[arg(long)]
+    pub no_checksum: bool,
+    /// Remove files that an earlier hfdown sync placed and the Hub no longer lists
+    #[arg(long)]
+    pub delete: bool,
+}
+
+/// How to go about a transfer.
+#[derive(Debug, Args)]
+pub struct Copying {
+    /// Show what would be done, change nothing
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
+    /// Fetch over this many connections at once
+    #[arg(long, value_name = "N", hide = true)]
+    pub connections: Option<NonZeroU16>,
+    /// What to show of it.
+    #[command(flatten)]
+    pub face: Face,
+}
+
+/// What to show.
+#[derive(Debug, Args)]
+pub struct Face {
+    /// Say more: every file, every retry
+    #[arg(long, short = 'v', conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Say nothing but errors
+    #[arg(long, short = 'q')]
+    pub quiet: bool,
+    /// One JSON object per line on standard output
+    #[arg(long)]
+    pub json: bool,
+}

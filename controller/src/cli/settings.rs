@@ -1,0 +1,119 @@
+//! What was typed and what the environment says, turned into the domain's types once. Nothing later reads either.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use hfdown_agent::{Surroundings, web};
+use hfdown_protocol::Check;
+
+use super::arguments::{Source, Syncing};
+use crate::display::Events;
+use crate::event::Event;
+use crate::failure::{Exit, Problem};
+use crate::hub::{
+    self, Credential, Endpoint, Environment, Hub, Network, Observer, RepoId, RepoReference, Revision, Token,
+};
+use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
+use crate::plan::{Policy, Strays};
+use crate::session::Machine;
+
+/// What a run is about.
+pub struct Settings {
+    /// The Hub that is asked.
+    pub hub: Arc<Hub>,
+    /// The repository that was asked for.
+    pub repo: RepoId,
+    /// Its version.
+    pub revision: Revision,
+    extra_roots: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the source's arguments and the environment.
+    pub fn new(source: &Source, events: &Events) -> Result<Self, Problem> {
+        let variable = |name: &str| std::env::var(name).ok();
+        let file = |path: &std::path::Path| std::fs::read_to_string(path);
+        let environment = Environment { variable: &variable, file: &file };
+
+        let endpoint = match environment.text("HF_ENDPOINT") {
+            Some(text) => Endpoint::new(&text),
+            None => Endpoint::hub(),
+        };
+        let endpoint = endpoint.map_err(|error| usage("cannot use HF_ENDPOINT", &error))?;
+        let reference = RepoReference::parse(&source.model, &endpoint)
+            .map_err(|error| usage(&format!("`{}` names no repository", source.model), &error))?;
+        let revision = match (&source.revision, reference.revision) {
+            (Some(typed), _) => Revision::new(typed.clone())
+                .map_err(|error| usage(&format!("`{typed}` is no revision"), &error))?,
+            (None, Some(pasted)) => pasted,
+            (None, None) => Revision::default(),
+        };
+        let token = Token::find(source.token.as_deref(), &environment)
+            .map_err(|error| Problem::new(Exit::NotAllowed, "cannot use the token").because_of(&error))?;
+
+        let extra_roots = environment.text("SSL_CERT_FILE").map(PathBuf::from);
+        let builder = web(extra_roots.as_deref())
+            .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
+        let network = if environment.is_offline() { Network::Forbidden } else { Network::Allowed };
+        let settings = hub::Settings { observer: observer(events), network, ..hub::Settings::default() };
+        let hub = Hub::new(endpoint, token.as_ref().map(|(token, _)| token), builder, settings)
+            .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
+        if hub.credential() == Credential::Withheld {
+            let text = format!("the token is not sent: {} is not encrypted", hub.endpoint());
+            events.sample(Event::Warning { text });
+        }
+        Ok(Self { hub: Arc::new(hub), repo: reference.id, revision, extra_roots })
+    }
+
+    /// An agent in this process.
+    pub fn here(&self) -> Result<Machine, Problem> {
+        Surroundings::new(self.extra_roots.as_deref())
+            .map(Machine::Here)
+            .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))
+    }
+}
+
+/// An agent on a box, and the box's name on the screen.
+pub fn there(
+    ssh: &str,
+    host_key: Option<&str>,
+    strict: bool,
+) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
+    let (target, ignored) =
+        SshTarget::parse(ssh).map_err(|error| usage(&format!("cannot read the SSH command `{ssh}`"), &error))?;
+    let images = AgentImages::from_environment()
+        .map_err(|error| Problem::new(Exit::Usage, "cannot use that agent").because_of(&error))?;
+    let mut settings = LinkSettings::from_environment();
+    if let Some(fingerprint) = host_key {
+        settings.host_keys = HostKeyPolicy::Pinned(fingerprint.to_owned());
+    } else if strict {
+        settings.host_keys = HostKeyPolicy::Strict;
+    }
+    let name = target.to_string();
+    Ok((Machine::Box { target, settings, images }, name, ignored))
+}
+
+impl Syncing {
+    /// What was asked for.
+    pub fn policy(&self) -> Policy {
+        let check = match (self.checksum, self.no_checksum) {
+            (true, _) => Check::Contents,
+            (false, true) => Check::Sizes,
+            (false, false) => Check::Records,
+        };
+        Policy { check, strays: if self.delete { Strays::Remove } else { Strays::Keep } }
+    }
+}
+
+fn usage(attempted: &str, error: &dyn std::error::Error) -> Problem {
+    Problem::new(Exit::Usage, attempted).because_of(error)
+}
+
+/// Retried questions to the Hub are shown.
+fn observer(events: &Events) -> Observer {
+    let events = events.clone();
+    Observer::new(move |retrying| {
+        let why = retrying.error.to_string();
+        events.sample(Event::Delayed { why, attempt: retrying.attempt, wait: retrying.wait });
+    })
+}

@@ -1,0 +1,78 @@
+//! `hfdown file MODEL NAME [DEST]`: one file, among a person's own.
+
+use std::path::Path;
+
+use hfdown_protocol::{Check, RepoPath};
+
+use super::Context;
+use super::road::{Bookkeeping, Selection, Trip, travel};
+use crate::cli::{Copying, Settings, Source};
+use crate::failure::{Exit, Problem};
+use crate::plan::{Policy, Strays};
+
+pub(super) async fn run(
+    source: &Source,
+    name: &str,
+    destination: Option<&str>,
+    copying: &Copying,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    let events = context.events(None);
+    let settings = &Settings::new(source, &events)?;
+    let (root, placed_as) = place(name, destination.unwrap_or("."))?;
+    let trip = Trip {
+        settings,
+        machine: settings.here()?,
+        destination: format!("{}/{placed_as}", root.trim_end_matches('/')),
+        selection: Selection::One { name, placed_as },
+        root,
+        bookkeeping: Bookkeeping::None,
+        policy: Policy { check: Check::Records, strays: Strays::Keep },
+        copying,
+    };
+    travel(trip, &events, &context.cancel).await
+}
+
+/// The folder, and the file's name in it: as `cp` has it, a folder that exists or ends in `/` keeps the file's own name.
+fn place(name: &str, destination: &str) -> Result<(String, RepoPath), Problem> {
+    let own = name.rsplit('/').next().unwrap_or(name);
+    let is_folder = destination.ends_with('/') || Path::new(destination).is_dir();
+    let (root, placed_as) = if is_folder {
+        (destination.to_owned(), own)
+    } else {
+        match destination.rsplit_once('/') {
+            Some(("", file)) => ("/".to_owned(), file),
+            Some((folder, file)) => (folder.to_owned(), file),
+            None => (".".to_owned(), destination),
+        }
+    };
+    let placed_as = RepoPath::new(placed_as).map_err(|error| {
+        Problem::new(Exit::Usage, format!("cannot place a file as `{placed_as}`")).because(error)
+    })?;
+    Ok((root, placed_as))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_is_read_as_cp_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let in_folder = format!("{folder}/x.bin");
+        for (destination, root, file) in [
+            (".", ".", "model.onnx"),
+            ("new/", "new/", "model.onnx"),
+            (folder, folder, "model.onnx"),
+            (in_folder.as_str(), folder, "x.bin"),
+            ("x.bin", ".", "x.bin"),
+            ("a/b/x.bin", "a/b", "x.bin"),
+            ("/x.bin", "/", "x.bin"),
+        ] {
+            let (found_root, found_file) = place("onnx/model.onnx", destination).unwrap();
+            assert_eq!((found_root.as_str(), found_file.as_str()), (root, file), "{destination}");
+        }
+        assert!(place("onnx/model.onnx", "a/..").is_err() || Path::new("a/..").is_dir());
+    }
+}

@@ -1,0 +1,114 @@
+//! The verbs. Each turns what was typed into a [`road::Trip`] and goes down the same road.
+
+mod download;
+mod file;
+mod info;
+mod road;
+mod rsync_sync;
+mod rsync_to_vast;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Arguments, Command, Face};
+use crate::display::{Display, Events};
+use crate::failure::{Exit, Problem};
+use crate::interrupt;
+use crate::output::Output;
+
+/// Two threads move bytes and talk; the agent's hashing and disk work has its own.
+const WORKERS: usize = 2;
+/// Disk work and hashing of an agent in this process.
+const BLOCKING: usize = 16;
+
+/// What every command is given.
+pub(crate) struct Context {
+    /// Where what happens is told.
+    pub(crate) display: Display,
+    /// Set when the person wants to stop.
+    pub(crate) cancel: CancellationToken,
+}
+
+impl Context {
+    fn events(&self, name: Option<&str>) -> Events {
+        self.display.events(name)
+    }
+}
+
+/// Runs the program: reads what was typed, does it, says what came of it.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help goes to standard output, complaints to standard error; a pipe that nobody reads is no reason to fail.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let output = Output::for_process(face(&arguments.command));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING)
+        .enable_all()
+        .build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => return report(output, Err(Problem::new(Exit::Failed, "cannot start").because(error))).into(),
+    };
+    let cancel = CancellationToken::new();
+    let display = Display::begin(output);
+    let context = Context { display, cancel: cancel.clone() };
+    let outcome = runtime.block_on(async {
+        tokio::spawn(interrupt::watch(cancel));
+        run(&arguments.command, &context).await
+    });
+    // What is still running has been told to stop, and what is on disk can be resumed.
+    runtime.shutdown_background();
+    match context.display.end() {
+        Some(output) => report(output, outcome).into(),
+        None => Exit::Failed.into(),
+    }
+}
+
+async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
+    match command {
+        Command::Info { source, .. } => info::run(source, context).await,
+        Command::Download { source, folder, copying } => {
+            download::run(source, folder.as_deref(), copying, context).await
+        }
+        Command::File { source, name, destination, copying } => {
+            file::run(source, name, destination.as_deref(), copying, context).await
+        }
+        Command::RsyncSync { source, folder, syncing, copying } => {
+            rsync_sync::run(source, folder, syncing, copying, context).await
+        }
+        Command::RsyncToVast { source, ssh, folder, host_key, strict_host_key, syncing, copying } => {
+            let (machine, name, ignored) = crate::cli::there(ssh, host_key.as_deref(), *strict_host_key)?;
+            let there = rsync_to_vast::There { machine, name, ignored, folder };
+            rsync_to_vast::run(source, there, syncing, copying, context).await
+        }
+    }
+}
+
+fn face(command: &Command) -> &Face {
+    match command {
+        Command::Info { face, .. } => face,
+        Command::Download { copying, .. }
+        | Command::File { copying, .. }
+        | Command::RsyncSync { copying, .. }
+        | Command::RsyncToVast { copying, .. } => &copying.face,
+    }
+}
+
+fn report(mut output: Output, outcome: Result<Exit, Problem>) -> Exit {
+    match outcome {
+        Ok(exit) => exit,
+        Err(problem) => {
+            // When nobody reads it, the exit code says it.
+            let _ = output.problem(&problem);
+            problem.exit
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The road of every transfer: list, connect, survey, plan, execute, summarise.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hfdown_protocol::{Access, Commit, End, Failure, FailureKind, Layout, Limits, RepoPath};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Copying, Settings};
+use crate::display::Events;
+use crate::event::{Event, Intent, Outcome};
+use crate::failure::{self, Exit, Problem};
+use crate::hub::{HubError, Listing, RepoId, RepoInfo};
+use crate::output::sanitize::sanitize;
+use crate::plan::{self, Plan, Policy};
+use crate::session::{self, Ask, Execution, Machine, SessionError, Sources};
+
+/// One transfer: what, where to, and how.
+pub(super) struct Trip<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) selection: Selection<'a>,
+    pub(super) machine: Machine,
+    /// The destination in words, for errors.
+    pub(super) destination: String,
+    pub(super) root: String,
+    pub(super) bookkeeping: Bookkeeping,
+    pub(super) policy: Policy,
+    pub(super) copying: &'a Copying,
+}
+
+/// Which files of a repository are wanted.
+pub(super) enum Selection<'a> {
+    Everything,
+    /// One, under another name.
+    One { name: &'a str, placed_as: RepoPath },
+}
+
+/// What stays beside the files.
+pub(super) enum Bookkeeping {
+    Full,
+    None,
+}
+
+/// Goes down the road.
+pub(super) async fn travel(trip: Trip<'_>, events: &Events, cancel: &CancellationToken) -> Result<Exit, Problem> {
+    let began = Instant::now();
+    let (info, listing) = unless_cancelled(cancel, list(&trip, events)).await?;
+    let mut session = {
+        let attempted = format!("cannot reach {}", trip.destination);
+        let connected = session::connect(&trip.machine, ask(&trip, &info.commit), events, cancel).await;
+        connected.map_err(|error| failure::session(attempted, &error))?
+    };
+    let surveyed = session.survey(&listing, trip.policy.check, events).await;
+    let inventory = surveyed.map_err(|error| failure::session(format!("cannot look at {}", trip.destination), &error))?;
+    let plan = Arc::new(plan::plan(&listing, &inventory, &trip.policy));
+    let intent = if trip.copying.dry_run { Intent::DryRun } else { Intent::Execute };
+    events.send(Event::Planned { plan: Arc::clone(&plan), intent }).await;
+    refuse(&plan, events).await;
+    let executed = match intent {
+        Intent::DryRun => Ok(Execution::default()),
+        Intent::Execute => {
+            let sources = sources(&trip, info);
+            // Also when there is nothing to fetch: the agent records what it has just proved.
+            session.execute(&plan, &sources, events).await
+        }
+    };
+    let exit = match executed {
+        Ok(execution) => {
+            let outcome = summarise(&plan, &execution, intent, began);
+            events.send(Event::Finished(outcome)).await;
+            Ok(exit(&plan, &execution))
+        }
+        Err(error) => Err(failure::session(format!("cannot fetch {} to {}", listing.repo, trip.destination), &error)),
+    };
+    session.close().await;
+    exit
+}
+
+/// What the Hub says, pinned to a commit. Files that only an account may read are asked for once now, so that a token
+/// that opens nothing is known before anything is touched.
+async fn list(trip: &Trip<'_>, events: &Events) -> Result<(RepoInfo, Listing), Problem> {
+    let Settings { hub, repo, revision, .. } = trip.settings;
+    let fail = |attempted: String| move |error: HubError| failure::hub(attempted, &error, hub, repo);
+    let info = hub.info(repo, revision).await.map_err(fail(format!("cannot list {repo} at {revision}")))?;
+    let mut listing = hub.list(&info).await.map_err(fail(format!("cannot list {repo} at {revision}")))?;
+    let probe = match &trip.selection {
+        Selection::Everything => listing.files.first().map(|file| file.path.clone()),
+        Selection::One { name, placed_as } => {
+            let is_refused = listing.refused.iter().any(|refused| refused.name == *name);
+            listing = listing.only(name, placed_as.clone()).ok_or_else(|| not_listed(name, repo, is_refused))?;
+            RepoPath::new(*name).ok()
+        }
+    };
+    if let (false, Some(path)) = (info.is_public(), probe) {
+        hub.sign(&info, &path).await.map_err(fail(format!("cannot fetch {path} of {repo}")))?;
+    }
+    let (repo, commit) = (listing.repo.to_string(), listing.commit.clone());
+    events.send(Event::Listed { repo, commit, files: listing.files.len(), bytes: listing.total() }).await;
+    Ok((info, listing))
+}
+
+fn not_listed(name: &str, repo: &RepoId, is_refused: bool) -> Problem {
+    let attempted = format!("cannot fetch {} of {repo}", sanitize(name, 200));
+    if is_refused {
+        return Problem::new(Exit::Failed, attempted).because("the Hub lists it, but no file may have that name");
+    }
+    Problem::new(Exit::NotFound, attempted)
+        .because("there is no such file in this version of the repository")
+        .hint(format!("`hfdown info {repo}` lists its files"))
+}
+
+fn sources(trip: &Trip<'_>, info: RepoInfo) -> Sources {
+    let sources = Sources::new(Arc::clone(&trip.settings.hub), Arc::new(info));
+    match &trip.selection {
+        Selection::One { name, .. } => match RepoPath::new(*name) {
+            Ok(original) => sources.of(original),
+            // What is not a path was not listed.
+            Err(_) => sources,
+        },
+        Selection::Everything => sources,
+    }
+}
+
+/// Carries on unless the person wants to stop.
+async fn unless_cancelled<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    tokio::select! {
+        done = work => done,
+        () = cancel.cancelled() => Err(failure::session(String::new(), &SessionError::Cancelled)),
+    }
+}
+
+fn ask(trip: &Trip<'_>, commit: &Commit) -> Ask {
+    Ask {
+        root: trip.root.clone(),
+        access: if trip.copying.dry_run { Access::Look } else { Access::Change },
+        layout: match trip.bookkeeping {
+            Bookkeeping::Full => Layout::Folder { commit: commit.clone() },
+            Bookkeeping::None => Layout::Bare,
+        },
+        limits: Limits { connections: trip.copying.connections, stall_seconds: None },
+    }
+}
+
+/// Files that can't have their place are said once, like any that fail.
+async fn refuse(plan: &Plan, events: &Events) {
+    for refused in &plan.refused {
+        let path = sanitize(&refused.name, 200);
+        let failure = Failure::new(FailureKind::InTheWay, format_args!("the Hub lists a name that no file may have: {}", refused.reason));
+        events.send(Event::Failed { path, failure }).await;
+    }
+    for (file, failure) in plan.obstructed() {
+        events.send(Event::Failed { path: file.path.to_string(), failure: failure.clone() }).await;
+    }
+}
+
+fn summarise(plan: &Plan, execution: &Execution, intent: Intent, began: Instant) -> Outcome {
+    let count = |files: usize| u32::try_from(files).unwrap_or(u32::MAX);
+    Outcome {
+        placed: execution.summary.placed,
+        failed: execution.summary.failed + count(plan.refused.len() + plan.obstructed().count()),
+        kept: count(plan.kept().count()),
+        kept_bytes: plan.kept_bytes(),
+        removed: execution.summary.removed,
+        fetched: execution.summary.fetched,
+        elapsed: began.elapsed(),
+        transfer: execution.took,
+        end: execution.summary.end,
+        intent,
+    }
+}
+
+fn exit(plan: &Plan, execution: &Execution) -> Exit {
+    if execution.summary.end == End::Cancelled {
+        return Exit::Cancelled;
+    }
+    let refused = plan.refused.iter().map(|_| FailureKind::InTheWay);
+    let obstructed = plan.obstructed().map(|(_, failure)| failure.kind);
+    let failures: Vec<_> = execution.failures.iter().copied().chain(refused).chain(obstructed).collect();
+    let others = execution.summary.placed as usize + plan.kept().count();
+    failure::exit_of(&failures, u32::try_from(others).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,68 @@
+//! Between what happens and what is drawn: a channel, and a thread that draws.
+//!
+//! A terminal may be frozen and a pipe may be slow; the transfer must not notice. So drawing has a thread of its own,
+//! lifecycle events wait in a queue with much room, and samples are dropped when there is none.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::mpsc;
+
+use crate::event::Event;
+use crate::output::Output;
+
+/// Events that may wait to be drawn: every file of a model with thousands, while a terminal is held with Ctrl-S.
+const QUEUE: usize = 16 * 1024;
+
+/// Where events are sent.
+#[derive(Debug, Clone)]
+pub struct Events {
+    queue: mpsc::Sender<(Option<Arc<str>>, Event)>,
+    name: Option<Arc<str>>,
+}
+
+/// The thread that draws.
+#[derive(Debug)]
+pub struct Display {
+    queue: mpsc::Sender<(Option<Arc<str>>, Event)>,
+    drawing: JoinHandle<Output>,
+}
+
+impl Display {
+    /// Begins to draw.
+    pub fn begin(mut output: Output) -> Self {
+        let (queue, mut events) = mpsc::channel::<(Option<Arc<str>>, Event)>(QUEUE);
+        let drawing = std::thread::spawn(move || {
+            while let Some((name, event)) = events.blocking_recv() {
+                // When nobody reads any more, the transfer goes on unseen: its exit code still tells the truth.
+                let _ = output.event(name.as_deref(), &event);
+            }
+            output
+        });
+        Self { queue, drawing }
+    }
+
+    /// Where the events of a run in this process, or on the box of this name, are sent.
+    pub fn events(&self, name: Option<&str>) -> Events {
+        Events { queue: self.queue.clone(), name: name.map(Arc::from) }
+    }
+
+    /// Draws what is still waiting and hands the output back. Every [`Events`] must be gone. None if drawing panicked.
+    pub fn end(self) -> Option<Output> {
+        drop(self.queue);
+        self.drawing.join().ok()
+    }
+}
+
+impl Events {
+    /// Says something that must not be lost.
+    pub async fn send(&self, event: Event) {
+        // The thread ends only when all senders have.
+        let _ = self.queue.send((self.name.clone(), event)).await;
+    }
+
+    /// The same, where waiting is impossible; what does not fit is lost.
+    pub fn sample(&self, event: Event) {
+        let _ = self.queue.try_send((self.name.clone(), event));
+    }
+}

@@ -1,0 +1,82 @@
+//! What an agent could not do.
+
+use hfdown_protocol::{Failure, FailureKind};
+
+use super::{Exit, Problem};
+use crate::output::units::bytes;
+
+/// An agent that can't go on.
+pub(super) fn agent(attempted: String, failure: &Failure) -> Problem {
+    let problem = Problem::new(exit(failure.kind), attempted).because(failure);
+    let problem = match failure.kind {
+        FailureKind::NoSpace { needed, free } if needed > 0 => {
+            problem.because(format_args!("{} are missing, {} are free", bytes(needed), bytes(free)))
+        }
+        FailureKind::NoSpace { free, .. } => problem.because(format_args!("{} are free", bytes(free))),
+        _ => problem,
+    };
+    match advice(failure.kind) {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+/// The exit code of files that could not be had, while `others` are in place.
+pub fn exit_of(failures: &[FailureKind], others: u32) -> Exit {
+    let Some(first) = failures.first() else { return Exit::Done };
+    if failures.contains(&FailureKind::Corrupt) {
+        return Exit::Corrupt;
+    }
+    let is_same = |kind: &FailureKind| exit(*kind) == exit(*first);
+    if others == 0 && failures.iter().all(is_same) { exit(*first) } else { Exit::Partial }
+}
+
+fn exit(kind: FailureKind) -> Exit {
+    match kind {
+        FailureKind::Unreachable | FailureKind::RateLimited | FailureKind::Stale => Exit::Unreachable,
+        FailureKind::NotAllowed => Exit::NotAllowed,
+        FailureKind::NotFound => Exit::NotFound,
+        FailureKind::Corrupt => Exit::Corrupt,
+        FailureKind::Cancelled => Exit::Cancelled,
+        FailureKind::Nonsense
+        | FailureKind::NoSpace { .. }
+        | FailureKind::PermissionDenied
+        | FailureKind::NotADirectory
+        | FailureKind::InTheWay
+        | FailureKind::ChangedMeanwhile
+        | FailureKind::Locked
+        | FailureKind::Disk
+        | FailureKind::Protocol => Exit::Failed,
+    }
+}
+
+fn advice(kind: FailureKind) -> Option<&'static str> {
+    Some(match kind {
+        FailureKind::NoSpace { .. } => {
+            "make room, or choose another folder, and run the same command again: what has arrived is kept"
+        }
+        FailureKind::PermissionDenied => "choose a folder that you may write to",
+        FailureKind::NotADirectory => "choose a folder, or another name",
+        FailureKind::Disk => "check the disk, then run the same command again: what has arrived is kept",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_kind_of_failure_has_its_own_code_only_when_nothing_went_right() {
+        use FailureKind::{Corrupt, NotAllowed, NotFound, Unreachable};
+        for (failures, others, expected) in [
+            (vec![], 0, Exit::Done),
+            (vec![NotAllowed], 0, Exit::NotAllowed),
+            (vec![NotAllowed, NotAllowed], 1, Exit::Partial),
+            (vec![NotAllowed, NotFound], 0, Exit::Partial),
+            (vec![Unreachable, Corrupt], 9, Exit::Corrupt),
+        ] {
+            assert_eq!(exit_of(&failures, others), expected, "{failures:?}");
+        }
+    }
+}

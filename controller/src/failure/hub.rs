@@ -1,0 +1,68 @@
+//! What the Hub refuses.
+
+use super::{Exit, Problem};
+use crate::hub::{Credential, Hub, HubError, Reason, RepoId};
+
+/// A question to the Hub about a repository that failed.
+pub fn hub(attempted: impl Into<String>, error: &HubError, hub: &Hub, repo: &RepoId) -> Problem {
+    let problem = Problem::new(exit(error), attempted).because_of(error);
+    match advice(error, hub, repo) {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+fn exit(error: &HubError) -> Exit {
+    match error {
+        HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => Exit::NotFound,
+        HubError::Gated(_) | HubError::BadToken(_) | HubError::NotAllowed(_) | HubError::Disabled(_) => Exit::NotAllowed,
+        HubError::RateLimited(_) | HubError::Server(_) | HubError::Unreachable(_) | HubError::Offline { .. } => {
+            Exit::Unreachable
+        }
+        HubError::Nonsense { .. } | HubError::Setup(_) => Exit::Failed,
+    }
+}
+
+fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
+    let page = hub.endpoint().page(repo);
+    let has_token = hub.credential() == Credential::Sent;
+    Some(match error {
+        HubError::RepoNotFound(_) if hub.credential() == Credential::Withheld => {
+            "the token was not sent, because the endpoint is not encrypted; if the repository is private, use https".to_owned()
+        }
+        HubError::RepoNotFound(_) if has_token => {
+            format!("check the name, and that the token's account may see {page}")
+        }
+        HubError::RepoNotFound(_) => {
+            "check the name; if the repository is private, pass a token of an account that may see it (HF_TOKEN or --token)"
+                .to_owned()
+        }
+        HubError::RevisionNotFound(_) => format!("the branches and tags are listed at {page}"),
+        HubError::EntryNotFound(_) => format!("`hfdown info {repo}` lists its files"),
+        HubError::Gated(_) if has_token => {
+            format!("accept the conditions at {page} with the account whose token this is")
+        }
+        HubError::Gated(_) => {
+            format!("accept the conditions at {page}, then pass a token of that account (HF_TOKEN or --token)")
+        }
+        HubError::BadToken(_) => {
+            "make a new token at https://huggingface.co/settings/tokens; public models need none (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)"
+                .to_owned()
+        }
+        HubError::NotAllowed(_) => "check what the token is allowed to read".to_owned(),
+        HubError::RateLimited(_) if has_token => "wait five minutes and run the same command again".to_owned(),
+        HubError::RateLimited(_) => {
+            "wait five minutes and run the same command again; with a token the limits are higher".to_owned()
+        }
+        HubError::Server(_) => "the Hub has trouble of its own; run the same command again later".to_owned(),
+        HubError::Offline { .. } => "unset HF_HUB_OFFLINE to ask the Hub".to_owned(),
+        HubError::Unreachable(unreached) => match unreached.reason {
+            Reason::Name => "check the network and, if it is set, HF_ENDPOINT".to_owned(),
+            Reason::Connect | Reason::Timeout | Reason::Broken => {
+                "check the network, the proxy settings (HTTPS_PROXY, NO_PROXY) and, if it is set, HF_ENDPOINT".to_owned()
+            }
+            Reason::Tls => "behind a proxy that opens TLS, let SSL_CERT_FILE name its certificate".to_owned(),
+        },
+        HubError::Disabled(_) | HubError::Nonsense { .. } | HubError::Setup(_) => return None,
+    })
+}

@@ -1,0 +1,84 @@
+//! What keeps a link to a box from coming up.
+
+use super::{Exit, Problem};
+use crate::link::{HostKeyError, LinkError};
+
+/// A link that did not come up.
+pub(super) fn link(attempted: String, error: &LinkError) -> Problem {
+    let problem = Problem::new(exit(error), attempted).because_of(error);
+    match advice(error) {
+        Some(hint) => problem.hint(hint),
+        None => problem,
+    }
+}
+
+fn exit(error: &LinkError) -> Exit {
+    match error {
+        LinkError::Resolve { .. }
+        | LinkError::Refused { .. }
+        | LinkError::Timeout { .. }
+        | LinkError::Unreachable { .. }
+        | LinkError::Handshake { .. }
+        | LinkError::Lost { .. } => Exit::Unreachable,
+        LinkError::HostKey { source: HostKeyError::File(_), .. } => Exit::Failed,
+        LinkError::HostKey { .. } | LinkError::Auth { .. } | LinkError::NoExec { .. } => Exit::NotAllowed,
+        LinkError::NoUser => Exit::Usage,
+        LinkError::Shell { .. }
+        | LinkError::Noisy { .. }
+        | LinkError::AgentSilent { .. }
+        | LinkError::OtherMachine { .. }
+        | LinkError::NoImage { .. }
+        | LinkError::NoFolder { .. }
+        | LinkError::Install { .. } => Exit::Failed,
+    }
+}
+
+fn advice(error: &LinkError) -> Option<String> {
+    Some(match error {
+        LinkError::Resolve { .. } => "check the host's name in the SSH command".to_owned(),
+        LinkError::Refused { .. } => {
+            "a box that was just started needs a minute or two until its SSH server listens; check the port, then try again"
+                .to_owned()
+        }
+        LinkError::Timeout { .. } | LinkError::Unreachable { .. } => {
+            "check that the box is running and that host and port are those of its console".to_owned()
+        }
+        LinkError::Handshake { .. } => {
+            "check the port; a proxy that is busy hangs up like this, too: try again in a minute".to_owned()
+        }
+        LinkError::HostKey { source, .. } => return host_key_advice(source),
+        LinkError::NoUser => "write the user into the SSH command: ssh -p PORT USER@HOST".to_owned(),
+        LinkError::Auth { .. } => {
+            "name the right key in the SSH command (-i KEY), or add its public half to the box; a box that was just started \
+             may need a minute to learn it"
+                .to_owned()
+        }
+        LinkError::Shell { .. } | LinkError::Noisy { .. } => {
+            "if the box opens tmux at login, run `touch ~/.no_auto_tmux` there once (or put it in the box's on-start script), \
+             then try again"
+                .to_owned()
+        }
+        LinkError::NoImage { variable, .. } => {
+            format!("build the agent for that CPU and name its file: {variable}=FILE hfdown …")
+        }
+        LinkError::NoFolder { .. } => "the agent needs 5 MB in a folder that is not mounted noexec".to_owned(),
+        LinkError::Install { .. } => "check that the box has room for 5 MB, then try again".to_owned(),
+        LinkError::Lost { .. } => "run the same command again: what is on disk is kept".to_owned(),
+        LinkError::AgentSilent { .. } | LinkError::OtherMachine { .. } | LinkError::NoExec { .. } => return None,
+    })
+}
+
+fn host_key_advice(error: &HostKeyError) -> Option<String> {
+    Some(match error {
+        HostKeyError::Changed { place, shown, .. } => format!(
+            "rented addresses are reused, so this may be another box, or somebody in between; if the box's console shows \
+             this key, remove the old one ({place}) or run with --host-key {shown}"
+        ),
+        HostKeyError::Unknown { shown } => {
+            format!("compare it with what the box's console shows, then run with --host-key {shown}")
+        }
+        HostKeyError::NotPinned { .. } => "this is not the box that the fingerprint belongs to".to_owned(),
+        HostKeyError::File(_) => "mend the file or its permissions; a file that can't be read is not taken for an empty one".to_owned(),
+        HostKeyError::Revoked { .. } | HostKeyError::Certificate => return None,
+    })
+}

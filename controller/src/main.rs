@@ -1,0 +1,5 @@
+//! The program: see [`hfdown::main`].
+
+fn main() -> std::process::ExitCode {
+    hfdown::main()
+}

@@ -1,0 +1,96 @@
+//! Answers to `Want`: who may have a file, and from where.
+
+use std::sync::Arc;
+
+use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Source, limits};
+use tokio::sync::mpsc;
+
+use crate::hub::{Hub, HubError, ListedFile, RepoInfo, Resolved};
+
+/// Where the bytes of one repository's files come from.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    hub: Arc<Hub>,
+    info: Arc<RepoInfo>,
+    /// What the one file that is wanted is called in the repository, where it is placed under another name.
+    original: Option<RepoPath>,
+}
+
+impl Sources {
+    /// The Hub that is asked, about the repository that was asked for.
+    pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>) -> Self {
+        Self { hub, info, original: None }
+    }
+
+    /// The same for a transfer of this one file, whatever it is placed as.
+    #[must_use]
+    pub fn of(self, original: RepoPath) -> Self {
+        Self { original: Some(original), ..self }
+    }
+
+    fn original<'a>(&'a self, placed: &'a RepoPath) -> &'a RepoPath {
+        self.original.as_ref().unwrap_or(placed)
+    }
+
+    /// What the agent is told when it is told to fetch a file. A public one it can find by itself.
+    pub(super) fn source(&self, placed: &RepoPath) -> Result<Source, HubError> {
+        if self.info.is_public() {
+            self.hub.public_address(&self.info, self.original(placed)).map(Source::Public)
+        } else {
+            Ok(Source::OnRequest)
+        }
+    }
+
+    /// Asks the Hub with the token and hands down what the agent may know: a signed address, or the bytes themselves.
+    pub(super) async fn answer(self, id: FileId, mut file: ListedFile, orders: mpsc::Sender<Order>) {
+        file.path = self.original(&file.path).clone();
+        match self.ask(id, &file, &orders).await {
+            // Without an error the conversation is over, and so is the need for an answer.
+            Ok(()) | Err(None) => {}
+            Err(Some(error)) => {
+                let failure = Failure::new(kind(&error), words(&error));
+                let _ = orders.send(Order::Withheld { file: id, failure }).await;
+            }
+        }
+    }
+
+    async fn ask(&self, id: FileId, file: &ListedFile, orders: &mpsc::Sender<Order>) -> Result<(), Option<HubError>> {
+        let gone = |_| None;
+        match self.hub.sign(&self.info, &file.path).await.map_err(Some)? {
+            Resolved::Elsewhere(address) => orders.send(Order::Source { file: id, address }).await.map_err(gone),
+            Resolved::Here => {
+                let bytes = self.hub.read_small(&self.info, file).await.map_err(Some)?;
+                for chunk in bytes.chunks(limits::INLINE) {
+                    orders.send(Order::Inline { file: id, bytes: chunk.to_vec() }).await.map_err(gone)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The class of what the Hub said, in the protocol's words.
+pub(crate) fn kind(error: &HubError) -> FailureKind {
+    match error {
+        HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => FailureKind::NotFound,
+        HubError::Gated(_) | HubError::BadToken(_) | HubError::NotAllowed(_) | HubError::Disabled(_) => {
+            FailureKind::NotAllowed
+        }
+        HubError::RateLimited(_) => FailureKind::RateLimited,
+        HubError::Server(_) | HubError::Unreachable(_) | HubError::Offline { .. } | HubError::Setup(_) => {
+            FailureKind::Unreachable
+        }
+        HubError::Nonsense { .. } => FailureKind::Nonsense,
+    }
+}
+
+/// The error and its causes in one line.
+fn words(error: &HubError) -> String {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        words = format!("{words}: {error}");
+        cause = error.source();
+    }
+    words
+}

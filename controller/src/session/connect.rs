@@ -1,0 +1,112 @@
+//! From a machine to an agent that has the folder.
+
+use std::time::Instant;
+
+use hfdown_agent::{Surroundings, serve};
+use hfdown_protocol::{Access, Layout, Limits, Order, Report, VERSION, limits};
+use tokio_util::sync::CancellationToken;
+
+use super::error::SessionError;
+use super::link::{Heard, Keeper, Session, unexpected};
+use crate::event::{Agent, Event};
+use crate::link::{AgentImages, AgentOrigin, LinkSettings, SshTarget, reach};
+use crate::output::sanitize::sanitize;
+use crate::display::Events;
+
+/// Bytes in the pipe to an agent in this process: a few of the largest frames.
+const PIPE: usize = 2 << 20;
+
+/// Where an agent runs.
+pub enum Machine {
+    /// In this process.
+    Here(Surroundings),
+    /// On a box.
+    Box {
+        /// Which.
+        target: SshTarget,
+        /// How links are made.
+        settings: LinkSettings,
+        /// What can be put there.
+        images: AgentImages,
+    },
+}
+
+/// What the agent is asked for.
+pub struct Ask {
+    /// The destination, as it was typed.
+    pub root: String,
+    /// Whether anything may be written.
+    pub access: Access,
+    /// The bookkeeping.
+    pub layout: Layout,
+    /// What the transfer may use.
+    pub limits: Limits,
+}
+
+/// Finds the agent and gives it the folder.
+pub async fn connect(
+    machine: &Machine,
+    ask: Ask,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Session, SessionError> {
+    let began = Instant::now();
+    let (mut session, agent) = tokio::select! {
+        found = find(machine, cancel) => found?,
+        () = cancel.cancelled() => return Err(SessionError::Cancelled),
+    };
+    // Both orders go at once: a box is a long way off.
+    session.say(Order::Hello { version: VERSION.to_owned() }).await?;
+    session.say(Order::Open { root: ask.root, access: ask.access, layout: ask.layout, limits: ask.limits }).await?;
+    let mut described = None;
+    loop {
+        match session.hear().await? {
+            Heard::Cancelled => return Err(SessionError::Cancelled),
+            Heard::Report(Report::Hello { version, machine }) => {
+                if version != VERSION {
+                    let theirs = sanitize(&version, 80);
+                    return Err(SessionError::Version { theirs, ours: VERSION });
+                }
+                described = Some(machine);
+            }
+            Heard::Report(Report::Waiting { holder }) => {
+                events.send(Event::Waiting { holder: sanitize(&holder, 200) }).await;
+            }
+            Heard::Report(Report::Opened { root, free }) => {
+                let Some(machine) = described else {
+                    return Err(SessionError::Protocol("it does not say what it is".to_owned()));
+                };
+                let machine = hfdown_protocol::Machine {
+                    os: sanitize(&machine.os, 40),
+                    arch: sanitize(&machine.arch, 40),
+                    ..machine
+                };
+                let root = sanitize(&root, limits::PATH);
+                events.send(Event::Opened { root, free, machine, agent, after: began.elapsed() }).await;
+                return Ok(session);
+            }
+            Heard::Report(report) => return Err(unexpected(&report)),
+        }
+    }
+}
+
+async fn find(machine: &Machine, cancel: &CancellationToken) -> Result<(Session, Agent), SessionError> {
+    match machine {
+        Machine::Here(surroundings) => {
+            let (near, far) = tokio::io::duplex(PIPE);
+            let (their_reader, their_writer) = tokio::io::split(far);
+            let agent = tokio::spawn(serve(their_reader, their_writer, surroundings.clone()));
+            let (reader, writer) = tokio::io::split(near);
+            Ok((Session::new(reader, writer, &[], Keeper::Here(agent), cancel.clone()), Agent::InProcess))
+        }
+        Machine::Box { target, settings, images } => {
+            let link = reach(target, settings, images).await?;
+            let agent = match link.origin {
+                AgentOrigin::Warm => Agent::Cached,
+                AgentOrigin::Uploaded { bytes } => Agent::Uploaded { bytes },
+            };
+            let keeper = Keeper::Box(link.tether);
+            Ok((Session::new(link.reader, link.writer, &link.already_read, keeper, cancel.clone()), agent))
+        }
+    }
+}

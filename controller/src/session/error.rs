@@ -1,0 +1,53 @@
+//! Why a conversation with an agent ended before its time.
+
+use hfdown_agent::SetupError;
+use hfdown_protocol::{CodecError, Failure};
+
+use crate::link::LinkError;
+
+/// What can end a conversation.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// There is no link to the box.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// The network can't be used here.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The agent can't go on.
+    #[error("{0}")]
+    Agent(Failure),
+    /// The link broke, or the agent ended.
+    #[error("the link to the agent broke{}", words(.0))]
+    Lost(String),
+    /// Nothing was heard for too long.
+    #[error("the agent was silent for {0} s")]
+    Silent(u64),
+    /// Both halves must be of one build.
+    #[error("the agent is version {theirs}, this is {ours}")]
+    Version {
+        /// What the agent says, sanitised.
+        theirs: String,
+        /// This program.
+        ours: &'static str,
+    },
+    /// The agent broke the protocol.
+    #[error("the agent broke the protocol: {0}")]
+    Protocol(String),
+    /// It was told to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<CodecError> for SessionError {
+    fn from(error: CodecError) -> Self {
+        match error {
+            CodecError::Link(error) if error.kind() != std::io::ErrorKind::InvalidData => Self::Lost(error.to_string()),
+            error => Self::Protocol(error.to_string()),
+        }
+    }
+}
+
+fn words(last: &str) -> String {
+    if last.is_empty() { String::new() } else { format!(": {last}") }
+}

@@ -1,0 +1,20 @@
+//! The conversation with one agent from the controller's side.
+//!
+//! [`connect`] finds the agent, here or on a box, and gives it the folder; [`Session::survey`] asks what is there;
+//! [`Session::execute`] has a plan carried out and turns what the agent reports into events. Whatever an agent says is
+//! checked against what it was asked: an id that was not handed out, a second final report for one file, or progress
+//! past a file's end ends the conversation.
+
+mod answer;
+mod connect;
+mod error;
+mod execute;
+mod link;
+mod pace;
+mod survey;
+
+pub use answer::Sources;
+pub use connect::{Ask, Machine, connect};
+pub use error::SessionError;
+pub use execute::Execution;
+pub use link::Session;

@@ -1,0 +1,75 @@
+//! What is on disk of what is listed.
+
+use hfdown_protocol::{Check, FileId, Found, Order, RepoPath, Report, Wanted, limits};
+use std::collections::HashSet;
+
+use super::error::SessionError;
+use super::link::{Heard, Session, cleaned, unexpected};
+use crate::event::Event;
+use crate::hub::Listing;
+use crate::display::Events;
+use crate::plan::Inventory;
+
+impl Session {
+    /// Asks the agent to look, and checks that it speaks of every listed file once and of no other.
+    pub async fn survey(&mut self, listing: &Listing, check: Check, events: &Events) -> Result<Inventory, SessionError> {
+        for files in batches(listing) {
+            self.say(Order::List { files }).await?;
+        }
+        self.say(Order::Survey { check }).await?;
+        let mut found: Vec<Option<Found>> = vec![None; listing.files.len()];
+        let mut strays = Vec::new();
+        let listed: HashSet<&RepoPath> = listing.files.iter().map(|file| &file.path).collect();
+        loop {
+            match self.hear().await? {
+                Heard::Cancelled => return Err(SessionError::Cancelled),
+                Heard::Report(Report::Surveying { read, of }) => events.sample(Event::Surveying { read, of }),
+                Heard::Report(Report::Found { files }) => {
+                    for (id, this) in files {
+                        let place = found.get_mut(id.0 as usize).filter(|place| place.is_none());
+                        let place = place.ok_or_else(|| protocol("it found a file that was not asked for"))?;
+                        *place = Some(match this {
+                            Found::Obstructed { failure } => Found::Obstructed { failure: cleaned(failure) },
+                            this => this,
+                        });
+                    }
+                }
+                Heard::Report(Report::Strays { strays: more }) => {
+                    if strays.len() + more.len() > limits::FILES || more.iter().any(|stray| listed.contains(&stray.path)) {
+                        return Err(protocol("it calls a listed file a stray"));
+                    }
+                    strays.extend(more);
+                }
+                Heard::Report(Report::Surveyed) => {
+                    let found: Option<Vec<Found>> = found.into_iter().collect();
+                    let found = found.ok_or_else(|| protocol("it did not look at every file"))?;
+                    return Ok(Inventory { found, strays });
+                }
+                Heard::Report(report) => return Err(unexpected(&report)),
+            }
+        }
+    }
+}
+
+/// The listing in frames that keep their bounds.
+fn batches(listing: &Listing) -> impl Iterator<Item = Vec<Wanted>> {
+    let mut files = (0..).zip(&listing.files).peekable();
+    std::iter::from_fn(move || {
+        let mut batch = Vec::new();
+        let mut bytes = 0;
+        while let Some((id, file)) = files.peek()
+            && batch.len() < limits::ENTRIES
+            && bytes < limits::BATCH_BYTES
+        {
+            // Beside its path an entry has a number, a size and a digest.
+            bytes += file.path.as_str().len() + 64;
+            batch.push(Wanted { id: FileId(*id), path: file.path.clone(), size: file.size, digest: file.digest });
+            files.next();
+        }
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+fn protocol(what: &str) -> SessionError {
+    SessionError::Protocol(what.to_owned())
+}

@@ -1,0 +1,153 @@
+//! Boxes as they are: noisy, read-only, foreign, broken.
+
+use super::*;
+
+/// Images with a name of their own: folders outside of home are the machine's, and other tests' agents are there too.
+fn images_of(host: &SshHost) -> AgentImages {
+    images(&format!("{ECHO}# {}", host.home().display()))
+}
+
+/// Goes there twice, and removes the agent from the machine's own folder.
+async fn finds_another_folder(host: &SshHost) {
+    let images = images_of(host);
+    let mut link = go_with(&host.command(), &host.settings(), &images).await.unwrap();
+    talk(&mut link).await;
+    let agent = running_agent(host);
+    let folder = agent.parent().unwrap();
+    assert!(folder.starts_with("/dev/shm") || folder.starts_with("/tmp"), "{}", folder.display());
+    assert!(!agent.starts_with(host.home()));
+    assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+    drop(link);
+    assert_eq!(go_with(&host.command(), &host.settings(), &images).await.unwrap().origin, AgentOrigin::Warm);
+    fs::remove_file(&agent).unwrap();
+    // Fails while somebody else's agent is in there.
+    _ = fs::remove_dir(folder);
+}
+
+pub(super) async fn goes_elsewhere_when_home_is_no_place(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    // A file where the folder should be: this keeps root out as well, as a read-only home would.
+    fs::write(host.home().join(".cache"), "").unwrap();
+    finds_another_folder(&host).await;
+}
+
+pub(super) async fn goes_elsewhere_when_home_runs_no_programs(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    // Nothing in home becomes a program, as on a `noexec` mount.
+    host.put_program("chmod", "case $2 in $HOME/*) exit 0;; esac; exec /bin/chmod \"$@\"");
+    finds_another_folder(&host).await;
+    let left: Vec<_> = fs::read_dir(host.home().join(".cache/hfdown")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
+
+pub(super) async fn says_that_there_is_no_folder(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    host.put_program("chmod", "exit 0");
+    let failed = error(go(&host.command(), &host.settings()).await);
+    let LinkError::NoFolder { said, .. } = failed else { panic!("{failed:?}") };
+    assert!(said.to_lowercase().contains("permission denied"), "{said}");
+}
+
+pub(super) async fn says_why_an_agent_could_not_be_put_there(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let full = "echo 'head: write error: No space left on device' >&2; exit 1";
+    for (head, stage, reason) in [
+        (full, InstallStage::Write, "head: write error: No space left on device"),
+        ("exec /usr/bin/head -c 20", InstallStage::Size, ""),
+        ("/usr/bin/head \"$@\" | tr a b", InstallStage::Digest, ""),
+    ] {
+        host.put_program("head", head);
+        let failed = error(go(&host.command(), &host.settings()).await);
+        let LinkError::Install { stage: at, said, .. } = failed else { panic!("{failed:?}") };
+        assert_eq!((at, said.as_str()), (stage, reason));
+        let left: Vec<_> = fs::read_dir(host.home().join(".cache/hfdown")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+    }
+}
+
+pub(super) async fn refuses_other_machines_by_name(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    for (system, machine) in [("Linux", "riscv64"), ("Darwin", "arm64"), ("Linux", "i686")] {
+        host.put_program("uname", &format!("[ $1 = -s ] && echo {system} || echo {machine}"));
+        let failed = error(go(&host.command(), &host.settings()).await);
+        let LinkError::OtherMachine { platform, .. } = failed else { panic!("{failed:?}") };
+        assert_eq!((platform.system.as_str(), platform.machine.as_str()), (system, machine));
+    }
+    host.put_program("uname", "[ $1 = -s ] && echo Linux || echo aarch64");
+    let (target, _) = SshTarget::parse(&host.command()).unwrap();
+    let only_intel = AgentImages::none().with(Cpu::X86_64, AgentImage::new(ECHO));
+    let failed = error(reach(&target, &host.settings(), &only_intel).await);
+    assert!(matches!(failed, LinkError::NoImage { variable: "HFDOWN_AGENT_AARCH64", .. }), "{failed:?}");
+    assert!(!host.home().join(".cache").exists(), "nothing was put there");
+}
+
+pub(super) async fn says_what_a_broken_agent_said(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let (target, _) = SshTarget::parse(&host.command()).unwrap();
+    let broken = images("#!/bin/sh\nprintf 'no \\033[1mmemory' >&2\nexit 3\n");
+    for _ in ["cold", "warm"] {
+        let failed = error(reach(&target, &host.settings(), &broken).await);
+        let LinkError::AgentSilent { exit, said, .. } = failed else { panic!("{failed:?}") };
+        assert_eq!((exit, said.as_str()), (Some(3), "no [1mmemory"));
+    }
+}
+
+pub(super) async fn says_that_a_shell_ran_nothing(kind: Kind) {
+    let hijack = HostOptions { bashrc: Some("echo no sessions; exit 1".into()), ..HostOptions::default() };
+    let Some(host) = SshHost::start(kind, hijack).await else { return };
+    let failed = error(go(&host.command(), &host.settings()).await);
+    let LinkError::Shell { exit, said, .. } = failed else { panic!("{failed:?}") };
+    assert_eq!((exit, said.as_str()), (Some(1), "no sessions"));
+}
+
+pub(super) async fn replaces_an_agent_that_was_cut_short_and_sweeps_old_ones(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    drop(go(&host.command(), &host.settings()).await.unwrap());
+    let folder = host.home().join(".cache/hfdown");
+    let agent = folder.join(AgentImage::new(ECHO).file_name());
+    fs::write(&agent, &ECHO[..20]).unwrap();
+    let (old, recent) = (folder.join("agent-0000000000000000"), folder.join("agent-1111111111111111"));
+    for (path, age) in [(&old, "20 days ago"), (&recent, "2 days ago")] {
+        fs::write(path, "").unwrap();
+        assert!(Command::new("touch").args(["-d", age]).arg(path).status().unwrap().success());
+    }
+    let link = go(&host.command(), &host.settings()).await.unwrap();
+    assert!(matches!(link.origin, AgentOrigin::Uploaded { .. }));
+    assert_eq!((agent.exists(), old.exists(), recent.exists()), (true, false, true));
+}
+
+pub(super) async fn speaks_through_banners_and_noise(kind: Kind) {
+    let options = HostOptions {
+        banner: Some("Welcome to vast.ai. If authentication fails, try again after a few seconds.\n".into()),
+        bashrc: Some(
+            "echo Have fun!; printf '\\033[31mred'; echo HFDOWN-AGENT nonsense; echo loud >&2".into(),
+        ),
+        ..HostOptions::default()
+    };
+    let Some(host) = SshHost::start(kind, options).await else { return };
+    for _ in 0..2 {
+        talk(&mut go(&host.command(), &host.settings()).await.unwrap()).await;
+    }
+}
+
+/// Whoever has more of these installed sees more of them tested.
+#[tokio::test]
+async fn speaks_to_any_login_shell() {
+    let path = std::env::var_os("PATH").unwrap();
+    for name in ["bash", "dash", "fish", "tcsh", "zsh", "mksh", "busybox-box"] {
+        let Some(shell) =
+            std::env::split_paths(&path).map(|folder| folder.join(name)).find(|shell| shell.exists())
+        else {
+            continue;
+        };
+        let options = HostOptions { shell: Some(shell), ..HostOptions::default() };
+        let host = SshHost::start(Kind::InProcess, options).await.unwrap();
+        for _ in ["cold", "warm"] {
+            match go(&host.command(), &host.settings()).await {
+                Ok(mut link) => talk(&mut link).await,
+                Err(error) => panic!("{name}: {error}"),
+            }
+        }
+        println!("{name} ok");
+    }
+}

@@ -1,0 +1,50 @@
+//! The main job, by the real program: here, on a box behind russh, on a box behind the real `sshd`.
+
+mod sync {
+    pub(crate) mod basics;
+    pub(crate) mod interrupted;
+    pub(crate) mod secrets;
+}
+
+/// The program under test.
+pub(crate) const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
+
+/// Runs each scenario in all three places.
+macro_rules! everywhere {
+    ($($module:ident :: $scenario:ident),* $(,)?) => {
+        mod here {
+            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::Here, crate::sync::$module::$scenario).await })*
+        }
+        mod in_process_ssh {
+            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::InProcess, crate::sync::$module::$scenario).await })*
+        }
+        mod sshd {
+            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::Sshd, crate::sync::$module::$scenario).await })*
+        }
+    };
+}
+
+async fn at<F: Future<Output = ()>>(place: hfdown_tests::stage::Place, scenario: impl FnOnce(hfdown_tests::stage::Stage) -> F) {
+    if let Some(stage) = hfdown_tests::stage::Stage::set(place, HFDOWN).await {
+        scenario(stage).await;
+    }
+}
+
+everywhere! {
+    basics::the_first_sync_fetches_everything_and_the_second_nothing,
+    basics::only_what_changed_is_fetched,
+    basics::sizes_are_enough_where_that_is_asked_for,
+    basics::delete_removes_only_what_an_earlier_sync_placed,
+    basics::a_dry_run_says_what_it_would_do_and_touches_nothing,
+    basics::a_renamed_model_and_old_revisions_are_found,
+    basics::events_are_json_lines_when_asked_for,
+    interrupted::a_cut_connection_costs_only_what_was_lost,
+    interrupted::a_killed_run_goes_on_where_it_stopped,
+    interrupted::ctrl_c_stops_the_agent_and_keeps_what_arrived,
+    interrupted::an_expired_address_is_asked_for_again,
+    interrupted::wrong_bytes_once_are_fetched_again,
+    interrupted::wrong_bytes_never_get_a_name,
+    interrupted::a_server_that_ignores_ranges_is_put_up_with,
+    secrets::a_gated_model_arrives_and_the_token_stays_at_home,
+    secrets::a_private_repository_works_down_to_its_small_files,
+}

@@ -1,0 +1,148 @@
+//! A stage for scenarios: a test Hub, a destination here or on an SSH host, and the real program between them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+use crate::hub::TestHub;
+use crate::ssh_host::{HostOptions, Kind, SshHost};
+
+/// Where a scenario's files are to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// A folder of this machine, by an agent in the program itself.
+    Here,
+    /// A box whose SSH server is russh, in the test's process.
+    InProcess,
+    /// A box whose SSH server is the real OpenSSH.
+    Sshd,
+}
+
+/// Everything a scenario needs.
+pub struct Stage {
+    /// The Hub.
+    pub hub: TestHub,
+    /// The box, unless the files stay here.
+    pub host: Option<SshHost>,
+    program: &'static str,
+    folder: TempDir,
+}
+
+/// How a run of the program ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit code.
+    pub code: i32,
+    /// What it printed on standard output.
+    pub stdout: String,
+    /// What it printed on standard error.
+    pub stderr: String,
+}
+
+impl Stage {
+    /// Sets it up. `program` is `env!("CARGO_BIN_EXE_hfdown-tested")`. `None` where the machine has no `sshd` and one is needed; what
+    /// is left out has then been said.
+    pub async fn set(place: Place, program: &'static str) -> Option<Self> {
+        Self::set_with(place, program, HostOptions::default()).await
+    }
+
+    /// The same with a box of a certain kind.
+    pub async fn set_with(place: Place, program: &'static str, options: HostOptions) -> Option<Self> {
+        let host = match place {
+            Place::Here => None,
+            Place::InProcess => Some(SshHost::start(Kind::InProcess, options).await?),
+            Place::Sshd => Some(SshHost::start(Kind::Sshd, options).await?),
+        };
+        let folder = TempDir::new().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("home")).expect("a home folder");
+        Some(Self { hub: TestHub::start(), host, program, folder })
+    }
+
+    /// The destination, which does not exist at first. A box of this machine sees the same disk.
+    pub fn root(&self) -> PathBuf {
+        self.folder.path().join("models").join("model")
+    }
+
+    /// A folder for whatever else a scenario writes.
+    pub fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The program with these arguments and an environment that knows this stage and nothing else.
+    pub fn hfdown<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Command {
+        let mut command = Command::new(self.program);
+        command
+            .args(arguments)
+            .env_clear()
+            .env("HOME", self.folder.path().join("home"))
+            .env("HF_ENDPOINT", self.hub.endpoint())
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// The program told to sync a model to this stage's destination, with more arguments behind.
+    pub fn syncing(&self, model: &str, more: &[&str]) -> Command {
+        let root = self.root();
+        let root = root.to_str().expect("temporary folders have plain names");
+        let ssh = self.host.as_ref().map(SshHost::command);
+        let words: Vec<&str> = match &ssh {
+            None => vec!["rsync-sync", model, root],
+            Some(ssh) => vec!["rsync-to-vast", model, ssh, root],
+        };
+        self.hfdown(words.iter().chain(more))
+    }
+
+    /// Syncs a model and waits for the end.
+    pub async fn sync(&self, model: &str, more: &[&str]) -> Ended {
+        run(self.syncing(model, more)).await
+    }
+
+    /// What a file of the destination contains; `None` if it is not there.
+    pub fn read(&self, path: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.root().join(path)).ok()
+    }
+
+    /// The model's own files at the destination, sorted: without anybody's bookkeeping.
+    pub fn files(&self) -> Vec<String> {
+        let mut files = Vec::new();
+        collect(&self.root(), "", &mut files);
+        files.retain(|file| !file.starts_with(".cache/"));
+        files.sort();
+        files
+    }
+}
+
+/// Runs a program to its end.
+pub async fn run(mut command: Command) -> Ended {
+    ended(command.spawn().expect("the program starts")).await
+}
+
+/// Waits for a program's end.
+pub async fn ended(child: Child) -> Ended {
+    let output = child.wait_with_output().await.expect("the program ends");
+    Ended {
+        // A process that a signal ended has no code.
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            collect(&entry.path(), &format!("{name}/"), files);
+        } else {
+            files.push(name);
+        }
+    }
+}
