@@ -160,7 +160,11 @@ impl Renderer for Bars {
         self.draw();
     }
 
-    fn log(&self) -> Log {
-        Log::around(self.screen.bars.clone())
+    fn log(&self, printer: &Printer) -> Log {
+        Log::new(Some(self.screen.bars.clone()), printer.conversation())
     }
 }
+
+#[cfg(test)]
+#[path = "bars_tests.rs"]
+mod tests;

@@ -60,9 +60,9 @@ impl Output {
         self.renderer.finish();
     }
 
-    /// A writer for log lines that does not disturb what moves; each clone may live in a thread of its own.
+    /// Where log lines go without disturbing what moves: a `MakeWriter`, for any thread.
     pub fn log(&self) -> Log {
-        self.renderer.log()
+        self.renderer.log(&self.printer)
     }
 }
 

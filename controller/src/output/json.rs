@@ -37,7 +37,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::objects::{Object, error, files, model, object, refused};
+use super::object::Object;
+use super::objects::{error, files, model, object, refused};
 use super::printer::Printer;
 use super::renderer::Renderer;
 use super::style::{Colour, Look, Verbosity};
@@ -45,6 +46,7 @@ use super::summary::Expected;
 use super::{Log, Unwritable, problem};
 use crate::event::Event;
 use crate::failure::Problem;
+use crate::hub::{ListedFile, Refused, RepoInfo};
 
 /// Samples come at most this often.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -102,11 +104,7 @@ impl Renderer for Json {
                 *run = Run { sampled: None, expected: Expected::of(plan) };
             }
             Event::Described { info, listing } => {
-                print(name, model(info, listing), printer)?;
-                for object in files(listing).chain(refused(listing)) {
-                    print(name, object, printer)?;
-                }
-                return Ok(());
+                return described(name, info, &listing.files, &listing.refused, printer);
             }
             _ => {}
         }
@@ -124,12 +122,27 @@ impl Renderer for Json {
 
     fn finish(&mut self) {}
 
-    fn log(&self) -> Log {
-        Log::default()
+    fn log(&self, printer: &Printer) -> Log {
+        Log::new(None, printer.conversation())
     }
+}
+
+fn described(
+    name: Option<&str>,
+    info: &RepoInfo,
+    listed: &[ListedFile],
+    names: &[Refused],
+    printer: &mut Printer,
+) -> Result<(), Unwritable> {
+    print(name, model(info, listed), printer)?;
+    files(listed).chain(refused(names)).try_for_each(|object| print(name, object, printer))
 }
 
 fn print(name: Option<&str>, object: Object<'_>, printer: &mut Printer) -> Result<(), Unwritable> {
     let line = serde_json::to_string(&Line { object, name });
     printer.data(&line.map_err(|error| Unwritable::Failed(error.into()))?)
 }
+
+#[cfg(test)]
+#[path = "json_tests.rs"]
+mod tests;

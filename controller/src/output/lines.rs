@@ -81,7 +81,11 @@ impl Renderer for Lines {
 
     fn finish(&mut self) {}
 
-    fn log(&self) -> Log {
-        Log::default()
+    fn log(&self, printer: &Printer) -> Log {
+        Log::new(None, printer.conversation())
     }
 }
+
+#[cfg(test)]
+#[path = "lines_tests.rs"]
+mod tests;

@@ -3,41 +3,58 @@
 use std::io::{self, Write};
 
 use indicatif::MultiProgress;
+use tracing_subscriber::fmt::MakeWriter;
 
-/// A writer of whole lines to standard error that takes bars away first and brings them back afterwards.
-///
-/// What is written between two flushes, or before the value is dropped, stays together.
-#[derive(Debug, Clone, Default)]
+use super::printer::Conversation;
+
+/// Where log lines go: to standard error, around the bars if there are any. It is a `MakeWriter`, and clones are cheap.
+#[derive(Debug, Clone)]
 pub struct Log {
     bars: Option<MultiProgress>,
+    conversation: Conversation,
+}
+
+/// A writer whose text is printed as a whole when it is flushed or dropped.
+#[derive(Debug)]
+pub struct LogLine {
+    log: Log,
     text: Vec<u8>,
 }
 
 impl Log {
-    pub(super) fn around(bars: MultiProgress) -> Self {
-        Self { bars: Some(bars), text: Vec::new() }
+    pub(super) fn new(bars: Option<MultiProgress>, conversation: Conversation) -> Self {
+        Self { bars, conversation }
     }
 }
 
-impl Write for Log {
+impl MakeWriter<'_> for Log {
+    type Writer = LogLine;
+
+    fn make_writer(&self) -> LogLine {
+        LogLine { log: self.clone(), text: Vec::new() }
+    }
+}
+
+impl Write for LogLine {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.text.extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.text.is_empty() {
-            return Ok(());
-        }
         let text = std::mem::take(&mut self.text);
-        match &self.bars {
-            Some(bars) if !bars.is_hidden() => bars.println(String::from_utf8_lossy(&text).trim_end()),
-            Some(_) | None => io::stderr().write_all(&text),
+        let text = String::from_utf8_lossy(&text);
+        let text = text.trim_end();
+        match &self.log.bars {
+            _ if text.is_empty() => {}
+            Some(bars) if !bars.is_hidden() => bars.println(text)?,
+            Some(_) | None => self.log.conversation.say(text),
         }
+        Ok(())
     }
 }
 
-impl Drop for Log {
+impl Drop for LogLine {
     fn drop(&mut self) {
         // Nobody is left to tell.
         let _ = self.flush();

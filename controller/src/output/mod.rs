@@ -11,12 +11,15 @@ mod info;
 mod json;
 mod lines;
 mod log;
+mod object;
 mod objects;
 mod plan_lines;
 mod printer;
 mod problem;
 mod renderer;
 mod rows;
+#[cfg(test)]
+mod sample;
 pub mod sanitize;
 mod sentences;
 mod style;
@@ -24,7 +27,7 @@ mod summary;
 pub mod units;
 
 pub use console::Output;
-pub use log::Log;
+pub use log::{Log, LogLine};
 pub use printer::{Printer, Unwritable};
 pub use problem::draw;
 pub use style::{Colour, Look, Naming, Style, Surroundings, Verbosity, Wishes};

@@ -1,10 +1,8 @@
-//! The objects of `--json`. Their documentation is the table in `json.rs`.
+//! What happened, as the objects of `--json`.
 
-use std::time::Duration;
+use hfdown_protocol::End;
 
-use hfdown_protocol::{End, Failure, FailureKind};
-use serde::{Serialize, Serializer};
-
+use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, kind};
 use super::plan_lines::REFUSED_NAME;
 use super::sanitize::sanitize;
 use super::sentences::because;
@@ -12,177 +10,8 @@ use super::summary::Expected;
 use super::units::mean_rate;
 use crate::event::{Agent, Event, InFlight, Intent, Outcome, Progress};
 use crate::failure::Problem;
-use crate::hub::{Gating, Listing, Refused, RepoInfo};
+use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
 use crate::plan::{Action, Plan, Reason};
-
-/// An object. Fields stand in the order of the table.
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum Object<'a> {
-    Warning {
-        text: &'a str,
-    },
-    Delayed {
-        why: &'a str,
-        attempt: u32,
-        wait_seconds: Seconds,
-    },
-    Model {
-        id: String,
-        kind: String,
-        commit: &'a str,
-        private: bool,
-        gating: &'static str,
-        license: Option<&'a str>,
-        last_modified: Option<&'a str>,
-        tags: &'a [String],
-        files: usize,
-        bytes: u64,
-    },
-    File {
-        path: &'a str,
-        size: u64,
-        digest: String,
-    },
-    Refused(Refusal),
-    Listed {
-        repo: &'a str,
-        commit: &'a str,
-        files: usize,
-        bytes: u64,
-    },
-    Waiting {
-        holder: &'a str,
-    },
-    Opened {
-        root: &'a str,
-        free: u64,
-        os: &'a str,
-        arch: &'a str,
-        cpus: u32,
-        agent: &'static str,
-        uploaded: u64,
-        ready_seconds: Seconds,
-    },
-    Surveying {
-        done: u64,
-        total: u64,
-    },
-    Plan {
-        dry_run: bool,
-        fetch: Vec<Fetch<'a>>,
-        fetch_bytes: u64,
-        keep: Keep,
-        remove: Vec<Remove<'a>>,
-        refuse: Vec<Refusal>,
-    },
-    Started {
-        path: &'a str,
-        size: u64,
-        resumed: u64,
-    },
-    Progress {
-        done: u64,
-        total: u64,
-        rate: u64,
-        left_seconds: Option<Seconds>,
-        in_flight: Vec<Flight<'a>>,
-    },
-    Retrying {
-        path: &'a str,
-        attempt: u32,
-        kind: &'static str,
-        why: String,
-        wait_seconds: Seconds,
-    },
-    Verified {
-        path: &'a str,
-    },
-    Placed {
-        path: &'a str,
-        size: u64,
-        fetched: u64,
-    },
-    Failed {
-        path: &'a str,
-        kind: &'static str,
-        why: String,
-    },
-    Removed {
-        path: &'a str,
-    },
-    Spared {
-        path: &'a str,
-        kind: &'static str,
-        why: String,
-    },
-    Cancelling {},
-    Finished {
-        end: &'static str,
-        dry_run: bool,
-        placed: u32,
-        failed: u32,
-        kept: u32,
-        kept_bytes: u64,
-        by_size: usize,
-        removed: u32,
-        fetched: u64,
-        elapsed_seconds: Seconds,
-        transfer_seconds: Seconds,
-        rate: Option<u64>,
-    },
-    Error {
-        message: String,
-        causes: Vec<String>,
-        hint: Option<&'a str>,
-        exit_code: u8,
-    },
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Fetch<'a> {
-    path: &'a str,
-    size: u64,
-    reason: &'static str,
-    partial: u64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Keep {
-    files: usize,
-    bytes: u64,
-    by_size: usize,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Remove<'a> {
-    path: &'a str,
-    size: u64,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Refusal {
-    path: String,
-    why: String,
-}
-
-#[derive(Debug, Serialize)]
-pub(super) struct Flight<'a> {
-    path: &'a str,
-    done: u64,
-    size: u64,
-    rate: u64,
-}
-
-/// A duration to the millisecond.
-#[derive(Debug)]
-pub(super) struct Seconds(Duration);
-
-impl Serialize for Seconds {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.0.as_millis() as f64 / 1_000.0)
-    }
-}
 
 /// The object of an event. [`Event::Described`] has several, see [`model`], [`files`] and [`refused`].
 pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
@@ -319,7 +148,7 @@ pub(super) fn error(problem: &Problem) -> Object<'_> {
 }
 
 /// What the Hub says of a repository.
-pub(super) fn model<'a>(info: &'a RepoInfo, listing: &Listing) -> Object<'a> {
+pub(super) fn model<'a>(info: &'a RepoInfo, files: &[ListedFile]) -> Object<'a> {
     Object::Model {
         id: info.id.to_string(),
         kind: info.id.kind().to_string(),
@@ -333,14 +162,14 @@ pub(super) fn model<'a>(info: &'a RepoInfo, listing: &Listing) -> Object<'a> {
         license: info.license.as_deref(),
         last_modified: info.last_modified.as_deref(),
         tags: &info.tags,
-        files: listing.files.len(),
-        bytes: listing.total(),
+        files: files.len(),
+        bytes: files.iter().map(|file| file.size).sum(),
     }
 }
 
 /// Its files.
-pub(super) fn files(listing: &Listing) -> impl Iterator<Item = Object<'_>> {
-    listing.files.iter().map(|file| Object::File {
+pub(super) fn files(files: &[ListedFile]) -> impl Iterator<Item = Object<'_>> {
+    files.iter().map(|file| Object::File {
         path: file.path.as_str(),
         size: file.size,
         digest: format!("{:?}", file.digest),
@@ -348,31 +177,10 @@ pub(super) fn files(listing: &Listing) -> impl Iterator<Item = Object<'_>> {
 }
 
 /// The names in it that no file may have.
-pub(super) fn refused(listing: &Listing) -> impl Iterator<Item = Object<'_>> {
-    listing.refused.iter().map(|refused| Object::Refused(refusal(refused)))
+pub(super) fn refused(refused: &[Refused]) -> impl Iterator<Item = Object<'_>> {
+    refused.iter().map(|refused| Object::Refused(refusal(refused)))
 }
 
 fn refusal(refused: &Refused) -> Refusal {
     Refusal { path: sanitize(&refused.name, REFUSED_NAME), why: refused.reason.to_string() }
-}
-
-fn kind(failure: &Failure) -> &'static str {
-    match failure.kind {
-        FailureKind::Unreachable => "unreachable",
-        FailureKind::RateLimited => "rate_limited",
-        FailureKind::Stale => "stale",
-        FailureKind::NotAllowed => "not_allowed",
-        FailureKind::NotFound => "not_found",
-        FailureKind::Nonsense => "nonsense",
-        FailureKind::Corrupt => "corrupt",
-        FailureKind::NoSpace { .. } => "no_space",
-        FailureKind::PermissionDenied => "permission_denied",
-        FailureKind::NotADirectory => "not_a_directory",
-        FailureKind::InTheWay => "in_the_way",
-        FailureKind::ChangedMeanwhile => "changed_meanwhile",
-        FailureKind::Locked => "locked",
-        FailureKind::Disk => "disk",
-        FailureKind::Protocol => "protocol",
-        FailureKind::Cancelled => "cancelled",
-    }
 }

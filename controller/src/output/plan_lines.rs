@@ -33,7 +33,9 @@ pub(super) fn headline(plan: &Plan) -> String {
         };
         parts.push(format!("fetch {} ({}{resumed})", count(fetched, "file"), bytes(size)));
     }
-    parts.push(format!("keep {kept}"));
+    if kept > 0 {
+        parts.push(format!("keep {kept}"));
+    }
     if removed > 0 {
         parts.push(format!("remove {removed}"));
     }

@@ -1,12 +1,17 @@
 //! The one place that prints.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where text goes: data to standard output, conversation to standard error.
 pub struct Printer {
     data: Box<dyn Write + Send>,
-    conversation: Box<dyn Write + Send>,
+    conversation: Conversation,
 }
+
+/// Standard error, which log lines share.
+#[derive(Clone)]
+pub(super) struct Conversation(Arc<Mutex<Box<dyn Write + Send>>>);
 
 /// Data that could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +32,10 @@ impl Printer {
 
     /// Prints data to the first and conversation to the second.
     pub fn new(data: impl Write + Send + 'static, conversation: impl Write + Send + 'static) -> Self {
-        Self { data: Box::new(data), conversation: Box::new(conversation) }
+        Self {
+            data: Box::new(data),
+            conversation: Conversation(Arc::new(Mutex::new(Box::new(conversation)))),
+        }
     }
 
     /// Prints data: a line or several.
@@ -40,10 +48,29 @@ impl Printer {
         })
     }
 
-    /// Says something. Where standard error is gone there is nobody left to tell, so a failure is not one.
+    /// Says something: a line or several.
     pub fn say(&mut self, text: &str) {
+        self.conversation.say(text);
+    }
+
+    /// A way to standard error for others.
+    pub(super) fn conversation(&self) -> Conversation {
+        self.conversation.clone()
+    }
+}
+
+impl Conversation {
+    /// Says something. Where standard error is gone there is nobody left to tell, so a failure is not one.
+    pub(super) fn say(&self, text: &str) {
         let line = format!("{text}\n");
-        let _ = self.conversation.write_all(line.as_bytes()).and_then(|()| self.conversation.flush());
+        let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = stream.write_all(line.as_bytes()).and_then(|()| stream.flush());
+    }
+}
+
+impl std::fmt::Debug for Conversation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Conversation").finish_non_exhaustive()
     }
 }
 

@@ -18,19 +18,20 @@ const CANCELLED: u8 = 130;
 /// ```
 pub fn draw(message: &str, causes: &[String], hint: Option<&str>, exit_code: u8, colour: Colour) -> String {
     let message = sanitize(message, LONGEST);
-    let mut text = if exit_code == CANCELLED {
-        if message.is_empty() { "cancelled".to_owned() } else { message }
-    } else {
-        format!("{} {message}", colour.paint(Ink::Red, "error:"))
+    let headline = match exit_code {
+        CANCELLED if message.is_empty() => "cancelled".to_owned(),
+        CANCELLED => message,
+        _ => format!("{} {message}", colour.paint(Ink::Red, "error:")),
     };
-    for cause in causes {
-        text.push_str(&format!("\n{} {}", colour.paint(Ink::Bold, "caused by:"), sanitize(cause, LONGEST)));
-    }
+    let mut lines = vec![headline];
+    let because = |cause| format!("{} {}", colour.paint(Ink::Bold, "caused by:"), sanitize(cause, LONGEST));
+    lines.extend(causes.iter().map(because));
     if let Some(hint) = hint {
         let hint: Vec<_> = hint.lines().map(|line| sanitize(line, LONGEST)).collect();
-        text.push_str(&format!("\n\n{} {}", colour.paint(Ink::Cyan, "hint:"), hint.join("\n      ")));
+        lines.push(String::new());
+        lines.push(format!("{} {}", colour.paint(Ink::Cyan, "hint:"), hint.join("\n      ")));
     }
-    text
+    lines.join("\n")
 }
 
 #[cfg(test)]

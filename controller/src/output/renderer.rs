@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Unwritable;
 use super::printer::Printer;
+use super::{Log, Unwritable};
 use crate::event::Event;
 use crate::failure::Problem;
 
@@ -25,5 +25,5 @@ pub(super) trait Renderer: Send + std::fmt::Debug {
     fn finish(&mut self);
 
     /// A way to the terminal for lines that others say, which does not disturb what moves.
-    fn log(&self) -> super::Log;
+    fn log(&self, printer: &Printer) -> Log;
 }

@@ -10,11 +10,12 @@ const FILES: usize = 8;
 const LONGEST_BAR: usize = 40;
 /// A bar of fewer columns says nothing.
 const SHORTEST_BAR: usize = 6;
-/// Columns of the shortest label that still tells files apart.
-const SHORTEST_LABEL: usize = 8;
+/// Columns of the shortest label that still tells files apart: beside a bar, and where columns are few.
+const SHORTEST_LABEL: usize = 14;
+const NARROW_LABEL: usize = 8;
 /// Columns between two columns of text.
 const GAP: usize = 2;
-/// `100 %`, `1000 kB`, `118 MB/s`, `59 m 59 s left`.
+/// `100 %`, `999 kB`, `118 MB/s`, `59 m 59 s left`.
 const PERCENT: usize = 5;
 const BYTES: usize = 6;
 const RATE: usize = 8;
@@ -116,8 +117,7 @@ impl Form {
             form(false, false, true, Left::Nowhere),
         ];
         let fits = |form: &Self| {
-            let bar = if form.has_bar { GAP + SHORTEST_BAR } else { 0 };
-            form.room() >= SHORTEST_LABEL + bar
+            form.room() >= if form.has_bar { SHORTEST_LABEL + GAP + SHORTEST_BAR } else { NARROW_LABEL }
         };
         forms.into_iter().find(fits).unwrap_or(form(false, false, false, Left::Nowhere))
     }
@@ -136,30 +136,28 @@ impl Form {
 
     fn lay_out(&self, row: &Row, longest: usize, colour: Colour) -> String {
         let room = self.room();
-        let bar = if self.has_bar {
-            // Names first, but never at the cost of the bar.
-            (room - GAP).saturating_sub(longest).clamp(SHORTEST_BAR.max((room - GAP) * 2 / 5), LONGEST_BAR)
-        } else {
-            0
-        };
+        // What labels leave, but at least two fifths.
+        let spare = room.saturating_sub(GAP);
+        let bar = spare.saturating_sub(longest).max(SHORTEST_BAR).max(spare * 2 / 5).min(LONGEST_BAR);
+        let bar = if self.has_bar { bar } else { 0 };
         let label = longest.min(room.saturating_sub(if self.has_bar { GAP + bar } else { 0 }));
-        let mut text = format!("  {}", padded(&shorten(&row.label, label), label));
+        let mut cells = vec![padded(&shorten(&row.label, label), label)];
         if self.has_bar {
-            text.push_str(&format!("  {}", draw_bar(row.done, row.size, bar, colour)));
+            cells.push(draw_bar(row.done, row.size, bar, colour));
         }
-        text.push_str(&format!("  {:>PERCENT$}", format!("{} %", percent(row.done, row.size))));
+        cells.push(format!("{:>PERCENT$}", format!("{} %", percent(row.done, row.size))));
         if self.has_bytes {
-            text.push_str(&format!("  {:>BYTES$}", bytes(row.done)));
+            cells.push(format!("{:>BYTES$}", bytes(row.done)));
         }
         if self.has_rate {
-            text.push_str(&format!("  {:>RATE$}", rate(row.rate)));
+            cells.push(format!("{:>RATE$}", rate(row.rate)));
         }
         match (&row.left, self.left) {
             (None, _) | (_, Left::Nowhere) => {}
-            (Some(left), Left::Short) => text.push_str(&format!("  {left}")),
-            (Some(left), Left::InWords) => text.push_str(&format!("  {left} left")),
+            (Some(left), Left::Short) => cells.push(left.clone()),
+            (Some(left), Left::InWords) => cells.push(format!("{left} left")),
         }
-        text
+        format!("  {}", cells.join("  "))
     }
 }
 
@@ -214,3 +212,7 @@ fn char_width(character: char) -> usize {
         _ => 2,
     }
 }
+
+#[cfg(test)]
+#[path = "rows_tests.rs"]
+mod tests;

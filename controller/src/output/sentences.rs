@@ -50,7 +50,9 @@ impl Sentences {
         self.count_boxes(name);
         let lines = match event {
             Event::Planned { plan, intent } => self.planned(name, plan, *intent),
-            Event::Described { info, listing } => vec![Line::Data(info::text(info, listing))],
+            Event::Described { info, listing } => {
+                vec![Line::Data(info::text(info, &listing.files, &listing.refused))]
+            }
             event => self.sentence(name, event).into_iter().map(Line::Said).collect(),
         };
         match (self.naming, name) {
@@ -124,8 +126,9 @@ impl Sentences {
                 (Verbosity::Verbose, format!("proved {path}{digest}"))
             }
             Event::Placed { path, size, fetched } => {
-                let (size, fetched) = (bytes(*size), bytes(*fetched));
-                (Verbosity::Verbose, format!("placed {path} ({size}, {fetched} fetched)"))
+                let others =
+                    if fetched == size { String::new() } else { format!(", {} fetched", bytes(*fetched)) };
+                (Verbosity::Verbose, format!("placed {path} ({}{others})", bytes(*size)))
             }
             Event::Failed { path, failure } => {
                 (Verbosity::Quiet, format!("error: cannot fetch {path}: {}", because(failure)))

@@ -77,6 +77,9 @@ fn opening(outcome: &Outcome, expected: Expected) -> String {
         (End::Cancelled, _) => format!("cancelled: {}, {fetched}", of_all()),
         (End::Complete, 1..) if expected.to_fetch > 0 => format!("incomplete: {}, {fetched}", of_all()),
         (End::Complete, 1..) => format!("incomplete: nothing fetched in {}", duration(outcome.elapsed)),
+        (End::Complete, 0) if outcome.placed == 0 && outcome.fetched == 0 && outcome.kept == 0 => {
+            format!("done: nothing to fetch in {}", duration(outcome.elapsed))
+        }
         (End::Complete, 0) if outcome.placed == 0 && outcome.fetched == 0 => {
             let (files, size) = (count(outcome.kept, "file"), bytes(outcome.kept_bytes));
             format!(

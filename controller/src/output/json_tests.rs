@@ -1,0 +1,131 @@
+//! Events in, objects out.
+
+use std::sync::Arc;
+
+use hfdown_protocol::FailureKind;
+use insta::assert_snapshot;
+
+use super::*;
+use crate::event::{Agent, Intent};
+use crate::failure::Exit;
+use crate::output::printer::capture;
+use crate::output::sample::{self, BOX, look, motley, path, plan};
+use crate::output::style::Style;
+
+/// What is printed when these events happen, 0.4 seconds apart.
+fn draw(verbosity: Verbosity, name: Option<&str>, events: &[Event]) -> String {
+    let (mut printer, data, conversation) = capture::printer();
+    let mut json = Json::new(look(Style::Json, verbosity));
+    let start = Instant::now();
+    for (tick, event) in (0..).zip(events) {
+        let now = start + Duration::from_millis(400) * tick;
+        json.event(name, event, now, &mut printer).unwrap();
+    }
+    assert_eq!(conversation.text(), "", "standard error is silent");
+    data.text()
+}
+
+/// One of each that [`sample::run`] lacks.
+fn the_others() -> Vec<Event> {
+    let failure = || sample::failure(FailureKind::NoSpace { needed: 2_000, free: 10 });
+    vec![
+        Event::Warning { text: "a \"text\"".to_owned() },
+        Event::Delayed { why: "no answer".to_owned(), attempt: 1, wait: Duration::from_millis(2_500) },
+        Event::Waiting { holder: "pid 7".to_owned() },
+        sample::opened(Agent::Uploaded { bytes: 4_900_000 }),
+        plan(motley(), Intent::DryRun),
+        Event::Failed { path: "config.json".to_owned(), failure: failure() },
+        Event::Removed { path: path("old.bin") },
+        Event::Spared { path: path("older.bin"), failure: failure() },
+        Event::Cancelling,
+    ]
+}
+
+#[test]
+fn a_run_is_a_line_per_event() {
+    assert_snapshot!(draw(Verbosity::Normal, None, &sample::run()), @r#"
+    {"type":"listed","repo":"openai-community/gpt2","commit":"607a30d783dfa663caf39e06633721c8d4cfcd7e","files":26,"bytes":5200000000}
+    {"type":"opened","root":"/workspace/gpt2","free":118000000000,"os":"linux","arch":"x86_64","cpus":8,"agent":"cached","uploaded":0,"ready_seconds":0.8}
+    {"type":"surveying","done":340,"total":1000}
+    {"type":"plan","dry_run":false,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"missing","partial":0},{"path":"config.json","size":665,"reason":"other_size","partial":0}],"fetch_bytes":548000665,"keep":{"files":1,"bytes":1042301,"by_size":0},"remove":[],"refuse":[]}
+    {"type":"started","path":"model.safetensors","size":548000000,"resumed":0}
+    {"type":"progress","done":405000000,"total":548000665,"rate":121000000,"left_seconds":1.0,"in_flight":[{"path":"model.safetensors","done":389000000,"size":548000000,"rate":118000000}]}
+    {"type":"retrying","path":"model.safetensors","attempt":1,"kind":"unreachable","why":"it does not work","wait_seconds":1.5}
+    {"type":"verified","path":"model.safetensors"}
+    {"type":"placed","path":"model.safetensors","size":548000000,"fetched":548000000}
+    {"type":"finished","end":"done","dry_run":false,"placed":2,"failed":0,"kept":1,"kept_bytes":1042301,"by_size":0,"removed":0,"fetched":548000665,"elapsed_seconds":4.9,"transfer_seconds":4.6,"rate":119130579}
+    "#);
+    assert_snapshot!(draw(Verbosity::Normal, None, &the_others()), @r#"
+    {"type":"warning","text":"a \"text\""}
+    {"type":"delayed","why":"no answer","attempt":1,"wait_seconds":2.5}
+    {"type":"waiting","holder":"pid 7"}
+    {"type":"opened","root":"/workspace/gpt2","free":118000000000,"os":"linux","arch":"x86_64","cpus":8,"agent":"uploaded","uploaded":4900000,"ready_seconds":0.8}
+    {"type":"plan","dry_run":true,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"other_content","partial":120000000},{"path":"onnx/config.json","size":665,"reason":"missing","partial":0}],"fetch_bytes":428000665,"keep":{"files":2,"bytes":1498619,"by_size":1},"remove":[{"path":"old.bin","size":9000}],"refuse":[{"path":"a","why":"it does not work"},{"path":"../[2Jx","why":"it has a `.` or `..` component"}]}
+    {"type":"failed","path":"config.json","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
+    {"type":"removed","path":"old.bin"}
+    {"type":"spared","path":"older.bin","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
+    {"type":"cancelling"}
+    "#);
+}
+
+#[test]
+fn every_object_of_a_box_names_it_and_is_in_the_table() {
+    let table = include_str!("json.rs");
+    let events: Vec<_> = sample::run().into_iter().chain(the_others()).collect();
+    let drawn = draw(Verbosity::Normal, Some(BOX), &events);
+    assert_eq!(drawn.lines().count(), events.len());
+    for line in drawn.lines() {
+        let object: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(object["box"], BOX, "{line}");
+        let kind = object["type"].as_str().unwrap();
+        let row = table.lines().find(|row| row.starts_with(&format!("//! | `{kind}` |"))).expect(kind);
+        for field in
+            object.as_object().unwrap().keys().filter(|field| !["type", "box"].contains(&field.as_str()))
+        {
+            assert!(row.contains(&format!("`{field}`")), "{kind}.{field} is not documented");
+        }
+    }
+}
+
+#[test]
+fn samples_come_once_per_second() {
+    let samples = vec![Event::Progress(sample::progress()); 6];
+    assert_eq!(draw(Verbosity::Normal, None, &samples).lines().count(), 2);
+    assert_eq!(draw(Verbosity::Verbose, None, &samples).lines().count(), 2);
+    assert_eq!(draw(Verbosity::Quiet, None, &samples), "");
+}
+
+#[test]
+fn the_error_is_an_object_and_a_sentence() {
+    let (mut printer, data, said) = capture::printer();
+    let problem = Problem::new(Exit::NotAllowed, "cannot fetch x").because("403").hint("pass a token");
+    Json::new(look(Style::Json, Verbosity::Normal)).problem(&problem, &mut printer).unwrap();
+    let expected =
+        r#"{"type":"error","message":"cannot fetch x","causes":["403"],"hint":"pass a token","exit_code":4}"#;
+    assert_eq!(data.text().trim_end(), expected);
+    assert_eq!(said.text(), "error: cannot fetch x\ncaused by: 403\n\nhint: pass a token\n");
+}
+
+#[test]
+fn what_the_hub_says_is_an_object_and_one_per_file() {
+    let (mut printer, data, _) = capture::printer();
+    let (info, files, refused) = crate::output::info::tests::described();
+    described(None, &info, &files, &refused, &mut printer).unwrap();
+    assert_snapshot!(data.text(), @r#"
+    {"type":"model","id":"openai-community/gpt2","kind":"model","commit":"607a30d783dfa663caf39e06633721c8d4cfcd7e","private":false,"gating":"none","license":"mit","last_modified":null,"tags":["safetensors"],"files":2,"bytes":548105836}
+    {"type":"file","path":"config.json","size":665,"digest":"git-sha1:10c66461e4c109db5a2196bff4bb59be30396ed8"}
+    {"type":"file","path":"model.safetensors","size":548105171,"digest":"sha256:248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707"}
+    {"type":"refused","path":"../[2Jx","why":"it has a `.` or `..` component"}
+    "#);
+}
+
+#[test]
+fn a_finished_run_knows_what_was_compared_by_size_only() {
+    let events = [
+        Event::Planned { plan: Arc::new(motley()), intent: Intent::Execute },
+        Event::Finished(sample::outcome()),
+    ];
+    let drawn = draw(Verbosity::Normal, None, &events);
+    let last: serde_json::Value = serde_json::from_str(drawn.lines().last().unwrap()).unwrap();
+    assert_eq!((&last["by_size"], &last["end"]), (&1.into(), &"done".into()));
+}

@@ -1,0 +1,202 @@
+//! The forms of `--json`'s objects. Their documentation is the table in `json.rs`.
+
+use std::time::Duration;
+
+use hfdown_protocol::{Failure, FailureKind};
+use serde::{Serialize, Serializer};
+
+/// An object. Fields stand in the order of the table.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Object<'a> {
+    Warning {
+        text: &'a str,
+    },
+    Delayed {
+        why: &'a str,
+        attempt: u32,
+        wait_seconds: Seconds,
+    },
+    Model {
+        id: String,
+        kind: String,
+        commit: &'a str,
+        private: bool,
+        gating: &'static str,
+        license: Option<&'a str>,
+        last_modified: Option<&'a str>,
+        tags: &'a [String],
+        files: usize,
+        bytes: u64,
+    },
+    File {
+        path: &'a str,
+        size: u64,
+        digest: String,
+    },
+    Refused(Refusal),
+    Listed {
+        repo: &'a str,
+        commit: &'a str,
+        files: usize,
+        bytes: u64,
+    },
+    Waiting {
+        holder: &'a str,
+    },
+    Opened {
+        root: &'a str,
+        free: u64,
+        os: &'a str,
+        arch: &'a str,
+        cpus: u32,
+        agent: &'static str,
+        uploaded: u64,
+        ready_seconds: Seconds,
+    },
+    Surveying {
+        done: u64,
+        total: u64,
+    },
+    Plan {
+        dry_run: bool,
+        fetch: Vec<Fetch<'a>>,
+        fetch_bytes: u64,
+        keep: Keep,
+        remove: Vec<Remove<'a>>,
+        refuse: Vec<Refusal>,
+    },
+    Started {
+        path: &'a str,
+        size: u64,
+        resumed: u64,
+    },
+    Progress {
+        done: u64,
+        total: u64,
+        rate: u64,
+        left_seconds: Option<Seconds>,
+        in_flight: Vec<Flight<'a>>,
+    },
+    Retrying {
+        path: &'a str,
+        attempt: u32,
+        kind: &'static str,
+        why: String,
+        wait_seconds: Seconds,
+    },
+    Verified {
+        path: &'a str,
+    },
+    Placed {
+        path: &'a str,
+        size: u64,
+        fetched: u64,
+    },
+    Failed {
+        path: &'a str,
+        kind: &'static str,
+        why: String,
+    },
+    Removed {
+        path: &'a str,
+    },
+    Spared {
+        path: &'a str,
+        kind: &'static str,
+        why: String,
+    },
+    Cancelling {},
+    Finished {
+        end: &'static str,
+        dry_run: bool,
+        placed: u32,
+        failed: u32,
+        kept: u32,
+        kept_bytes: u64,
+        by_size: usize,
+        removed: u32,
+        fetched: u64,
+        elapsed_seconds: Seconds,
+        transfer_seconds: Seconds,
+        rate: Option<u64>,
+    },
+    Error {
+        message: String,
+        causes: Vec<String>,
+        hint: Option<&'a str>,
+        exit_code: u8,
+    },
+}
+
+/// A file to fetch.
+#[derive(Debug, Serialize)]
+pub(super) struct Fetch<'a> {
+    pub(super) path: &'a str,
+    pub(super) size: u64,
+    pub(super) reason: &'static str,
+    pub(super) partial: u64,
+}
+
+/// The files that are there already.
+#[derive(Debug, Serialize)]
+pub(super) struct Keep {
+    pub(super) files: usize,
+    pub(super) bytes: u64,
+    pub(super) by_size: usize,
+}
+
+/// A file to remove.
+#[derive(Debug, Serialize)]
+pub(super) struct Remove<'a> {
+    pub(super) path: &'a str,
+    pub(super) size: u64,
+}
+
+/// A name and why it is refused.
+#[derive(Debug, Serialize)]
+pub(super) struct Refusal {
+    pub(super) path: String,
+    pub(super) why: String,
+}
+
+/// A file in flight.
+#[derive(Debug, Serialize)]
+pub(super) struct Flight<'a> {
+    pub(super) path: &'a str,
+    pub(super) done: u64,
+    pub(super) size: u64,
+    pub(super) rate: u64,
+}
+
+/// A duration to the millisecond.
+#[derive(Debug)]
+pub(super) struct Seconds(pub(super) Duration);
+
+impl Serialize for Seconds {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(self.0.as_millis() as f64 / 1_000.0)
+    }
+}
+
+/// The name of a failure's kind, which is kept when the kind is renamed.
+pub(super) fn kind(failure: &Failure) -> &'static str {
+    match failure.kind {
+        FailureKind::Unreachable => "unreachable",
+        FailureKind::RateLimited => "rate_limited",
+        FailureKind::Stale => "stale",
+        FailureKind::NotAllowed => "not_allowed",
+        FailureKind::NotFound => "not_found",
+        FailureKind::Nonsense => "nonsense",
+        FailureKind::Corrupt => "corrupt",
+        FailureKind::NoSpace { .. } => "no_space",
+        FailureKind::PermissionDenied => "permission_denied",
+        FailureKind::NotADirectory => "not_a_directory",
+        FailureKind::InTheWay => "in_the_way",
+        FailureKind::ChangedMeanwhile => "changed_meanwhile",
+        FailureKind::Locked => "locked",
+        FailureKind::Disk => "disk",
+        FailureKind::Protocol => "protocol",
+        FailureKind::Cancelled => "cancelled",
+    }
+}
