@@ -143,3 +143,33 @@ fn finds_what_ssh_keygen_hashed() {
     assert_eq!(found(&text, "box", 2223), []);
     assert_eq!(found(&text, "1.2.3.5", 22), []);
 }
+
+proptest::proptest! {
+    #[test]
+    fn no_file_makes_it_panic(text in r"[-a-z0-9*?!,|\[\]:@# \t\n=+/.]{0,200}", any in ".*") {
+        for text in [text, any] {
+            for entry in entries_of(&text, Path::new("known_hosts"), "[box]:2222") {
+                _ = entry.fingerprint();
+            }
+        }
+    }
+
+    /// The pattern matcher agrees with a plain recursive one.
+    #[test]
+    fn patterns_match_as_their_definition_says(pattern in "[ab*?]{0,8}", name in "[ab]{0,8}") {
+        fn defined(pattern: &[u8], name: &[u8]) -> bool {
+            match (pattern.split_first(), name.split_first()) {
+                (None, rest) => rest.is_none(),
+                (Some((b'*', after)), rest) => {
+                    defined(after, name) || rest.is_some_and(|(_, shorter)| defined(pattern, shorter))
+                }
+                (Some((byte, after)), Some((first, shorter))) => {
+                    (*byte == b'?' || byte == first) && defined(after, shorter)
+                }
+                (Some(_), None) => false,
+            }
+        }
+        let (pattern, name) = (pattern.as_bytes(), name.as_bytes());
+        proptest::prop_assert_eq!(matches_pattern(pattern, name), defined(pattern, name));
+    }
+}

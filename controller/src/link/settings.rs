@@ -56,7 +56,7 @@ impl LinkSettings {
             host_keys: HostKeyPolicy::AcceptNew,
             known_hosts,
             own_known_hosts: config.join("hfdown").join("known_hosts"),
-            agent_socket: set("SSH_AUTH_SOCK").map(PathBuf::from),
+            agent_socket: set("SSH_AUTH_SOCK").map(PathBuf::from).or_else(windows_agent),
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
             connect_timeout: CONNECT_TIMEOUT,
             greeting_patience: GREETING_PATIENCE,
@@ -86,6 +86,11 @@ impl LinkSettings {
             _ => path.to_owned(),
         }
     }
+}
+
+/// Where Windows' own ssh-agent listens, which sets no variable.
+fn windows_agent() -> Option<PathBuf> {
+    cfg!(windows).then(|| PathBuf::from(r"\\.\pipe\openssh-ssh-agent"))
 }
 
 #[cfg(test)]

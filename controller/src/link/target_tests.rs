@@ -214,3 +214,21 @@ fn refuses_the_rest_with_the_reason() {
         assert!(fits, "{pasted:?} gave {read:?}");
     }
 }
+
+proptest::proptest! {
+    /// Whatever is pasted, what comes out can't be taken for an option or a command by anything later.
+    #[test]
+    fn hostile_strings_give_harmless_targets(pasted in r#"(ssh )?[-a-z0-9@:\[\]%./ '"$;=oOp\\]{0,60}"#) {
+        if let Ok((target, _)) = SshTarget::parse(&pasted) {
+            proptest::prop_assert!(!target.host.is_empty() && !target.host.starts_with('-'));
+            proptest::prop_assert!(target.host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:%".contains(c)));
+            proptest::prop_assert!(target.user.is_none_or(|user| !user.starts_with('-')));
+            proptest::prop_assert!(target.port > 0);
+        }
+    }
+
+    #[test]
+    fn no_string_makes_it_panic(pasted in ".*") {
+        _ = SshTarget::parse(&pasted);
+    }
+}

@@ -76,6 +76,17 @@ mod tests {
         assert_eq!(sanitize(b"a\xff\x9bb", 100), "a\u{fffd}\u{fffd}b");
     }
 
+    proptest::proptest! {
+        #[test]
+        fn is_clean_and_short_whatever_comes(bytes: Vec<u8>, text in ".*", longest in 1_usize..80) {
+            for clean in [sanitize(&bytes, longest), sanitize(&text, longest)] {
+                proptest::prop_assert!(clean.chars().count() <= longest);
+                proptest::prop_assert!(!clean.contains(is_dropped));
+                proptest::prop_assert_eq!(sanitize(&clean, longest), clean);
+            }
+        }
+    }
+
     #[test]
     fn cuts_long_texts_by_characters() {
         assert_eq!(sanitize("abcdef", 6), "abcdef");
