@@ -108,7 +108,7 @@ fn sentences_go_above_the_bars() {
     error: cannot fetch config.json: it does
      not work
     a line of a log
-      mode…sors   70 %  118 MB/s
+      model.…rs   70 %  118 MB/s
       total       73 %  121 MB/s  1 s
     ");
 }

@@ -65,7 +65,7 @@ pub(super) fn rows(boxes: &[(&str, &Activity)], columns: usize, colour: Colour) 
             Activity::Survey { read, of } => {
                 let text = super::sentences::checking(*read, *of);
                 let text = if name.is_empty() { text } else { format!("{name}  {text}") };
-                laid_out.push(format!("  {}", shorten(&text, columns.saturating_sub(GAP + 1))));
+                laid_out.push(format!("  {}", cut(&text, columns.saturating_sub(GAP + 1))));
             }
             Activity::Transfer(progress) => bars.extend(transfer(name, progress, boxes.len())),
         }
@@ -74,8 +74,7 @@ pub(super) fn rows(boxes: &[(&str, &Activity)], columns: usize, colour: Colour) 
     let form = Form::fitting(columns);
     for (row, more) in bars {
         if let Some(more) = more {
-            laid_out
-                .push(format!("  {}", shorten(&format!("and {more} more"), columns.saturating_sub(GAP + 1))));
+            laid_out.push(format!("  {}", cut(&format!("and {more} more"), columns.saturating_sub(GAP + 1))));
         }
         laid_out.push(form.lay_out(&row, longest, colour));
     }
@@ -136,9 +135,9 @@ impl Form {
 
     fn lay_out(&self, row: &Row, longest: usize, colour: Colour) -> String {
         let room = self.room();
-        // What labels leave, but at least two fifths.
+        // What labels leave, but at least a third.
         let spare = room.saturating_sub(GAP);
-        let bar = spare.saturating_sub(longest).max(SHORTEST_BAR).max(spare * 2 / 5).min(LONGEST_BAR);
+        let bar = spare.saturating_sub(longest).max(SHORTEST_BAR).max(spare / 3).min(LONGEST_BAR);
         let bar = if self.has_bar { bar } else { 0 };
         let label = longest.min(room.saturating_sub(if self.has_bar { GAP + bar } else { 0 }));
         let mut cells = vec![padded(&shorten(&row.label, label), label)];
@@ -173,16 +172,24 @@ fn draw_bar(done: u64, size: u64, columns: usize, colour: Colour) -> String {
     if drawn.is_empty() { rest } else { colour.paint(Ink::Cyan, &drawn) + &rest }
 }
 
-/// A text of so many columns at most: what is too long loses its middle, because names differ at their ends.
-fn shorten(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
+/// A name of so many columns at most. What is too long loses its middle: of a path the end of its folder, of a file's name
+/// what stands before its ending, because `model-00001-of-00030.safetensors` differs from the others in its first half.
+fn shorten(name: &str, columns: usize) -> String {
+    if width(name) <= columns {
+        return name.to_owned();
     }
     let Some(room) = columns.checked_sub(1) else { return String::new() };
-    let head = fitting(text.chars(), room / 2);
-    let tail: String = fitting(text.chars().rev(), room - width(&head));
-    let tail: String = tail.chars().rev().collect();
-    format!("{head}…{tail}")
+    let tail = match name.rfind('/') {
+        Some(slash) if width(&name[slash..]) < room => name[slash..].to_owned(),
+        Some(slash) => return shorten(&name[slash + 1..], columns),
+        None => fitting(name.chars().rev(), room / 3).chars().rev().collect(),
+    };
+    format!("{}…{tail}", fitting(name.chars(), room - width(&tail)))
+}
+
+/// A sentence of so many columns at most.
+fn cut(text: &str, columns: usize) -> String {
+    fitting(text.chars(), columns)
 }
 
 /// As many characters as fit.

@@ -28,32 +28,32 @@ fn transfer() -> Activity {
 #[test]
 fn use_the_width_there_is() {
     assert_snapshot!(draw(&[("", transfer())], 120), @"
-    model.safetensors                              ━━━━━━━━━━━━━━━━━━━━╸           70 %  389 MB  118 MB/s
-    a-folder/of/many/parts…1-of-00030.safetensors                                   0 %     0 B  118 MB/s
-    done.bin                                       ━━━━━━━━━━━━━━━━━━━━━━━━━━━━━  100 %     8 B  118 MB/s
-    total                                          ━━━━━━━━━━━━━━━━━━━━━           73 %  405 MB  121 MB/s  1 m 12 s left
+    model.safetensors                                   ━━━━━━━━━━━━━━━━━          70 %  389 MB  118 MB/s
+    a-folder/of/many…/model-00001-of-00030.safetensors                              0 %     0 B  118 MB/s
+    done.bin                                            ━━━━━━━━━━━━━━━━━━━━━━━━  100 %     8 B  118 MB/s
+    total                                               ━━━━━━━━━━━━━━━━━╸         73 %  405 MB  121 MB/s  1 m 12 s left
     ");
     assert_snapshot!(draw(&[("", transfer())], 80), @"
-    model.safetensors      ━━━━━━━━━       70 %  389 MB  118 MB/s
-    a-folder/o…afetensors                   0 %     0 B  118 MB/s
-    done.bin               ━━━━━━━━━━━━━  100 %     8 B  118 MB/s
-    total                  ━━━━━━━━━╸      73 %  405 MB  121 MB/s  1 m 12 s left
+    model.safetensors        ━━━━━━━╸      70 %  389 MB  118 MB/s
+    model-00001-of-…tensors                 0 %     0 B  118 MB/s
+    done.bin                 ━━━━━━━━━━━  100 %     8 B  118 MB/s
+    total                    ━━━━━━━━      73 %  405 MB  121 MB/s  1 m 12 s left
     ");
     assert_snapshot!(draw(&[("", transfer())], 60), @"
-    model.safetensors  ━━━━━━━      70 %  118 MB/s
-    a-folder…etensors                0 %  118 MB/s
-    done.bin           ━━━━━━━━━━  100 %  118 MB/s
-    total              ━━━━━━━      73 %  121 MB/s  1 m 12 s
+    model.safetensors   ━━━━━━      70 %  118 MB/s
+    model-00001-…nsors               0 %  118 MB/s
+    done.bin            ━━━━━━━━━  100 %  118 MB/s
+    total               ━━━━━━╸     73 %  121 MB/s  1 m 12 s
     ");
     assert_snapshot!(draw(&[("", transfer())], 40), @"
-    mode…sors   70 %  118 MB/s
-    a-fo…sors    0 %  118 MB/s
+    model.…rs   70 %  118 MB/s
+    model-…rs    0 %  118 MB/s
     done.bin   100 %  118 MB/s
     total       73 %  121 MB/s  1 m 12 s
     ");
     assert_snapshot!(draw(&[("", transfer())], 26), @"
-    model.s…etensors   70 %
-    a-folde…etensors    0 %
+    model.safe…nsors   70 %
+    model-0000…nsors    0 %
     done.bin          100 %
     total              73 %
     ");
@@ -110,13 +110,18 @@ fn bars_move_by_half_columns() {
 fn names_lose_their_middle() {
     for (name, columns, expected) in [
         ("model.safetensors", 17, "model.safetensors"),
-        ("model.safetensors", 16, "model.s…etensors"),
-        ("abcdef", 5, "ab…ef"),
+        ("model.safetensors", 16, "model.safe…nsors"),
+        ("model-00001-of-00030.safetensors", 21, "model-00001-of…ensors"),
+        ("onnx/decoder/model.onnx", 20, "onnx/dec…/model.onnx"),
+        ("onnx/decoder/model.onnx", 13, "o…/model.onnx"),
+        ("onnx/decoder/model.onnx", 12, "model.onnx"),
+        ("onnx/decoder/model.onnx", 9, "model.…nx"),
+        ("abcdef", 5, "abc…f"),
         ("abcdef", 1, "…"),
         ("abcdef", 0, ""),
         ("模型模型.bin", 12, "模型模型.bin"),
-        ("模型模型.bin", 9, "模型….bin"),
-        ("模型模型.bin", 8, "模….bin"),
+        ("模型模型.bin", 9, "模型模…in"),
+        ("模型模型.bin", 8, "模型…in"),
     ] {
         let shortened = shorten(name, columns);
         assert!(width(&shortened) <= columns, "{shortened}");
