@@ -66,7 +66,7 @@ pub(super) fn launch(nonce: Nonce, images: &AgentImages) -> String {
 }
 
 /// Takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
-/// from there with the same standard input. Agents that were not used for 14 days go. `\041` is a `!`.
+/// from there with the same standard input. A folder that is no good is not left behind. Agents that were not used for 14 days go. `\041` is a `!`.
 pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
     let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
     let machine = cpu.machine();
@@ -82,7 +82,7 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
         }};
         f=;
         {EACH_FOLDER}
-            mkdir -p "$d" && sound "$d" && runs "$d" || continue;
+            mkdir -p "$d" && sound "$d" && runs "$d" || {{ rmdir "$d" 2>/dev/null; continue; }};
             f=$d; break;
         done;
         [ -n "$f" ] || fail folder;
