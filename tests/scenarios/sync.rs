@@ -26,7 +26,8 @@ macro_rules! everywhere {
 
 async fn at<F: Future<Output = ()>>(place: hfdown_tests::stage::Place, scenario: impl FnOnce(hfdown_tests::stage::Stage) -> F) {
     if let Some(stage) = hfdown_tests::stage::Stage::set(place, HFDOWN).await {
-        scenario(stage).await;
+        // Not a measurement: a scenario that hangs fails instead of holding everything up.
+        tokio::time::timeout(std::time::Duration::from_secs(120), scenario(stage)).await.expect("it ends");
     }
 }
 

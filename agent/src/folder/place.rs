@@ -101,7 +101,8 @@ fn folder(root: &Root) -> Result<&Dir, Failure> {
 /// The new name itself must survive a crash of the machine.
 fn sync_folder(root: &Dir, parent: Option<&str>) -> io::Result<()> {
     #[cfg(unix)]
-    root.open_dir(parent.unwrap_or("."))?.into_std_file().sync_all()?;
+    // Opened as a file: cap-std's own handles of folders are `O_PATH`, which can't be flushed.
+    root.open(parent.unwrap_or("."))?.sync_all()?;
     #[cfg(not(unix))]
     let _ = (root, parent);
     Ok(())

@@ -112,7 +112,7 @@ pub struct Source {
     /// A branch, tag, commit or refs/pr/N [default: main]
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
-    /// A Hub token; other users of this machine can see it, HF_TOKEN they can't
+    /// A Hub token; other users of this machine can see it, `HF_TOKEN` they can't
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
 }
