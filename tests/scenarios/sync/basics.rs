@@ -160,7 +160,7 @@ pub(crate) async fn events_are_json_lines_when_asked_for(stage: Stage) {
     let lines: Vec<serde_json::Value> =
         ended.stdout.lines().map(|line| serde_json::from_str(line).expect("a line is an object")).collect();
     let kinds: Vec<&str> = lines.iter().map(|line| line["type"].as_str().expect("it has a type")).collect();
-    for kind in ["listed", "plan", "started", "placed", "done"] {
+    for kind in ["listed", "opened", "plan", "started", "placed", "finished"] {
         assert!(kinds.contains(&kind), "{kind} is missing among {kinds:?}");
     }
     assert_eq!(kinds.iter().filter(|kind| **kind == "placed").count(), ALL.len());
