@@ -25,15 +25,7 @@ impl Counterpart {
     pub fn require(self) -> Option<PathBuf> {
         let found = self.places().into_iter().find(|place| place.is_file());
         if found.is_none() {
-            let thread = std::thread::current();
-            let missing = format!(
-                "{self} is missing ({}): left out {}",
-                self.remedy(),
-                thread.name().unwrap_or("a test")
-            );
-            assert!(env::var("CI").as_deref() != Ok("true"), "{missing}");
-            // Past the test harness, which keeps back what passing tests print with `eprintln!`.
-            let _ = writeln!(std::io::stderr(), "{missing}");
+            leave_out(&format!("{self} is missing ({})", self.remedy()));
         }
         found
     }
@@ -60,6 +52,15 @@ impl Counterpart {
     }
 }
 
+/// Says that the test which asks is left out, and why.
+fn leave_out(why: &str) {
+    let thread = std::thread::current();
+    let missing = format!("{why}: left out {}", thread.name().unwrap_or("a test"));
+    assert!(env::var("CI").as_deref() != Ok("true"), "{missing}");
+    // Past the test harness, which keeps back what passing tests print with `eprintln!`.
+    let _ = writeln!(std::io::stderr(), "{missing}");
+}
+
 impl fmt::Display for Counterpart {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
@@ -76,4 +77,17 @@ fn target() -> PathBuf {
         Some(folder) => workspace.join(folder),
         None => workspace.join("target"),
     }
+}
+
+/// Whether this is the superuser, whom some tests need. If not, what is left out is said; under `CI=true` it is a failure.
+///
+/// # Panics
+/// Under `CI=true`, for anybody else.
+pub fn is_root() -> bool {
+    let uid = std::process::Command::new("id").arg("-u").output().map(|output| output.stdout).unwrap_or_default();
+    let is_root = uid.trim_ascii() == b"0";
+    if !is_root {
+        leave_out("this is not the superuser");
+    }
+    is_root
 }

@@ -60,7 +60,8 @@ impl AgentImage {
         (!sha256.is_empty()).then(|| Self { bytes: Bytes::from_static(bytes), sha256: sha256.into() })
     }
 
-    pub(super) fn bytes(&self) -> &Bytes {
+    /// The executable itself.
+    pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
