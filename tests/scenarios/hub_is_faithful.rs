@@ -1,67 +1,12 @@
 //! Proof that the test Hub is one: the real `hf` lists, downloads, resumes and verifies from it, and is refused by it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
-use hfdown_tests::counterpart::Counterpart;
+use hfdown_tests::hf::Hf;
 use hfdown_tests::hub::{Content, Fault, Gate, Origin, Request, TestHub, When};
-use tempfile::TempDir;
 
 const MODEL: &str = "acme/tiny";
-
-/// The real `hf` with a home of its own, pointed at a test Hub.
-struct Hf {
-    program: PathBuf,
-    home: TempDir,
-    endpoint: String,
-}
-
-impl Hf {
-    /// `None` where there is no `hf`; that has been said then.
-    fn at(hub: &TestHub) -> Option<Self> {
-        let program = Counterpart::Hf.require()?;
-        Some(Self {
-            program,
-            home: tempfile::tempdir().expect("a temporary folder"),
-            endpoint: hub.endpoint(),
-        })
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let home = self.home.path();
-        // From nothing, so that no proxy, token or cache of whoever runs the tests has a say.
-        let mut command = Command::new(&self.program);
-        command
-            .args(arguments)
-            .env_clear()
-            .current_dir(home)
-            .env("HOME", home)
-            .env("HF_HOME", home.join("hf"));
-        command.env("HF_ENDPOINT", &self.endpoint);
-        for switch in ["TELEMETRY", "UPDATE_CHECK", "XET", "PROGRESS_BARS"] {
-            command.env(format!("HF_HUB_DISABLE_{switch}"), "1");
-        }
-        command.output().expect("hf can be started")
-    }
-
-    #[track_caller]
-    fn succeeds(&self, arguments: &[&str]) {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "hf {arguments:?}: {}", words(&output));
-    }
-
-    #[track_caller]
-    fn fails_with(&self, arguments: &[&str], reason: &str) {
-        let output = self.run(arguments);
-        let words = words(&output);
-        assert!(!output.status.success() && words.contains(reason), "hf {arguments:?}: {words}");
-    }
-}
-
-fn words(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
 
 /// A model with everything that a listing can have, and a listing of several pages.
 fn model(hub: &TestHub) -> Vec<(&'static str, Content)> {
@@ -97,7 +42,7 @@ fn hf_downloads_into_a_folder_and_verifies_it() {
     let Some(hf) = Hf::at(&hub) else { return };
     let files = model(&hub);
     hf.succeeds(&["download", MODEL, "--local-dir", "here"]);
-    let folder = hf.home.path().join("here");
+    let folder = hf.home().join("here");
     assert_holds(&folder, &files);
     let pages = hub.requests().iter().filter(|request| request.path.contains("/tree/")).count();
     assert_eq!(pages, 4, "11 entries, folders included, make 4 pages of 3");
@@ -121,7 +66,7 @@ fn hf_downloads_into_its_cache_and_verifies_it() {
     let Some(hf) = Hf::at(&hub) else { return };
     let files = model(&hub);
     hf.succeeds(&["download", MODEL]);
-    let cached = hf.home.path().join("hf/hub/models--acme--tiny");
+    let cached = hf.home().join("hf/hub/models--acme--tiny");
     let commit = fs::read_to_string(cached.join("refs/main")).unwrap();
     assert_holds(&cached.join("snapshots").join(commit), &files);
     // Blobs are named by the ETags of `resolve`, never by the CDN's own.
@@ -149,7 +94,7 @@ fn hf_downloads_a_gated_model_with_its_token_only() {
 
     hf.succeeds(&[&download[..], &["--token", "hf_good"]].concat());
     let files = [("config.json", Content::from("{}")), ("model.safetensors", large)];
-    assert_holds(&hf.home.path().join("here"), &files);
+    assert_holds(&hf.home().join("here"), &files);
     let requests = hub.requests();
     let mut to_the_cdn = requests.iter().filter(|request| request.origin == Origin::Cdn).peekable();
     assert!(to_the_cdn.peek().is_some());
@@ -166,7 +111,7 @@ fn hf_sees_a_private_model_only_with_its_token() {
     hf.fails_with(&download, "not found");
     hf.fails_with(&[&download[..], &["--token", "hf_other"]].concat(), "not found");
     hf.succeeds(&[&download[..], &["--token", "hf_good"]].concat());
-    assert_holds(&hf.home.path().join("here"), &[("big", Content::from("content"))]);
+    assert_holds(&hf.home().join("here"), &[("big", Content::from("content"))]);
 }
 
 #[test]
@@ -188,7 +133,7 @@ fn hf_follows_a_renamed_model_and_finds_an_unscoped_one() {
     for id in ["gpt2", "unscoped"] {
         hf.succeeds(&["download", id, "--local-dir", id]);
         let files = [("config.json", Content::from("{}")), ("model.bin", large.clone())];
-        assert_holds(&hf.home.path().join(id), &files);
+        assert_holds(&hf.home().join(id), &files);
         hf.succeeds(&["cache", "verify", id, "--local-dir", id, "--fail-on-missing-files"]);
     }
 }
@@ -203,10 +148,10 @@ fn hf_finds_revisions_data_sets_and_what_is_missing() {
     hub.dataset("acme/rows").lfs("rows.parquet", "rows").file("README.md", "# rows").commit();
     for (revision, version) in [("main", "2"), ("v1", "1"), (first.as_str(), "1"), ("refs/pr/1", "3")] {
         hf.succeeds(&["download", MODEL, "--revision", revision, "--local-dir", "here"]);
-        assert_holds(&hf.home.path().join("here"), &[("version.txt", Content::from(version.to_owned()))]);
+        assert_holds(&hf.home().join("here"), &[("version.txt", Content::from(version.to_owned()))]);
     }
     hf.succeeds(&["download", "acme/rows", "--repo-type", "dataset", "--local-dir", "rows"]);
-    assert_holds(&hf.home.path().join("rows"), &[("rows.parquet", Content::from("rows"))]);
+    assert_holds(&hf.home().join("rows"), &[("rows.parquet", Content::from("rows"))]);
     hf.fails_with(&["download", MODEL, "--revision", "v9"], "Revision not found");
     hf.fails_with(&["download", MODEL, "no.txt"], "no.txt");
     hf.fails_with(&["download", "acme/none"], "not found");
@@ -223,7 +168,7 @@ fn hf_resumes_by_range_what_was_cut() {
     let busy = hub.fault(Fault::RateLimited { seconds: 0 }, When::path("/tree/").first(1));
     hf.succeeds(&["download", MODEL, "--local-dir", "here"]);
     assert_eq!((cut.times_struck(), busy.times_struck()), (1, 1));
-    assert_holds(&hf.home.path().join("here"), &[("model.safetensors", large)]);
+    assert_holds(&hf.home().join("here"), &[("model.safetensors", large)]);
     let requests = hub.requests_for("model.safetensors");
     let last = requests.last().unwrap();
     assert_eq!((last.status, last.range(), last.bytes_sent), (206, Some("bytes=10485760-"), 1_000_000));

@@ -1,6 +1,7 @@
 //! The world in miniature: a test Hub, SSH hosts, faults, scenarios and the demo.
 
 pub mod counterpart;
+pub mod hf;
 pub mod hub;
 pub mod processes;
 pub mod proxy;

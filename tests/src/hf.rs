@@ -1,0 +1,82 @@
+//! The real `hf`, which we did not write.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::counterpart::Counterpart;
+use crate::hub::TestHub;
+
+/// The real `hf` with a home of its own, pointed at a test Hub.
+pub struct Hf {
+    program: PathBuf,
+    home: TempDir,
+    endpoint: String,
+}
+
+impl Hf {
+    /// `None` where there is no `hf`; that has been said then.
+    ///
+    /// # Panics
+    /// Under `CI=true`, where there is none.
+    pub fn at(hub: &TestHub) -> Option<Self> {
+        let program = Counterpart::Hf.require()?;
+        Some(Self {
+            program,
+            home: tempfile::tempdir().expect("a temporary folder"),
+            endpoint: hub.endpoint(),
+        })
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        let home = self.home.path();
+        // From nothing, so that no proxy, token or cache of whoever runs the tests has a say.
+        let mut command = Command::new(&self.program);
+        command
+            .args(arguments)
+            .env_clear()
+            .current_dir(home)
+            .env("HOME", home)
+            .env("HF_HOME", home.join("hf"));
+        command.env("HF_ENDPOINT", &self.endpoint);
+        for switch in ["TELEMETRY", "UPDATE_CHECK", "XET", "PROGRESS_BARS"] {
+            command.env(format!("HF_HUB_DISABLE_{switch}"), "1");
+        }
+        command.output().expect("hf can be started")
+    }
+
+    /// Its home, where it runs.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Runs it, and insists.
+    ///
+    /// # Panics
+    /// If it fails.
+    #[track_caller]
+    pub fn succeeds(&self, arguments: &[&str]) {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "hf {arguments:?}: {}", words(&output));
+    }
+
+    /// Runs it, and insists that it fails, with these words.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[track_caller]
+    pub fn fails_with(&self, arguments: &[&str], reason: &str) {
+        let output = self.run(arguments);
+        let words = words(&output);
+        assert!(!output.status.success() && words.contains(reason), "hf {arguments:?}: {words}");
+    }
+}
+
+fn words(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
