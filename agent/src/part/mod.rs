@@ -32,6 +32,11 @@ pub(crate) fn name(digest: Digest, twin: usize) -> String {
     if twin == 0 { digest.to_string() } else { format!("{digest}-{twin}") }
 }
 
+/// A position within bytes that are in memory.
+fn index(position: u64) -> usize {
+    usize::try_from(position).unwrap_or(usize::MAX)
+}
+
 fn journal_name(name: &str) -> String {
     format!("{name}.journal")
 }
@@ -76,15 +81,23 @@ impl Part {
         let _ = parts.remove_file(journal_name(name));
     }
 
-    /// Writes consecutive bytes, then claims them.
+    /// Writes consecutive bytes, then claims them. What is there already stays as it is: the digest may have gone over it,
+    /// and what it has seen must be what gets a name.
     pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Range<u64>> {
-        let mut end = start;
-        for chunk in chunks {
-            self.data.write_all_at(chunk, end)?;
-            end += chunk.len() as u64;
+        let end = start + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        let missing = self.written().missing(start..end);
+        for gap in missing.iter() {
+            let mut at = start;
+            for chunk in chunks {
+                let (from, to) = (gap.start.max(at), gap.end.min(at + chunk.len() as u64));
+                if from < to {
+                    self.data.write_all_at(&chunk[index(from - at)..index(to - at)], from)?;
+                }
+                at += chunk.len() as u64;
+            }
+            self.journal.append(gap)?;
+            self.written().insert(gap.clone());
         }
-        self.journal.append(&(start..end))?;
-        self.written().insert(start..end);
         Ok(start..end)
     }
 
@@ -104,7 +117,7 @@ impl Part {
 
     /// What is not on disk yet.
     pub(crate) fn missing(&self) -> RangeSet {
-        self.written().missing(self.size)
+        self.written().missing(0..self.size)
     }
 
     /// Waits until the bytes would survive a crash of the machine.
@@ -137,6 +150,19 @@ mod tests {
         let mut buffer = [0; 3];
         part.read_at(&mut buffer, 40).unwrap();
         assert_eq!(&buffer, b"abc");
+    }
+
+    #[test]
+    fn what_is_on_disk_is_never_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let part = Part::open(&parts, "p", 12).unwrap();
+        part.write(2, &[Bytes::from_static(b"CD")]).unwrap();
+        part.write(7, &[Bytes::from_static(b"H")]).unwrap();
+        let chunks = [Bytes::from_static(b"abcde"), Bytes::from_static(b"fghijkl")];
+        assert_eq!(part.write(0, &chunks).unwrap(), 0..12);
+        assert_eq!(parts.read("p").unwrap(), b"abCDefgHijkl");
+        assert_eq!(part.total(), 12);
     }
 
     #[test]
