@@ -13,8 +13,7 @@ use hfdown_protocol::{
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::folder::{Records, Root};
 use crate::machine;
@@ -25,6 +24,16 @@ use crate::transfer::{Answer, Answers, Network};
 
 /// Reports on their way out: a thousand small files may be placed while the link is slow.
 const REPORTS: usize = 1024;
+/// How often it is checked whether the controller still speaks. Ticks are counted, not time: a process that was stopped
+/// for a while (Ctrl-Z, a laptop's lid) has not heard nothing, it has not listened.
+const CHECK: Duration = Duration::from_secs(limits::PING_SECONDS);
+/// Checks in a row without an order before the controller is given up.
+const SILENT_CHECKS: u64 = limits::SILENCE_SECONDS / limits::PING_SECONDS;
+/// How long work may take to stop: what is being flushed to a slow disk is let finish, what waits for a link that nobody
+/// reads from is not.
+const STOPPING: Duration = Duration::from_secs(30);
+/// How long the last words may take to be read.
+const PARTING: Duration = Duration::from_secs(5);
 /// How often a held lock is tried again.
 const LOCK_RETRY: Duration = Duration::from_millis(200);
 
@@ -59,8 +68,10 @@ where
         }
     };
     // The conversation and with it the last sender are gone: what was said is delivered, then the writer ends.
-    let delivered = writing.await;
-    if delivered.is_ok() { farewell } else { Farewell::LinkLost }
+    match tokio::time::timeout(PARTING, writing).await {
+        Ok(Ok(())) => farewell,
+        Ok(Err(_)) | Err(_) => Farewell::LinkLost,
+    }
 }
 
 async fn write<W: AsyncWrite + Unpin>(
@@ -82,6 +93,8 @@ struct Conversation {
     surroundings: Surroundings,
     reports: mpsc::Sender<Report>,
     stop: CancellationToken,
+    /// Whatever ends the conversation ends the work, also what runs on threads that nobody can interrupt.
+    _stop_at_last: DropGuard,
     work: JoinSet<Done>,
     limits: Limits,
     folder: Option<Folder>,
@@ -123,11 +136,13 @@ impl Conversation {
             answers: Answers::default(),
             reports: reports.clone(),
         });
+        let stop = CancellationToken::new();
         Self {
             network,
             surroundings,
             reports,
-            stop: CancellationToken::new(),
+            _stop_at_last: stop.clone().drop_guard(),
+            stop,
             work: JoinSet::new(),
             limits: Limits::default(),
             folder: None,
@@ -138,8 +153,9 @@ impl Conversation {
 
     async fn listen<R: AsyncRead + Unpin>(mut self, reader: R) -> Farewell {
         let mut orders = inbox::<_, Order>(reader, &[]);
-        let silence = Duration::from_secs(limits::SILENCE_SECONDS);
-        let mut last_heard = Instant::now();
+        let mut check = tokio::time::interval(CHECK);
+        check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut silent_checks = 0;
         loop {
             // Every arm is cancel-safe: frames stay buffered, finished tasks stay joined.
             let heard = tokio::select! {
@@ -153,10 +169,16 @@ impl Conversation {
                     Ok(done) => Heard::Done(done),
                     Err(error) => Heard::Done(Done::CarriedOut(Err(defect(&error)))),
                 },
-                () = tokio::time::sleep_until(last_heard + silence) => Heard::Silence,
+                _ = check.tick() => {
+                    silent_checks += 1;
+                    if silent_checks <= SILENT_CHECKS {
+                        continue;
+                    }
+                    Heard::Silence
+                }
             };
             if matches!(heard, Heard::Order(_)) {
-                last_heard = Instant::now();
+                silent_checks = 0;
             }
             let step = match heard {
                 Heard::Order(order) => self.obey(order).await,
@@ -168,7 +190,9 @@ impl Conversation {
             if let Err(farewell) = step {
                 self.stop.cancel();
                 // Nothing is left half-done behind our back: what runs sees the stop and ends.
-                while self.work.join_next().await.is_some() {}
+                let ended = async { while self.work.join_next().await.is_some() {} };
+                // What does not end in time waits for somebody to listen, and is let go.
+                let _ = tokio::time::timeout(STOPPING, ended).await;
                 return farewell;
             }
         }
@@ -203,7 +227,11 @@ impl Conversation {
                 let given = self.network.answers.give_bytes(file, &bytes);
                 self.expect_asked(given.is_ok()).await
             }
-            Order::Ping => self.say(Report::Pong).await,
+            Order::Ping => {
+                // A queue that is full says as clearly that there is life here, and orders must go on being heard.
+                let _ = self.reports.try_send(Report::Pong);
+                Ok(())
+            }
             Order::Cancel => self.cancel().await,
             Order::Bye => Err(Farewell::Bye),
         }
@@ -327,7 +355,11 @@ impl Conversation {
     }
 
     async fn say(&self, report: Report) -> Step {
-        self.reports.send(report).await.map_err(|_| Farewell::LinkLost)
+        let patience = Duration::from_secs(limits::SILENCE_SECONDS);
+        match tokio::time::timeout(patience, self.reports.send(report)).await {
+            Ok(said) => said.map_err(|_| Farewell::LinkLost),
+            Err(_) => Err(Farewell::Silence),
+        }
     }
 }
 
