@@ -9,9 +9,10 @@ use tokio::io::{AsyncWriteExt, stdin, stdout};
 use crate::serve::{Farewell, serve};
 use crate::surroundings::Surroundings;
 
-/// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash.
+/// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash. Standard
+/// input and output are served by the latter as well, so they must not all be busy with a slow disk.
 const WORKERS: usize = 2;
-const BLOCKING: usize = 8;
+const BLOCKING: usize = 16;
 
 /// Usage, by sysexits.h.
 const EX_USAGE: u8 = 64;

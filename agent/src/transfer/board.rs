@@ -23,8 +23,12 @@ const SHORTEST_PIECE: u64 = 4 << 20;
 const LONGEST_PIECE: u64 = 64 << 20;
 /// Attempts without progress before a file is given up. With the waits between them, more than a minute.
 const ATTEMPTS: u32 = 9;
-/// Whoever fetched this much since its last failure has made progress.
+/// Whoever brought this much more to the disk since its last failure has made progress. Bytes that came and were thrown
+/// away are none: a server that always ends at the same place would be asked for ever.
 const PROGRESS: u64 = 256 << 10;
+/// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and many
+/// systems allow 1,024.
+const FLIGHTS: usize = 64;
 
 /// The work of one transfer.
 #[derive(Debug)]
@@ -51,7 +55,8 @@ struct Slot {
     flight: Option<Flight>,
     asks: Asks,
     failed_attempts: u32,
-    fetched_before: u64,
+    /// Bytes on disk at the last failure.
+    done_before: u64,
     not_before: Option<Instant>,
     was_corrupt: bool,
     is_settled: bool,
@@ -176,9 +181,8 @@ impl Board {
 
     /// A piece has been fetched up to its end.
     pub(super) fn fetched(&self, piece: &Piece) {
-        if let Some(flight) = &mut self.state().slots[piece.slot].flight {
-            flight.leases.retain(|lease| !Arc::ptr_eq(lease, &piece.lease));
-        }
+        // Should anything be missing all the same, somebody else fetches it: nothing is ever waited for in vain.
+        self.state().slots[piece.slot].give_back(piece);
         self.changed.notify_waiters();
     }
 
@@ -189,7 +193,12 @@ impl Board {
         let course = state.slots[slot].course(fault, now, &self.patience);
         match (&course, piece) {
             (Course::Lost | Course::Stop, _) => state.settle(slot),
-            (_, Some(piece)) => state.slots[slot].give_back(piece, fault.verdict()),
+            (_, Some(piece)) => {
+                if fault.verdict() == Verdict::Whole {
+                    state.slots[slot].asks = Asks::Whole;
+                }
+                state.slots[slot].give_back(piece);
+            }
             (_, None) if !state.slots[slot].is_settled => state.waiting.push_back(slot),
             (_, None) => {}
         }
@@ -226,11 +235,12 @@ impl Board {
         first
     }
 
-    /// The large files in flight and how much of each is on disk.
-    pub(super) fn in_flight(&self) -> Vec<(FileId, u64)> {
+    /// Shows the large files in flight and how much of each is on disk. None of them is settled before `look` returns, so
+    /// that nothing it says of them comes after the last word on them. It must not block.
+    pub(super) fn look_at_flights(&self, look: impl FnOnce(Vec<(FileId, u64)>)) {
         let state = self.state();
         let tasks = state.active.iter().map(|slot| &state.slots[*slot].task);
-        tasks.map(|task| (task.wanted.id, task.done.load(Ordering::Relaxed))).collect()
+        look(tasks.map(|task| (task.wanted.id, task.done.load(Ordering::Relaxed))).collect());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -250,14 +260,19 @@ impl State {
                 continue;
             }
             let Some(flight) = &mut slot.flight else { continue };
-            let longest = match slot.asks {
+            let range = match slot.asks {
                 // Shorter pieces towards the end, so that all connections finish together.
                 Asks::Ranges => {
-                    (flight.unleased.total() / (2 * connections)).clamp(SHORTEST_PIECE, LONGEST_PIECE)
+                    let share = flight.unleased.total() / (2 * connections);
+                    flight.unleased.take_first(share.clamp(SHORTEST_PIECE, LONGEST_PIECE))
                 }
-                Asks::Whole => u64::MAX,
+                // One connection begins at the beginning, once the others have found out as well.
+                Asks::Whole if flight.leases.is_empty() => {
+                    flight.unleased.take_first(u64::MAX).map(|_| 0..slot.task.wanted.size)
+                }
+                Asks::Whole => None,
             };
-            if let Some(range) = flight.unleased.take_first(longest) {
+            if let Some(range) = range {
                 return Some(slot.lease(index, range));
             }
         }
@@ -273,8 +288,15 @@ impl State {
                 continue;
             }
             let task = Arc::clone(&slot.task);
-            let small = task.wanted.size <= SMALL;
-            return Some(if small { Assignment::Small(index, task) } else { Assignment::Open(index, task) });
+            if task.wanted.size <= SMALL {
+                return Some(Assignment::Small(index, task));
+            }
+            if self.active.len() < FLIGHTS {
+                return Some(Assignment::Open(index, task));
+            }
+            // The disk does not keep up. What is behind this one would only add to that.
+            self.waiting.push_front(index);
+            return None;
         }
         None
     }
@@ -326,7 +348,7 @@ impl Slot {
             flight: None,
             asks: Asks::Ranges,
             failed_attempts: 0,
-            fetched_before: 0,
+            done_before: 0,
             not_before: None,
             was_corrupt: false,
             is_settled: false,
@@ -353,17 +375,18 @@ impl Slot {
         Assignment::Piece(Piece { slot: index, task: Arc::clone(&self.task), part, lease, asked })
     }
 
-    fn give_back(&mut self, piece: &Piece, verdict: Verdict) {
+    /// What a connection no longer works on and did not fetch is there for everyone again.
+    fn give_back(&mut self, piece: &Piece) {
         let Some(flight) = &mut self.flight else { return };
+        let leases = flight.leases.len();
         flight.leases.retain(|lease| !Arc::ptr_eq(lease, &piece.lease));
-        if verdict == Verdict::Whole {
-            self.asks = Asks::Whole;
+        // A lease of a part that was thrown away meanwhile says nothing of the new one.
+        if flight.leases.len() == leases {
+            return;
         }
         match self.asks {
             Asks::Ranges => flight.unleased.insert(piece.lease.position()..piece.lease.end()),
-            // One connection begins again at the beginning once the others have found out as well.
-            Asks::Whole if flight.leases.is_empty() => flight.unleased.insert(0..self.task.wanted.size),
-            Asks::Whole => {}
+            Asks::Whole => flight.unleased = flight.part.missing(),
         }
     }
 
@@ -381,11 +404,12 @@ impl Slot {
         if !self.is_ready(now) {
             return Course::Silently;
         }
-        let fetched = self.task.fetched();
-        if fetched - self.fetched_before >= PROGRESS {
+        let done = self.task.done.load(Ordering::Relaxed);
+        // A part that was thrown away has fewer than before.
+        if done.saturating_sub(self.done_before) >= PROGRESS {
             self.failed_attempts = 0;
         }
-        self.fetched_before = fetched;
+        self.done_before = done;
         self.failed_attempts += 1;
         if self.failed_attempts >= ATTEMPTS {
             return Course::Lost;
@@ -393,5 +417,115 @@ impl Slot {
         let wait = fault.asked_wait().unwrap_or_else(|| patience.wait_after(self.failed_attempts));
         self.not_before = Some(now + wait);
         Course::Again { attempt: self.failed_attempts, wait }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cap_std::ambient_authority;
+    use cap_std::fs::Dir;
+    use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
+    use std::time::Duration;
+
+    const SIZE: u64 = 40_000_000;
+    const CONNECTIONS: u64 = 4;
+
+    fn board(sizes: &[u64]) -> Board {
+        let task = |(id, size): (u32, &u64)| {
+            let path = RepoPath::new(format!("file-{id}")).unwrap();
+            let digest = Digest::Sha256([0; 32]);
+            let wanted = Wanted { id: FileId(id), path, size: *size, digest };
+            Arc::new(Task::new(wanted, None, format!("part-{id}"), Source::OnRequest))
+        };
+        let at_once =
+            Patience { stall: Duration::ZERO, first_wait: Duration::ZERO, longest_wait: Duration::ZERO };
+        Board::new((0..).zip(sizes).map(task).collect(), 4, at_once)
+    }
+
+    fn assign(board: &Board) -> Option<Assignment> {
+        board.state().assign(Instant::now(), CONNECTIONS)
+    }
+
+    /// Opens a part for the file that is next.
+    fn open(board: &Board, folder: &Dir) -> Arc<Part> {
+        let Some(Assignment::Open(slot, task)) = assign(board) else { panic!("a large file is next") };
+        let part = Arc::new(Part::open(folder, &task.part, task.wanted.size).unwrap());
+        board.opened(slot, Arc::clone(&part));
+        part
+    }
+
+    fn piece(board: &Board) -> Piece {
+        let Some(Assignment::Piece(piece)) = assign(board) else { panic!("a piece is next") };
+        piece
+    }
+
+    fn folder() -> (tempfile::TempDir, Dir) {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        (folder, parts)
+    }
+
+    fn host() -> String {
+        "cdn.example".to_owned()
+    }
+
+    #[test]
+    fn a_file_without_ranges_is_one_piece_from_its_beginning() {
+        let (_folder, parts) = folder();
+        let board = board(&[SIZE]);
+        let part = open(&board, &parts);
+        let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&board)).collect();
+        part.write(pieces[1].lease.start, &[bytes::Bytes::from_static(b"kept")]).unwrap();
+        for piece in &pieces {
+            let course = board.faulted(piece.slot, Some(piece), &Fault::RangeIgnored { host: host() });
+            assert!(matches!(course, Course::Silently));
+            if board.state().slots[0].flight.as_ref().is_some_and(|flight| !flight.leases.is_empty()) {
+                assert!(assign(&board).is_none(), "the others have not found out yet");
+            }
+        }
+        let whole = piece(&board);
+        assert_eq!((whole.lease.start, whole.lease.end(), whole.asked), (0, SIZE, Asked::Whole));
+        assert!(assign(&board).is_none(), "one connection is enough");
+    }
+
+    #[test]
+    fn what_came_and_was_thrown_away_is_no_progress() {
+        let board = board(&[SMALL]);
+        let broken = Fault::Broken { host: host(), why: "cut".to_owned() };
+        let attempts = (1..100).find(|_| {
+            let Some(Assignment::Small(slot, task)) = assign(&board) else { panic!("it is tried again") };
+            task.fetched.fetch_add(SMALL - 1, Ordering::Relaxed);
+            matches!(board.faulted(slot, None, &broken), Course::Lost)
+        });
+        assert_eq!(attempts, Some(ATTEMPTS));
+    }
+
+    #[test]
+    fn a_piece_that_ends_early_is_not_forgotten() {
+        let (_folder, parts) = folder();
+        let board = board(&[SIZE]);
+        open(&board, &parts);
+        let first = piece(&board);
+        first.lease.advance(first.lease.start + 10);
+        board.fetched(&first);
+        assert_eq!(piece(&board).lease.start, 10);
+    }
+
+    #[test]
+    fn a_slow_disk_bounds_the_files_in_flight() {
+        let (_folder, parts) = folder();
+        let board = board(&[SMALL + 1; FLIGHTS + 1]);
+        let mut slots = Vec::new();
+        for _ in 0..FLIGHTS {
+            open(&board, &parts);
+            let piece = piece(&board);
+            piece.lease.advance(piece.lease.end());
+            board.fetched(&piece);
+            slots.push(piece.slot);
+        }
+        assert!(assign(&board).is_none());
+        board.settled(slots[0]);
+        assert!(matches!(assign(&board), Some(Assignment::Open(..))));
     }
 }

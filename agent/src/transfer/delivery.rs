@@ -9,7 +9,6 @@ use hfdown_protocol::{Digest, Report};
 use super::engine::Shared;
 use super::fault::Fault;
 use super::task::Task;
-use super::worker::blocking;
 use crate::disk;
 use crate::folder::{self, Origin};
 use crate::hasher::Hasher;
@@ -23,7 +22,7 @@ const READ: usize = 256 << 10;
 /// Follows a large file's front with its digest, then places it.
 pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, part: Arc<Part>) {
     let digest = tokio::select! {
-        digest = follow(&task, &part) => digest,
+        digest = follow(&shared, &task, &part) => digest,
         () = task.abandoned.cancelled() => return,
         () = shared.stop.cancelled() => return,
     };
@@ -32,14 +31,21 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, p
         Ok(digest) => return corrupt(&shared, slot, &task, digest).await,
         Err(fault) => return shared.faulted(slot, &task, None, fault).await,
     }
+    let permit = shared.flushes.acquire().await;
+    if shared.stop.is_cancelled() {
+        // All of it is on disk; the next run only proves it again.
+        return;
+    }
     let flushing = {
-        let (shared, task) = (Arc::clone(&shared), Arc::clone(&task));
-        blocking(move || {
+        let (world, task) = (Arc::clone(&shared), Arc::clone(&task));
+        shared.blocking(move || {
             let attempt = || format!("cannot flush {}", task.wanted.path);
-            part.flush().map_err(|error| Fault::Disk(shared.with_space(disk::failure(&attempt(), &error))))
+            part.flush().map_err(|error| Fault::Disk(world.with_space(disk::failure(&attempt(), &error))))
         })
     };
-    match flushing.await {
+    let flushed = flushing.await;
+    drop(permit);
+    match flushed {
         Ok(()) => place(&shared, slot, &task).await,
         Err(fault) => shared.faulted(slot, &task, None, fault).await,
     }
@@ -47,7 +53,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, p
 
 /// One pass over the bytes, never ahead of what is on disk without a gap. What an earlier run left is read again: its
 /// digest is computed, not believed.
-async fn follow(task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
+async fn follow(shared: &Shared, task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
     let size = task.wanted.size;
     let mut hasher = Hasher::like(task.wanted.digest, size);
     let mut position = 0;
@@ -58,13 +64,15 @@ async fn follow(task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
             continue;
         }
         let end = front.min(position + STRIDE);
+        // Never closed, so there always is a permit in the end.
+        let _permit = shared.hashes.acquire().await;
         let (part, path) = (Arc::clone(part), task.wanted.path.clone());
-        hasher = blocking(move || {
+        let stride = shared.blocking(move || {
             hash(&mut hasher, &part, position, end)
                 .map_err(|error| Fault::Disk(disk::failure(&format!("cannot read {path} back"), &error)))?;
             Ok(hasher)
-        })
-        .await?;
+        });
+        hasher = stride.await?;
         position = end;
     }
     Ok(hasher.finish())
@@ -102,9 +110,9 @@ pub(super) async fn corrupt(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>,
     let expected = task.wanted.digest;
     let fault = Fault::Corrupt(format!("its {} is {got} where the Hub lists {expected}", expected.kind()));
     let discarding = {
-        let (shared, task) = (Arc::clone(shared), Arc::clone(task));
-        blocking(move || {
-            let parts = shared.root.parts().map_err(Fault::Disk)?;
+        let (world, task) = (Arc::clone(shared), Arc::clone(task));
+        shared.blocking(move || {
+            let parts = world.root.parts().map_err(Fault::Disk)?;
             let attempt = || format!("cannot discard the part of {}", task.wanted.path);
             Part::discard(parts, &task.part).map_err(|error| Fault::Disk(disk::failure(&attempt(), &error)))
         })
@@ -133,17 +141,17 @@ pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>) {
     let file = task.wanted.id;
     shared.report(Report::Verified { file }).await;
     let placing = {
-        let (shared, task) = (Arc::clone(shared), Arc::clone(task));
-        blocking(move || {
+        let (world, task) = (Arc::clone(shared), Arc::clone(task));
+        shared.blocking(move || {
             let path = &task.wanted.path;
-            let stamp = folder::place(&shared.root, &task.part, path, task.replaces).map_err(Fault::Disk)?;
-            if let Ok(parts) = shared.root.parts() {
+            let stamp = folder::place(&world.root, &task.part, path, task.replaces).map_err(Fault::Disk)?;
+            if let Ok(parts) = world.root.parts() {
                 Part::forget_journal(parts, &task.part);
             }
-            let mut records = shared.records();
+            let mut records = world.records();
             records
-                .remember(&shared.root, path, task.wanted.digest, stamp, Origin::Placed)
-                .map_err(|failure| Fault::Disk(shared.with_space(failure)))
+                .remember(&world.root, path, task.wanted.digest, stamp, Origin::Placed)
+                .map_err(|failure| Fault::Disk(world.with_space(failure)))
         })
     };
     match placing.await {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hfdown_protocol::{End, Failure, FailureKind, Report, Summary, Ticked, limits};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,10 @@ use crate::surroundings::Patience;
 const CONNECTIONS: usize = 4;
 /// A few ticks a second, whatever the byte rate.
 const TICK: Duration = Duration::from_millis(200);
+/// Files flushed at once. A disk is no faster for more, and each holds a thread for as long as the disk takes.
+const FLUSHES: usize = 2;
+/// Files hashed at once, each on a thread.
+const HASHES: usize = 6;
 /// What must stay free beside the files themselves: metadata, journals, records.
 const MARGIN: u64 = 16 << 20;
 
@@ -38,8 +43,12 @@ pub(super) struct Shared {
     pub(super) root: Arc<Root>,
     pub(super) board: Board,
     pub(super) network: Arc<Network>,
-    pub(super) deliveries: TaskTracker,
+    /// Deliveries, and steps on the disk: a transfer ends when these have, also when the connection that began one was told
+    /// to stop.
+    pub(super) underway: TaskTracker,
     pub(super) stop: CancellationToken,
+    pub(super) flushes: Semaphore,
+    pub(super) hashes: Semaphore,
     records: Arc<Mutex<Records>>,
     fatal: OnceLock<Failure>,
     count: Count,
@@ -65,12 +74,16 @@ pub(crate) struct Workshop {
 impl Engine {
     pub(crate) fn new(workshop: Workshop, tasks: Vec<Task>, connections: Option<usize>) -> Self {
         let Workshop { root, records, network, patience, stop } = workshop;
-        let needed = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task)).sum();
+        let missing = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task));
+        // The sizes are whatever the Hub says.
+        let needed = missing.fold(0, u64::saturating_add);
         let connections = connections.unwrap_or(CONNECTIONS);
         let board = Board::new(tasks.into_iter().map(Arc::new).collect(), connections, patience);
-        let deliveries = TaskTracker::new();
+        let underway = TaskTracker::new();
+        let (flushes, hashes) = (Semaphore::new(FLUSHES), Semaphore::new(HASHES));
         let (fatal, count) = (OnceLock::new(), Count::default());
-        let shared = Arc::new(Shared { root, board, network, deliveries, stop, records, fatal, count });
+        let shared =
+            Arc::new(Shared { root, board, network, underway, stop, flushes, hashes, records, fatal, count });
         Self { shared, connections, needed }
     }
 
@@ -91,13 +104,18 @@ impl Engine {
                     end = End::Cancelled;
                     break;
                 }
-                joined = workers.join_next() => if joined.is_none() { break },
+                joined = workers.join_next() => match joined {
+                    Some(Ok(())) => {}
+                    // A connection that is gone without a word may have taken a file with it.
+                    Some(Err(error)) => shared.fail(defect(&error)),
+                    None => break,
+                },
                 _ = tick.tick() => shared.tick(),
             }
         }
         workers.shutdown().await;
-        shared.deliveries.close();
-        shared.deliveries.wait().await;
+        shared.underway.close();
+        shared.underway.wait().await;
         if let Some(failure) = shared.fatal.get() {
             return Err(failure.clone());
         }
@@ -119,6 +137,11 @@ impl Engine {
         let detail = format_args!("the disk of {} is too small", self.shared.root.path().display());
         Err(Failure::new(FailureKind::NoSpace { needed, free }, detail))
     }
+}
+
+/// What is said when a part of the agent panicked.
+pub(super) fn defect(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(FailureKind::Protocol, format_args!("the agent has a defect: {error}"))
 }
 
 fn on_disk(root: &Root, task: &Task) -> u64 {
@@ -161,12 +184,22 @@ impl Shared {
             }
             Course::Silently => {}
             Course::Lost => self.lost(task, &fault).await,
-            Course::Stop => {
-                // The first one counts; the others are its echo.
-                let _ = self.fatal.set(fault.failure());
-                self.stop.cancel();
-            }
+            Course::Stop => self.fail(fault.failure()),
         }
+    }
+
+    /// Runs something that touches the disk or hashes much, where it may block. Once begun it is seen through.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        worker::joined(self.underway.spawn_blocking(work).await)
+    }
+
+    /// Nothing can go on. The first reason counts; the others are its echo.
+    pub(super) fn fail(&self, failure: Failure) {
+        let _ = self.fatal.set(failure);
+        self.stop.cancel();
     }
 
     /// A file could not be had.
@@ -188,10 +221,13 @@ impl Shared {
 
     /// A sample that nobody waits for: when the link is slow, the next one will do.
     fn tick(&self) {
-        let files = self.board.in_flight().into_iter().take(limits::ENTRIES);
-        let files: Vec<_> = files.map(|(file, done)| Ticked { file, done }).collect();
-        if !files.is_empty() {
-            let _ = self.network.reports.try_send(Report::Tick { files });
-        }
+        // Said while the board stands still: `Placed` and `Failed` are the last words on a file.
+        self.board.look_at_flights(|files| {
+            let files = files.into_iter().take(limits::ENTRIES);
+            let files: Vec<_> = files.map(|(file, done)| Ticked { file, done }).collect();
+            if !files.is_empty() {
+                let _ = self.network.reports.try_send(Report::Tick { files });
+            }
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hfdown_protocol::{Address, Report, Source, Stamp, Wanted};
+use hfdown_protocol::{Address, Failure, Report, Source, Stamp, Wanted};
 use reqwest::{Client, Response};
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -39,6 +39,8 @@ enum Known {
     Nothing,
     Address(Address),
     Bytes(Bytes),
+    /// The controller can't have it: those who wait for the answer need not ask again.
+    Withheld(Failure),
 }
 
 /// Where bytes come from, ready to be read.
@@ -84,6 +86,7 @@ impl Task {
         let mut known = self.known.lock().await;
         let address = match &*known {
             Known::Bytes(bytes) => return Ok(Body::Inline(bytes.clone())),
+            Known::Withheld(failure) => return Err(Fault::Withheld(failure.clone())),
             Known::Address(address) => {
                 let address = address.clone();
                 drop(known);
@@ -98,7 +101,10 @@ impl Task {
                         *known = Known::Bytes(bytes.clone());
                         return Ok(Body::Inline(bytes));
                     }
-                    Answer::Withheld(failure) => return Err(Fault::Withheld(failure)),
+                    Answer::Withheld(failure) => {
+                        *known = Known::Withheld(failure.clone());
+                        return Err(Fault::Withheld(failure));
+                    }
                 },
             },
         };

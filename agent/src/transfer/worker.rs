@@ -5,12 +5,12 @@ use std::sync::atomic::Ordering;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
-use hfdown_protocol::{FailureKind, Report};
+use hfdown_protocol::Report;
 use tokio::task::JoinHandle;
 
 use super::board::{Assignment, Piece};
 use super::delivery;
-use super::engine::Shared;
+use super::engine::{Shared, defect};
 use super::fault::Fault;
 use super::request::{Asked, host_of, network};
 use super::task::{Body, Task};
@@ -29,7 +29,12 @@ pub(super) async fn work(shared: Arc<Shared>) {
             Assignment::Open(slot, task) => open(&shared, slot, task).await,
             Assignment::Small(slot, task) => small(&shared, slot, task).await,
             Assignment::Piece(piece) => {
-                let outcome = fetch(&shared, &piece).await;
+                let outcome = tokio::select! {
+                    // Nothing more is asked for once the file is lost.
+                    biased;
+                    () = piece.task.abandoned.cancelled() => Ok(()),
+                    outcome = fetch(&shared, &piece) => outcome,
+                };
                 match outcome {
                     Ok(()) => shared.board.fetched(&piece),
                     Err(fault) => shared.faulted(piece.slot, &piece.task, Some(&piece), fault).await,
@@ -41,9 +46,9 @@ pub(super) async fn work(shared: Arc<Shared>) {
 
 async fn open(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
     let opening = {
-        let (shared, task) = (Arc::clone(shared), Arc::clone(&task));
-        blocking(move || {
-            let parts = shared.root.parts().map_err(Fault::Disk)?;
+        let (world, task) = (Arc::clone(shared), Arc::clone(&task));
+        shared.blocking(move || {
+            let parts = world.root.parts().map_err(Fault::Disk)?;
             let attempt = || format!("cannot begin {}", task.wanted.path);
             Part::open(parts, &task.part, task.wanted.size)
                 .map_err(|error| Fault::Disk(disk::failure(&attempt(), &error)))
@@ -54,7 +59,7 @@ async fn open(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
             let part = Arc::new(part);
             task.done.store(part.total(), Ordering::Relaxed);
             shared.report(Report::Started { file: task.wanted.id, resumed: part.total() }).await;
-            shared.deliveries.spawn(delivery::deliver(Arc::clone(shared), slot, task, Arc::clone(&part)));
+            shared.underway.spawn(delivery::deliver(Arc::clone(shared), slot, task, Arc::clone(&part)));
             shared.board.opened(slot, part);
         }
         Err(fault) => shared.faulted(slot, &task, None, fault).await,
@@ -67,10 +72,11 @@ async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
     let response = match task.request(&shared.network, &piece.asked).await? {
         Body::Network(response) => response,
         Body::Inline(bytes) => {
-            let range = usize::try_from(lease.start).ok().zip(usize::try_from(lease.end()).ok());
-            let (start, end) =
-                range.filter(|(_, end)| *end <= bytes.len()).ok_or_else(|| inline_is_short(&bytes))?;
-            return write(shared, piece, lease.start, vec![bytes.slice(start..end)]).await;
+            let (start, end) = (lease.start, lease.end().max(lease.start));
+            let range = usize::try_from(start).ok().zip(usize::try_from(end).ok());
+            let (from, to) =
+                range.filter(|(_, to)| *to <= bytes.len()).ok_or_else(|| inline_is_short(&bytes))?;
+            return write(shared, piece, start, vec![bytes.slice(from..to)]).await;
         }
     };
     let from = host_of(response.url());
@@ -87,16 +93,16 @@ async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
             Ok(None) => Ok(None),
         };
         let end = lease.end();
-        let mut arrived = 0;
+        let mut surplus = 0;
         if let Ok(Some(chunk)) = &chunk {
             task.fetched.fetch_add(chunk.len() as u64, Ordering::Relaxed);
             let wanted = usize::try_from(end.saturating_sub(received)).unwrap_or(usize::MAX).min(chunk.len());
             gathered.push(chunk.slice(..wanted));
-            arrived = wanted;
+            surplus = chunk.len() - wanted;
             size += wanted;
             received += wanted as u64;
         }
-        let is_over = !matches!(chunk, Ok(Some(_))) || received >= end || arrived == 0;
+        let is_over = !matches!(chunk, Ok(Some(_))) || received >= end;
         if size >= WRITE || (is_over && size > 0) {
             finish(&mut writing).await?;
             let (start, chunks) = (received - size as u64, std::mem::take(&mut gathered));
@@ -109,9 +115,7 @@ async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
             let end = lease.end();
             return match chunk {
                 Err(fault) => Err(fault),
-                Ok(Some(chunk)) if piece.asked == Asked::Whole && arrived < chunk.len() => {
-                    Err(too_long(from))
-                }
+                Ok(Some(_)) if piece.asked == Asked::Whole && surplus > 0 => Err(too_long(from)),
                 Ok(None) if received < end => {
                     Err(Fault::Broken { host: from, why: format!("{} bytes are missing", end - received) })
                 }
@@ -128,11 +132,11 @@ fn write_soon(
     chunks: Vec<Bytes>,
 ) -> JoinHandle<Result<(), Fault>> {
     let (part, lease, task) = (Arc::clone(&piece.part), Arc::clone(&piece.lease), Arc::clone(&piece.task));
-    let shared = Arc::clone(shared);
-    tokio::task::spawn_blocking(move || {
+    let world = Arc::clone(shared);
+    shared.underway.spawn_blocking(move || {
         let written = part.write(start, &chunks).map_err(|error| {
             let failure = disk::failure(&format!("cannot write {}", task.wanted.path), &error);
-            Fault::Disk(shared.with_space(failure))
+            Fault::Disk(world.with_space(failure))
         })?;
         lease.advance(written.end);
         task.done.store(part.total(), Ordering::Relaxed);
@@ -163,7 +167,7 @@ async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
     };
     let proving = {
         let (task, bytes) = (Arc::clone(&task), bytes.clone());
-        blocking(move || {
+        shared.blocking(move || {
             let mut hasher = Hasher::like(task.wanted.digest, task.wanted.size);
             hasher.update(&bytes);
             Ok(hasher.finish())
@@ -175,11 +179,18 @@ async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
         Err(fault) => return shared.faulted(slot, &task, None, fault).await,
     }
     let writing = {
-        let (shared, task) = (Arc::clone(shared), Arc::clone(&task));
-        blocking(move || delivery::write_small(&shared, &task, &bytes))
+        let (world, task) = (Arc::clone(shared), Arc::clone(&task));
+        shared.blocking(move || delivery::write_small(&world, &task, &bytes))
     };
     match writing.await {
-        Ok(()) => delivery::place(shared, slot, &task).await,
+        Ok(()) => {
+            let world = Arc::clone(shared);
+            // On its own, so that what is placed while everything stops is counted as well.
+            let placing = shared.underway.spawn(async move { delivery::place(&world, slot, &task).await });
+            if let Err(error) = placing.await {
+                shared.fail(defect(&error));
+            }
+        }
         Err(fault) => shared.faulted(slot, &task, None, fault).await,
     }
 }
@@ -217,19 +228,8 @@ async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>) -> Result<Bytes, Fau
     }
 }
 
-/// Runs something that touches the disk or hashes much, where it may block.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-) -> Result<T, Fault> {
-    joined(tokio::task::spawn_blocking(work).await)
-}
-
-fn joined<T>(joined: Result<Result<T, Fault>, tokio::task::JoinError>) -> Result<T, Fault> {
-    joined.unwrap_or_else(|error| {
-        let failure =
-            hfdown_protocol::Failure::new(FailureKind::Disk, format_args!("the agent has a defect: {error}"));
-        Err(Fault::Disk(failure))
-    })
+pub(super) fn joined<T>(joined: Result<Result<T, Fault>, tokio::task::JoinError>) -> Result<T, Fault> {
+    joined.unwrap_or_else(|error| Err(Fault::Disk(defect(&error))))
 }
 
 fn too_long(host: String) -> Fault {
