@@ -1,0 +1,136 @@
+//! Each fault of a server on the way, once: survived with what is on disk, here and through the agent on a box.
+
+use hfdown_tests::hub::{Armed, Content, Fault, Origin, When};
+use hfdown_tests::stage::{Ended, Place, Stage, run};
+
+const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
+const MODEL: &str = "acme/faulty";
+const FILE: &str = "model.safetensors";
+const SIZE: u64 = 24_000_000;
+
+async fn stage(place: Place) -> Stage {
+    let stage = Stage::set(place, HFDOWN).await.expect("neither place needs anything");
+    stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(11, SIZE)).commit();
+    stage
+}
+
+/// Syncs past a fault and checks that it struck, that the file is right, and what it cost in bytes fetched again.
+async fn survives(place: Place, fault: Fault, when: When, repeated: u64) {
+    let stage = stage(place).await;
+    let armed = stage.hub.fault(fault, when);
+    let ended = stage.sync(MODEL, &["--verbose"]).await;
+    assert_survived(&stage, &armed, &ended, repeated);
+}
+
+fn assert_survived(stage: &Stage, armed: &Armed, ended: &Ended, repeated: u64) {
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(armed.times_struck() >= 1, "the fault struck");
+    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(11, SIZE).to_vec()));
+    let sent = stage.hub.bytes_sent(Origin::Cdn);
+    assert!(sent <= SIZE + repeated, "{sent} bytes were sent for {SIZE}");
+}
+
+fn cdn() -> When {
+    When::file(FILE).at(Origin::Cdn)
+}
+
+/// What may be lost with one connection: what was on its way when it broke.
+const ON_THE_WAY: u64 = 4_000_000;
+
+/// The bodies of refusals: a few words each.
+const REFUSALS: u64 = 1_000;
+
+async fn a_reset_connection(place: Place) {
+    survives(place, Fault::ResetAfter(2_000_000), cdn().first(2), 2 * ON_THE_WAY).await;
+}
+
+async fn a_server_in_trouble(place: Place) {
+    let stage = stage(place).await;
+    let armed: Vec<Armed> =
+        [500, 502, 503, 504].iter().map(|status| stage.hub.fault(Fault::Status(*status), cdn().first(1))).collect();
+    let ended = stage.sync(MODEL, &["--verbose"]).await;
+    for armed in &armed {
+        assert_survived(&stage, armed, &ended, REFUSALS);
+    }
+}
+
+async fn a_resolver_in_trouble(place: Place) {
+    survives(place, Fault::Status(503), When::file(FILE).at(Origin::Hub).first(1), 0).await;
+}
+
+async fn too_many_requests(place: Place) {
+    let stage = stage(place).await;
+    let armed = stage.hub.fault(Fault::RateLimited { seconds: 1 }, When::file(FILE).at(Origin::Hub).first(1));
+    let ended = stage.sync(MODEL, &["--verbose"]).await;
+    assert_survived(&stage, &armed, &ended, 0);
+    assert!(ended.stderr.contains("too many requests"), "{}", ended.stderr);
+}
+
+async fn a_wrong_content_range(place: Place) {
+    survives(place, Fault::WrongContentRange, cdn().first(1), ON_THE_WAY).await;
+}
+
+async fn a_short_body(place: Place) {
+    survives(place, Fault::ShortBody(1_000), cdn().first(1), ON_THE_WAY).await;
+}
+
+async fn a_long_body(place: Place) {
+    survives(place, Fault::LongBody(1_000), cdn().first(1), ON_THE_WAY).await;
+}
+
+async fn a_compressed_body(place: Place) {
+    survives(place, Fault::Gzipped, cdn().first(1), SIZE).await;
+}
+
+async fn a_redirect_loop(place: Place) {
+    survives(place, Fault::RedirectLoop, When::file(FILE).at(Origin::Hub).first(1), 0).await;
+}
+
+async fn a_redirect_to_something_else(place: Place) {
+    let fault = Fault::RedirectTo("file:///etc/passwd".to_owned());
+    survives(place, fault, When::file(FILE).at(Origin::Hub).first(1), 0).await;
+}
+
+async fn a_stalled_connection(place: Place) {
+    let stage = stage(place).await;
+    let stall = stage.hub.stall(1_000_000, cdn().first(1));
+    let mut command = stage.syncing(MODEL, &["--verbose"]);
+    command.env("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+    let ended = run(command).await;
+    stall.release();
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("sent nothing for 1 s"), "{}", ended.stderr);
+    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(11, SIZE).to_vec()));
+}
+
+async fn a_slow_connection_among_fast_ones(place: Place) {
+    let stage = stage(place).await;
+    let slow = stage.hub.fault(Fault::Throttle { bytes_per_second: 200_000 }, cdn().first(1));
+    let ended = stage.sync(MODEL, &[]).await;
+    assert_survived(&stage, &slow, &ended, 4 * ON_THE_WAY);
+    let by_connection = stage.hub.requests_for(FILE);
+    let slowest = by_connection.iter().filter(|request| request.origin == Origin::Cdn).map(|request| request.bytes_sent).min();
+    assert!(slowest.is_some_and(|bytes| bytes < 4 << 20), "others took over what the slow one had before it");
+}
+
+macro_rules! in_both_places {
+    ($($fault:ident),* $(,)?) => {
+        mod here { $(#[tokio::test] async fn $fault() { super::$fault(super::Place::Here).await })* }
+        mod on_a_box { $(#[tokio::test] async fn $fault() { super::$fault(super::Place::InProcess).await })* }
+    };
+}
+
+in_both_places! {
+    a_reset_connection,
+    a_server_in_trouble,
+    a_resolver_in_trouble,
+    too_many_requests,
+    a_wrong_content_range,
+    a_short_body,
+    a_long_body,
+    a_compressed_body,
+    a_redirect_loop,
+    a_redirect_to_something_else,
+    a_stalled_connection,
+    a_slow_connection_among_fast_ones,
+}
