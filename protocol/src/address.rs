@@ -39,6 +39,9 @@ impl Address {
 
     /// Checks a parsed address.
     pub fn from_url(url: Url) -> Result<Self, AddressError> {
+        if url.as_str().len() > limits::ADDRESS {
+            return Err(AddressError::Malformed);
+        }
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
             return Err(AddressError::Scheme);
         }
@@ -119,5 +122,13 @@ mod tests {
         let address = Address::new("https://hub.example/a").unwrap();
         assert_eq!(address.redirected("/b?c").map(String::from).as_deref(), Ok("https://hub.example/b?c"));
         assert_eq!(address.redirected("http://hub.example/b"), Err(AddressError::Scheme));
+    }
+
+    #[test]
+    fn no_way_leads_to_an_address_that_does_not_fit_a_message() {
+        let address = Address::new("https://hub.example/a").unwrap();
+        // Each of these becomes six characters.
+        let long = format!("/{}", "ü".repeat(limits::ADDRESS / 5));
+        assert_eq!(address.redirected(&long), Err(AddressError::Malformed));
     }
 }

@@ -156,7 +156,7 @@ mod tests {
     async fn messages_survive_an_eight_byte_pipe() {
         let (near, far) = tokio::io::duplex(8);
         let mut sender = outbox::<_, Report>(near);
-        let mut receiver = inbox::<_, Report>(far, &[]);
+        let mut reports = inbox::<_, Report>(far, &[]);
         let files = (0..500).map(|n| (FileId(n), Found::Intact { proof: Proof::Read })).collect();
         let sent = vec![Report::Pong, Report::Found { files }, Report::Surveyed];
         let sending = async {
@@ -165,7 +165,7 @@ mod tests {
             }
             drop(sender);
         };
-        let (received, ()) = tokio::join!(receiver.by_ref().map(Result::unwrap).collect::<Vec<_>>(), sending);
+        let (received, ()) = tokio::join!(reports.by_ref().map(Result::unwrap).collect::<Vec<_>>(), sending);
         assert_eq!(received, sent);
     }
 

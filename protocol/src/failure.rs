@@ -37,7 +37,7 @@ pub enum FailureKind {
     Corrupt,
     /// The filesystem is full, or too small for what is missing.
     NoSpace {
-        /// Bytes still missing.
+        /// Bytes that have to be free for what is still missing; 0 where that is not known.
         needed: u64,
         /// Bytes free.
         free: u64,

@@ -32,7 +32,7 @@ pub enum PathError {
     /// Has a NUL, another control character, a bidirectional override, or a backslash.
     #[error("it has a character that no file name should have")]
     Character,
-    /// Lies in a folder that tools keep for themselves: `.git`, `.cache/hfdown`, `.cache/huggingface`.
+    /// Lies in a folder that tools keep for themselves: `.git` at any depth, `.cache/hfdown`, `.cache/huggingface`.
     #[error("it lies in a folder that is kept for tools")]
     Reserved,
 }
@@ -91,13 +91,15 @@ fn is_refused(character: char) -> bool {
         || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Case is folded, so that a disk which folds it as well does not open a way around this.
+/// Case is folded, so that a disk which folds it as well does not open a way around this. No git repository can contain
+/// a `.git` at any depth; whoever lists one wants its hooks to be run.
 fn is_reserved(name: &str) -> bool {
     let mut components = name.split('/').map(str::to_ascii_lowercase);
-    matches!(
+    let is_cache = matches!(
         (components.next().as_deref(), components.next().as_deref()),
-        (Some(".git"), _) | (Some(".cache"), Some("hfdown" | "huggingface") | None)
-    )
+        (Some(".cache"), Some("hfdown" | "huggingface") | None)
+    );
+    is_cache || name.split('/').any(|component| component.eq_ignore_ascii_case(".git"))
 }
 
 impl TryFrom<String> for RepoPath {
@@ -170,6 +172,7 @@ mod tests {
             (".cache/huggingface/download/x.metadata", PathError::Reserved),
             (".cache", PathError::Reserved),
             (".git/config", PathError::Reserved),
+            ("a/.Git/hooks/post-checkout", PathError::Reserved),
             (&long, PathError::TooLong),
             (&long_component, PathError::TooLong),
         ] {
