@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Source, limits};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::hub::{Hub, HubError, ListedFile, RepoInfo, Resolved};
+
+/// Questions to the Hub at once, whatever an agent asks for.
+const QUESTIONS: usize = 16;
 
 /// Where the bytes of one repository's files come from.
 #[derive(Debug, Clone)]
@@ -14,12 +17,13 @@ pub struct Sources {
     info: Arc<RepoInfo>,
     /// What the one file that is wanted is called in the repository, where it is placed under another name.
     original: Option<RepoPath>,
+    questions: Arc<Semaphore>,
 }
 
 impl Sources {
     /// The Hub that is asked, about the repository that was asked for.
     pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>) -> Self {
-        Self { hub, info, original: None }
+        Self { hub, info, original: None, questions: Arc::new(Semaphore::new(QUESTIONS)) }
     }
 
     /// The same for a transfer of this one file, whatever it is placed as.
@@ -44,6 +48,8 @@ impl Sources {
     /// Asks the Hub with the token and hands down what the agent may know: a signed address, or the bytes themselves.
     pub(super) async fn answer(self, id: FileId, mut file: ListedFile, orders: mpsc::Sender<Order>) {
         file.path = self.original(&file.path).clone();
+        // Never closed, so its turn comes.
+        let _turn = self.questions.acquire().await;
         match self.ask(id, &file, &orders).await {
             // Without an error the conversation is over, and so is the need for an answer.
             Ok(()) | Err(None) => {}

@@ -17,6 +17,7 @@ use crate::display::Events;
 const PIPE: usize = 2 << 20;
 
 /// Where an agent runs.
+#[expect(clippy::large_enum_variant, reason = "there is one per run, and it is never moved about")]
 pub enum Machine {
     /// In this process.
     Here(Surroundings),

@@ -7,7 +7,7 @@ use hfdown_protocol::{Failure, Inbox, Order, Report, inbox, limits, outbox};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Interval};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
@@ -16,8 +16,11 @@ use crate::output::sanitize::sanitize;
 
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
 const ORDERS: usize = 64;
-/// An agent answers every ping; one that is silent this long is gone.
-const SILENCE: Duration = Duration::from_secs(30);
+/// How often a ping goes out, and how often it is checked whether anything came back. Checks are counted, not time: after
+/// Ctrl-Z and `fg` the clock has gone on, but nobody has listened.
+const CHECK: Duration = Duration::from_secs(limits::PING_SECONDS);
+/// An agent answers every ping; one that is silent over this many checks is gone.
+const SILENT_CHECKS: u64 = 6;
 /// How long an agent may take to end after it was told to.
 const PARTING: Duration = Duration::from_secs(5);
 
@@ -29,11 +32,22 @@ pub struct Session {
     orders: mpsc::Sender<Order>,
     writing: JoinHandle<()>,
     reports: Inbox<Reader, Report>,
-    heartbeat: Interval,
-    last_heard: Instant,
+    check: Interval,
+    silent_checks: u64,
     cancel: CancellationToken,
-    has_cancelled: bool,
+    stopping: Stopping,
     keeper: Keeper,
+}
+
+/// How far the person's wish to stop has got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    /// There is none.
+    No,
+    /// The agent is to be told as soon as there is room for an order.
+    Wanted,
+    /// It has been told.
+    Told,
 }
 
 /// What the agent's life hangs on.
@@ -61,21 +75,19 @@ impl Session {
         cancel: CancellationToken,
     ) -> Self {
         let (orders, queue) = mpsc::channel(ORDERS);
-        let mut heartbeat = tokio::time::interval(Duration::from_secs(limits::PING_SECONDS));
-        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         Self {
             orders,
             writing: tokio::spawn(write(Box::new(writer), queue)),
             reports: inbox(Box::new(reader), already_read),
-            heartbeat,
-            last_heard: Instant::now(),
+            check: ticks(),
+            silent_checks: 0,
             cancel,
-            has_cancelled: false,
+            stopping: Stopping::No,
             keeper,
         }
     }
 
-    /// Says something. It waits for room, so it is not for use while the agent waits for us to listen.
+    /// Says something. It waits for room, so it is not for use while the agent waits to be heard.
     pub(super) async fn say(&self, order: Order) -> Result<(), SessionError> {
         self.orders.send(order).await.map_err(|_| self.lost())
     }
@@ -85,49 +97,58 @@ impl Session {
         self.orders.clone()
     }
 
-    /// The agent's next word. Pings go out meanwhile, and pongs are not worth mentioning.
+    /// The agent's next word; pongs are not worth mentioning. Cancel-safe.
     pub(super) async fn hear(&mut self) -> Result<Heard, SessionError> {
         loop {
-            // Every arm is cancel-safe: frames stay buffered, ticks stay due, a token stays cancelled.
+            // Every arm is cancel-safe: frames stay buffered, ticks stay due, a token stays cancelled, room stays free. In
+            // this order a flood of reports can't drown the wish to stop, and what waits to be heard is no silence.
             tokio::select! {
+                biased;
+                () = self.cancel.cancelled(), if self.stopping == Stopping::No => self.stopping = Stopping::Wanted,
+                room = self.orders.reserve(), if self.stopping == Stopping::Wanted => {
+                    let Ok(room) = room else { return Err(self.lost()) };
+                    room.send(Order::Cancel);
+                    self.stopping = Stopping::Told;
+                    return Ok(Heard::Cancelled);
+                }
                 report = self.reports.next() => {
-                    self.last_heard = Instant::now();
+                    self.silent_checks = 0;
                     match report {
                         None => return Err(self.lost()),
                         Some(Err(error)) => return Err(error.into()),
                         Some(Ok(Report::Pong)) => {}
-                        Some(Ok(Report::Fatal { failure })) => return Err(SessionError::Agent(cleaned(failure))),
+                        Some(Ok(Report::Fatal { failure })) => return Err(SessionError::Agent(cleaned(&failure))),
                         Some(Ok(report)) => return Ok(Heard::Report(report)),
                     }
                 }
-                _ = self.heartbeat.tick() => {
-                    // A queue that is full is as good as a ping.
-                    let _ = self.orders.try_send(Order::Ping);
-                }
-                () = tokio::time::sleep_until(self.last_heard + SILENCE) => {
-                    return Err(SessionError::Silent(SILENCE.as_secs()));
-                }
-                () = self.cancel.cancelled(), if !self.has_cancelled => {
-                    self.has_cancelled = true;
-                    self.say(Order::Cancel).await?;
-                    return Ok(Heard::Cancelled);
+                _ = self.check.tick() => {
+                    self.silent_checks += 1;
+                    if self.silent_checks >= SILENT_CHECKS {
+                        return Err(SessionError::Silent(SILENT_CHECKS * limits::PING_SECONDS));
+                    }
                 }
             }
         }
     }
 
-    /// Ends the conversation and waits for the agent to be gone.
+    /// Ends the conversation and waits for the agent to be gone, if not for long.
     pub async fn close(self) {
-        let Self { orders, writing, keeper, reports, .. } = self;
-        // Both fail only when the agent is gone already.
-        let _ = orders.send(Order::Bye).await;
-        drop(orders);
-        let _ = tokio::time::timeout(PARTING, writing).await;
+        let Self { orders, mut writing, keeper, mut reports, .. } = self;
+        let said = async {
+            // Both fail only when the agent is gone already.
+            let _ = orders.send(Order::Bye).await;
+            drop(orders);
+            let _ = (&mut writing).await;
+        };
+        // What it still has to say is let out, so that it need not wait to be heard before it can go.
+        let heard = async { while let Some(Ok(_)) = reports.next().await {} };
+        let _ = tokio::time::timeout(PARTING, async { tokio::join!(said, heard) }).await;
+        writing.abort();
+        drop(reports);
         match keeper {
             Keeper::Here(agent) => drop(tokio::time::timeout(PARTING, agent).await),
             Keeper::Box(tether) => drop(tether.close(PARTING).await),
         }
-        drop(reports);
     }
 
     fn lost(&self) -> SessionError {
@@ -139,9 +160,16 @@ impl Session {
     }
 }
 
+/// Sends orders, and a ping now and then whatever else is going on: also while nobody here has time to listen.
 async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>) {
     let mut out = outbox(writer);
-    while let Some(order) = queue.recv().await {
+    let mut heartbeat = ticks();
+    loop {
+        let order = tokio::select! {
+            order = queue.recv() => order,
+            _ = heartbeat.tick() => Some(Order::Ping),
+        };
+        let Some(order) = order else { return };
         // A broken link is noticed by the reader, who knows more about it.
         if out.send(order).await.is_err() {
             return;
@@ -149,9 +177,15 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>) {
     }
 }
 
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + CHECK, CHECK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
+
 /// A failure whose text may be shown.
-pub(super) fn cleaned(failure: Failure) -> Failure {
-    Failure { detail: sanitize(&failure.detail, limits::TEXT), ..failure }
+pub(super) fn cleaned(failure: &Failure) -> Failure {
+    Failure { kind: failure.kind, detail: sanitize(&failure.detail, limits::TEXT) }
 }
 
 /// What is said of a report that has no business where it came.
@@ -159,4 +193,59 @@ pub(super) fn unexpected(report: &Report) -> SessionError {
     let text = format!("{report:?}");
     let word: String = text.chars().take_while(|character| character.is_alphanumeric()).collect();
     SessionError::Protocol(format!("`{word}` is out of order"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hfdown_agent::Farewell;
+    use tokio::io::DuplexStream;
+
+    /// A session whose agent is the test, behind a pipe of so many bytes.
+    fn session(pipe: usize) -> (Session, DuplexStream, CancellationToken) {
+        let (near, far) = tokio::io::duplex(pipe);
+        let (reader, writer) = tokio::io::split(near);
+        let cancel = CancellationToken::new();
+        let keeper = Keeper::Here(tokio::spawn(async { Farewell::Bye }));
+        (Session::new(reader, writer, &[], keeper, cancel.clone()), far, cancel)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_wants_to_stop_goes_on_listening_until_there_is_room_to_say_so() {
+        let (mut session, far, cancel) = session(64);
+        let (reader, writer) = tokio::io::split(far);
+        let mut agent = outbox::<_, Report>(writer);
+        // Nobody reads: the pipe fills, then the queue.
+        while tokio::time::timeout(CHECK / 10, session.say(Order::Ping)).await.is_ok() {}
+        cancel.cancel();
+        agent.send(Report::Surveyed).await.unwrap();
+        assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));
+        let reading = async {
+            let mut orders = inbox::<_, Order>(reader, &[]);
+            while !matches!(orders.next().await, Some(Ok(Order::Cancel))) {}
+        };
+        let (heard, ()) = tokio::join!(session.hear(), reading);
+        assert!(matches!(heard, Ok(Heard::Cancelled)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_that_says_nothing_is_given_up_but_not_one_that_nobody_listened_to() {
+        let (mut session, far, _cancel) = session(4096);
+        let mut agent = outbox::<_, Report>(far);
+        agent.send(Report::Surveyed).await.unwrap();
+        // As after Ctrl-Z and `fg`.
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));
+        assert!(matches!(session.hear().await, Err(SessionError::Silent(30))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pings_go_out_while_nobody_listens() {
+        let (session, far, _cancel) = session(4096);
+        let mut orders = inbox::<_, Order>(far, &[]);
+        for _ in 0..10 {
+            assert!(matches!(orders.next().await, Some(Ok(Order::Ping))));
+        }
+        drop(session);
+    }
 }

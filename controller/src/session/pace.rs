@@ -31,7 +31,8 @@ impl Pace {
     pub(super) fn rate(&self) -> u64 {
         let (Some((began, first)), Some((now, last))) = (self.samples.front(), self.samples.back()) else { return 0 };
         let millis = (*now - *began).as_millis();
-        if millis == 0 { 0 } else { u64::try_from(u128::from(last - first) * 1000 / millis).unwrap_or(u64::MAX) }
+        let rate = (u128::from(last - first) * 1000).checked_div(millis).unwrap_or(0);
+        u64::try_from(rate).unwrap_or(u64::MAX)
     }
 }
 

@@ -10,6 +10,9 @@ use crate::hub::Listing;
 use crate::display::Events;
 use crate::plan::Inventory;
 
+/// Bytes in the names of all strays: those of a repository with a million files have fewer.
+const STRAY_NAMES: usize = 64 << 20;
+
 impl Session {
     /// Asks the agent to look, and checks that it speaks of every listed file once and of no other.
     pub async fn survey(&mut self, listing: &Listing, check: Check, events: &Events) -> Result<Inventory, SessionError> {
@@ -19,6 +22,7 @@ impl Session {
         self.say(Order::Survey { check }).await?;
         let mut found: Vec<Option<Found>> = vec![None; listing.files.len()];
         let mut strays = Vec::new();
+        let mut names = 0;
         let listed: HashSet<&RepoPath> = listing.files.iter().map(|file| &file.path).collect();
         loop {
             match self.hear().await? {
@@ -29,13 +33,17 @@ impl Session {
                         let place = found.get_mut(id.0 as usize).filter(|place| place.is_none());
                         let place = place.ok_or_else(|| protocol("it found a file that was not asked for"))?;
                         *place = Some(match this {
-                            Found::Obstructed { failure } => Found::Obstructed { failure: cleaned(failure) },
+                            Found::Obstructed { failure } => Found::Obstructed { failure: cleaned(&failure) },
                             this => this,
                         });
                     }
                 }
                 Heard::Report(Report::Strays { strays: more }) => {
-                    if strays.len() + more.len() > limits::FILES || more.iter().any(|stray| listed.contains(&stray.path)) {
+                    names += more.iter().map(|stray| stray.path.as_str().len()).sum::<usize>();
+                    if strays.len() + more.len() > limits::FILES || names > STRAY_NAMES {
+                        return Err(protocol("it finds more strays than can be"));
+                    }
+                    if more.iter().any(|stray| listed.contains(&stray.path)) {
                         return Err(protocol("it calls a listed file a stray"));
                     }
                     strays.extend(more);
