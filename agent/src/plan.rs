@@ -68,7 +68,9 @@ impl Plan {
         let is_whole = summary.failed == 0 && summary.end == End::Complete;
         let finishing = tokio::task::spawn_blocking(move || {
             let reports = remove(&folder, &strays, is_whole);
-            tidy(&folder, &names).map(|()| reports)
+            // Where everything is in place, no part is waited for any more.
+            let resumable = if is_whole { HashSet::new() } else { names.into_iter().collect() };
+            tidy(&folder, &resumable).map(|()| reports)
         });
         let reports = finishing.await.unwrap_or_else(|error| {
             Err(Failure::new(FailureKind::Disk, format_args!("the agent has a defect: {error}")))
@@ -97,12 +99,11 @@ fn remove(folder: &Folder, strays: &[Stray], is_whole: bool) -> Vec<Report> {
     (0..).zip(strays.iter().map(&mut remove)).map(outcome).collect()
 }
 
-fn tidy(folder: &Folder, names: &[String]) -> Result<(), Failure> {
+fn tidy(folder: &Folder, resumable: &HashSet<String>) -> Result<(), Failure> {
     let root = &folder.root;
     match root.layout() {
         Layout::Folder { .. } => {
-            let names: HashSet<_> = names.iter().map(String::as_str).collect();
-            root.sweep_parts(|part| names.contains(part));
+            root.sweep_parts(|part| resumable.contains(part));
             save(&mut folder.records(), folder)
         }
         Layout::Bare => {

@@ -24,7 +24,10 @@ macro_rules! everywhere {
     };
 }
 
-async fn at<F: Future<Output = ()>>(place: hfdown_tests::stage::Place, scenario: impl FnOnce(hfdown_tests::stage::Stage) -> F) {
+async fn at<F: Future<Output = ()>>(
+    place: hfdown_tests::stage::Place,
+    scenario: impl FnOnce(hfdown_tests::stage::Stage) -> F,
+) {
     if let Some(stage) = hfdown_tests::stage::Stage::set(place, HFDOWN).await {
         // Not a measurement: a scenario that hangs fails instead of holding everything up.
         tokio::time::timeout(std::time::Duration::from_secs(120), scenario(stage)).await.expect("it ends");
@@ -46,6 +49,8 @@ everywhere! {
     interrupted::wrong_bytes_once_are_fetched_again,
     interrupted::wrong_bytes_never_get_a_name,
     interrupted::a_server_that_ignores_ranges_is_put_up_with,
+    interrupted::a_file_that_the_hub_withholds_is_asked_for_once_and_the_others_arrive,
+    interrupted::a_part_of_a_file_that_is_in_place_is_swept,
     secrets::a_gated_model_arrives_and_the_token_stays_at_home,
     secrets::a_private_repository_works_down_to_its_small_files,
 }

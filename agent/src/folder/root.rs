@@ -39,9 +39,12 @@ impl Root {
     pub(crate) fn open(root: &str, access: Access, layout: Layout) -> Result<Self, Failure> {
         let attempt = format!("cannot open {root}");
         let path = std::path::absolute(expand_home(root)).map_err(|error| disk::failure(&attempt, &error))?;
+        // Without a slash at its end.
+        let path: PathBuf = path.components().collect();
         let folder = match access {
             Access::Look => match Dir::open_ambient_dir(&path, ambient_authority()) {
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(not_a_folder(&path)),
                 opened => Some(opened.map_err(|error| disk::failure(&attempt, &error))?),
             },
             Access::Change => {
@@ -84,9 +87,19 @@ impl Root {
 
     /// Tries to take the folder's lock; says who holds it otherwise.
     pub(crate) fn try_lock(&mut self) -> Result<Option<String>, Failure> {
-        match Lock::attempt(self.work()?) {
+        let attempted = match Lock::attempt(self.work()?) {
+            // The holder before us has tidied our folder away.
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.work = self.open_work(Access::Change)?;
+                Lock::attempt(self.work()?)
+            }
+            attempted => attempted,
+        };
+        match attempted {
             Ok(Attempt::Held(lock)) => {
                 self.lock = Some(lock);
+                // The same, but for what our lock in it has saved.
+                self.work = self.open_work(Access::Change)?;
                 Ok(None)
             }
             Ok(Attempt::Busy(holder)) => Ok(Some(holder)),
@@ -193,13 +206,15 @@ impl Root {
 
 fn create_folder(path: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(path).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
-            let file =
-                path.ancestors().find(|ancestor| ancestor.exists() && !ancestor.is_dir()).unwrap_or(path);
-            Failure::new(FailureKind::NotADirectory, format_args!("{} is not a folder", file.display()))
-        }
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(path),
         _ => disk::failure(&format!("cannot create {}", path.display()), &error),
     })
+}
+
+/// The file in the way, which may be further up.
+fn not_a_folder(path: &Path) -> Failure {
+    let file = path.ancestors().find(|ancestor| ancestor.exists() && !ancestor.is_dir()).unwrap_or(path);
+    Failure::new(FailureKind::NotADirectory, format_args!("{} is not a folder", file.display()))
 }
 
 fn expand_home(root: &str) -> PathBuf {
@@ -211,4 +226,27 @@ fn expand_home(root: &str) -> PathBuf {
 
 fn looked_only() -> Failure {
     Failure::new(FailureKind::Protocol, "a dry run was asked to write")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waited_for_a_folder_that_was_tidied_away_makes_it_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || {
+            Root::open(folder.path().to_str().unwrap(), Access::Change, Layout::Bare).expect("a folder opens")
+        };
+        let (mut first, mut second) = (open(), open());
+        assert_eq!(first.try_lock().unwrap(), None);
+        assert!(second.try_lock().unwrap().is_some(), "one at a time");
+        first.tidy();
+        drop(first);
+        assert!(!folder.path().join(".cache").exists());
+        assert_eq!(second.try_lock().unwrap(), None);
+        second.parts().unwrap().write("part", "bytes").unwrap();
+        assert!(open().try_lock().unwrap().is_some(), "and it is locked for the others");
+        assert!(folder.path().join(".cache/hfdown/parts/part").exists());
+    }
 }

@@ -1,6 +1,6 @@
 //! What goes wrong on the way, and what it costs.
 
-use hfdown_tests::hub::{Content, Fault, Origin, When};
+use hfdown_tests::hub::{Content, Fault, Gate, Origin, When};
 use hfdown_tests::processes;
 use hfdown_tests::stage::{Stage, ended};
 use tokio::process::Child;
@@ -14,7 +14,10 @@ fn publish(stage: &Stage) {
 }
 
 fn assert_whole(stage: &Stage) {
-    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec()), "the bytes are right");
+    assert!(
+        stage.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec()),
+        "the bytes are right"
+    );
     let parts = stage.root().join(".cache/hfdown/parts");
     assert_eq!(std::fs::read_dir(parts).unwrap().count(), 0, "no part stays behind");
 }
@@ -123,5 +126,38 @@ pub(crate) async fn a_server_that_ignores_ranges_is_put_up_with(stage: Stage) {
     let ended = stage.sync(MODEL, &[]).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ignores.times_struck() >= 1);
+    assert_whole(&stage);
+}
+
+pub(crate) async fn a_file_that_the_hub_withholds_is_asked_for_once_and_the_others_arrive(stage: Stage) {
+    const TOKEN: &str = "hf_tokenOfThisTest";
+    let hub = &stage.hub;
+    hub.model(MODEL)
+        .file("config.json", "{}")
+        .lfs(FILE, Content::random(7, SIZE))
+        .gated(Gate::Auto, TOKEN)
+        .commit();
+    // All connections want a piece of it, and all learn at the same time that there is none to be had.
+    let gone = hub.fault(Fault::Status(404), When::file(FILE).at(Origin::Hub));
+    let mut command = stage.syncing(MODEL, &[]);
+    command.env("HF_TOKEN", TOKEN);
+    let ended = ended(command.spawn().unwrap()).await;
+    assert_eq!(stage.files(), ["config.json"], "{}", ended.stderr);
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert!(ended.stderr.contains(FILE) && !ended.stderr.contains("protocol"), "{}", ended.stderr);
+    assert_eq!(gone.times_struck(), 1);
+}
+
+pub(crate) async fn a_part_of_a_file_that_is_in_place_is_swept(stage: Stage) {
+    publish(&stage);
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    let cache = stage.root().join(".cache");
+    let metadata =
+        std::fs::read_to_string(cache.join(format!("huggingface/download/{FILE}.metadata"))).unwrap();
+    let digest = metadata.lines().nth(1).unwrap();
+    // As when a run was cut off and the file then came another way.
+    std::fs::write(cache.join("hfdown/parts").join(digest), "the beginning").unwrap();
+    std::fs::write(cache.join("hfdown/parts").join(format!("{digest}.journal")), "").unwrap();
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
     assert_whole(&stage);
 }
