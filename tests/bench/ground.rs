@@ -1,0 +1,192 @@
+//! The files that the Hub serves, the Hub, and where the programs put what they fetch. All of it is gone afterwards.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hfdown_tests::hub::{Content, Fault, Origin, TestHub, When};
+use tempfile::TempDir;
+
+use crate::scenario::{CAP, DELAY, Scenario};
+use crate::tool::Tool;
+
+/// What the Hub calls it all.
+pub(crate) const MODEL: &str = "bench/model";
+/// Files are written in pieces of this size.
+const PIECE: u64 = 4 << 20;
+
+/// Files that belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Set {
+    /// 4 GiB.
+    Large,
+    /// 8 × 512 MiB.
+    Shards,
+    /// 2,000 × 20 kB, in folders of 100.
+    Small,
+    /// 1 GiB.
+    Capped,
+}
+
+/// A file of the Hub.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) path: String,
+    pub(crate) content: Content,
+    is_lfs: bool,
+}
+
+/// A folder with everything in it.
+pub(crate) struct Ground {
+    folder: TempDir,
+    divisor: u64,
+    sets: BTreeMap<Set, Vec<Listed>>,
+}
+
+/// What one program has before it.
+pub(crate) struct Site<'a> {
+    pub(crate) hub: &'a TestHub,
+    pub(crate) files: &'a [Listed],
+    /// The program.
+    pub(crate) program: PathBuf,
+    /// Its own folder, as good as new.
+    pub(crate) folder: PathBuf,
+}
+
+impl Ground {
+    /// Takes a new folder in `on`, which Ctrl-C removes as well.
+    pub(crate) fn prepare(on: &Path, divisor: u64) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("hfdown-bench-").tempdir_in(on)?;
+        let doomed = folder.path().to_owned();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        std::thread::spawn(move || {
+            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+                // The programs that run hear the signal as well. One that still writes makes the first try fail.
+                let _ = fs::remove_dir_all(&doomed).or_else(|_| fs::remove_dir_all(&doomed));
+                std::process::exit(130);
+            }
+        });
+        Ok(Self { folder, divisor, sets: BTreeMap::new() })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The files of a scenario, made where they are not there yet.
+    pub(crate) fn files(&mut self, scenario: Scenario) -> io::Result<Vec<Listed>> {
+        let mut files = Vec::new();
+        for set in scenario.sets() {
+            if !self.sets.contains_key(set) {
+                let made = set.make(&self.place(*set), self.divisor)?;
+                self.sets.insert(*set, made);
+            }
+            files.extend(self.sets.get(set).into_iter().flatten().cloned());
+        }
+        Ok(files)
+    }
+
+    /// Removes the files that nothing needs any more.
+    pub(crate) fn keep_only(&mut self, needed: &[Set]) -> io::Result<()> {
+        let done: Vec<Set> = self.sets.keys().copied().filter(|set| !needed.contains(set)).collect();
+        for set in done {
+            self.sets.remove(&set);
+            fs::remove_dir_all(self.place(set))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn site<'a>(
+        &self,
+        hub: &'a TestHub,
+        files: &'a [Listed],
+        tool: Tool,
+        program: &Path,
+    ) -> Site<'a> {
+        let folder = self.folder().join(format!("{tool:?}"));
+        Site { hub, files, program: self.folder().join(program), folder }
+    }
+
+    fn place(&self, set: Set) -> PathBuf {
+        self.folder().join(format!("{set:?}"))
+    }
+}
+
+impl Set {
+    fn make(self, folder: &Path, divisor: u64) -> io::Result<Vec<Listed>> {
+        let shapes: Vec<(String, u64)> = match self {
+            Self::Large => vec![("model.safetensors".to_owned(), (4 << 30) / divisor)],
+            Self::Capped => vec![("model.safetensors".to_owned(), (1 << 30) / divisor)],
+            Self::Shards => (1..=8)
+                .map(|n| (format!("model-{n:05}-of-00008.safetensors"), (512 << 20) / divisor))
+                .collect(),
+            // `.bin`: what is called a text would be compressed for those who ask for that.
+            Self::Small => (0..(2_000 / divisor).max(20))
+                .map(|n| (format!("folder-{:02}/{n:04}.bin", n / 100), 20_000))
+                .collect(),
+        };
+        let (next, cpus) = (AtomicUsize::new(0), cpus());
+        let made = std::thread::scope(|scope| {
+            let work = || -> io::Result<Vec<(usize, Listed)>> {
+                let mut made = Vec::new();
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let Some((path, size)) = shapes.get(number) else { return Ok(made) };
+                    // Another seed for each file: equal ones would be one to the Hub.
+                    let content = stored(&folder.join(path), (self as u64) << 32 | number as u64, *size)?;
+                    let is_lfs = self != Self::Small || number % 2 == 0;
+                    if is_lfs {
+                        // Computed once, here, where it is done for several files at a time.
+                        content.sha256();
+                    }
+                    made.push((number, Listed { path: path.clone(), content, is_lfs }));
+                }
+            };
+            let makers: Vec<_> = (0..cpus).map(|_| scope.spawn(work)).collect();
+            let made = makers
+                .into_iter()
+                .map(|maker| maker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())));
+            made.collect::<io::Result<Vec<_>>>()
+        })?;
+        let mut made: Vec<_> = made.into_iter().flatten().collect();
+        made.sort_by_key(|(number, _)| *number);
+        Ok(made.into_iter().map(|(_, file)| file).collect())
+    }
+}
+
+fn stored(path: &Path, seed: u64, size: u64) -> io::Result<Content> {
+    fs::create_dir_all(path.parent().unwrap_or(path))?;
+    let (content, mut file) = (Content::random(seed, size), File::create(path)?);
+    let mut at = 0;
+    while at < size {
+        let end = size.min(at + PIECE);
+        file.write_all(&content.read(at..end))?;
+        at = end;
+    }
+    Ok(Content::disk(path))
+}
+
+/// A Hub with these files, as the scenario wants it.
+pub(crate) fn hub(scenario: Scenario, files: &[Listed]) -> TestHub {
+    let hub = TestHub::start();
+    let draft = files.iter().fold(hub.model(MODEL), |draft, file| {
+        if file.is_lfs {
+            draft.lfs(&file.path, file.content.clone())
+        } else {
+            draft.file(&file.path, file.content.clone())
+        }
+    });
+    draft.commit();
+    if scenario == Scenario::SlowConnections {
+        hub.fault(Fault::Throttle { bytes_per_second: CAP }, When::always().at(Origin::Cdn));
+        hub.fault(Fault::Delay(DELAY), When::always());
+    }
+    hub
+}
+
+/// How many processors there are.
+pub(crate) fn cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

@@ -1,0 +1,123 @@
+//! The benchmark: hfdown beside what people use instead, in the same minutes, on a Hub of this machine.
+//!
+//! `cargo bench-rivals --help` says how to run it. It is no test: it prints tables. This one program plays three parts, so
+//! that nothing else has to be built: the benchmark with the test Hub in it, `hfdown` when it is called by that name,
+//! and `measure`, a small process that starts what is measured and asks the system what that has cost. The Hub's own
+//! CPU time is in nobody's figures.
+
+mod figures;
+mod ground;
+mod measure;
+mod round;
+mod scenario;
+mod steps;
+mod table;
+mod tool;
+mod wishes;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use figures::Figures;
+use ground::Ground;
+use scenario::Scenario;
+use table::Table;
+use tool::Tool;
+use wishes::Wishes;
+
+/// What this program is called when it is to be the real thing.
+const HFDOWN: &str = "hfdown";
+
+fn main() -> ExitCode {
+    let mut words = std::env::args_os();
+    let called = words.next().unwrap_or_default();
+    if Path::new(&called).file_name().is_some_and(|name| name == HFDOWN) {
+        return hfdown::main();
+    }
+    if words.next().is_some_and(|word| word == measure::WORD) {
+        return measure::main(words);
+    }
+    match compare(&Wishes::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("the benchmark failed: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compare(wishes: &Wishes) -> Result<(), Box<dyn Error>> {
+    say(&table::machine());
+    let tools = found(wishes)?;
+    let mut ground = Ground::prepare(&wishes.on, wishes.size_divisor)?;
+    say(&format!("files in {}, {} rounds\n", ground.folder().display(), wishes.rounds));
+    std::os::unix::fs::symlink(std::env::current_exe()?, ground.folder().join(HFDOWN))?;
+    let scenarios = wishes.scenarios();
+    if let (true, Some(scenario)) = (wishes.serve, scenarios.first()) {
+        let hub = ground::hub(*scenario, &ground.files(*scenario)?);
+        say(&format!("{scenario}: HF_ENDPOINT={} {}", hub.endpoint(), ground::MODEL));
+        loop {
+            std::thread::park();
+        }
+    }
+    for (number, scenario) in scenarios.iter().enumerate() {
+        run(*scenario, &tools, &mut ground, wishes.rounds)?;
+        let later: Vec<_> =
+            scenarios[number + 1..].iter().flat_map(|scenario| scenario.sets()).copied().collect();
+        ground.keep_only(&later)?;
+    }
+    Ok(())
+}
+
+/// The programs that this machine has. Those that it has not are said.
+fn found(wishes: &Wishes) -> Result<Vec<(Tool, PathBuf)>, Box<dyn Error>> {
+    let mut found = Vec::new();
+    for tool in wishes.tools() {
+        match tool.find() {
+            Ok(program) => found.push((tool, program)),
+            Err(why) => say(&format!("left out: {tool}: {why}")),
+        }
+    }
+    if found.is_empty() { Err("there is nothing to run".into()) } else { Ok(found) }
+}
+
+fn run(
+    scenario: Scenario,
+    tools: &[(Tool, PathBuf)],
+    ground: &mut Ground,
+    rounds: u64,
+) -> Result<(), Box<dyn Error>> {
+    let files = ground.files(scenario)?;
+    let hub = ground::hub(scenario, &files);
+    let mut table = Table::new(scenario, &files);
+    let (mut taking_part, left_out): (Vec<_>, Vec<_>) =
+        tools.iter().partition(|(tool, _)| scenario.refuses(*tool).is_none());
+    for (tool, _) in left_out {
+        table.left_out(*tool, scenario.refuses(*tool).unwrap_or_default());
+    }
+    for round in 0..rounds {
+        // Who failed once would fail again.
+        taking_part.retain(|(tool, program)| {
+            let site = ground.site(&hub, &files, *tool, program);
+            match round::run(scenario, *tool, &site, round + 1 == rounds) {
+                Ok(figures) => table.add(*tool, figures),
+                Err(error) => {
+                    table.left_out(*tool, &error.to_string());
+                    return false;
+                }
+            }
+            true
+        });
+    }
+    say(&table.to_string());
+    Ok(())
+}
+
+/// What the benchmark has to say is all on standard output.
+fn say(text: &str) {
+    // Nobody reads: nobody is told.
+    let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes());
+}

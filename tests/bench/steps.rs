@@ -1,0 +1,168 @@
+//! The command lines: each program with its fastest settings, and a home that nothing is left in from before.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::ground::{Listed, MODEL, Site, cpus};
+use crate::tool::Tool;
+
+/// Resolves and fetches as `huggingface_hub` did.
+const HF_TRANSFER: &str = include_str!("hf_transfer.py");
+
+/// A program and what it is told.
+pub(crate) struct Step {
+    program: PathBuf,
+    arguments: Vec<OsString>,
+    environment: Vec<(&'static str, OsString)>,
+    home: PathBuf,
+}
+
+/// A program's steps.
+pub(crate) struct Steps {
+    pub(crate) fetch: Step,
+    /// Proves what the first does not.
+    pub(crate) prove: Option<Step>,
+}
+
+impl Step {
+    fn new(program: &Path, home: &Path) -> Self {
+        Self {
+            program: program.to_owned(),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            home: home.to_owned(),
+        }
+    }
+
+    fn with<T: Into<OsString>>(mut self, words: impl IntoIterator<Item = T>) -> Self {
+        self.arguments.extend(words.into_iter().map(Into::into));
+        self
+    }
+
+    fn knowing(mut self, name: &'static str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    /// As it is, or behind words that come first.
+    pub(crate) fn command(&self, before: &[OsString]) -> io::Result<Command> {
+        let mut words =
+            before.iter().chain([self.program.as_os_str().to_owned()].iter()).cloned().collect::<Vec<_>>();
+        words.extend(self.arguments.iter().cloned());
+        let mut command = Command::new(&words[0]);
+        let log = fs::File::create(self.log())?;
+        command
+            .args(&words[1..])
+            // From nothing, so that no proxy, token or setting of whoever runs this has a say.
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &self.home)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .current_dir(&self.home)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log);
+        Ok(command)
+    }
+
+    /// What it said.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.home.join("log")
+    }
+
+    /// Where it runs.
+    pub(crate) fn home(&self) -> &Path {
+        &self.home
+    }
+}
+
+impl Steps {
+    /// What a program does to have all files in `model` of its folder.
+    pub(crate) fn of(tool: Tool, site: &Site<'_>) -> io::Result<Self> {
+        let (home, model) = (site.folder.join("home"), site.folder.join("model"));
+        fs::create_dir_all(&home)?;
+        let step = Step::new(&site.program, &home);
+        let (fetch, prove) = match tool {
+            Tool::Hfdown => {
+                let step = step
+                    .with(["rsync-sync", MODEL])
+                    .with([&model])
+                    .knowing("HF_ENDPOINT", site.hub.endpoint());
+                (step, None)
+            }
+            Tool::Hf => {
+                let mut step = step.with(["download", MODEL, "--local-dir"]).with([&model]);
+                step = step.knowing("HF_ENDPOINT", site.hub.endpoint()).knowing("HF_HOME", home.join("hf"));
+                for switch in [
+                    "HF_HUB_DISABLE_TELEMETRY",
+                    "HF_HUB_DISABLE_UPDATE_CHECK",
+                    "HF_HUB_DISABLE_XET",
+                    "HF_HUB_DISABLE_PROGRESS_BARS",
+                ] {
+                    step = step.knowing(switch, "1");
+                }
+                (step, None)
+            }
+            Tool::Aria2c => {
+                let list = home.join("list");
+                fs::write(&list, lines(site, |url, path| format!("{url}\n  out={path}\n")))?;
+                let words = "--no-conf -q -x16 -s16 -k1M -c --file-allocation=none --auto-file-renaming=false \
+                    --auto-save-interval=1 --summary-interval=0";
+                let at_once = if site.files.len() > 100 { "-j16" } else { "-j5" };
+                let step = step.with(words.split_whitespace()).with([at_once, "-d"]).with([&model]);
+                (step.with(["-i"]).with([&list]), Some(proof(&home, &model, site.files, "sha256sum")?))
+            }
+            Tool::Curl => {
+                let list = home.join("list");
+                let output = |url: &str, path: &str| format!("url = \"{url}\"\noutput = \"{path}\"\n");
+                fs::write(&list, lines(site, |url, path| output(url, &model.join(path).to_string_lossy())))?;
+                let words = "-q -Z --parallel-max 16 -L -f -s -S --create-dirs -C - -K";
+                let step = step.with(words.split_whitespace()).with([&list]);
+                (step, Some(proof(&home, &model, site.files, "openssl dgst -sha256 -r")?))
+            }
+            Tool::HfTransfer => {
+                let (script, list) = (home.join("fetch.py"), home.join("list"));
+                fs::write(&script, HF_TRANSFER)?;
+                fs::write(
+                    &list,
+                    lines(site, |url, path| format!("{url}\t{}\n", model.join(path).display())),
+                )?;
+                fs::create_dir_all(&model)?;
+                (step.with([&script, &list]), None)
+            }
+        };
+        Ok(Self { fetch, prove })
+    }
+
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Step> {
+        [&self.fetch].into_iter().chain(&self.prove)
+    }
+}
+
+/// A text for each file's address and path.
+fn lines(site: &Site<'_>, line: impl Fn(&str, &str) -> String) -> String {
+    let endpoint = site.hub.endpoint();
+    site.files.iter().fold(String::new(), |mut text, file| {
+        let _ =
+            write!(text, "{}", line(&format!("{endpoint}/{MODEL}/resolve/main/{}", file.path), &file.path));
+        text
+    })
+}
+
+/// Digests of all files, on all processors, in files `digests.*` of the program's home.
+fn proof(home: &Path, model: &Path, files: &[Listed], command: &str) -> io::Result<Step> {
+    let names = home.join("names");
+    let text = files.iter().fold(String::new(), |mut text, file| {
+        let _ = write!(text, "{}\0", model.join(&file.path).display());
+        text
+    });
+    fs::write(&names, text)?;
+    let share = files.len().div_ceil(4 * cpus()).to_string();
+    let step = Step::new(Path::new("xargs"), home).with(["-0", "-a"]).with([&names]);
+    let script = format!("{command} \"$@\" > digests.$$");
+    Ok(step.with(["-P", &cpus().to_string(), "-n", &share, "sh", "-c", &script, "sh"]))
+}

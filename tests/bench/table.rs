@@ -1,0 +1,141 @@
+//! What is printed.
+
+use std::fmt::{self, Write as _};
+
+use crate::Figures;
+use crate::figures::median;
+use crate::ground::{Listed, cpus};
+use crate::scenario::{CAP, Scenario};
+use crate::tool::Tool;
+
+/// One scenario's results.
+pub(crate) struct Table {
+    scenario: Scenario,
+    files: usize,
+    bytes: u64,
+    rows: Vec<(Tool, Vec<Figures>)>,
+    left_out: Vec<(Tool, String)>,
+}
+
+/// The medians of a program's rounds.
+struct Middle {
+    wall: f64,
+    cpu: f64,
+    memory: u64,
+    fetched: u64,
+    requests: u64,
+    connections: u64,
+    again: Option<u64>,
+}
+
+impl Table {
+    pub(crate) fn new(scenario: Scenario, files: &[Listed]) -> Self {
+        let bytes = files.iter().map(|file| file.content.size()).sum();
+        Self { scenario, files: files.len(), bytes, rows: Vec::new(), left_out: Vec::new() }
+    }
+
+    pub(crate) fn add(&mut self, tool: Tool, figures: Figures) {
+        match self.rows.iter_mut().find(|(known, _)| *known == tool) {
+            Some((_, rounds)) => rounds.push(figures),
+            None => self.rows.push((tool, vec![figures])),
+        }
+    }
+
+    /// A program that takes no part, or no longer.
+    pub(crate) fn left_out(&mut self, tool: Tool, why: &str) {
+        self.rows.retain(|(known, _)| *known != tool);
+        self.left_out.push((tool, why.to_owned()));
+    }
+
+    /// What is worth saying in this scenario alone.
+    fn remark(&self, middle: &Middle) -> String {
+        match (self.scenario, middle.again) {
+            (Scenario::Killed, Some(again)) => {
+                let share = 100.0 * again as f64 / self.bytes as f64;
+                format!(", {:.0} MB again ({share:.1} %)", megabytes(again))
+            }
+            (Scenario::SlowConnections, _) => {
+                let possible = (middle.connections * CAP) as f64 * middle.wall;
+                let share = 100.0 * self.bytes as f64 / possible;
+                format!(", {share:.0} % of what {} connections carry", middle.connections)
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scenario, files, bytes, .. } = self;
+        let plural = if *files == 1 { "" } else { "s" };
+        writeln!(formatter, "{scenario}: {files} file{plural}, {:.0} MB", megabytes(*bytes))?;
+        let head = ["wall s", "×", "CPU s", "×", "peak MiB", "fetched MB", "requests"];
+        write!(formatter, "{:<18}", "")?;
+        for (word, width) in head.iter().zip(WIDTHS) {
+            write!(formatter, "{word:>width$}")?;
+        }
+        writeln!(formatter, "  proved")?;
+        let own =
+            self.rows.iter().find(|(tool, _)| *tool == Tool::Hfdown).and_then(|(_, rounds)| middle(rounds));
+        for (tool, rounds) in &self.rows {
+            let Some(middle) = middle(rounds) else { continue };
+            let (wall, cpu) = own.as_ref().map_or((f64::NAN, f64::NAN), |own| (own.wall, own.cpu));
+            let cells = [
+                format!("{:.3}", middle.wall),
+                ratio(middle.wall, wall),
+                format!("{:.3}", middle.cpu),
+                ratio(middle.cpu, cpu),
+                (middle.memory >> 20).to_string(),
+                format!("{:.1}", megabytes(middle.fetched)),
+                middle.requests.to_string(),
+            ];
+            write!(formatter, "{tool:<18}")?;
+            for (cell, width) in cells.iter().zip(WIDTHS) {
+                write!(formatter, "{cell:>width$}")?;
+            }
+            writeln!(formatter, "  {}{}", tool.proof(), self.remark(&middle))?;
+        }
+        for (tool, why) in &self.left_out {
+            writeln!(formatter, "{tool:<18} left out: {why}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The widths of the columns.
+const WIDTHS: [usize; 7] = [9, 7, 9, 7, 10, 12, 10];
+
+fn ratio(value: f64, own: f64) -> String {
+    if own.is_nan() { String::new() } else { format!("{:.2}", value / own) }
+}
+
+fn middle(rounds: &[Figures]) -> Option<Middle> {
+    Some(Middle {
+        wall: median(rounds.iter().map(|figures| figures.cost.wall))?.as_secs_f64(),
+        cpu: median(rounds.iter().map(|figures| figures.cost.cpu))?.as_secs_f64(),
+        memory: median(rounds.iter().map(|figures| figures.cost.memory))?,
+        fetched: median(rounds.iter().map(|figures| figures.fetched))?,
+        requests: median(rounds.iter().map(|figures| figures.requests))?,
+        connections: median(rounds.iter().map(|figures| figures.connections))?,
+        again: median(rounds.iter().filter_map(|figures| figures.again)),
+    })
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+/// What it all ran on.
+pub(crate) fn machine() -> String {
+    let read = |file: &str| std::fs::read_to_string(file).unwrap_or_default();
+    let of = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name));
+        line.and_then(|line| line.split_once(':'))
+            .map_or_else(String::new, |(_, value)| value.trim().to_owned())
+    };
+    let mut text = format!("{} × {}", cpus(), of(&read("/proc/cpuinfo"), "model name"));
+    let _ = write!(text, ", {} of memory", of(&read("/proc/meminfo"), "MemTotal"));
+    let _ = write!(text, ", Linux {}", read("/proc/sys/kernel/osrelease").trim());
+    let _ = write!(text, ", load {}", read("/proc/loadavg").split(' ').next().unwrap_or_default());
+    text
+}
