@@ -22,6 +22,9 @@ pub(crate) fn failure(attempt: &str, error: &io::Error) -> Failure {
 
 /// The reason alone, without Rust's `(os error 28)`.
 fn reason(error: &io::Error) -> String {
+    if error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
+        return "a link leads out of the folder".to_owned();
+    }
     let text = error.to_string();
     match text.split_once(" (os error") {
         Some((reason, _)) => reason.to_lowercase(),

@@ -26,8 +26,10 @@ const TICK: Duration = Duration::from_millis(200);
 const FLUSHES: usize = 2;
 /// Files hashed at once, each on a thread.
 const HASHES: usize = 6;
-/// What must stay free beside the files themselves: metadata, journals, records.
-const MARGIN: u64 = 16 << 20;
+/// The most that must stay free beside the files themselves: metadata, journals, records.
+const LARGEST_MARGIN: u64 = 16 << 20;
+/// The least of it. A small file must fit on a small disk.
+const SMALLEST_MARGIN: u64 = 1 << 20;
 
 /// A transfer that is ready to run.
 #[derive(Debug)]
@@ -130,11 +132,13 @@ impl Engine {
 
     /// Better to say so now than at 99 %.
     fn check_space(&self) -> Result<(), Failure> {
-        let (needed, free) = (self.needed, self.shared.root.free());
-        if needed == 0 || needed.saturating_add(MARGIN) <= free {
+        let margin = (SMALLEST_MARGIN + self.needed / 8).min(LARGEST_MARGIN);
+        let (needed, free) = (self.needed.saturating_add(margin), self.shared.root.free());
+        if self.needed == 0 || needed <= free {
             return Ok(());
         }
-        let detail = format_args!("the disk of {} is too small", self.shared.root.path().display());
+        let root = self.shared.root.path().display();
+        let detail = format_args!("the disk of {root} is too small for what is missing and its bookkeeping");
         Err(Failure::new(FailureKind::NoSpace { needed, free }, detail))
     }
 }

@@ -88,6 +88,9 @@ pub(crate) fn network(host: String, error: &reqwest::Error) -> Fault {
         why = error.to_string();
         cause = error.source();
     }
+    // The resolver goes on with its question, as Rust prints it; the system with its number.
+    let end = [" for Query {", " (os error "].into_iter().filter_map(|tail| why.find(tail)).min();
+    why.truncate(end.unwrap_or(why.len()));
     if why.is_empty() {
         "the request failed".clone_into(&mut why);
     }
