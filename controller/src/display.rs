@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 
 use crate::event::Event;
-use crate::output::Output;
+use crate::output::{Output, Unwritable};
 
 /// Events that may wait to be drawn: every file of a model with thousands, while a terminal is held with Ctrl-S.
 const QUEUE: usize = 16 * 1024;
@@ -21,11 +21,20 @@ pub struct Events {
     name: Option<Arc<str>>,
 }
 
+/// What is left when everything has been drawn.
+#[derive(Debug)]
+pub struct Drawn {
+    /// Where the rest is told.
+    pub output: Output,
+    /// Whether data is missing where somebody wanted to read it: the first failure.
+    pub incomplete: Option<Unwritable>,
+}
+
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Display {
     queue: mpsc::Sender<(Option<Arc<str>>, Event)>,
-    drawing: JoinHandle<Output>,
+    drawing: JoinHandle<Drawn>,
 }
 
 impl Display {
@@ -33,11 +42,15 @@ impl Display {
     pub fn begin(mut output: Output) -> Self {
         let (queue, mut events) = mpsc::channel::<(Option<Arc<str>>, Event)>(QUEUE);
         let drawing = std::thread::spawn(move || {
+            let mut incomplete = None;
             while let Some((name, event)) = events.blocking_recv() {
-                // When nobody reads any more, the transfer goes on unseen: its exit code still tells the truth.
-                let _ = output.event(name.as_deref(), &event);
+                match output.event(name.as_deref(), &event) {
+                    // When nobody reads any more, the transfer goes on unseen: its exit code still tells the truth.
+                    Ok(()) | Err(Unwritable::Closed) => {}
+                    Err(error) => drop(incomplete.get_or_insert(error)),
+                }
             }
-            output
+            Drawn { output, incomplete }
         });
         Self { queue, drawing }
     }
@@ -47,8 +60,8 @@ impl Display {
         Events { queue: self.queue.clone(), name: name.map(Arc::from) }
     }
 
-    /// Draws what is still waiting and hands the output back. Every [`Events`] must be gone. None if drawing panicked.
-    pub fn end(self) -> Option<Output> {
+    /// Draws what is still waiting and hands back what is left. Every [`Events`] must be gone. None if drawing panicked.
+    pub fn end(self) -> Option<Drawn> {
         drop(self.queue);
         self.drawing.join().ok()
     }

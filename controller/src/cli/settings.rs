@@ -1,5 +1,6 @@
 //! What was typed and what the environment says, turned into the domain's types once. Nothing later reads either.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,13 +10,22 @@ use hfdown_protocol::Check;
 use super::arguments::{Source, Syncing};
 use crate::display::Events;
 use crate::event::Event;
-use crate::failure::{Exit, Problem};
+use crate::failure::{Exit, Problem, in_words};
 use crate::hub::{
     self, Credential, Endpoint, Environment, Hub, Network, Observer, RepoId, RepoReference, Revision, Token,
 };
 use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
 use crate::plan::{Policy, Strays};
 use crate::session::Machine;
+
+// What to type instead.
+const ENDPOINT: &str = "unset it to use https://huggingface.co, or let it be the address of another Hub";
+const REPOSITORY: &str = "write `name`, `organisation/name`, `datasets/organisation/name`, or paste the address of the repository's page";
+const REVISION: &str =
+    "the branches and tags are listed on the repository's page, under `Files and versions`";
+const TOKEN: &str =
+    "tokens begin with `hf_` and are made at https://huggingface.co/settings/tokens; public models need none";
+const SSH: &str = "paste it as the box's console shows it, in quotes: 'ssh -p PORT USER@HOST'";
 
 /// What a run is about.
 pub struct Settings {
@@ -25,6 +35,8 @@ pub struct Settings {
     pub repo: RepoId,
     /// Its version.
     pub revision: Revision,
+    /// After how many seconds without a byte a connection is given up (`HF_HUB_DOWNLOAD_TIMEOUT`), where that is set.
+    pub stall_seconds: Option<NonZeroU16>,
     extra_roots: Option<PathBuf>,
 }
 
@@ -39,17 +51,19 @@ impl Settings {
             Some(text) => Endpoint::new(&text),
             None => Endpoint::hub(),
         };
-        let endpoint = endpoint.map_err(|error| usage("cannot use HF_ENDPOINT", &error))?;
-        let reference = RepoReference::parse(&source.model, &endpoint)
-            .map_err(|error| usage(&format!("`{}` names no repository", source.model), &error))?;
+        let endpoint = endpoint.map_err(|error| usage("cannot use HF_ENDPOINT", &error).hint(ENDPOINT))?;
+        let reference = RepoReference::parse(&source.model, &endpoint).map_err(|error| {
+            usage(&format!("`{}` names no repository", source.model), &error).hint(REPOSITORY)
+        })?;
         let revision = match (&source.revision, reference.revision) {
             (Some(typed), _) => Revision::new(typed.clone())
-                .map_err(|error| usage(&format!("`{typed}` is no revision"), &error))?,
+                .map_err(|error| usage(&format!("`{typed}` is no revision"), &error).hint(REVISION))?,
             (None, Some(pasted)) => pasted,
             (None, None) => Revision::default(),
         };
-        let token = Token::find(source.token.as_deref(), &environment)
-            .map_err(|error| Problem::new(Exit::NotAllowed, "cannot use the token").because_of(&error))?;
+        let token = Token::find(source.token.as_deref(), &environment).map_err(|error| {
+            Problem::new(Exit::NotAllowed, "cannot use the token").because_of(&error).hint(TOKEN)
+        })?;
 
         let extra_roots = environment.text("SSL_CERT_FILE").map(PathBuf::from);
         let builder = web(extra_roots.as_deref())
@@ -62,7 +76,9 @@ impl Settings {
             let text = format!("the token is not sent: {} is not encrypted", hub.endpoint());
             events.sample(Event::Warning { text });
         }
-        Ok(Self { hub: Arc::new(hub), repo: reference.id, revision, extra_roots })
+        // What is no number of seconds is passed over, as `hf` does.
+        let stall_seconds = environment.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
+        Ok(Self { hub: Arc::new(hub), repo: reference.id, revision, stall_seconds, extra_roots })
     }
 
     /// An agent in this process.
@@ -79,8 +95,8 @@ pub fn there(
     host_key: Option<&str>,
     strict: bool,
 ) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
-    let (target, ignored) =
-        SshTarget::parse(ssh).map_err(|error| usage(&format!("cannot read the SSH command `{ssh}`"), &error))?;
+    let (target, ignored) = SshTarget::parse(ssh)
+        .map_err(|error| usage(&format!("cannot read the SSH command `{ssh}`"), &error).hint(SSH))?;
     let images = AgentImages::from_environment()
         .map_err(|error| Problem::new(Exit::Usage, "cannot use that agent").because_of(&error))?;
     let mut settings = LinkSettings::from_environment();
@@ -113,7 +129,7 @@ fn usage(attempted: &str, error: &dyn std::error::Error) -> Problem {
 fn observer(events: &Events) -> Observer {
     let events = events.clone();
     Observer::new(move |retrying| {
-        let why = retrying.error.to_string();
+        let why = in_words(&retrying.error.to_string());
         events.sample(Event::Delayed { why, attempt: retrying.attempt, wait: retrying.wait });
     })
 }

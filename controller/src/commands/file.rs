@@ -47,7 +47,9 @@ fn place(name: &str, destination: &str) -> Result<(String, RepoPath), Problem> {
         }
     };
     let placed_as = RepoPath::new(placed_as).map_err(|error| {
-        Problem::new(Exit::Usage, format!("cannot place a file as `{placed_as}`")).because(error)
+        Problem::new(Exit::Usage, format!("cannot place a file as `{placed_as}`"))
+            .because(error)
+            .hint("name the file to write, or a folder that exists or ends in `/`")
     })?;
     Ok((root, placed_as))
 }

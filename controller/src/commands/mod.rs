@@ -13,8 +13,8 @@ use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Arguments, Command, Face};
-use crate::display::{Display, Events};
-use crate::failure::{Exit, Problem};
+use crate::display::{Display, Drawn, Events};
+use crate::failure::{self, Exit, Problem};
 use crate::interrupt;
 use crate::output::Output;
 
@@ -55,7 +55,9 @@ pub fn main() -> ExitCode {
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
-        Err(error) => return report(output, Err(Problem::new(Exit::Failed, "cannot start").because(error))).into(),
+        Err(error) => {
+            return report(output, Err(Problem::new(Exit::Failed, "cannot start").because(error))).into();
+        }
     };
     let cancel = CancellationToken::new();
     let display = Display::begin(output);
@@ -67,7 +69,11 @@ pub fn main() -> ExitCode {
     // What is still running has been told to stop, and what is on disk can be resumed.
     runtime.shutdown_background();
     match context.display.end() {
-        Some(output) => report(output, outcome).into(),
+        Some(Drawn { output, incomplete: None }) => report(output, outcome).into(),
+        Some(Drawn { output, incomplete: Some(error) }) => {
+            // What went wrong before comes first: it has the better reason.
+            report(output, outcome.and_then(|exit| failure::unwritten(exit, &error))).into()
+        }
         None => Exit::Failed.into(),
     }
 }

@@ -1,5 +1,6 @@
 //! The road of every transfer: list, connect, survey, plan, execute, summarise.
 
+use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,7 +33,10 @@ pub(super) struct Trip<'a> {
 pub(super) enum Selection<'a> {
     Everything,
     /// One, under another name.
-    One { name: &'a str, placed_as: RepoPath },
+    One {
+        name: &'a str,
+        placed_as: RepoPath,
+    },
 }
 
 /// What stays beside the files.
@@ -42,16 +46,20 @@ pub(super) enum Bookkeeping {
 }
 
 /// Goes down the road.
-pub(super) async fn travel(trip: Trip<'_>, events: &Events, cancel: &CancellationToken) -> Result<Exit, Problem> {
+pub(super) async fn travel(
+    trip: Trip<'_>,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Exit, Problem> {
     let began = Instant::now();
     let (info, listing) = unless_cancelled(cancel, list(&trip, events)).await?;
     let mut session = {
-        let attempted = format!("cannot reach {}", trip.destination);
         let connected = session::connect(&trip.machine, ask(&trip, &info.commit), events, cancel).await;
-        connected.map_err(|error| failure::session(attempted, &error))?
+        connected.map_err(|error| failure::session(not_opened(&trip, &error), &error))?
     };
     let surveyed = session.survey(&listing, trip.policy.check, events).await;
-    let inventory = surveyed.map_err(|error| failure::session(format!("cannot look at {}", trip.destination), &error))?;
+    let inventory =
+        surveyed.map_err(|error| failure::session(format!("cannot look at {}", trip.destination), &error))?;
     let plan = Arc::new(plan::plan(&listing, &inventory, &trip.policy));
     let intent = if trip.copying.dry_run { Intent::DryRun } else { Intent::Execute };
     events.send(Event::Planned { plan: Arc::clone(&plan), intent }).await;
@@ -68,9 +76,11 @@ pub(super) async fn travel(trip: Trip<'_>, events: &Events, cancel: &Cancellatio
         Ok(execution) => {
             let outcome = summarise(&plan, &execution, intent, began);
             events.send(Event::Finished(outcome)).await;
-            Ok(exit(&plan, &execution))
+            Ok(exit(&plan, &execution, intent))
         }
-        Err(error) => Err(failure::session(format!("cannot fetch {} to {}", listing.repo, trip.destination), &error)),
+        Err(error) => {
+            Err(failure::session(format!("cannot fetch {} to {}", listing.repo, trip.destination), &error))
+        }
     };
     session.close().await;
     exit
@@ -87,7 +97,8 @@ async fn list(trip: &Trip<'_>, events: &Events) -> Result<(RepoInfo, Listing), P
         Selection::Everything => listing.files.first().map(|file| file.path.clone()),
         Selection::One { name, placed_as } => {
             let is_refused = listing.refused.iter().any(|refused| refused.name == *name);
-            listing = listing.only(name, placed_as.clone()).ok_or_else(|| not_listed(name, repo, is_refused))?;
+            listing =
+                listing.only(name, placed_as.clone()).ok_or_else(|| not_listed(name, repo, is_refused))?;
             RepoPath::new(*name).ok()
         }
     };
@@ -99,10 +110,19 @@ async fn list(trip: &Trip<'_>, events: &Events) -> Result<(RepoInfo, Listing), P
     Ok((info, listing))
 }
 
+/// The way there, or the folder at its end.
+fn not_opened(trip: &Trip<'_>, error: &SessionError) -> String {
+    match (&trip.machine, error) {
+        (Machine::Box { target, .. }, SessionError::Link(_)) => format!("cannot reach {target}"),
+        _ => format!("cannot open {}", trip.destination),
+    }
+}
+
 fn not_listed(name: &str, repo: &RepoId, is_refused: bool) -> Problem {
     let attempted = format!("cannot fetch {} of {repo}", sanitize(name, 200));
     if is_refused {
-        return Problem::new(Exit::Failed, attempted).because("the Hub lists it, but no file may have that name");
+        return Problem::new(Exit::Failed, attempted)
+            .because("the Hub lists it, but no file may have that name");
     }
     Problem::new(Exit::NotFound, attempted)
         .because("there is no such file in this version of the repository")
@@ -140,7 +160,11 @@ fn ask(trip: &Trip<'_>, commit: &Commit) -> Ask {
             Bookkeeping::Full => Layout::Folder { commit: commit.clone() },
             Bookkeeping::None => Layout::Bare,
         },
-        limits: Limits { connections: trip.copying.connections, stall_seconds: None },
+        limits: Limits {
+            connections: trip.copying.connections.and_then(NonZeroU16::new),
+            bytes_per_second: trip.copying.max_speed,
+            stall_seconds: trip.settings.stall_seconds,
+        },
     }
 }
 
@@ -148,7 +172,10 @@ fn ask(trip: &Trip<'_>, commit: &Commit) -> Ask {
 async fn refuse(plan: &Plan, events: &Events) {
     for refused in &plan.refused {
         let path = sanitize(&refused.name, 200);
-        let failure = Failure::new(FailureKind::InTheWay, format_args!("the Hub lists a name that no file may have: {}", refused.reason));
+        let failure = Failure::new(
+            FailureKind::InTheWay,
+            format_args!("the Hub lists a name that no file may have: {}", refused.reason),
+        );
         events.send(Event::Failed { path, failure }).await;
     }
     for (file, failure) in plan.obstructed() {
@@ -172,13 +199,18 @@ fn summarise(plan: &Plan, execution: &Execution, intent: Intent, began: Instant)
     }
 }
 
-fn exit(plan: &Plan, execution: &Execution) -> Exit {
+fn exit(plan: &Plan, execution: &Execution, intent: Intent) -> Exit {
     if execution.summary.end == End::Cancelled {
         return Exit::Cancelled;
     }
     let refused = plan.refused.iter().map(|_| FailureKind::InTheWay);
     let obstructed = plan.obstructed().map(|(_, failure)| failure.kind);
     let failures: Vec<_> = execution.failures.iter().copied().chain(refused).chain(obstructed).collect();
-    let others = execution.summary.placed as usize + plan.kept().count();
+    let fetched = match intent {
+        Intent::Execute => execution.summary.placed as usize,
+        // As it would be.
+        Intent::DryRun => plan.to_fetch().count(),
+    };
+    let others = fetched + plan.kept().count();
     failure::exit_of(&failures, u32::try_from(others).unwrap_or(u32::MAX))
 }

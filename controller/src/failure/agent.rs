@@ -10,7 +10,7 @@ pub(super) fn agent(attempted: String, failure: &Failure) -> Problem {
     let problem = Problem::new(exit(failure.kind), attempted).because(failure);
     let problem = match failure.kind {
         FailureKind::NoSpace { needed, free } if needed > 0 => {
-            problem.because(format_args!("{} are missing, {} are free", bytes(needed), bytes(free)))
+            problem.because(format_args!("{} are needed, {} are free", bytes(needed), bytes(free)))
         }
         FailureKind::NoSpace { free, .. } => problem.because(format_args!("{} are free", bytes(free))),
         _ => problem,
@@ -57,6 +57,7 @@ fn advice(kind: FailureKind) -> Option<&'static str> {
         }
         FailureKind::PermissionDenied => "choose a folder that you may write to",
         FailureKind::NotADirectory => "choose a folder, or another name",
+        FailureKind::InTheWay => "move what is in the way, or choose another folder",
         FailureKind::Disk => "check the disk, then run the same command again: what has arrived is kept",
         _ => return None,
     })

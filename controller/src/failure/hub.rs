@@ -14,11 +14,16 @@ pub fn hub(attempted: impl Into<String>, error: &HubError, hub: &Hub, repo: &Rep
 
 fn exit(error: &HubError) -> Exit {
     match error {
-        HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => Exit::NotFound,
-        HubError::Gated(_) | HubError::BadToken(_) | HubError::NotAllowed(_) | HubError::Disabled(_) => Exit::NotAllowed,
-        HubError::RateLimited(_) | HubError::Server(_) | HubError::Unreachable(_) | HubError::Offline { .. } => {
-            Exit::Unreachable
+        HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => {
+            Exit::NotFound
         }
+        HubError::Gated(_) | HubError::BadToken(_) | HubError::NotAllowed(_) | HubError::Disabled(_) => {
+            Exit::NotAllowed
+        }
+        HubError::RateLimited(_)
+        | HubError::Server(_)
+        | HubError::Unreachable(_)
+        | HubError::Offline { .. } => Exit::Unreachable,
         HubError::Nonsense { .. } | HubError::Setup(_) => Exit::Failed,
     }
 }

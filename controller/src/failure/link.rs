@@ -64,7 +64,15 @@ fn advice(error: &LinkError) -> Option<String> {
         LinkError::NoFolder { .. } => "the agent needs 5 MB in a folder that is not mounted noexec".to_owned(),
         LinkError::Install { .. } => "check that the box has room for 5 MB, then try again".to_owned(),
         LinkError::Lost { .. } => "run the same command again: what is on disk is kept".to_owned(),
-        LinkError::AgentSilent { .. } | LinkError::OtherMachine { .. } | LinkError::NoExec { .. } => return None,
+        LinkError::OtherMachine { .. } => {
+            "take a box with Linux on such a CPU, or install hfdown on this one and run `hfdown rsync-sync` there".to_owned()
+        }
+        LinkError::NoExec { .. } => {
+            "use the SSH command of the box itself, not that of a gateway or a file server".to_owned()
+        }
+        LinkError::AgentSilent { .. } => {
+            "try again; if it stays so, look at the memory and the limits of processes that the box allows".to_owned()
+        }
     })
 }
 
@@ -78,7 +86,10 @@ fn host_key_advice(error: &HostKeyError) -> Option<String> {
             format!("compare it with what the box's console shows, then run with --host-key {shown}")
         }
         HostKeyError::NotPinned { .. } => "this is not the box that the fingerprint belongs to".to_owned(),
-        HostKeyError::File(_) => "mend the file or its permissions; a file that can't be read is not taken for an empty one".to_owned(),
+        HostKeyError::File(_) => {
+            "mend the file or its permissions; a file that can't be read is not taken for an empty one"
+                .to_owned()
+        }
         HostKeyError::Revoked { .. } | HostKeyError::Certificate => return None,
     })
 }

@@ -13,6 +13,21 @@ pub use agent::exit_of;
 pub use hub::hub;
 pub use session::session;
 
+use crate::output::Unwritable;
+
+/// A run that did what it was told, but for data on standard output. One that did not has a code that says more.
+pub fn unwritten(exit: Exit, error: &Unwritable) -> Result<Exit, Problem> {
+    if exit != Exit::Done {
+        return Ok(exit);
+    }
+    let problem = Problem::new(Exit::Failed, "cannot write to standard output");
+    let problem = match error {
+        Unwritable::Closed => return Ok(exit),
+        Unwritable::Failed(error) => problem.because(error),
+    };
+    Err(problem.hint("what was to be written there is incomplete"))
+}
+
 /// An error, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -81,7 +96,7 @@ impl Problem {
     /// Adds a cause.
     #[must_use]
     pub fn because(mut self, cause: impl ToString) -> Self {
-        self.causes.push(cause.to_string());
+        self.causes.push(in_words(&cause.to_string()));
         self
     }
 
@@ -90,7 +105,7 @@ impl Problem {
     pub fn because_of(mut self, error: &dyn std::error::Error) -> Self {
         let mut next = Some(error);
         while let Some(error) = next {
-            let text = error.to_string();
+            let text = in_words(&error.to_string());
             // Errors that only wrap another one repeat its text.
             if self.causes.last() != Some(&text) {
                 self.causes.push(text);
@@ -105,5 +120,41 @@ impl Problem {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+}
+
+/// What the system says as a fragment, and without the number that Rust appends: `Connection refused (os error 111)`.
+pub(crate) fn in_words(text: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once(" (os error ") {
+        let said = before.rfind(": ").map_or(0, |colon| colon + 2);
+        words.push_str(&before[..said]);
+        let mut letters = before[said..].chars();
+        words.extend(letters.next().into_iter().flat_map(char::to_lowercase));
+        words.push_str(letters.as_str());
+        rest = after.split_once(')').map_or("", |(_, after)| after);
+    }
+    words + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_system_are_not_for_people() {
+        for (text, words) in [
+            (
+                "h: Connection refused (os error 111) (6 attempts in 9.9 s)",
+                "h: connection refused (6 attempts in 9.9 s)",
+            ),
+            ("Permission denied (os error 13)", "permission denied"),
+            ("a (os error 2) and b (os error 13)", "a and b"),
+            ("nothing of the kind (really)", "nothing of the kind (really)"),
+            ("cut (os error 1", "cut"),
+        ] {
+            assert_eq!(in_words(text), words);
+        }
     }
 }

@@ -23,5 +23,6 @@ pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
 }
 
 fn cancelled() -> Problem {
-    Problem::new(Exit::Cancelled, "cancelled").hint("run the same command again to go on: what has arrived is kept")
+    Problem::new(Exit::Cancelled, "cancelled")
+        .hint("run the same command again to go on: what has arrived is kept")
 }

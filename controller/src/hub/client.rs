@@ -220,7 +220,10 @@ fn unreached(url: &Url, error: reqwest::Error) -> HubError {
     } else {
         Reason::Connect
     };
-    HubError::Unreachable(Box::new(Unreached::new(shown(url), reason, innermost(&error))))
+    let mut detail = innermost(&error);
+    // The resolver goes on with its question, as Rust prints it.
+    detail.truncate(detail.find(" for Query {").unwrap_or(detail.len()));
+    HubError::Unreachable(Box::new(Unreached::new(shown(url), reason, detail)))
 }
 
 /// rustls reports a bad certificate as an I/O error of this kind, and nothing else while connecting does. Connectors
