@@ -3,6 +3,7 @@
 pub mod counterpart;
 pub mod hf;
 pub mod hub;
+pub mod mount;
 pub mod processes;
 pub mod proxy;
 pub mod ssh_host;

@@ -1,0 +1,229 @@
+//! What the Hub does not have, does not give, or can't be asked for.
+
+use hfdown_tests::hub::{Content, Gate};
+use hfdown_tests::stage::{Stage, run};
+
+use crate::{assert_untouched, everything, refusal, refused};
+
+const MODEL: &str = "acme/tiny";
+const TOKEN: &str = "hf_ofSomebodyWhoWasLetIn";
+const STRANGER: &str = "hf_ofSomebodyElse";
+
+fn publish(stage: &Stage) {
+    stage
+        .hub
+        .model(MODEL)
+        .file("config.json", "{}")
+        .lfs("model.safetensors", Content::random(1, 100_000))
+        .commit();
+}
+
+/// A gated model, and somebody with a token who was not let in.
+fn publish_gated(stage: &Stage) {
+    stage.hub.model("acme/gated").file("config.json", "{}").gated(Gate::Auto, TOKEN).commit();
+    stage.hub.token(STRANGER);
+}
+
+pub(crate) async fn an_unknown_model_is_not_found(stage: Stage) {
+    publish(&stage);
+    let listed = "error: cannot list acme/none at main
+caused by: HUB/api/models/acme/none/revision/main is missing, or private and not shown to this account
+caused by: 401 RepoNotFound: Invalid username or password. (request REQUEST)
+
+hint: check the name; if the repository is private, pass a token of an account that may see it (HF_TOKEN or --token)";
+    let verbs: [&[&str]; 5] = [
+        &["info", "acme/none"],
+        &["download", "acme/none"],
+        &["file", "acme/none", "config.json"],
+        &["rsync-sync", "acme/none", "models"],
+        &["rsync-sync", "acme/none", "models", "--dry-run"],
+    ];
+    for words in verbs {
+        assert_eq!(refused(&stage, words, &[], 5).await, listed, "{words:?}");
+        assert_untouched(&stage);
+    }
+    stage.hub.token(STRANGER);
+    let said = refused(&stage, &["info", "acme/none"], &[("HF_TOKEN", STRANGER)], 5).await;
+    assert!(said.contains("404 RepoNotFound"), "{said}");
+    assert!(
+        said.ends_with("hint: check the name, and that the token's account may see HUB/acme/none"),
+        "{said}"
+    );
+}
+
+pub(crate) async fn an_unknown_model_is_not_found_on_behalf_of_a_box(stage: Stage) {
+    let ended = stage.sync("acme/none", &[]).await;
+    assert!(
+        refusal(&stage, &ended, 5).starts_with("error: cannot list acme/none at main\n"),
+        "{}",
+        ended.stderr
+    );
+    assert_untouched(&stage);
+    let host = stage.host.expect("a box");
+    assert!(!host.home().join(".cache").exists(), "the box was not bothered");
+}
+
+pub(crate) async fn an_unknown_revision_is_not_found(stage: Stage) {
+    publish(&stage);
+    for words in [&["info", MODEL][..], &["rsync-sync", MODEL, "models"]] {
+        let said = refused(&stage, &[words, &["--revision", "v9"]].concat(), &[], 5).await;
+        assert_eq!(
+            said,
+            "error: cannot list acme/tiny at v9
+caused by: HUB/api/models/acme/tiny/revision/v9: no such revision
+caused by: 404 RevisionNotFound: Invalid rev id: v9 (request REQUEST)
+
+hint: the branches and tags are listed at HUB/acme/tiny"
+        );
+        assert_untouched(&stage);
+    }
+}
+
+pub(crate) async fn an_unknown_file_is_not_found(stage: Stage) {
+    publish(&stage);
+    assert_eq!(
+        refused(&stage, &["file", MODEL, "model.bin", "models/model.bin"], &[], 5).await,
+        "error: cannot fetch model.bin of acme/tiny
+caused by: there is no such file in this version of the repository
+
+hint: `hfdown info acme/tiny` lists its files"
+    );
+    let ended = run(stage.hfdown(["file", MODEL, "../\u{1b}[2Jmodel.bin"])).await;
+    assert!(refusal(&stage, &ended, 2).starts_with("error: cannot place a file as `[2Jmodel.bin`"));
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn a_gated_model_wants_a_token(stage: Stage) {
+    publish_gated(&stage);
+    for words in [&["rsync-sync", "acme/gated", "models"][..], &["file", "acme/gated", "config.json"]] {
+        assert_eq!(
+            refused(&stage, words, &[], 4).await,
+            "error: cannot fetch config.json of acme/gated
+caused by: HUB/acme/gated/resolve/COMMIT/config.json: access is restricted to accounts that accepted its conditions
+caused by: 401 GatedRepo: Access to model acme/gated is restricted. You must have access to it and be authenticated to access \
+it. Please log in. (request REQUEST)
+
+hint: accept the conditions at HUB/acme/gated, then pass a token of that account (HF_TOKEN or --token)"
+        );
+        assert_untouched(&stage);
+    }
+    let ended = run(stage.hfdown(["info", "acme/gated"])).await;
+    assert_eq!(ended.code, 0, "anyone may see what it contains: {}", ended.stderr);
+    let ended = run(stage.hfdown(["rsync-sync", "acme/gated", "models", "--token", TOKEN])).await;
+    assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
+}
+
+pub(crate) async fn a_gated_model_wants_a_token_that_was_let_in(stage: Stage) {
+    publish_gated(&stage);
+    let said = refused(&stage, &["rsync-sync", "acme/gated", "models"], &[("HF_TOKEN", STRANGER)], 4).await;
+    assert_eq!(
+        said,
+        "error: cannot fetch config.json of acme/gated
+caused by: HUB/acme/gated/resolve/COMMIT/config.json: access is restricted to accounts that accepted its conditions
+caused by: 403 GatedRepo: Access to model acme/gated is restricted and you are not in the authorized list. Visit \
+https://huggingface.co/acme/gated to ask for access. (request REQUEST)
+
+hint: accept the conditions at HUB/acme/gated with the account whose token this is"
+    );
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn a_wrong_token_opens_nothing(stage: Stage) {
+    publish(&stage);
+    let invented = "hf_invented";
+    for words in [&["info", MODEL][..], &["rsync-sync", MODEL, "models"]] {
+        let said = refused(&stage, words, &[("HF_TOKEN", invented)], 4).await;
+        assert_eq!(
+            said,
+            "error: cannot list acme/tiny at main
+caused by: HUB/api/models/acme/tiny/revision/main: the token is not valid
+caused by: 401: Invalid credentials in Authorization header (request REQUEST)
+
+hint: make a new token at https://huggingface.co/settings/tokens; public models need none (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)"
+        );
+        assert!(!said.contains(invented));
+        assert_untouched(&stage);
+    }
+    let mut without = stage.hfdown(["rsync-sync", MODEL, "models"]);
+    without.env("HF_TOKEN", invented).env("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1");
+    let ended = run(without).await;
+    assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
+}
+
+pub(crate) async fn a_private_model_is_not_shown(stage: Stage) {
+    stage.hub.model("acme/private").file("config.json", "{}").private(TOKEN).commit();
+    let said = refused(&stage, &["download", "acme/private"], &[], 5).await;
+    assert!(said.contains("is missing, or private and not shown to this account"), "{said}");
+    assert!(said.contains("if the repository is private, pass a token"), "{said}");
+    assert_untouched(&stage);
+}
+
+/// The counts and times of attempts, which differ.
+fn without_attempts(said: &str) -> String {
+    let (before, rest) = said.split_once(" (6 attempts in ").expect("the attempts are counted");
+    let (_, after) = rest.split_once(" s)").expect("the time is told");
+    format!("{before}{after}")
+}
+
+pub(crate) async fn a_closed_port_is_said_to_be_one(stage: Stage) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+    let closed = format!("http://{}", listener.local_addr().expect("it has an address"));
+    drop(listener);
+    let mut command = stage.hfdown(["rsync-sync", MODEL, "models"]);
+    command.env("HF_ENDPOINT", &closed);
+    let ended = run(command).await;
+    let said = without_attempts(&refusal(&stage, &ended, 6)).replace(&closed, "CLOSED");
+    assert_eq!(
+        said,
+        "error: cannot list acme/tiny at main
+caused by: CLOSED/api/models/acme/tiny/revision/main: cannot connect: connection refused
+
+hint: check the network, the proxy settings (HTTPS_PROXY, NO_PROXY) and, if it is set, HF_ENDPOINT"
+    );
+    assert!(
+        ended.stderr.contains("trying again in"),
+        "a person is told why nothing happens: {}",
+        ended.stderr
+    );
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn a_name_without_an_address_is_said_to_be_one(stage: Stage) {
+    let mut command = stage.hfdown(["rsync-sync", MODEL, "models"]);
+    command.env("HF_ENDPOINT", "http://no-such-host.invalid");
+    let ended = run(command).await;
+    let said = refusal(&stage, &ended, 6);
+    assert!(said.starts_with("error: cannot list acme/tiny at main\n"), "{said}");
+    assert!(said.contains("the host's name cannot be resolved"), "{said}");
+    assert!(said.contains("no-such-host.invalid"), "{said}");
+    assert!(said.ends_with("hint: check the network and, if it is set, HF_ENDPOINT"), "{said}");
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn offline_nothing_is_asked(stage: Stage) {
+    publish(&stage);
+    for words in [&["info", MODEL][..], &["rsync-sync", MODEL, "models"]] {
+        assert_eq!(
+            refused(&stage, words, &[("HF_HUB_OFFLINE", "1")], 6).await,
+            "error: cannot list acme/tiny at main
+caused by: HUB/api/models/acme/tiny/revision/main was not asked, because HF_HUB_OFFLINE is set
+
+hint: unset HF_HUB_OFFLINE to ask the Hub"
+        );
+    }
+    assert_eq!(stage.hub.requests().len(), 0);
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn a_model_without_files_is_no_error(stage: Stage) {
+    stage.hub.model("acme/empty").commit();
+    let info = run(stage.hfdown(["info", "acme/empty"])).await;
+    assert_eq!(info.code, 0, "{}", info.stderr);
+    let ended = stage.sync("acme/empty", &[]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("0 files") && ended.stderr.contains("nothing to"), "{}", ended.stderr);
+    assert_eq!(stage.files(), [""; 0]);
+    let said = refused(&stage, &["file", "acme/empty", "config.json", "other/"], &[], 5).await;
+    assert!(said.contains("there is no such file"), "{said}");
+    assert!(!everything(stage.scratch()).contains(&"other/".to_owned()));
+}

@@ -1,0 +1,171 @@
+//! Boxes that can't be reached, are not to be trusted, or can't run an agent.
+
+use hfdown_tests::mount::{Mount, left_out};
+use hfdown_tests::stage::{Ended, Stage, run};
+
+use crate::{assert_untouched, everything, refusal, refused};
+
+const MODEL: &str = "acme/tiny";
+
+fn publish(stage: &Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").commit();
+}
+
+/// A run with another SSH command than the host's own.
+async fn push(stage: &Stage, ssh: &str, more: &[&str]) -> Ended {
+    let root = stage.root();
+    run(stage.hfdown([&["rsync-to-vast", MODEL, ssh, root.to_str().expect("plain names")], more].concat()))
+        .await
+}
+
+fn ssh(stage: &Stage) -> String {
+    stage.host.as_ref().expect("a box").command()
+}
+
+/// The error without the box's user, who is whoever runs the tests.
+fn without_user(said: &str) -> String {
+    let Some((before, rest)) = said.split_once("cannot reach ") else { return said.to_owned() };
+    let Some((_, after)) = rest.split_once('\n') else { return said.to_owned() };
+    format!("{before}cannot reach …\n{after}")
+}
+
+pub(crate) async fn a_closed_port_is_refused(stage: Stage) {
+    publish(&stage);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+    let port = listener.local_addr().expect("it has an address").port();
+    drop(listener);
+    let ssh = format!("ssh -p {port} root@127.0.0.1");
+    let root = stage.root();
+    let said =
+        refused(&stage, &["rsync-to-vast", MODEL, &ssh, root.to_str().expect("plain names")], &[], 6).await;
+    assert_eq!(
+        said.replace(&port.to_string(), "PORT"),
+        "error: cannot reach 127.0.0.1:PORT
+caused by: 127.0.0.1:PORT refused the connection
+
+hint: a box that was just started needs a minute or two until its SSH server listens; check the port, then try again"
+    );
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn a_rejected_key_is_named(stage: Stage) {
+    publish(&stage);
+    let host = stage.host.as_ref().expect("a box");
+    let other = hfdown_tests::ssh_host::Keys::generate(host.near(), "other", russh::keys::Algorithm::Ed25519);
+    let command = format!("{} -i {} -i /no/such/key", host.command_without_key(), other.private.display());
+    let ended = push(&stage, &command, &[]).await;
+    let said = refusal(&stage, &ended, 4);
+    assert!(said.contains("NEAR/other (rejected), /no/such/key (no such file)"), "{said}");
+    assert!(said.contains("hint: name the right key in the SSH command (-i KEY)"), "{said}");
+    let ended = push(&stage, &host.command_without_key(), &[]).await;
+    let said = refusal(&stage, &ended, 4);
+    assert!(said.contains("none of these keys: there is none to try"), "{said}");
+    assert!(!stage.root().exists());
+    assert!(!host.home().join(".cache").exists(), "nothing was put on the box");
+    host.authorize(&other);
+    let ended = push(&stage, &command, &[]).await;
+    assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
+}
+
+pub(crate) async fn a_changed_host_key_is_refused_until_it_is_pinned(mut stage: Stage) {
+    publish(&stage);
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    let host = stage.host.as_mut().expect("a box");
+    let before = host.host_keys().fingerprint();
+    host.change_host_key().await;
+    let now = host.host_keys().fingerprint();
+    std::fs::remove_dir_all(stage.root()).expect("it is ours");
+    let ended = stage.sync(MODEL, &[]).await;
+    let said = refusal(&stage, &ended, 4).replace(&before, "BEFORE").replace(&now, "NOW");
+    let place = "SCRATCH/home/.config/hfdown/known_hosts:1";
+    assert!(said.contains("caused by: the host key has changed: it was BEFORE, it is NOW\n"), "{said}");
+    assert!(said.ends_with(&format!("remove the old one ({place}) or run with --host-key NOW")), "{said}");
+    assert!(!stage.root().exists(), "nothing was written");
+    let ended = stage.sync(MODEL, &["--host-key", &now]).await;
+    assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
+    let ended = stage.sync(MODEL, &["--host-key", &before]).await;
+    let said = refusal(&stage, &ended, 4);
+    assert!(said.contains("hint: this is not the box that the fingerprint belongs to"), "{said}");
+}
+
+pub(crate) async fn an_unknown_host_key_is_refused_when_strict(stage: Stage) {
+    publish(&stage);
+    let ended = stage.sync(MODEL, &["--strict-host-key"]).await;
+    let fingerprint = stage.host.as_ref().expect("a box").host_keys().fingerprint();
+    let said = refusal(&stage, &ended, 4).replace(&fingerprint, "FINGERPRINT");
+    assert!(said.contains("caused by: the host key FINGERPRINT is not known\n"), "{said}");
+    assert!(said.ends_with("then run with --host-key FINGERPRINT"), "{said}");
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn other_machines_are_refused_by_name(stage: Stage) {
+    publish(&stage);
+    let host = stage.host.as_ref().expect("a box");
+    for (system, machine) in [("Darwin", "arm64"), ("Linux", "riscv64"), ("FreeBSD", "amd64")] {
+        host.put_program("uname", &format!("[ $1 = -s ] && echo {system} || echo {machine}"));
+        let ended = stage.sync(MODEL, &[]).await;
+        let said = without_user(&refusal(&stage, &ended, 1));
+        let cause =
+            format!("is {system} {machine}, and the agent runs on Linux with an x86_64 or aarch64 CPU");
+        assert!(said.contains(&cause), "{said}");
+        assert!(said.contains("\n\nhint: "), "{said}");
+        assert!(!stage.root().exists());
+        assert_eq!(everything(host.home()), [".bashrc"], "nothing was put on the box");
+    }
+    // A Linux whose CPU this build has no agent for.
+    host.put_program("uname", "[ $1 = -s ] && echo Linux || echo aarch64");
+    let ended = stage.sync(MODEL, &[]).await;
+    if ended.stderr.contains("carries no agent") {
+        let said = refusal(&stage, &ended, 1);
+        assert!(said.contains("name its file: HFDOWN_AGENT_AARCH64=FILE hfdown"), "{said}");
+        assert_eq!(everything(host.home()), [".bashrc"], "nothing was put on the box");
+    }
+}
+
+/// An agent of this test's own: folders outside of home are the machine's, and other tests' agents are there too.
+fn own_agent(stage: &Stage) -> Option<std::path::PathBuf> {
+    let images = hfdown::link::AgentImages::embedded();
+    let Some(image) = images.get(hfdown::link::Cpu::X86_64) else {
+        left_out("this build embeds no agent for x86_64");
+        return None;
+    };
+    let mut bytes = image.bytes().to_vec();
+    // What follows a program in its file is nobody's business.
+    bytes.extend(stage.scratch().display().to_string().into_bytes());
+    let path = stage.scratch().join("agent");
+    std::fs::write(&path, bytes).expect("the temporary folder can be written");
+    Some(path)
+}
+
+pub(crate) async fn a_home_that_runs_no_programs_is_not_the_end(stage: Stage) {
+    publish(&stage);
+    let host = stage.host.as_ref().expect("a box");
+    let Some(agent) = own_agent(&stage) else { return };
+    let Some(_disk) = Mount::memory(host.home(), "noexec,mode=700") else { return };
+    let mut command = stage.syncing(MODEL, &[]);
+    command.env("HFDOWN_AGENT_X86_64", &agent);
+    let ended = run(command).await;
+    let name = hfdown::link::AgentImage::new(std::fs::read(&agent).expect("it is ours")).file_name();
+    for folder in ["/dev/shm", "/tmp"] {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            // It is where it may be; elsewhere it is missing.
+            _ = std::fs::remove_file(entry.path().join(&name));
+        }
+    }
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(stage.files(), ["config.json"]);
+    assert!(!host.home().join(".cache/hfdown").exists(), "no empty folder is left there");
+}
+
+pub(crate) async fn a_box_that_runs_no_programs_is_refused(stage: Stage) {
+    publish(&stage);
+    let host = stage.host.as_ref().expect("a box");
+    // Nothing becomes a program anywhere, as where every mount is `noexec`.
+    host.put_program("chmod", "exit 0");
+    let ended = run(stage.hfdown(["rsync-to-vast", MODEL, &ssh(&stage), "/nowhere/model"])).await;
+    let said = refusal(&stage, &ended, 1);
+    assert!(said.contains("has no folder that the agent can be put in and run from"), "{said}");
+    assert!(said.contains("hint: ") && said.contains("noexec"), "{said}");
+    assert!(!host.home().join(".cache/hfdown").exists(), "no empty folder is left there");
+    assert!(!std::path::Path::new("/nowhere").exists());
+}

@@ -1,0 +1,80 @@
+//! What makes no sense as it was typed.
+
+use hfdown_tests::stage::{Stage, run};
+
+use crate::{assert_untouched, refusal, refused};
+
+pub(crate) async fn what_makes_no_sense_is_a_matter_of_usage(stage: Stage) {
+    // What clap refuses, in its own words.
+    let clap: [(&[&str], &str); 9] = [
+        (&[], "Usage:"),
+        (&["fetch", "gpt2"], "unrecognized subcommand 'fetch'"),
+        (&["info"], "<MODEL>"),
+        (&["rsync-sync", "gpt2"], "<DIR>"),
+        (&["rsync-to-vast", "gpt2", "ssh root@h"], "<DIR>"),
+        (
+            &["rsync-sync", "gpt2", "models", "--checksum", "--no-checksum"],
+            "cannot be used with '--no-checksum'",
+        ),
+        (&["rsync-sync", "gpt2", "models", "--quiet", "--verbose"], "cannot be used with"),
+        (&["download", "gpt2", "--delete"], "unexpected argument '--delete'"),
+        (&["info", "gpt2", "--token"], "a value is required for '--token <TOKEN>'"),
+    ];
+    for (words, expected) in clap {
+        let ended = run(stage.hfdown(words)).await;
+        let said = refusal(&stage, &ended, 2);
+        assert!(said.contains(expected), "{words:?}: {said}");
+        assert_eq!(ended.stdout, "", "a complaint is no data");
+    }
+    // What has the right form and no meaning.
+    let typed: [(&[&str], &str); 5] = [
+        (
+            &["info", "a/b/c"],
+            "error: `a/b/c` names no repository\ncaused by: it has more parts than `organisation/name`",
+        ),
+        (&["info", ""], "error: `` names no repository\ncaused by: the name is empty"),
+        (
+            &["rsync-sync", "gpt2", "models", "--revision", "a..b"],
+            "error: `a..b` is no revision\ncaused by: not a branch, tag, commit or `refs/pr/N`",
+        ),
+        (&["info", "https://example.com/gpt2"], "error: `https://example.com/gpt2` names no repository\n"),
+        (&["file", "gpt2", "config.json", "models/.."], "error: cannot place a file as `..`\n"),
+    ];
+    for (words, expected) in typed {
+        let said = refused(&stage, words, &[], 2).await;
+        assert!(said.starts_with(expected), "{words:?}: {said}");
+        assert!(said.contains("\n\nhint: "), "{words:?}: {said}");
+    }
+    let said = refused(&stage, &["info", "gpt2", "--token", ""], &[], 4).await;
+    assert!(
+        said.starts_with("error: cannot use the token\ncaused by: the token of --token is empty"),
+        "{said}"
+    );
+    assert_eq!(stage.hub.requests().len(), 0);
+    assert_untouched(&stage);
+}
+
+pub(crate) async fn a_command_for_ssh_that_does_not_parse_asks_nobody(stage: Stage) {
+    for (ssh, reason) in [
+        ("", "it names no host"),
+        ("ssh -p 22", "it names no host"),
+        ("ssh -p x root@h", "`x` is not a port"),
+        ("ssh 'root@h", "a quote is not closed"),
+        ("ssh -J jump root@h", "-J is not supported: jump hosts can't be used yet"),
+        ("root@h;reboot", "`h;reboot` is not a host name"),
+        (
+            "ssh root@h nvidia-smi",
+            "it ends in a command for the box (`nvidia-smi`), and hfdown runs only its own agent there",
+        ),
+    ] {
+        assert_eq!(
+            refused(&stage, &["rsync-to-vast", "gpt2", ssh, "/workspace"], &[], 2).await,
+            format!(
+                "error: cannot read the SSH command `{ssh}`\ncaused by: {reason}\n\n\
+                 hint: paste it as the box's console shows it, in quotes: 'ssh -p PORT USER@HOST'"
+            )
+        );
+    }
+    assert_eq!(stage.hub.requests().len(), 0);
+    assert_untouched(&stage);
+}

@@ -1,0 +1,117 @@
+//! Disks of a certain kind for a test: small ones, read-only ones, ones that run no programs, ones that fold case.
+//!
+//! Only root can mount. A developer's run without that right says which tests it left out; under `CI=true` root's inability
+//! is a failure.
+
+use std::env;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A mounted disk, until it is dropped.
+#[derive(Debug)]
+pub struct Mount {
+    at: PathBuf,
+}
+
+impl Mount {
+    /// Mounts an empty disk in memory on a folder, which is made. `options` are `mount`'s: `size=8m,ro`. `None` where this
+    /// machine can't; what is left out has then been said.
+    ///
+    /// # Panics
+    /// When root can't mount under `CI=true`.
+    pub fn memory(at: &Path, options: &str) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("the temporary folder can be written");
+        if mount(&["-t", "tmpfs", "-o", options, "tmpfs"], at) {
+            return Some(Self { at: at.to_owned() });
+        }
+        let must = env::var("CI").as_deref() == Ok("true") && is_root();
+        assert!(!must, "root can't mount a tmpfs");
+        left_out("a tmpfs can't be mounted");
+        None
+    }
+
+    /// Mounts a disk that takes `a` and `A` for the same name on a folder, which is made: of whatever kind this machine
+    /// knows. `image` is a file that may be made for it. `None` where it knows none, which is so on many.
+    pub fn folding_case(at: &Path, image: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("the temporary folder can be written");
+        let image_name = image.display().to_string();
+        let makers: [&[&str]; 4] = [
+            &["mkfs.vfat", "-C", &image_name, "65536"],
+            &["mkfs.ext4", "-q", "-O", "casefold", "-E", "encoding=utf8", &image_name, "64M"],
+            &["mkfs.xfs", "-q", "-n", "version=ci", "-d", "file=1,size=320m", &image_name],
+            &[],
+        ];
+        for maker in makers {
+            let is_mounted = match maker {
+                [] => mount(&["-t", "tmpfs", "-o", "casefold,size=64m", "tmpfs"], at),
+                [program, arguments @ ..] => {
+                    quietly(program, arguments) && mount(&["-o", "loop", &image_name], at)
+                }
+            };
+            // Its absence is fine.
+            _ = std::fs::remove_file(image);
+            if !is_mounted {
+                continue;
+            }
+            let mount = Self { at: at.to_owned() };
+            // ext4 and tmpfs fold case in folders that are marked so, which new ones inherit.
+            let folder = at.join("Probe");
+            let made = std::fs::create_dir(&folder).is_ok();
+            quietly("chattr", &["+F", &folder.display().to_string()]);
+            if made && std::fs::write(folder.join("a"), "").is_ok() && folder.join("A").exists() {
+                _ = std::fs::remove_file(folder.join("a"));
+                return Some(mount);
+            }
+        }
+        left_out("no filesystem that folds case can be made (tried vfat, ext4, xfs and tmpfs)");
+        None
+    }
+
+    /// Where it folds case: below this.
+    pub fn folding_folder(&self) -> PathBuf {
+        self.at.join("Probe")
+    }
+
+    /// Changes its options: `remount,ro`.
+    pub fn remount(&self, options: &str) {
+        assert!(mount(&["-o", options, "none"], &self.at), "what was mounted can be remounted");
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        // Lazily: whoever still has a file open there keeps it, and the folder is free.
+        quietly("umount", &["-l", &self.at.display().to_string()]);
+    }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    let output = Command::new("id").arg("-u").output();
+    output.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+/// Says that a test is left out, and why.
+pub fn left_out(why: &str) {
+    let thread = std::thread::current();
+    // Past the test harness, which keeps back what passing tests print with `eprintln!`.
+    _ = writeln!(std::io::stderr(), "{why}: left out {}", thread.name().unwrap_or("a test"));
+}
+
+fn mount(arguments: &[&str], at: &Path) -> bool {
+    quietly("mount", &[arguments, &[&at.display().to_string()]].concat())
+}
+
+fn quietly(program: &str, arguments: &[&str]) -> bool {
+    // Those who make filesystems are on few people's search path.
+    let path = format!("{}:/usr/sbin:/sbin", env::var("PATH").unwrap_or_default());
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .env("PATH", path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
