@@ -2,7 +2,7 @@
 //! connection take over a piece of what a slow one still has before it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hfdown_protocol::FileId;
@@ -35,7 +35,8 @@ const FLIGHTS: usize = 64;
 pub(super) struct Board {
     state: Mutex<State>,
     changed: Notify,
-    connections: u64,
+    /// How many connections may work.
+    allowed: AtomicUsize,
     patience: Patience,
 }
 
@@ -46,6 +47,9 @@ struct State {
     waiting: VecDeque<usize>,
     /// Large files in flight, in the order they were begun.
     active: Vec<usize>,
+    /// A server has asked for patience: no other file is begun before this. With thousands of small ones, each would
+    /// otherwise have to be told.
+    patient_until: Option<Instant>,
     unsettled: usize,
 }
 
@@ -142,12 +146,19 @@ impl Board {
         let waiting = (0..tasks.len()).collect();
         let unsettled = tasks.len();
         let slots = tasks.into_iter().map(Slot::new).collect();
-        let state = State { slots, waiting, active: Vec::new(), unsettled };
-        Self { state: Mutex::new(state), changed: Notify::new(), connections: connections as u64, patience }
+        let state = State { slots, waiting, active: Vec::new(), patient_until: None, unsettled };
+        Self { state: Mutex::new(state), changed: Notify::new(), allowed: AtomicUsize::new(connections), patience }
     }
 
-    /// The next thing to do, when there is one; none when every file is placed or lost.
-    pub(super) async fn next(&self) -> Option<Assignment> {
+    /// From now on so many connections may work; those above finish what they have.
+    pub(super) fn allow(&self, connections: usize) {
+        if self.allowed.swap(connections, Ordering::Relaxed) < connections {
+            self.changed.notify_waiters();
+        }
+    }
+
+    /// The next thing to do for this connection, when there is one and it may work; none when every file is placed or lost.
+    pub(super) async fn next(&self, connection: usize) -> Option<Assignment> {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
             changed.as_mut().enable();
@@ -157,10 +168,14 @@ impl Board {
                     return None;
                 }
                 let now = Instant::now();
-                if let Some(assignment) = state.assign(now, self.connections) {
+                let allowed = self.allowed.load(Ordering::Relaxed);
+                if connection >= allowed {
+                    None
+                } else if let Some(assignment) = state.assign(now, allowed as u64) {
                     return Some(assignment);
+                } else {
+                    state.next_wake(now)
                 }
-                state.next_wake(now)
             };
             match wake {
                 Some(wake) => drop(tokio::time::timeout_at(wake, changed).await),
@@ -191,6 +206,9 @@ impl Board {
         let mut state = self.state();
         let now = Instant::now();
         let course = state.slots[slot].course(fault, now, &self.patience);
+        if let (Fault::RateLimited { .. }, Course::Again { wait, .. }) = (fault, &course) {
+            state.patient_until = state.patient_until.max(Some(now + *wait));
+        }
         match (&course, piece) {
             (Course::Lost | Course::Stop, _) => state.settle(slot),
             (_, Some(piece)) => {
@@ -280,6 +298,9 @@ impl State {
     }
 
     fn begin(&mut self, now: Instant) -> Option<Assignment> {
+        if self.patient_until.is_some_and(|until| now < until) {
+            return None;
+        }
         for _ in 0..self.waiting.len() {
             let index = self.waiting.pop_front()?;
             let slot = &self.slots[index];
@@ -323,8 +344,9 @@ impl State {
 
     /// When a wait is over that something waits for.
     fn next_wake(&self, now: Instant) -> Option<Instant> {
-        let candidates = self.active.iter().chain(&self.waiting);
-        candidates.filter_map(|index| self.slots[*index].not_before).filter(|wake| *wake > now).min()
+        let slots = self.active.iter().chain(&self.waiting);
+        let waits = slots.filter_map(|index| self.slots[*index].not_before).chain(self.patient_until);
+        waits.filter(|wake| *wake > now).min()
     }
 
     fn settle(&mut self, index: usize) {
@@ -499,6 +521,19 @@ mod tests {
             matches!(board.faulted(slot, None, &broken), Course::Lost)
         });
         assert_eq!(attempts, Some(ATTEMPTS));
+    }
+
+    #[test]
+    fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
+        let board = board(&[2, 1]);
+        let Some(Assignment::Small(slot, _)) = assign(&board) else { panic!("a small file is next") };
+        let wait = Duration::from_secs(10);
+        board.faulted(slot, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
+        assert!(assign(&board).is_none());
+        let now = Instant::now();
+        let wake = board.state().next_wake(now).expect("somebody wakes up");
+        assert!(wake > now && wake <= now + wait);
+        assert!(board.state().assign(wake, CONNECTIONS).is_some());
     }
 
     #[test]

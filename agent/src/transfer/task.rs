@@ -1,6 +1,6 @@
 //! One file to fetch, shared by the connections that work on it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,6 +23,8 @@ pub(crate) struct Task {
     pub(crate) part: String,
     source: Source,
     known: Mutex<Known>,
+    /// Set when it has been said that it is begun.
+    pub(crate) is_announced: AtomicBool,
     /// Bytes that came over the network, repeated ones included.
     pub(crate) fetched: AtomicU64,
     /// Bytes on disk.
@@ -69,6 +71,7 @@ impl Task {
             part,
             source,
             known: Mutex::new(Known::Nothing),
+            is_announced: AtomicBool::new(false),
             fetched: AtomicU64::new(0),
             done: AtomicU64::new(0),
             advanced: Notify::new(),

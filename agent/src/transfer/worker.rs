@@ -22,9 +22,9 @@ use crate::part::Part;
 /// has little to fetch again.
 const WRITE: usize = 256 << 10;
 
-/// Works until everything is settled.
-pub(super) async fn work(shared: Arc<Shared>) {
-    while let Some(assignment) = shared.board.next().await {
+/// Works until everything is settled. Connections are numbered from 0; how many of them may work changes.
+pub(super) async fn work(number: usize, shared: Arc<Shared>) {
+    while let Some(assignment) = shared.board.next(number).await {
         match assignment {
             Assignment::Open(slot, task) => open(&shared, slot, task).await,
             Assignment::Small(slot, task) => small(&shared, slot, task).await,
@@ -58,11 +58,18 @@ async fn open(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
         Ok(part) => {
             let part = Arc::new(part);
             task.done.store(part.total(), Ordering::Relaxed);
-            shared.report(Report::Started { file: task.wanted.id, resumed: part.total() }).await;
+            announce(shared, &task, part.total()).await;
             shared.underway.spawn(delivery::deliver(Arc::clone(shared), slot, task, Arc::clone(&part)));
             shared.board.opened(slot, part);
         }
         Err(fault) => shared.faulted(slot, &task, None, fault).await,
+    }
+}
+
+/// Says once that a file is begun.
+async fn announce(shared: &Shared, task: &Task, resumed: u64) {
+    if !task.is_announced.swap(true, Ordering::Relaxed) {
+        shared.report(Report::Started { file: task.wanted.id, resumed }).await;
     }
 }
 
@@ -95,7 +102,7 @@ async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
         let end = lease.end();
         let mut surplus = 0;
         if let Ok(Some(chunk)) = &chunk {
-            task.fetched.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+            shared.arrived(task, chunk.len()).await;
             let wanted = usize::try_from(end.saturating_sub(received)).unwrap_or(usize::MAX).min(chunk.len());
             gathered.push(chunk.slice(..wanted));
             surplus = chunk.len() - wanted;
@@ -158,9 +165,7 @@ async fn finish(writing: &mut Option<JoinHandle<Result<(), Fault>>>) -> Result<(
 
 /// Fetches a small file, proves it in memory, and places it.
 async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
-    if task.fetched() == 0 {
-        shared.report(Report::Started { file: task.wanted.id, resumed: 0 }).await;
-    }
+    announce(shared, &task, 0).await;
     let bytes = match read_whole(shared, &task).await {
         Ok(bytes) => bytes,
         Err(fault) => return shared.faulted(slot, &task, None, fault).await,
@@ -220,7 +225,7 @@ async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>) -> Result<Bytes, Fau
                 });
             }
         };
-        task.fetched.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+        shared.arrived(task, chunk.len()).await;
         if bytes.len() + chunk.len() > size {
             return Err(too_long(from));
         }
