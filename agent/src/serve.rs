@@ -1,7 +1,6 @@
 //! The conversation from the agent's side: one loop, one select, one match.
 
 use std::io;
-use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -317,16 +316,11 @@ impl Conversation {
             return self.out_of_order("Begin").await;
         };
         let plan = std::mem::take(&mut self.plan);
-        let connections = self.limits.connections.map(NonZeroU16::get).map(usize::from);
-        let carrying_out = plan.carry_out(
-            folder,
-            Arc::clone(&self.wanted),
-            Arc::clone(&self.network),
-            self.surroundings.patience,
-            self.stop.clone(),
-            connections,
-        );
-        self.work.spawn(async move { Done::CarriedOut(carrying_out.await) });
+        let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
+        let (patience, stop, limits) = (self.surroundings.patience, self.stop.clone(), self.limits.clone());
+        self.work.spawn(async move {
+            Done::CarriedOut(plan.carry_out(folder, wanted, network, patience, stop, &limits).await)
+        });
         Ok(())
     }
 
@@ -401,4 +395,51 @@ fn cancelled() -> Report {
 
 fn defect(error: &tokio::task::JoinError) -> Failure {
     Failure::new(FailureKind::Protocol, format_args!("the agent has a defect: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{DuplexStream, split};
+
+    /// An agent at the end of a pipe of so many bytes.
+    fn agent(pipe: usize) -> (tokio::task::JoinHandle<Farewell>, DuplexStream) {
+        let (near, far) = tokio::io::duplex(pipe);
+        let (reader, writer) = split(far);
+        let serving = serve(reader, writer, Surroundings::new(None).unwrap());
+        (tokio::spawn(serving), near)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_controller_is_given_up_but_not_a_quiet_one() {
+        let (agent, near) = agent(4096);
+        let mut orders = outbox::<_, Order>(near);
+        let began = tokio::time::Instant::now();
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(limits::SILENCE_SECONDS / 2)).await;
+            orders.send(Order::Ping).await.unwrap();
+        }
+        assert_eq!(agent.await.unwrap(), Farewell::Silence);
+        let silence = Duration::from_secs(limits::SILENCE_SECONDS);
+        assert!(began.elapsed() >= silence * 5 + silence - CHECK);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_agent_that_nobody_reads_from_ends_all_the_same() {
+        let (agent, near) = agent(64);
+        let (_unread, writer) = split(near);
+        let mut orders = outbox::<_, Order>(writer);
+        // Each is answered; the answers fill the queue and the pipe.
+        while orders.send(Order::Hello { version: VERSION.to_owned() }).await.is_ok() {}
+        assert_eq!(agent.await.unwrap(), Farewell::LinkLost);
+    }
+
+    #[tokio::test]
+    async fn work_stops_when_the_conversation_is_dropped() {
+        let (reports, _outgoing) = mpsc::channel(1);
+        let conversation = Conversation::new(Surroundings::new(None).unwrap(), reports);
+        let stop = conversation.stop.clone();
+        drop(conversation);
+        assert!(stop.is_cancelled());
+    }
 }
