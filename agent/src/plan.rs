@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hfdown_protocol::{End, Failure, FailureKind, Job, Layout, Report, Stray, Summary, Wanted};
+use hfdown_protocol::{End, Failure, FailureKind, Job, Layout, Limits, Report, Stray, Summary, Wanted};
 use tokio_util::sync::CancellationToken;
 
 use crate::folder::{self, Records};
@@ -45,7 +45,7 @@ impl Plan {
         network: Arc<Network>,
         patience: Patience,
         stop: CancellationToken,
-        connections: Option<usize>,
+        limits: &Limits,
     ) -> Result<Summary, Failure> {
         let Self { jobs, strays, .. } = self;
         let names: Vec<_> =
@@ -64,7 +64,7 @@ impl Plan {
             patience,
             stop,
         };
-        let mut summary = Engine::new(workshop, tasks, connections).run().await?;
+        let mut summary = Engine::new(workshop, tasks, limits).run().await?;
         let is_whole = summary.failed == 0 && summary.end == End::Complete;
         let finishing = tokio::task::spawn_blocking(move || {
             let reports = remove(&folder, &strays, is_whole);

@@ -19,7 +19,9 @@ pub(crate) async fn watch(cancel: CancellationToken) {
 #[cfg(unix)]
 async fn asked() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return tokio::signal::ctrl_c().await.is_ok() };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return tokio::signal::ctrl_c().await.is_ok();
+    };
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => pressed.is_ok(),
         seen = terminate.recv() => seen.is_some(),

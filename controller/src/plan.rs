@@ -122,7 +122,9 @@ fn action(found: Option<&Found>) -> Action {
         }
         Some(Found::Obstructed { failure }) => Action::Refuse { failure: failure.clone() },
         // The session sees to it that every file is reported; should it not, nothing is replaced unseen.
-        None => Action::Refuse { failure: Failure::new(FailureKind::Protocol, "the agent did not look at it") },
+        None => {
+            Action::Refuse { failure: Failure::new(FailureKind::Protocol, "the agent did not look at it") }
+        }
     }
 }
 

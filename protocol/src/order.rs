@@ -1,6 +1,6 @@
 //! What a controller orders.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
@@ -121,6 +121,8 @@ pub enum Layout {
 pub struct Limits {
     /// How many connections may fetch at once.
     pub connections: Option<NonZeroU16>,
+    /// How many bytes may arrive per second, over all connections.
+    pub bytes_per_second: Option<NonZeroU64>,
     /// After how many seconds without a byte a connection is given up.
     pub stall_seconds: Option<NonZeroU16>,
 }

@@ -45,7 +45,9 @@ async fn show() -> Result<(), Box<dyn Error>> {
     let home = tempfile::TempDir::new()?;
     let workspace = home.path().join("workspace");
 
-    say("A Hub and a box on this machine's loopback; the link to the CDN is slowed down to 25 MB/s per connection.\n");
+    say(
+        "A Hub and a box on this machine's loopback; the link to the CDN is slowed down to 25 MB/s per connection.\n",
+    );
     step("1. A new box: everything is fetched, and the agent is put there first.");
     sync(&hub, &host, home.path(), &workspace).await?;
     step("2. The same again: nothing to do.");

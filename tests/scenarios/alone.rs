@@ -6,8 +6,8 @@ use std::process::Stdio;
 use futures_util::{SinkExt, StreamExt};
 use hfdown::link::{AgentImages, Cpu};
 use hfdown_protocol::{
-    Access, Address, Check, Digest, FileId, Job, Layout, Limits, Nonce, Order, RepoPath, Report, Source, VERSION, Wanted,
-    await_greeting, inbox, outbox,
+    Access, Address, Check, Digest, FileId, Job, Layout, Limits, Nonce, Order, RepoPath, Report, Source,
+    VERSION, Wanted, await_greeting, inbox, outbox,
 };
 use hfdown_tests::counterpart;
 use hfdown_tests::hub::{Content, TestHub};
@@ -28,7 +28,12 @@ fn start(root: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new("chroot");
     command.arg(root).arg("/agent").args(arguments).env_clear().kill_on_drop(true);
     command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("chroot starts")
+    command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("chroot starts")
 }
 
 #[tokio::test]

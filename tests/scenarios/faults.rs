@@ -46,8 +46,10 @@ async fn a_reset_connection(place: Place) {
 
 async fn a_server_in_trouble(place: Place) {
     let stage = stage(place).await;
-    let armed: Vec<Armed> =
-        [500, 502, 503, 504].iter().map(|status| stage.hub.fault(Fault::Status(*status), cdn().first(1))).collect();
+    let armed: Vec<Armed> = [500, 502, 503, 504]
+        .iter()
+        .map(|status| stage.hub.fault(Fault::Status(*status), cdn().first(1)))
+        .collect();
     let ended = stage.sync(MODEL, &["--verbose"]).await;
     for armed in &armed {
         assert_survived(&stage, armed, &ended, REFUSALS);
@@ -109,7 +111,11 @@ async fn a_slow_connection_among_fast_ones(place: Place) {
     let ended = stage.sync(MODEL, &[]).await;
     assert_survived(&stage, &slow, &ended, 4 * ON_THE_WAY);
     let by_connection = stage.hub.requests_for(FILE);
-    let slowest = by_connection.iter().filter(|request| request.origin == Origin::Cdn).map(|request| request.bytes_sent).min();
+    let slowest = by_connection
+        .iter()
+        .filter(|request| request.origin == Origin::Cdn)
+        .map(|request| request.bytes_sent)
+        .min();
     assert!(slowest.is_some_and(|bytes| bytes < 4 << 20), "others took over what the slow one had before it");
 }
 

@@ -7,8 +7,11 @@ use rand::{RngExt, SeedableRng};
 
 const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
 const MODEL: &str = "acme/hunted";
-const FILES: [(&str, u64, u64); 3] =
-    [("model-1.safetensors", 1, 30_000_000), ("model-2.safetensors", 2, 9_000_000), ("model-3.safetensors", 3, 700_000)];
+const FILES: [(&str, u64, u64); 3] = [
+    ("model-1.safetensors", 1, 30_000_000),
+    ("model-2.safetensors", 2, 9_000_000),
+    ("model-3.safetensors", 3, 700_000),
+];
 /// At most this much of what a killed run had received is asked for again: what each connection had in its hands.
 const IN_HANDS: u64 = 4 * 1_500_000;
 
@@ -20,7 +23,10 @@ fn total() -> u64 {
 async fn hunt(place: Place, kills: usize, seed: u64) {
     let stage = Stage::set(place, HFDOWN).await.expect("neither place needs anything");
     let draft = stage.hub.model(MODEL);
-    FILES.iter().fold(draft, |draft, (name, seed, size)| draft.lfs(name, Content::random(*seed, *size))).commit();
+    FILES
+        .iter()
+        .fold(draft, |draft, (name, seed, size)| draft.lfs(name, Content::random(*seed, *size)))
+        .commit();
     let mut random = StdRng::seed_from_u64(seed);
     let mut killed = 0;
     while killed < kills {
@@ -68,7 +74,8 @@ fn assert_no_wrong_name(stage: &Stage) {
 
 /// Placed files, and what the journals of parts claim: entries of start, end and checksum.
 fn bytes_on_disk(stage: &Stage) -> u64 {
-    let placed: u64 = FILES.iter().filter_map(|(name, ..)| stage.read(name)).map(|bytes| bytes.len() as u64).sum();
+    let placed: u64 =
+        FILES.iter().filter_map(|(name, ..)| stage.read(name)).map(|bytes| bytes.len() as u64).sum();
     let parts = stage.root().join(".cache/hfdown/parts");
     let journals = std::fs::read_dir(parts).into_iter().flatten().flatten().map(|entry| entry.path());
     let claimed = journals.filter(|path| path.extension().is_some_and(|end| end == "journal")).map(|path| {

@@ -84,7 +84,8 @@ fn target() -> PathBuf {
 /// # Panics
 /// Under `CI=true`, for anybody else.
 pub fn is_root() -> bool {
-    let uid = std::process::Command::new("id").arg("-u").output().map(|output| output.stdout).unwrap_or_default();
+    let uid =
+        std::process::Command::new("id").arg("-u").output().map(|output| output.stdout).unwrap_or_default();
     let is_root = uid.trim_ascii() == b"0";
     if !is_root {
         leave_out("this is not the superuser");

@@ -147,7 +147,12 @@ impl Board {
         let unsettled = tasks.len();
         let slots = tasks.into_iter().map(Slot::new).collect();
         let state = State { slots, waiting, active: Vec::new(), patient_until: None, unsettled };
-        Self { state: Mutex::new(state), changed: Notify::new(), allowed: AtomicUsize::new(connections), patience }
+        Self {
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            allowed: AtomicUsize::new(connections),
+            patience,
+        }
     }
 
     /// From now on so many connections may work; those above finish what they have.

@@ -1,10 +1,11 @@
 //! One transfer: the board, the connections, the deliveries, and what they share.
 
+use std::num::NonZeroU16;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use hfdown_protocol::{End, Failure, FailureKind, Report, Summary, Ticked, limits};
+use hfdown_protocol::{End, Failure, FailureKind, Limits, Report, Summary, Ticked, limits};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -12,14 +13,14 @@ use tokio_util::task::TaskTracker;
 
 use super::board::{Board, Course, Piece};
 use super::fault::Fault;
+use super::governor::{self, Governor};
 use super::task::{Network, Task};
+use super::throttle::Throttle;
 use super::worker;
 use crate::folder::{Records, Root};
 use crate::part::Part;
 use crate::surroundings::Patience;
 
-/// Connections at once. The Hub's CDN is known to collapse above a handful on some links.
-const CONNECTIONS: usize = 4;
 /// A few ticks a second, whatever the byte rate.
 const TICK: Duration = Duration::from_millis(200);
 /// Files flushed at once. A disk is no faster for more, and each holds a thread for as long as the disk takes.
@@ -35,7 +36,7 @@ const SMALLEST_MARGIN: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Engine {
     shared: Arc<Shared>,
-    connections: usize,
+    governor: Governor,
     needed: u64,
 }
 
@@ -45,6 +46,9 @@ pub(super) struct Shared {
     pub(super) root: Arc<Root>,
     pub(super) board: Board,
     pub(super) network: Arc<Network>,
+    pub(super) throttle: Throttle,
+    /// Bytes that have come over the network, for the governor.
+    pub(super) arrived: AtomicU64,
     /// Deliveries, and steps on the disk: a transfer ends when these have, also when the connection that began one was told
     /// to stop.
     pub(super) underway: TaskTracker,
@@ -74,29 +78,44 @@ pub(crate) struct Workshop {
 }
 
 impl Engine {
-    pub(crate) fn new(workshop: Workshop, tasks: Vec<Task>, connections: Option<usize>) -> Self {
+    pub(crate) fn new(workshop: Workshop, tasks: Vec<Task>, limits: &Limits) -> Self {
         let Workshop { root, records, network, patience, stop } = workshop;
         let missing = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task));
         // The sizes are whatever the Hub says.
         let needed = missing.fold(0, u64::saturating_add);
-        let connections = connections.unwrap_or(CONNECTIONS);
-        let board = Board::new(tasks.into_iter().map(Arc::new).collect(), connections, patience);
+        let governor = Governor::new(limits.connections.map(NonZeroU16::get).map(usize::from));
+        let board = Board::new(tasks.into_iter().map(Arc::new).collect(), governor.allowed(), patience);
+        let (throttle, arrived) = (Throttle::new(limits.bytes_per_second), AtomicU64::new(0));
         let underway = TaskTracker::new();
         let (flushes, hashes) = (Semaphore::new(FLUSHES), Semaphore::new(HASHES));
         let (fatal, count) = (OnceLock::new(), Count::default());
-        let shared =
-            Arc::new(Shared { root, board, network, underway, stop, flushes, hashes, records, fatal, count });
-        Self { shared, connections, needed }
+        let shared = Arc::new(Shared {
+            root,
+            board,
+            network,
+            throttle,
+            arrived,
+            underway,
+            stop,
+            flushes,
+            hashes,
+            records,
+            fatal,
+            count,
+        });
+        Self { shared, governor, needed }
     }
 
     /// Carries everything out, as far as it can be. An error ends the conversation.
     pub(crate) async fn run(self) -> Result<Summary, Failure> {
         self.check_space()?;
-        let shared = self.shared;
+        let Self { shared, mut governor, .. } = self;
         let mut workers = JoinSet::new();
-        for _ in 0..self.connections {
-            workers.spawn(worker::work(Arc::clone(&shared)));
+        for number in 0..governor.most() {
+            workers.spawn(worker::work(number, Arc::clone(&shared)));
         }
+        let mut govern = tokio::time::interval(governor::PERIOD);
+        govern.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut end = End::Complete;
@@ -113,6 +132,10 @@ impl Engine {
                     None => break,
                 },
                 _ = tick.tick() => shared.tick(),
+                _ = govern.tick() => {
+                    governor.observe(shared.arrived.swap(0, Ordering::Relaxed));
+                    shared.board.allow(governor.allowed());
+                }
             }
         }
         workers.shutdown().await;
@@ -160,6 +183,13 @@ impl Shared {
 
     pub(super) fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes have come over the network; the next ones may have to wait.
+    pub(super) async fn arrived(&self, task: &Task, bytes: usize) {
+        task.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.arrived.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.throttle.take(bytes).await;
     }
 
     /// A full disk's failure with its figures.

@@ -10,8 +10,10 @@ mod board;
 mod delivery;
 mod engine;
 mod fault;
+mod governor;
 mod request;
 mod task;
+mod throttle;
 mod worker;
 
 pub(crate) use answers::{Answer, Answers};

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::num::NonZeroU16;
+use std::num::NonZeroU64;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -11,6 +11,9 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token
 Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_DISABLE_IMPLICIT_TOKEN, HTTPS_PROXY,
 NO_PROXY and SSL_CERT_FILE mean what they mean to `hf`; NO_COLOR turns colours off.
 HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead of the one built in.";
+
+/// More than this a CDN takes for an attack.
+const MOST_CONNECTIONS: i64 = 64;
 
 /// Moves Hugging Face models to where they are used: a folder here, or a rented box over SSH. Every byte is proved.
 #[derive(Debug, Parser)]
@@ -137,9 +140,12 @@ pub struct Copying {
     /// Show what would be done, change nothing
     #[arg(long, short = 'n')]
     pub dry_run: bool,
-    /// Fetch over this many connections at once
-    #[arg(long, value_name = "N", hide = true)]
-    pub connections: Option<NonZeroU16>,
+    /// Fetch over exactly this many connections at once, instead of finding out how many are worth having
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_CONNECTIONS))]
+    pub connections: Option<u16>,
+    /// Bytes per second, over all connections: 50M, 800k, 1.5G
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub max_speed: Option<NonZeroU64>,
     /// What to show of it.
     #[command(flatten)]
     pub face: Face,
@@ -157,4 +163,49 @@ pub struct Face {
     /// One JSON object per line on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+/// Reads a rate as people write it: a number, and `k`, `M` or `G` for thousands, millions and milliards.
+fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
+    let number = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = match text[number.len()..].trim().trim_end_matches("/s").trim_end_matches(['B', 'b']) {
+        "" => 1.0,
+        "k" | "K" => 1e3,
+        "m" | "M" => 1e6,
+        "g" | "G" => 1e9,
+        _ => return Err("a rate is a number with k, M or G, like 50M".to_owned()),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| "a rate begins with a number, like 50M".to_owned())? * unit;
+    // Saturates; a rate of more than 2^64 is none.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "negative and tiny rates become 0"
+    )]
+    NonZeroU64::new(bytes as u64).ok_or_else(|| "a rate is at least one byte per second".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("800", Some(800)),
+            ("800k", Some(800_000)),
+            ("50M", Some(50_000_000)),
+            ("50 MB/s", Some(50_000_000)),
+            ("1.5G", Some(1_500_000_000)),
+            ("0", None),
+            ("0.1", None),
+            ("-5M", None),
+            ("M", None),
+            ("", None),
+            ("5 parsecs", None),
+            ("5MiB", None),
+        ] {
+            assert_eq!(parse_rate(text).ok().map(NonZeroU64::get), bytes, "{text}");
+        }
+    }
 }

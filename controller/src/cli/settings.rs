@@ -77,7 +77,8 @@ impl Settings {
             events.sample(Event::Warning { text });
         }
         // What is no number of seconds is passed over, as `hf` does.
-        let stall_seconds = environment.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
+        let stall_seconds =
+            environment.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
         Ok(Self { hub: Arc::new(hub), repo: reference.id, revision, stall_seconds, extra_roots })
     }
 

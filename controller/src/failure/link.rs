@@ -20,8 +20,11 @@ fn exit(error: &LinkError) -> Exit {
         | LinkError::Unreachable { .. }
         | LinkError::Handshake { .. }
         | LinkError::Lost { .. } => Exit::Unreachable,
-        LinkError::HostKey { source: HostKeyError::File(_), .. } => Exit::Failed,
-        LinkError::HostKey { .. } | LinkError::Auth { .. } | LinkError::NoExec { .. } => Exit::NotAllowed,
+        LinkError::HostKey { source, .. } => match source {
+            HostKeyError::File(_) => Exit::Failed,
+            _ => Exit::NotAllowed,
+        },
+        LinkError::Auth { .. } | LinkError::NoExec { .. } => Exit::NotAllowed,
         LinkError::NoUser => Exit::Usage,
         LinkError::Shell { .. }
         | LinkError::Noisy { .. }

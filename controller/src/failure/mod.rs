@@ -95,6 +95,7 @@ impl Problem {
 
     /// Adds a cause.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "what is passed was made to be passed")]
     pub fn because(mut self, cause: impl ToString) -> Self {
         self.causes.push(in_words(&cause.to_string()));
         self

@@ -26,7 +26,9 @@ impl Output {
     pub fn for_process(wishes: impl Into<Wishes>) -> Self {
         let look = Look::choose(wishes.into(), &Surroundings::of_process());
         let target = ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND);
-        Self::new(look, Printer::standard(), target, || console::Term::stderr().size_checked().map(|(_, columns)| columns))
+        Self::new(look, Printer::standard(), target, || {
+            console::Term::stderr().size_checked().map(|(_, columns)| columns)
+        })
     }
 
     /// With everything it touches as a parameter: streams, where bars are drawn, and how many columns there are, if that

@@ -60,10 +60,17 @@ impl Sources {
         }
     }
 
-    async fn ask(&self, id: FileId, file: &ListedFile, orders: &mpsc::Sender<Order>) -> Result<(), Option<HubError>> {
+    async fn ask(
+        &self,
+        id: FileId,
+        file: &ListedFile,
+        orders: &mpsc::Sender<Order>,
+    ) -> Result<(), Option<HubError>> {
         let gone = |_| None;
         match self.hub.sign(&self.info, &file.path).await.map_err(Some)? {
-            Resolved::Elsewhere(address) => orders.send(Order::Source { file: id, address }).await.map_err(gone),
+            Resolved::Elsewhere(address) => {
+                orders.send(Order::Source { file: id, address }).await.map_err(gone)
+            }
             Resolved::Here => {
                 let bytes = self.hub.read_small(&self.info, file).await.map_err(Some)?;
                 for chunk in bytes.chunks(limits::INLINE) {
@@ -78,7 +85,9 @@ impl Sources {
 /// The class of what the Hub said, in the protocol's words.
 pub(crate) fn kind(error: &HubError) -> FailureKind {
     match error {
-        HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => FailureKind::NotFound,
+        HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => {
+            FailureKind::NotFound
+        }
         HubError::Gated(_) | HubError::BadToken(_) | HubError::NotAllowed(_) | HubError::Disabled(_) => {
             FailureKind::NotAllowed
         }

@@ -8,10 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
 use super::link::{Heard, Keeper, Session, unexpected};
+use crate::display::Events;
 use crate::event::{Agent, Event};
 use crate::link::{AgentImages, AgentOrigin, LinkSettings, SshTarget, reach};
 use crate::output::sanitize::sanitize;
-use crate::display::Events;
 
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
 const PIPE: usize = 2 << 20;
@@ -58,7 +58,9 @@ pub async fn connect(
     };
     // Both orders go at once: a box is a long way off.
     session.say(Order::Hello { version: VERSION.to_owned() }).await?;
-    session.say(Order::Open { root: ask.root, access: ask.access, layout: ask.layout, limits: ask.limits }).await?;
+    session
+        .say(Order::Open { root: ask.root, access: ask.access, layout: ask.layout, limits: ask.limits })
+        .await?;
     let mut described = None;
     loop {
         match session.hear().await? {

@@ -42,7 +42,9 @@ pub enum SessionError {
 impl From<CodecError> for SessionError {
     fn from(error: CodecError) -> Self {
         match error {
-            CodecError::Link(error) if error.kind() != std::io::ErrorKind::InvalidData => Self::Lost(error.to_string()),
+            CodecError::Link(error) if error.kind() != std::io::ErrorKind::InvalidData => {
+                Self::Lost(error.to_string())
+            }
             error => Self::Protocol(error.to_string()),
         }
     }

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hfdown_protocol::{End, Failure, FailureKind, FileId, Job, Order, Report, Stray, Summary, Ticked, limits};
+use hfdown_protocol::{
+    End, Failure, FailureKind, FileId, Job, Order, Report, Stray, Summary, Ticked, limits,
+};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
@@ -11,9 +13,9 @@ use super::answer::Sources;
 use super::error::SessionError;
 use super::link::{Heard, Session, cleaned, unexpected};
 use super::pace::Pace;
+use crate::display::Events;
 use crate::event::{Event, InFlight, Progress};
 use crate::hub::ListedFile;
-use crate::display::Events;
 use crate::plan::{Action, Plan, Planned};
 
 /// How often progress is sampled, whether anything moves or not: a stall is to be seen.
@@ -34,7 +36,12 @@ pub struct Execution {
 
 impl Session {
     /// Has a plan carried out, as far as it can be.
-    pub async fn execute(&mut self, plan: &Plan, sources: &Sources, events: &Events) -> Result<Execution, SessionError> {
+    pub async fn execute(
+        &mut self,
+        plan: &Plan,
+        sources: &Sources,
+        events: &Events,
+    ) -> Result<Execution, SessionError> {
         let began = Instant::now();
         self.order(plan, sources).await?;
         let mut watch = Watch::new(plan);
@@ -112,7 +119,8 @@ async fn passed(deadline: Option<Instant>) {
 }
 
 fn job(planned: &Planned, sources: &Sources) -> Result<Job, SessionError> {
-    let unusable = |error: crate::hub::HubError| SessionError::Agent(Failure::new(FailureKind::Nonsense, error));
+    let unusable =
+        |error: crate::hub::HubError| SessionError::Agent(Failure::new(FailureKind::Nonsense, error));
     let source = sources.source(&planned.path).map_err(unusable)?;
     let replaces = match planned.action {
         Action::Fetch { replaces, .. } => replaces,
@@ -185,7 +193,11 @@ impl<'a> Watch<'a> {
 
     /// Whether another question may be asked while so many are unanswered: an agent asks once per file.
     fn may_ask(&self, unanswered: usize) -> Result<(), SessionError> {
-        if unanswered <= self.flights.len() { Ok(()) } else { Err(protocol("it asks without waiting for answers")) }
+        if unanswered <= self.flights.len() {
+            Ok(())
+        } else {
+            Err(protocol("it asks without waiting for answers"))
+        }
     }
 
     /// The agent's account of the whole, which must be that of its parts.

@@ -29,7 +29,9 @@ impl Pace {
 
     /// Bytes per second.
     pub(super) fn rate(&self) -> u64 {
-        let (Some((began, first)), Some((now, last))) = (self.samples.front(), self.samples.back()) else { return 0 };
+        let (Some((began, first)), Some((now, last))) = (self.samples.front(), self.samples.back()) else {
+            return 0;
+        };
         let millis = (*now - *began).as_millis();
         let rate = (u128::from(last - first) * 1000).checked_div(millis).unwrap_or(0);
         u64::try_from(rate).unwrap_or(u64::MAX)

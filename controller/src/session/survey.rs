@@ -5,9 +5,9 @@ use std::collections::HashSet;
 
 use super::error::SessionError;
 use super::link::{Heard, Session, cleaned, unexpected};
+use crate::display::Events;
 use crate::event::Event;
 use crate::hub::Listing;
-use crate::display::Events;
 use crate::plan::Inventory;
 
 /// Bytes in the names of all strays: those of a repository with a million files have fewer.
@@ -15,7 +15,12 @@ const STRAY_NAMES: usize = 64 << 20;
 
 impl Session {
     /// Asks the agent to look, and checks that it speaks of every listed file once and of no other.
-    pub async fn survey(&mut self, listing: &Listing, check: Check, events: &Events) -> Result<Inventory, SessionError> {
+    pub async fn survey(
+        &mut self,
+        listing: &Listing,
+        check: Check,
+        events: &Events,
+    ) -> Result<Inventory, SessionError> {
         for files in batches(listing) {
             self.say(Order::List { files }).await?;
         }
@@ -31,7 +36,8 @@ impl Session {
                 Heard::Report(Report::Found { files }) => {
                     for (id, this) in files {
                         let place = found.get_mut(id.0 as usize).filter(|place| place.is_none());
-                        let place = place.ok_or_else(|| protocol("it found a file that was not asked for"))?;
+                        let place =
+                            place.ok_or_else(|| protocol("it found a file that was not asked for"))?;
                         *place = Some(match this {
                             Found::Obstructed { failure } => Found::Obstructed { failure: cleaned(&failure) },
                             this => this,
@@ -71,7 +77,12 @@ fn batches(listing: &Listing) -> impl Iterator<Item = Vec<Wanted>> {
         {
             // Beside its path an entry has a number, a size and a digest.
             bytes += file.path.as_str().len() + 64;
-            batch.push(Wanted { id: FileId(*id), path: file.path.clone(), size: file.size, digest: file.digest });
+            batch.push(Wanted {
+                id: FileId(*id),
+                path: file.path.clone(),
+                size: file.size,
+                digest: file.digest,
+            });
             files.next();
         }
         (!batch.is_empty()).then_some(batch)

@@ -19,7 +19,8 @@ fn publish(stage: &Stage) {
         .commit();
 }
 
-const ALL: [&str; 5] = ["config.json", "empty.txt", "model.safetensors", "onnx/config.json", "onnx/model.onnx"];
+const ALL: [&str; 5] =
+    ["config.json", "empty.txt", "model.safetensors", "onnx/config.json", "onnx/model.onnx"];
 
 /// Bodies that were asked for: what a resolve redirects to is counted once.
 fn bodies(stage: &Stage) -> Vec<String> {
@@ -27,7 +28,11 @@ fn bodies(stage: &Stage) -> Vec<String> {
         .hub
         .requests()
         .iter()
-        .filter(|request| request.method == "GET" && matches!(request.status, 200 | 206) && !request.path.contains("/api/models/"))
+        .filter(|request| {
+            request.method == "GET"
+                && matches!(request.status, 200 | 206)
+                && !request.path.contains("/api/models/")
+        })
         .map(|request| request.path.clone())
         .collect();
     files.sort();
@@ -49,7 +54,11 @@ pub(crate) async fn the_first_sync_fetches_everything_and_the_second_nothing(sta
     let second = stage.sync(MODEL, &[]).await;
     assert_eq!(second.code, 0, "{}", second.stderr);
     assert_eq!(stage.hub.bytes_sent(Origin::Cdn), 0);
-    assert!(stage.hub.requests().iter().all(|request| !request.path.contains("resolve")), "{:?}", bodies(&stage));
+    assert!(
+        stage.hub.requests().iter().all(|request| !request.path.contains("resolve")),
+        "{:?}",
+        bodies(&stage)
+    );
     assert!(second.stderr.contains("5 files are there already"), "{}", second.stderr);
 }
 
@@ -67,7 +76,12 @@ pub(crate) async fn only_what_changed_is_fetched(stage: Stage) {
         }),
         ("onnx/model.onnx", &|| std::fs::remove_file(root.join("onnx/model.onnx")).unwrap()),
         ("onnx/model.onnx", &|| {
-            std::fs::OpenOptions::new().write(true).open(root.join("onnx/model.onnx")).unwrap().set_len(100).unwrap();
+            std::fs::OpenOptions::new()
+                .write(true)
+                .open(root.join("onnx/model.onnx"))
+                .unwrap()
+                .set_len(100)
+                .unwrap();
         }),
         ("config.json", &|| std::fs::write(root.join("config.json"), "{\"layers\": 2} and more").unwrap()),
         ("onnx/config.json", &|| std::fs::write(root.join("onnx/config.json"), "{\"layers\": 3}").unwrap()),
@@ -83,7 +97,9 @@ pub(crate) async fn only_what_changed_is_fetched(stage: Stage) {
         for other in others {
             let path = format!("/{other}");
             let strangers = asked.iter().filter(|request| {
-                request.path.contains("resolve/") && request.path.ends_with(&path) && !request.path.ends_with(&format!("/{file}"))
+                request.path.contains("resolve/")
+                    && request.path.ends_with(&path)
+                    && !request.path.ends_with(&format!("/{file}"))
             });
             assert_eq!(strangers.count(), 0, "{other} was asked for when {file} was damaged");
         }
@@ -136,7 +152,11 @@ pub(crate) async fn a_dry_run_says_what_it_would_do_and_touches_nothing(stage: S
     assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
     std::fs::remove_file(stage.root().join("config.json")).unwrap();
     let ended = stage.sync(MODEL, &["--dry-run"]).await;
-    assert!(ended.stdout.contains("config.json") && !ended.stdout.contains("model.safetensors"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("config.json") && !ended.stdout.contains("model.safetensors"),
+        "{}",
+        ended.stdout
+    );
     assert!(!stage.root().join("config.json").exists());
 }
 

@@ -41,10 +41,14 @@ pub(crate) async fn a_gated_model_arrives_and_the_token_stays_at_home(stage: Sta
             .filter(|process| process.pid != controller && process.pid != std::process::id())
             .map(|process| (process.arguments(), process.environment()))
             .filter(|(arguments, environment)| {
-                environment.iter().any(|variable| variable.contains(&home)) || arguments.iter().any(|word| word == "serve")
+                environment.iter().any(|variable| variable.contains(&home))
+                    || arguments.iter().any(|word| word == "serve")
             })
             .collect();
-        assert!(theirs.iter().any(|(arguments, _)| arguments.iter().any(|word| word == "serve")), "an agent runs");
+        assert!(
+            theirs.iter().any(|(arguments, _)| arguments.iter().any(|word| word == "serve")),
+            "an agent runs"
+        );
         for (arguments, environment) in theirs {
             assert!(!arguments.iter().chain(&environment).any(|text| text.contains(TOKEN)), "{arguments:?}");
         }
@@ -59,7 +63,10 @@ pub(crate) async fn a_gated_model_arrives_and_the_token_stays_at_home(stage: Sta
         for tap in ["heard", "said"] {
             let bytes = std::fs::read(stage.scratch().join(tap)).unwrap();
             assert!(bytes.len() > 100, "the tap `{tap}` recorded the conversation");
-            assert!(!bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()), "the token was {tap}");
+            assert!(
+                !bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()),
+                "the token was {tap}"
+            );
         }
     }
     let requests = stage.hub.requests();
@@ -85,5 +92,7 @@ pub(crate) async fn a_private_repository_works_down_to_its_small_files(stage: St
     assert_eq!(stage.read("config.json").unwrap(), config);
     assert_eq!(stage.read("tokenizer.json").unwrap(), vec![b'y'; 2_500_000]);
     assert_eq!(stage.read(FILE).unwrap(), Content::random(4, 6_000_000).to_vec());
-    assert!(!stage.hub.requests().iter().any(|request| request.origin == Origin::Cdn && request.authorized()));
+    assert!(
+        !stage.hub.requests().iter().any(|request| request.origin == Origin::Cdn && request.authorized())
+    );
 }
