@@ -1,6 +1,8 @@
 //! Bad input, by the real program: each with its exit code, with words that say what to do next, and with nothing written
 //! where nothing should be.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails is a scenario that fails")]
+
 mod refusals {
     pub(crate) mod folders;
     pub(crate) mod hub;

@@ -1,5 +1,7 @@
 //! A stage for scenarios: a test Hub, a destination here or on an SSH host, and the real program between them.
 
+#![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -107,6 +109,19 @@ impl Stage {
     /// What a file of the destination contains; `None` if it is not there.
     pub fn read(&self, path: &str) -> Option<Vec<u8>> {
         std::fs::read(self.root().join(path)).ok()
+    }
+
+    /// Bytes that the journals of parts claim: entries of start, end and checksum.
+    pub fn claimed(&self) -> u64 {
+        let parts = self.root().join(".cache/hfdown/parts");
+        let files = std::fs::read_dir(parts).into_iter().flatten().flatten().map(|entry| entry.path());
+        let journals = files.filter(|path| path.extension().is_some_and(|end| end == "journal"));
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        let claimed = journals.map(|path| {
+            let entries = std::fs::read(path).unwrap_or_default();
+            entries.chunks_exact(20).map(|entry| number(&entry[8..16]) - number(&entry[..8])).sum::<u64>()
+        });
+        claimed.sum()
     }
 
     /// The model's own files at the destination, sorted: without anybody's bookkeeping.

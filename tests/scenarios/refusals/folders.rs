@@ -107,12 +107,8 @@ pub(crate) async fn another_users_folder_is_left_alone(stage: Stage) {
     std::fs::create_dir(stage.root()).unwrap();
     std::fs::write(stage.root().join("config.json"), "{}").unwrap();
     let as_nobody = |words: &[&str]| {
-        let words: Vec<&str> = match is_root() {
-            true => {
-                [&["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "./hfdown"], words].concat()
-            }
-            false => [&["./hfdown"], words].concat(),
-        };
+        let nobody: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        let words = [if is_root() { nobody } else { &[] }, &["./hfdown"], words].concat();
         let inner = stage.hfdown(&words[1..]);
         let mut command = tokio::process::Command::new(words[0]);
         command.args(inner.as_std().get_args()).env_clear().current_dir(stage.scratch());

@@ -61,7 +61,7 @@ pub(crate) async fn hostile_names_stay_out_and_the_rest_arrives(stage: Stage) {
             let line = format!("error: cannot fetch {shown}: the Hub lists a name that no file may have: ");
             assert!(ended.stderr.contains(&line), "{name:?}: {}", ended.stderr);
         }
-        assert_eq!(ended.stderr.contains("done"), false, "it is not done: {}", ended.stderr);
+        assert!(!ended.stderr.contains("done"), "it is not done: {}", ended.stderr);
         assert!(ended.stderr.contains("24 failed"), "{}", ended.stderr);
         assert_eq!(stage.files(), GOOD);
         assert_eq!(stage.hub.bytes_sent(Origin::Cdn) > 0, fetched, "what is there is not fetched again");
