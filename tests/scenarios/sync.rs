@@ -1,5 +1,7 @@
 //! The main job, by the real program: here, on a box behind russh, on a box behind the real `sshd`.
 
+#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
 mod sync {
     pub(crate) mod basics;
     pub(crate) mod interrupted;

@@ -111,17 +111,14 @@ impl Stage {
         std::fs::read(self.root().join(path)).ok()
     }
 
-    /// Bytes that the journals of parts claim: entries of start, end and checksum.
+    /// Bytes that the journals of parts claim: entries of start, end and checksum, which may overlap.
     pub fn claimed(&self) -> u64 {
         let parts = self.root().join(".cache/hfdown/parts");
         let files = std::fs::read_dir(parts).into_iter().flatten().flatten().map(|entry| entry.path());
-        let journals = files.filter(|path| path.extension().is_some_and(|end| end == "journal"));
-        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
-        let claimed = journals.map(|path| {
-            let entries = std::fs::read(path).unwrap_or_default();
-            entries.chunks_exact(20).map(|entry| number(&entry[8..16]) - number(&entry[..8])).sum::<u64>()
-        });
-        claimed.sum()
+        files
+            .filter(|path| path.extension().is_some_and(|end| end == "journal"))
+            .map(|path| claimed_by(&path))
+            .sum()
     }
 
     /// The model's own files at the destination, sorted: without anybody's bookkeeping.
@@ -148,6 +145,21 @@ pub async fn ended(child: Child) -> Ended {
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
         stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
     }
+}
+
+fn claimed_by(journal: &Path) -> u64 {
+    let entries = std::fs::read(journal).unwrap_or_default();
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    let mut ranges: Vec<(u64, u64)> =
+        entries.chunks_exact(20).map(|entry| (number(&entry[..8]), number(&entry[8..16]))).collect();
+    ranges.sort_unstable();
+    let mut claimed = 0;
+    let mut counted = 0;
+    for (start, end) in ranges {
+        claimed += end.saturating_sub(start.max(counted));
+        counted = counted.max(end);
+    }
+    claimed
 }
 
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<String>) {

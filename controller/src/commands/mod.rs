@@ -1,4 +1,4 @@
-//! The verbs. Each turns what was typed into a [`road::Trip`] and goes down the same road.
+//! The verbs. Each turns what was typed into a trip and goes down the same road.
 
 mod download;
 mod file;
