@@ -6,9 +6,8 @@ use std::sync::Arc;
 use hfdown_protocol::{End, Failure, FailureKind, Job, Layout, Limits, Report, Stray, Summary, Wanted};
 use tokio_util::sync::CancellationToken;
 
-use crate::folder::{self, Records};
+use crate::folder::{self, Folder, Records};
 use crate::part;
-use crate::serve::Folder;
 use crate::surroundings::Patience;
 use crate::survey::twins;
 use crate::transfer::{Engine, Network, Task, Workshop};

@@ -1,7 +1,7 @@
 //! The conversation from the agent's side: one loop, one select, one match.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::folder::{Records, Root};
+use crate::folder::Folder;
 use crate::machine;
 use crate::plan::Plan;
 use crate::surroundings::Surroundings;
@@ -33,8 +33,6 @@ const SILENT_CHECKS: u64 = limits::SILENCE_SECONDS / limits::PING_SECONDS;
 const STOPPING: Duration = Duration::from_secs(30);
 /// How long the last words may take to be read.
 const PARTING: Duration = Duration::from_secs(5);
-/// How often a held lock is tried again.
-const LOCK_RETRY: Duration = Duration::from_millis(200);
 
 /// How a conversation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,13 +97,6 @@ struct Conversation {
     folder: Option<Folder>,
     wanted: Arc<Vec<Wanted>>,
     plan: Plan,
-}
-
-/// An open folder and what is known of it.
-#[derive(Clone)]
-pub(crate) struct Folder {
-    pub(crate) root: Arc<Root>,
-    pub(crate) records: Arc<Mutex<Records>>,
 }
 
 /// What background work ends with.
@@ -270,7 +261,8 @@ impl Conversation {
         }
         self.limits = limits;
         let (reports, stop) = (self.reports.clone(), self.stop.clone());
-        self.work.spawn(async move { Done::Opened(open(&root, access, layout, &reports, &stop).await) });
+        self.work
+            .spawn(async move { Done::Opened(Folder::open(&root, access, layout, &reports, &stop).await) });
         Ok(())
     }
 
@@ -354,38 +346,6 @@ impl Conversation {
             Ok(said) => said.map_err(|_| Farewell::LinkLost),
             Err(_) => Err(Farewell::Silence),
         }
-    }
-}
-
-async fn open(
-    root: &str,
-    access: Access,
-    layout: Layout,
-    reports: &mpsc::Sender<Report>,
-    stop: &CancellationToken,
-) -> Result<Folder, Failure> {
-    let mut root = Root::open(root, access, layout)?;
-    if access == Access::Change {
-        let mut has_said_so = false;
-        while let Some(holder) = root.try_lock()? {
-            if !std::mem::replace(&mut has_said_so, true) {
-                let gone = |_| Failure::new(FailureKind::Cancelled, "the conversation ended");
-                reports.send(Report::Waiting { holder }).await.map_err(gone)?;
-            }
-            tokio::select! {
-                () = tokio::time::sleep(LOCK_RETRY) => {}
-                () = stop.cancelled() => return Err(Failure::new(FailureKind::Cancelled, "cancelled")),
-            }
-        }
-    }
-    let records = root.work().map(Records::load).unwrap_or_default();
-    Ok(Folder { root: Arc::new(root), records: Arc::new(Mutex::new(records)) })
-}
-
-impl Folder {
-    /// The records, for as long as the guard lives.
-    pub(crate) fn records(&self) -> std::sync::MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,10 +2,12 @@
 
 mod hub_metadata;
 mod lock;
+mod open;
 mod place;
 mod records;
 mod root;
 
+pub(crate) use open::Folder;
 pub(crate) use place::{place, remove_stray};
 pub(crate) use records::{Origin, Records};
 pub(crate) use root::{Root, Standing};

@@ -2,7 +2,7 @@
 //! connection take over a piece of what a slow one still has before it.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hfdown_protocol::FileId;
@@ -10,9 +10,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::fault::{Fault, Verdict};
-use super::request::Asked;
+use super::slot::{Asks, Assignment, Course, Flight, Piece, Slot};
 use super::task::Task;
-use crate::part::{Part, RangeSet};
+use crate::part::Part;
 use crate::surroundings::Patience;
 
 /// Files up to this size are fetched whole and held in memory until they are proved.
@@ -21,11 +21,6 @@ pub(super) const SMALL: u64 = 1 << 20;
 const SHORTEST_PIECE: u64 = 4 << 20;
 /// The longest range of one request: at 40 MB/s and 50 ms a pause of 3 %, and the digest never trails by much.
 const LONGEST_PIECE: u64 = 64 << 20;
-/// Attempts without progress before a file is given up. With the waits between them, more than a minute.
-const ATTEMPTS: u32 = 9;
-/// Whoever brought this much more to the disk since its last failure has made progress. Bytes that came and were thrown
-/// away are none: a server that always ends at the same place would be asked for ever.
-const PROGRESS: u64 = 256 << 10;
 /// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and many
 /// systems allow 1,024.
 const FLIGHTS: usize = 64;
@@ -51,92 +46,6 @@ struct State {
     /// otherwise have to be told.
     patient_until: Option<Instant>,
     unsettled: usize,
-}
-
-#[derive(Debug)]
-struct Slot {
-    task: Arc<Task>,
-    flight: Option<Flight>,
-    asks: Asks,
-    failed_attempts: u32,
-    /// Bytes on disk at the last failure.
-    done_before: u64,
-    not_before: Option<Instant>,
-    was_corrupt: bool,
-    is_settled: bool,
-}
-
-/// How a large file is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asks {
-    Ranges,
-    /// Its server ignores ranges.
-    Whole,
-}
-
-/// A large file whose part is open.
-#[derive(Debug)]
-struct Flight {
-    part: Arc<Part>,
-    unleased: RangeSet,
-    leases: Vec<Arc<Lease>>,
-}
-
-/// A range that one connection works on. Another may take over its end.
-#[derive(Debug)]
-pub(super) struct Lease {
-    pub(super) start: u64,
-    position: AtomicU64,
-    end: AtomicU64,
-}
-
-impl Lease {
-    pub(super) fn position(&self) -> u64 {
-        self.position.load(Ordering::Acquire)
-    }
-
-    pub(super) fn end(&self) -> u64 {
-        self.end.load(Ordering::Acquire)
-    }
-
-    /// Everything before this is on disk.
-    pub(super) fn advance(&self, position: u64) {
-        self.position.store(position, Ordering::Release);
-    }
-}
-
-/// What a connection is to do next.
-#[derive(Debug)]
-pub(super) enum Assignment {
-    /// Open the part of a large file and hand it to [`Board::opened`].
-    Open(usize, Arc<Task>),
-    /// Fetch a small file whole.
-    Small(usize, Arc<Task>),
-    /// Fetch a range.
-    Piece(Piece),
-}
-
-/// A range of a large file.
-#[derive(Debug)]
-pub(super) struct Piece {
-    pub(super) slot: usize,
-    pub(super) task: Arc<Task>,
-    pub(super) part: Arc<Part>,
-    pub(super) lease: Arc<Lease>,
-    pub(super) asked: Asked,
-}
-
-/// What follows from a fault.
-#[derive(Debug)]
-pub(super) enum Course {
-    /// Another attempt follows after this wait.
-    Again { attempt: u32, wait: std::time::Duration },
-    /// Another attempt follows, and was announced already.
-    Silently,
-    /// The file is lost.
-    Lost,
-    /// Everything stops.
-    Stop,
 }
 
 impl Board {
@@ -343,7 +252,7 @@ impl State {
         }
         let end = lease.end();
         let middle = end - left / 2;
-        lease.end.store(middle, Ordering::Release);
+        lease.cut(middle);
         Some(self.slots[index].lease(index, middle..end))
     }
 
@@ -361,94 +270,17 @@ impl State {
         }
         if let Some(flight) = slot.flight.take() {
             // Whoever still works on it finds nothing left to do.
-            flight.leases.iter().for_each(|lease| lease.end.store(0, Ordering::Release));
+            flight.leases.iter().for_each(|lease| lease.cut(0));
         }
         self.active.retain(|active| *active != index);
         self.unsettled -= 1;
     }
 }
 
-impl Slot {
-    fn new(task: Arc<Task>) -> Self {
-        Self {
-            task,
-            flight: None,
-            asks: Asks::Ranges,
-            failed_attempts: 0,
-            done_before: 0,
-            not_before: None,
-            was_corrupt: false,
-            is_settled: false,
-        }
-    }
-
-    fn is_ready(&self, now: Instant) -> bool {
-        self.not_before.is_none_or(|wake| wake <= now)
-    }
-
-    fn lease(&mut self, index: usize, range: std::ops::Range<u64>) -> Assignment {
-        let lease = Arc::new(Lease {
-            start: range.start,
-            position: AtomicU64::new(range.start),
-            end: AtomicU64::new(range.end),
-        });
-        let asked = match self.asks {
-            Asks::Ranges => Asked::Range(range),
-            Asks::Whole => Asked::Whole,
-        };
-        let Some(flight) = &mut self.flight else { return Assignment::Open(index, Arc::clone(&self.task)) };
-        flight.leases.push(Arc::clone(&lease));
-        let part = Arc::clone(&flight.part);
-        Assignment::Piece(Piece { slot: index, task: Arc::clone(&self.task), part, lease, asked })
-    }
-
-    /// What a connection no longer works on and did not fetch is there for everyone again.
-    fn give_back(&mut self, piece: &Piece) {
-        let Some(flight) = &mut self.flight else { return };
-        let leases = flight.leases.len();
-        flight.leases.retain(|lease| !Arc::ptr_eq(lease, &piece.lease));
-        // A lease of a part that was thrown away meanwhile says nothing of the new one.
-        if flight.leases.len() == leases {
-            return;
-        }
-        match self.asks {
-            Asks::Ranges => flight.unleased.insert(piece.lease.position()..piece.lease.end()),
-            Asks::Whole => flight.unleased = flight.part.missing(),
-        }
-    }
-
-    fn course(&mut self, fault: &Fault, now: Instant, patience: &Patience) -> Course {
-        if self.is_settled {
-            return Course::Silently;
-        }
-        match fault.verdict() {
-            Verdict::GiveUp => return Course::Lost,
-            Verdict::StopAll => return Course::Stop,
-            Verdict::Whole => return Course::Silently,
-            Verdict::Again | Verdict::WithFreshAddress => {}
-        }
-        // Several connections of one file usually fail together, and that is one failure.
-        if !self.is_ready(now) {
-            return Course::Silently;
-        }
-        let done = self.task.done.load(Ordering::Relaxed);
-        // A part that was thrown away has fewer than before.
-        if done.saturating_sub(self.done_before) >= PROGRESS {
-            self.failed_attempts = 0;
-        }
-        self.done_before = done;
-        self.failed_attempts += 1;
-        if self.failed_attempts >= ATTEMPTS {
-            return Course::Lost;
-        }
-        let wait = fault.asked_wait().unwrap_or_else(|| patience.wait_after(self.failed_attempts));
-        self.not_before = Some(now + wait);
-        Course::Again { attempt: self.failed_attempts, wait }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::request::Asked;
+    use super::super::slot::ATTEMPTS;
     use super::*;
     use cap_std::ambient_authority;
     use cap_std::fs::Dir;

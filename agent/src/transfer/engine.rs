@@ -11,9 +11,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::board::{Board, Course, Piece};
+use super::board::Board;
 use super::fault::Fault;
 use super::governor::{self, Governor};
+use super::slot::{Course, Piece};
 use super::task::{Network, Task};
 use super::throttle::Throttle;
 use super::worker;

@@ -12,6 +12,7 @@ mod engine;
 mod fault;
 mod governor;
 mod request;
+mod slot;
 mod task;
 mod throttle;
 mod worker;

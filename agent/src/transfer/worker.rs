@@ -8,11 +8,11 @@ use futures_util::StreamExt;
 use hfdown_protocol::Report;
 use tokio::task::JoinHandle;
 
-use super::board::{Assignment, Piece};
 use super::delivery;
 use super::engine::{Shared, defect};
 use super::fault::Fault;
 use super::request::{Asked, host_of, network};
+use super::slot::{Assignment, Piece};
 use super::task::{Body, Task};
 use crate::disk;
 use crate::hasher::Hasher;

@@ -1,0 +1,190 @@
+//! One file on the board: which of its ranges nobody works on, who works on the others, and how often it has failed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::fault::{Fault, Verdict};
+use super::request::Asked;
+use super::task::Task;
+use crate::part::{Part, RangeSet};
+use crate::surroundings::Patience;
+
+/// Attempts without progress before a file is given up. With the waits between them, more than a minute.
+pub(super) const ATTEMPTS: u32 = 9;
+/// Whoever brought this much more to the disk since its last failure has made progress. Bytes that came and were thrown
+/// away are none: a server that always ends at the same place would be asked for ever.
+const PROGRESS: u64 = 256 << 10;
+
+/// One file's place on the board.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) task: Arc<Task>,
+    pub(super) flight: Option<Flight>,
+    pub(super) asks: Asks,
+    pub(super) failed_attempts: u32,
+    /// Bytes on disk at the last failure.
+    pub(super) done_before: u64,
+    pub(super) not_before: Option<Instant>,
+    pub(super) was_corrupt: bool,
+    pub(super) is_settled: bool,
+}
+
+/// How a large file is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asks {
+    Ranges,
+    /// Its server ignores ranges.
+    Whole,
+}
+
+/// A large file whose part is open.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) part: Arc<Part>,
+    pub(super) unleased: RangeSet,
+    pub(super) leases: Vec<Arc<Lease>>,
+}
+
+/// A range that one connection works on. Another may take over its end.
+#[derive(Debug)]
+pub(super) struct Lease {
+    pub(super) start: u64,
+    position: AtomicU64,
+    end: AtomicU64,
+}
+
+impl Lease {
+    pub(super) fn position(&self) -> u64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// Somebody else has taken over what follows.
+    pub(super) fn cut(&self, end: u64) {
+        self.end.store(end, Ordering::Release);
+    }
+
+    /// Everything before this is on disk.
+    pub(super) fn advance(&self, position: u64) {
+        self.position.store(position, Ordering::Release);
+    }
+}
+
+/// What a connection is to do next.
+#[derive(Debug)]
+pub(super) enum Assignment {
+    /// Open the part of a large file and hand it to [`Board::opened`](super::board::Board::opened).
+    Open(usize, Arc<Task>),
+    /// Fetch a small file whole.
+    Small(usize, Arc<Task>),
+    /// Fetch a range.
+    Piece(Piece),
+}
+
+/// A range of a large file.
+#[derive(Debug)]
+pub(super) struct Piece {
+    pub(super) slot: usize,
+    pub(super) task: Arc<Task>,
+    pub(super) part: Arc<Part>,
+    pub(super) lease: Arc<Lease>,
+    pub(super) asked: Asked,
+}
+
+/// What follows from a fault.
+#[derive(Debug)]
+pub(super) enum Course {
+    /// Another attempt follows after this wait.
+    Again { attempt: u32, wait: Duration },
+    /// Another attempt follows, and was announced already.
+    Silently,
+    /// The file is lost.
+    Lost,
+    /// Everything stops.
+    Stop,
+}
+
+impl Slot {
+    pub(super) fn new(task: Arc<Task>) -> Self {
+        Self {
+            task,
+            flight: None,
+            asks: Asks::Ranges,
+            failed_attempts: 0,
+            done_before: 0,
+            not_before: None,
+            was_corrupt: false,
+            is_settled: false,
+        }
+    }
+
+    pub(super) fn is_ready(&self, now: Instant) -> bool {
+        self.not_before.is_none_or(|wake| wake <= now)
+    }
+
+    pub(super) fn lease(&mut self, index: usize, range: std::ops::Range<u64>) -> Assignment {
+        let lease = Arc::new(Lease {
+            start: range.start,
+            position: AtomicU64::new(range.start),
+            end: AtomicU64::new(range.end),
+        });
+        let asked = match self.asks {
+            Asks::Ranges => Asked::Range(range),
+            Asks::Whole => Asked::Whole,
+        };
+        let Some(flight) = &mut self.flight else { return Assignment::Open(index, Arc::clone(&self.task)) };
+        flight.leases.push(Arc::clone(&lease));
+        let part = Arc::clone(&flight.part);
+        Assignment::Piece(Piece { slot: index, task: Arc::clone(&self.task), part, lease, asked })
+    }
+
+    /// What a connection no longer works on and did not fetch is there for everyone again.
+    pub(super) fn give_back(&mut self, piece: &Piece) {
+        let Some(flight) = &mut self.flight else { return };
+        let leases = flight.leases.len();
+        flight.leases.retain(|lease| !Arc::ptr_eq(lease, &piece.lease));
+        // A lease of a part that was thrown away meanwhile says nothing of the new one.
+        if flight.leases.len() == leases {
+            return;
+        }
+        match self.asks {
+            Asks::Ranges => flight.unleased.insert(piece.lease.position()..piece.lease.end()),
+            Asks::Whole => flight.unleased = flight.part.missing(),
+        }
+    }
+
+    pub(super) fn course(&mut self, fault: &Fault, now: Instant, patience: &Patience) -> Course {
+        if self.is_settled {
+            return Course::Silently;
+        }
+        match fault.verdict() {
+            Verdict::GiveUp => return Course::Lost,
+            Verdict::StopAll => return Course::Stop,
+            Verdict::Whole => return Course::Silently,
+            Verdict::Again | Verdict::WithFreshAddress => {}
+        }
+        // Several connections of one file usually fail together, and that is one failure.
+        if !self.is_ready(now) {
+            return Course::Silently;
+        }
+        let done = self.task.done.load(Ordering::Relaxed);
+        // A part that was thrown away has fewer than before.
+        if done.saturating_sub(self.done_before) >= PROGRESS {
+            self.failed_attempts = 0;
+        }
+        self.done_before = done;
+        self.failed_attempts += 1;
+        if self.failed_attempts >= ATTEMPTS {
+            return Course::Lost;
+        }
+        let wait = fault.asked_wait().unwrap_or_else(|| patience.wait_after(self.failed_attempts));
+        self.not_before = Some(now + wait);
+        Course::Again { attempt: self.failed_attempts, wait }
+    }
+}
