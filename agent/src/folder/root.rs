@@ -135,6 +135,16 @@ impl Root {
         self.path.ancestors().find_map(|ancestor| fs4::available_space(ancestor).ok()).unwrap_or(u64::MAX)
     }
 
+    /// A full disk's failure with its figures; any other as it is.
+    pub(crate) fn with_space(&self, failure: Failure) -> Failure {
+        match failure.kind {
+            FailureKind::NoSpace { .. } => {
+                Failure { kind: FailureKind::NoSpace { needed: 0, free: self.free() }, ..failure }
+            }
+            _ => failure,
+        }
+    }
+
     /// What stands at a path. A link inside the folder is followed; one that leads out is an obstacle.
     pub(crate) fn standing(&self, path: &RepoPath) -> Standing {
         let Some(folder) = &self.folder else { return Standing::Nothing };

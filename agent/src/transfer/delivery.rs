@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use hfdown_protocol::{Digest, Report};
+use hfdown_protocol::{Digest, RepoPath, Report};
+use tokio::task::JoinHandle;
 
 use super::engine::Shared;
 use super::fault::Fault;
 use super::task::Task;
+use super::worker::joined;
 use crate::disk;
-use crate::folder::{self, Origin};
+use crate::folder::{self, Origin, Root};
 use crate::hasher::Hasher;
 use crate::part::Part;
 
 /// How much is hashed before the next look at whether it still matters.
 const STRIDE: u64 = 16 << 20;
+/// So much is flushed at a time while more arrives.
+const FLUSH: u64 = 128 << 20;
 /// Read from the page cache in pieces that stay in the processor's cache.
 const READ: usize = 256 << 10;
 
@@ -37,11 +41,8 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, p
         return;
     }
     let flushing = {
-        let (world, task) = (Arc::clone(&shared), Arc::clone(&task));
-        shared.blocking(move || {
-            let attempt = || format!("cannot flush {}", task.wanted.path);
-            part.flush().map_err(|error| Fault::Disk(world.with_space(disk::failure(&attempt(), &error))))
-        })
+        let (root, path) = (Arc::clone(&shared.root), task.wanted.path.clone());
+        shared.blocking(move || flush(&part, &path, &root))
     };
     let flushed = flushing.await;
     drop(permit);
@@ -56,6 +57,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, p
 async fn follow(shared: &Shared, task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
     let size = task.wanted.size;
     let mut hasher = Hasher::like(task.wanted.digest, size);
+    let mut ahead = FlushAhead::default();
     let mut position = 0;
     while position < size {
         let front = part.front();
@@ -66,16 +68,59 @@ async fn follow(shared: &Shared, task: &Arc<Task>, part: &Arc<Part>) -> Result<D
         let end = front.min(position + STRIDE);
         // Never closed, so there always is a permit in the end.
         let _permit = shared.hashes.acquire().await;
-        let (part, path) = (Arc::clone(part), task.wanted.path.clone());
+        let (bytes, path) = (Arc::clone(part), task.wanted.path.clone());
         let stride = shared.blocking(move || {
-            hash(&mut hasher, &part, position, end)
+            hash(&mut hasher, &bytes, position, end)
                 .map_err(|error| Fault::Disk(disk::failure(&format!("cannot read {path} back"), &error)))?;
             Ok(hasher)
         });
         hasher = stride.await?;
         position = end;
+        ahead.advance(shared, task, part, position).await?;
     }
+    ahead.finish().await?;
     Ok(hasher.finish())
+}
+
+/// Has the disk write what has arrived while more arrives, so that the flush before the final name is a short one.
+#[derive(Default)]
+struct FlushAhead {
+    position: u64,
+    running: Option<JoinHandle<Result<(), Fault>>>,
+}
+
+impl FlushAhead {
+    /// There are so many bytes now.
+    async fn advance(
+        &mut self,
+        shared: &Shared,
+        task: &Task,
+        part: &Arc<Part>,
+        position: u64,
+    ) -> Result<(), Fault> {
+        let is_busy = self.running.as_ref().is_some_and(|running| !running.is_finished());
+        if is_busy || position - self.position < FLUSH {
+            return Ok(());
+        }
+        self.finish().await?;
+        self.position = position;
+        let (part, path, root) = (Arc::clone(part), task.wanted.path.clone(), Arc::clone(&shared.root));
+        self.running = Some(shared.underway.spawn_blocking(move || flush(&part, &path, &root)));
+        Ok(())
+    }
+
+    /// A disk says only once that it could not write, so every answer is heard.
+    async fn finish(&mut self) -> Result<(), Fault> {
+        match self.running.take() {
+            Some(running) => joined(running.await),
+            None => Ok(()),
+        }
+    }
+}
+
+fn flush(part: &Part, path: &RepoPath, root: &Root) -> Result<(), Fault> {
+    part.flush()
+        .map_err(|error| Fault::Disk(root.with_space(disk::failure(&format!("cannot flush {path}"), &error))))
 }
 
 fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> std::io::Result<()> {
@@ -92,16 +137,23 @@ fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> std::i
     Ok(())
 }
 
-/// Writes a small file's proved bytes to its part, flushed.
-pub(super) fn write_small(shared: &Shared, task: &Task, bytes: &Bytes) -> Result<(), Fault> {
+/// Proves a small file's bytes and writes them to its part, flushed; or says what their digest is instead.
+pub(super) fn prove_small(shared: &Shared, task: &Task, bytes: &Bytes) -> Result<Option<Digest>, Fault> {
+    let mut hasher = Hasher::like(task.wanted.digest, task.wanted.size);
+    hasher.update(bytes);
+    let digest = hasher.finish();
+    if digest != task.wanted.digest {
+        return Ok(Some(digest));
+    }
     let parts = shared.root.parts().map_err(Fault::Disk)?;
     let write = || {
         let mut file = parts.create(&task.part)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()
     };
-    write().map_err(|error| {
-        Fault::Disk(shared.with_space(disk::failure(&format!("cannot write {}", task.wanted.path), &error)))
+    write().map(|()| None).map_err(|error| {
+        let failure = disk::failure(&format!("cannot write {}", task.wanted.path), &error);
+        Fault::Disk(shared.root.with_space(failure))
     })
 }
 
@@ -151,7 +203,7 @@ pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>) {
             let mut records = world.records();
             records
                 .remember(&world.root, path, task.wanted.digest, stamp, Origin::Placed)
-                .map_err(|failure| Fault::Disk(world.with_space(failure)))
+                .map_err(|failure| Fault::Disk(world.root.with_space(failure)))
         })
     };
     match placing.await {

@@ -193,17 +193,6 @@ impl Shared {
         self.throttle.take(bytes).await;
     }
 
-    /// A full disk's failure with its figures.
-    pub(super) fn with_space(&self, failure: Failure) -> Failure {
-        match failure.kind {
-            FailureKind::NoSpace { .. } => {
-                let kind = FailureKind::NoSpace { needed: 0, free: self.root.free() };
-                Failure { kind, ..failure }
-            }
-            _ => failure,
-        }
-    }
-
     /// Does what a fault asks for, and says so.
     pub(super) async fn faulted(&self, slot: usize, task: &Task, piece: Option<&Piece>, fault: Fault) {
         match self.board.faulted(slot, piece, &fault) {

@@ -15,7 +15,6 @@ use super::request::{Asked, host_of, network};
 use super::slot::{Assignment, Piece};
 use super::task::{Body, Task};
 use crate::disk;
-use crate::hasher::Hasher;
 use crate::part::Part;
 
 /// Bytes gathered before they are written: large enough to make system calls cheap, small enough that a killed process
@@ -143,7 +142,7 @@ fn write_soon(
     shared.underway.spawn_blocking(move || {
         let written = part.write(start, &chunks).map_err(|error| {
             let failure = disk::failure(&format!("cannot write {}", task.wanted.path), &error);
-            Fault::Disk(world.with_space(failure))
+            Fault::Disk(world.root.with_space(failure))
         })?;
         lease.advance(written.end);
         task.done.store(part.total(), Ordering::Relaxed);
@@ -171,24 +170,11 @@ async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
         Err(fault) => return shared.faulted(slot, &task, None, fault).await,
     };
     let proving = {
-        let (task, bytes) = (Arc::clone(&task), bytes.clone());
-        shared.blocking(move || {
-            let mut hasher = Hasher::like(task.wanted.digest, task.wanted.size);
-            hasher.update(&bytes);
-            Ok(hasher.finish())
-        })
+        let (world, task) = (Arc::clone(shared), Arc::clone(&task));
+        shared.blocking(move || delivery::prove_small(&world, &task, &bytes))
     };
     match proving.await {
-        Ok(digest) if digest == task.wanted.digest => {}
-        Ok(digest) => return delivery::corrupt(shared, slot, &task, digest).await,
-        Err(fault) => return shared.faulted(slot, &task, None, fault).await,
-    }
-    let writing = {
-        let (world, task) = (Arc::clone(shared), Arc::clone(&task));
-        shared.blocking(move || delivery::write_small(&world, &task, &bytes))
-    };
-    match writing.await {
-        Ok(()) => {
+        Ok(None) => {
             let world = Arc::clone(shared);
             // On its own, so that what is placed while everything stops is counted as well.
             let placing = shared.underway.spawn(async move { delivery::place(&world, slot, &task).await });
@@ -196,6 +182,7 @@ async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
                 shared.fail(defect(&error));
             }
         }
+        Ok(Some(digest)) => delivery::corrupt(shared, slot, &task, digest).await,
         Err(fault) => shared.faulted(slot, &task, None, fault).await,
     }
 }
