@@ -5,12 +5,14 @@ use std::num::NonZeroU64;
 use clap::{Args, Parser, Subcommand};
 
 const AFTER: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token, gate, SSH key, host key),
-5 not found, 6 unreachable, 7 corrupt, 130 cancelled.
+Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token, gate, SSH
+key, host key), 5 not found, 6 unreachable, 7 corrupt, 130 cancelled.
 
-Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE, HF_HUB_DISABLE_IMPLICIT_TOKEN, HTTPS_PROXY,
-NO_PROXY and SSL_CERT_FILE mean what they mean to `hf`; NO_COLOR turns colours off.
-HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead of the one built in.";
+Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE,
+HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_DOWNLOAD_TIMEOUT (seconds that a connection may bring
+nothing), HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE mean what they mean to `hf`; NO_COLOR turns
+colours off. HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead
+of the one built in. HFDOWN_LOG=debug shows the talk with the agent.";
 
 /// More than this a CDN takes for an attack.
 const MOST_CONNECTIONS: i64 = 64;

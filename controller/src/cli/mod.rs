@@ -1,7 +1,9 @@
 //! What was typed, and what it means together with the environment.
 
 mod arguments;
+mod log;
 mod settings;
 
 pub use arguments::{Arguments, Command, Copying, Face, Source, Syncing};
+pub use log::begin_log;
 pub use settings::{Settings, there};

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Arguments, Command, Face};
+use crate::cli::{Arguments, Command, Face, begin_log};
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{self, Exit, Problem};
 use crate::interrupt;
@@ -48,6 +48,7 @@ pub fn main() -> ExitCode {
         }
     };
     let output = Output::for_process(face(&arguments.command));
+    begin_log(&output);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)

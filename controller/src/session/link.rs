@@ -118,7 +118,10 @@ impl Session {
                         Some(Err(error)) => return Err(error.into()),
                         Some(Ok(Report::Pong)) => {}
                         Some(Ok(Report::Fatal { failure })) => return Err(SessionError::Agent(cleaned(&failure))),
-                        Some(Ok(report)) => return Ok(Heard::Report(report)),
+                        Some(Ok(report)) => {
+                            tracing::debug!(report = word(&report), "hear");
+                            return Ok(Heard::Report(report));
+                        }
                     }
                 }
                 _ = self.check.tick() => {
@@ -170,6 +173,7 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>) {
             _ = heartbeat.tick() => Some(Order::Ping),
         };
         let Some(order) = order else { return };
+        tracing::debug!(order = word(&order), "say");
         // A broken link is noticed by the reader, who knows more about it.
         if out.send(order).await.is_err() {
             return;
@@ -183,6 +187,12 @@ fn ticks() -> Interval {
     ticks
 }
 
+/// The name of an order or a report, without what is in it.
+fn word(message: &impl std::fmt::Debug) -> String {
+    let text = format!("{message:?}");
+    text.chars().take_while(|character| character.is_alphanumeric()).collect()
+}
+
 /// A failure whose text may be shown.
 pub(super) fn cleaned(failure: &Failure) -> Failure {
     Failure { kind: failure.kind, detail: sanitize(&failure.detail, limits::TEXT) }
@@ -190,8 +200,7 @@ pub(super) fn cleaned(failure: &Failure) -> Failure {
 
 /// What is said of a report that has no business where it came.
 pub(super) fn unexpected(report: &Report) -> SessionError {
-    let text = format!("{report:?}");
-    let word: String = text.chars().take_while(|character| character.is_alphanumeric()).collect();
+    let word = word(report);
     SessionError::Protocol(format!("`{word}` is out of order"))
 }
 
