@@ -6,6 +6,13 @@ use crate::link::{HostKeyError, LinkError};
 /// A link that did not come up.
 pub(super) fn link(attempted: String, error: &LinkError) -> Problem {
     let problem = Problem::new(exit(error), attempted).because_of(error);
+    // What a box says before the login is often the best advice: Vast's asks to wait a few seconds.
+    let problem = match error {
+        LinkError::Auth { banner, .. } if !banner.is_empty() => {
+            problem.because(format_args!("the box says: {banner}"))
+        }
+        _ => problem,
+    };
     match advice(error) {
         Some(hint) => problem.hint(hint),
         None => problem,
