@@ -32,6 +32,18 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
+/// Does something that needs folders; makes them when they turn out to be missing. A look beforehand would cost every
+/// file what only the first of a folder needs.
+pub(crate) fn within_folders(
+    act: impl Fn() -> io::Result<()>,
+    make: impl FnOnce() -> io::Result<()>,
+) -> io::Result<()> {
+    match act() {
+        Err(error) if error.kind() == ErrorKind::NotFound => make().and_then(|()| act()),
+        acted => acted,
+    }
+}
+
 /// What identifies this state of a file.
 pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
     let modified = metadata

@@ -9,6 +9,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cap_std::fs::Dir;
 use hfdown_protocol::{Commit, Digest, RepoPath, limits};
 
+use crate::disk;
+
 const FOLDER: &str = ".cache/huggingface";
 const SUFFIX: &str = ".metadata";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
@@ -23,6 +25,16 @@ pub(super) fn write(root: &Dir, path: &RepoPath, commit: &Commit, digest: Digest
         // `hf` itself has no name for it either.
         return Ok(());
     }
+    let write = || {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let text = format!("{commit}\n{digest}\n{}.{:06}\n", now.as_secs(), now.subsec_micros());
+        root.write(&name, text)
+    };
+    disk::within_folders(write, || make_folders(root, &name))
+}
+
+/// The folders that a name needs, marked as `hf` marks them.
+fn make_folders(root: &Dir, name: &str) -> io::Result<()> {
     if let Some((parent, _)) = name.rsplit_once('/') {
         root.create_dir_all(parent)?;
     }
@@ -32,8 +44,7 @@ pub(super) fn write(root: &Dir, path: &RepoPath, commit: &Commit, digest: Digest
             root.write(file, content)?;
         }
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    root.write(name, format!("{commit}\n{digest}\n{}.{:06}\n", now.as_secs(), now.subsec_micros()))
+    Ok(())
 }
 
 /// Forgets a file.

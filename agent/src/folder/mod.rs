@@ -8,6 +8,6 @@ mod records;
 mod root;
 
 pub(crate) use open::Folder;
-pub(crate) use place::{place, remove_stray};
+pub(crate) use place::{Durable, place, remove_stray};
 pub(crate) use records::{Origin, Records};
 pub(crate) use root::{Root, Standing};

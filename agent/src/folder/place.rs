@@ -10,6 +10,15 @@ use super::records::{Origin, Record, Records};
 use super::root::{Root, Standing};
 use crate::disk;
 
+/// When a new name is made to survive a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Durable {
+    /// Before [`place`] returns.
+    Now,
+    /// With the others of the run, by [`Root::flush_names`]. The bytes are on disk before; a crash costs at most the file.
+    Later,
+}
+
 /// Gives a proved and flushed file of the parts' folder its final name: atomic, and only over what the plan has seen.
 /// Returns what it looks like there.
 pub(crate) fn place(
@@ -17,6 +26,7 @@ pub(crate) fn place(
     part: &str,
     path: &RepoPath,
     replaces: Option<Stamp>,
+    durable: Durable,
 ) -> Result<Stamp, Failure> {
     let attempt = || format!("cannot place {path}");
     let there = match root.standing(path) {
@@ -29,11 +39,14 @@ pub(crate) fn place(
     }
     let folder = folder(root)?;
     let renamed = || -> io::Result<Stamp> {
-        if let Some(parent) = path.parent() {
-            folder.create_dir_all(parent)?;
+        let rename = || root.parts_io()?.rename(part, folder, path.as_str());
+        disk::within_folders(rename, || {
+            path.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent))
+        })?;
+        match durable {
+            Durable::Now => sync_folder(folder, path.parent())?,
+            Durable::Later => root.flush_name_later(path.parent()),
         }
-        root.parts_io()?.rename(part, folder, path.as_str())?;
-        sync_folder(folder, path.parent())?;
         Ok(disk::stamp(&folder.metadata(path.as_str())?))
     };
     renamed().map_err(|error| disk::failure(&attempt(), &error))
@@ -85,6 +98,26 @@ impl Records {
 }
 
 impl Root {
+    /// Makes the names of [`Durable::Later`] survive a crash of the machine: a flush per folder instead of one per file.
+    pub(crate) fn flush_names(&self) -> Result<(), Failure> {
+        let parents = self.take_unflushed();
+        if parents.is_empty() {
+            return Ok(());
+        }
+        let folder = folder(self)?;
+        let flush = |parent: &String| {
+            match sync_folder(folder, Some(parent.as_str()).filter(|parent| !parent.is_empty())) {
+                // Somebody has removed it, names and all.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                flushed => flushed,
+            }
+        };
+        parents
+            .iter()
+            .try_for_each(flush)
+            .map_err(|error| disk::failure(&format!("cannot flush {}", self.path().display()), &error))
+    }
+
     fn parts_io(&self) -> io::Result<&Dir> {
         self.parts().map_err(io::Error::other)
     }
@@ -110,4 +143,27 @@ fn sync_folder(root: &Dir, parent: Option<&str>) -> io::Result<()> {
 
 fn changed_meanwhile(path: &RepoPath) -> Failure {
     Failure::new(FailureKind::ChangedMeanwhile, format_args!("{path} changed since it was looked at"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hfdown_protocol::Access;
+
+    #[test]
+    fn small_files_share_the_flush_of_their_folder_and_no_folder_is_forgotten() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::Bare;
+        let root = Root::open(folder.path().to_str().unwrap(), Access::Change, layout).expect("it opens");
+        for (part, path) in [("a", "x/y/one"), ("b", "x/y/two"), ("c", "top")] {
+            root.parts().unwrap().write(part, part).unwrap();
+            place(&root, part, &RepoPath::new(path).unwrap(), None, Durable::Later).unwrap();
+            assert_eq!(std::fs::read_to_string(folder.path().join(path)).unwrap(), part);
+        }
+        assert_eq!(root.take_unflushed().into_iter().collect::<Vec<_>>(), ["", "x/y"]);
+        root.flush_name_later(Some("x/y"));
+        root.flush_name_later(Some("removed/meanwhile"));
+        root.flush_names().unwrap();
+        assert!(root.take_unflushed().is_empty());
+    }
 }

@@ -1,7 +1,9 @@
 //! The folder as a border: all access goes through a handle that cannot leave it.
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
@@ -23,6 +25,8 @@ pub(crate) struct Root {
     /// Our own folder inside, and the parts' inside that.
     work: Option<(Dir, Dir)>,
     lock: Option<Lock>,
+    /// Folders with new names that a crash of the machine could still undo; the root's own is the empty one.
+    unflushed: Mutex<BTreeSet<String>>,
 }
 
 /// What stands at a path.
@@ -55,7 +59,7 @@ impl Root {
                 )
             }
         };
-        let mut root = Self { path, layout, folder, work: None, lock: None };
+        let mut root = Self { path, layout, folder, work: None, lock: None, unflushed: Mutex::default() };
         root.work = root.open_work(access)?;
         Ok(root)
     }
@@ -169,6 +173,20 @@ impl Root {
     /// Opens a file for reading.
     pub(crate) fn read(&self, path: &RepoPath) -> io::Result<File> {
         self.folder.as_ref().ok_or(ErrorKind::NotFound)?.open(path.as_str())
+    }
+
+    /// Remembers that a name was made in this folder.
+    pub(super) fn flush_name_later(&self, parent: Option<&str>) {
+        let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let parent = parent.unwrap_or_default();
+        if !unflushed.contains(parent) {
+            unflushed.insert(parent.to_owned());
+        }
+    }
+
+    /// What [`Self::flush_name_later`] was told.
+    pub(super) fn take_unflushed(&self) -> BTreeSet<String> {
+        std::mem::take(&mut *self.unflushed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the disk takes `a` and `A` for the same name: our own folder tells.

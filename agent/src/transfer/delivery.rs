@@ -7,12 +7,13 @@ use bytes::Bytes;
 use hfdown_protocol::{Digest, RepoPath, Report};
 use tokio::task::JoinHandle;
 
+use super::board::SMALL;
 use super::engine::Shared;
 use super::fault::Fault;
 use super::task::Task;
 use super::worker::joined;
 use crate::disk;
-use crate::folder::{self, Origin, Root};
+use crate::folder::{self, Durable, Origin, Root};
 use crate::hasher::Hasher;
 use crate::part::Part;
 
@@ -196,8 +197,12 @@ pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>) {
         let (world, task) = (Arc::clone(shared), Arc::clone(task));
         shared.blocking(move || {
             let path = &task.wanted.path;
-            let stamp = folder::place(&world.root, &task.part, path, task.replaces).map_err(Fault::Disk)?;
-            if let Ok(parts) = world.root.parts() {
+            let is_small = task.wanted.size <= SMALL;
+            let durable = if is_small { Durable::Later } else { Durable::Now };
+            let stamp =
+                folder::place(&world.root, &task.part, path, task.replaces, durable).map_err(Fault::Disk)?;
+            // A small file never had one.
+            if let (false, Ok(parts)) = (is_small, world.root.parts()) {
                 Part::forget_journal(parts, &task.part);
             }
             let mut records = world.records();

@@ -142,6 +142,11 @@ impl Engine {
         workers.shutdown().await;
         shared.underway.close();
         shared.underway.wait().await;
+        let root = Arc::clone(&shared.root);
+        match tokio::task::spawn_blocking(move || root.flush_names()).await {
+            Ok(flushed) => flushed?,
+            Err(error) => return Err(defect(&error)),
+        }
         if let Some(failure) = shared.fatal.get() {
             return Err(failure.clone());
         }
