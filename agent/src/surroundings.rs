@@ -1,5 +1,6 @@
 //! What an agent finds around it, as a parameter: how it reaches the network, and how patient it is.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +42,8 @@ pub enum SetupError {
 const CONNECT: Duration = Duration::from_secs(15);
 /// Kept for the next range; the CDN closes idle connections itself after about a minute.
 const IDLE: Duration = Duration::from_secs(50);
+/// By how much chance makes a wait shorter or longer.
+pub(crate) const JITTER: Range<f64> = 0.75..1.25;
 
 impl Surroundings {
     /// Bundled roots, for boxes without any, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as well.
@@ -57,12 +60,7 @@ impl Surroundings {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| SetupError::Client(error.to_string()))?;
-        let patience = Patience {
-            stall: Duration::from_secs(30),
-            first_wait: Duration::from_millis(500),
-            longest_wait: Duration::from_secs(20),
-        };
-        Ok(Self { client, patience })
+        Ok(Self { client, patience: Patience::default() })
     }
 
     /// The same, with waits between attempts that begin at `first_wait` and never exceed twenty times that.
@@ -99,11 +97,24 @@ fn tls(extra_roots: Option<&Path>) -> Result<rustls::ClientConfig, SetupError> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            stall: Duration::from_secs(30),
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(20),
+        }
+    }
+}
+
 impl Patience {
     /// Exponential, with jitter so that a fleet does not come back in step.
     pub(crate) fn wait_after(&self, failures: u32) -> Duration {
-        let wait =
-            self.first_wait.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(self.longest_wait);
-        wait.mul_f64(rand::random_range(0.75..1.25))
+        self.even_wait_after(failures).mul_f64(rand::random_range(JITTER))
+    }
+
+    /// The same without chance.
+    pub(crate) fn even_wait_after(&self, failures: u32) -> Duration {
+        self.first_wait.saturating_mul(1 << failures.saturating_sub(1).min(16)).min(self.longest_wait)
     }
 }

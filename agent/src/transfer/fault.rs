@@ -57,6 +57,8 @@ fn said(why: &str) -> String {
 pub(crate) enum Verdict {
     /// Another attempt is worth it.
     Again,
+    /// A few attempts are worth it: what makes no sense once may be one bad server among many; twice more, it is meant.
+    AgainBriefly,
     /// Another attempt is worth it, with a new address.
     WithFreshAddress,
     /// Another attempt is worth it, but for the whole file at once.
@@ -75,8 +77,8 @@ impl Fault {
             | Self::Stalled { .. }
             | Self::Server { .. }
             | Self::RateLimited { .. }
-            | Self::Nonsense { .. }
             | Self::Corrupt(_) => Verdict::Again,
+            Self::Nonsense { .. } => Verdict::AgainBriefly,
             Self::Stale { .. } => Verdict::WithFreshAddress,
             Self::RangeIgnored { .. } => Verdict::Whole,
             Self::Refused { .. } | Self::Missing { .. } | Self::Withheld(_) => Verdict::GiveUp,

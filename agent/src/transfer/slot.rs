@@ -12,8 +12,11 @@ use super::task::Task;
 use crate::part::{Part, RangeSet};
 use crate::surroundings::Patience;
 
-/// Attempts without progress before a file is given up. With the waits between them, more than a minute.
-pub(super) const ATTEMPTS: u32 = 9;
+/// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when every
+/// one of them happens to be the shortest.
+pub(super) const ATTEMPTS: u32 = 10;
+/// Attempts without progress at a server whose answers make no sense: it will hardly come to its senses in a minute.
+const NONSENSE_ATTEMPTS: u32 = 3;
 /// Whoever brought this much more to the disk since its last failure has made progress. Bytes that came and were thrown
 /// away are none: a server that always ends at the same place would be asked for ever.
 const PROGRESS: u64 = 256 << 10;
@@ -25,6 +28,8 @@ pub(super) struct Slot {
     pub(super) flight: Option<Flight>,
     pub(super) asks: Asks,
     pub(super) failed_attempts: u32,
+    /// Those of them whose answers made no sense.
+    nonsense_attempts: u32,
     /// Bytes on disk at the last failure.
     pub(super) done_before: u64,
     pub(super) not_before: Option<Instant>,
@@ -117,6 +122,7 @@ impl Slot {
             flight: None,
             asks: Asks::Ranges,
             failed_attempts: 0,
+            nonsense_attempts: 0,
             done_before: 0,
             not_before: None,
             was_corrupt: false,
@@ -163,11 +169,12 @@ impl Slot {
         if self.is_settled {
             return Course::Silently;
         }
-        match fault.verdict() {
+        let verdict = fault.verdict();
+        match verdict {
             Verdict::GiveUp => return Course::Lost,
             Verdict::StopAll => return Course::Stop,
             Verdict::Whole => return Course::Silently,
-            Verdict::Again | Verdict::WithFreshAddress => {}
+            Verdict::Again | Verdict::AgainBriefly | Verdict::WithFreshAddress => {}
         }
         // Several connections of one file usually fail together, and that is one failure.
         if !self.is_ready(now) {
@@ -177,14 +184,63 @@ impl Slot {
         // A part that was thrown away has fewer than before.
         if done.saturating_sub(self.done_before) >= PROGRESS {
             self.failed_attempts = 0;
+            self.nonsense_attempts = 0;
         }
         self.done_before = done;
         self.failed_attempts += 1;
-        if self.failed_attempts >= ATTEMPTS {
+        self.nonsense_attempts += u32::from(verdict == Verdict::AgainBriefly);
+        if self.failed_attempts >= ATTEMPTS || self.nonsense_attempts >= NONSENSE_ATTEMPTS {
             return Course::Lost;
         }
         let wait = fault.asked_wait().unwrap_or_else(|| patience.wait_after(self.failed_attempts));
         self.not_before = Some(now + wait);
         Course::Again { attempt: self.failed_attempts, wait }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surroundings::JITTER;
+    use hfdown_protocol::{Digest, FileId, RepoPath, Source, Wanted};
+
+    fn slot() -> Slot {
+        let path = RepoPath::new("model.safetensors").unwrap();
+        let wanted = Wanted { id: FileId(0), path, size: 1, digest: Digest::Sha256([0; 32]) };
+        Slot::new(Arc::new(Task::new(wanted, None, "part".to_owned(), Source::OnRequest)))
+    }
+
+    /// Fails until the file is lost. Each attempt comes when its wait is over and takes no time.
+    fn until_lost(fault: &Fault, patience: &Patience) -> (u32, Duration) {
+        let (mut slot, start) = (slot(), Instant::now());
+        let mut now = start;
+        let mut attempts = 1;
+        while let Course::Again { wait, .. } = slot.course(fault, now, patience) {
+            now += wait;
+            attempts += 1;
+        }
+        (attempts, now - start)
+    }
+
+    #[test]
+    fn a_server_may_be_away_for_a_minute() {
+        let fault = Fault::Connect { host: "cdn.example".to_owned(), why: "refused".to_owned() };
+        // The waits have chance in them: even a hundred files find the minute bridged.
+        for _ in 0..100 {
+            let (attempts, patience) = until_lost(&fault, &Patience::default());
+            assert_eq!(attempts, ATTEMPTS);
+            assert!(patience > Duration::from_secs(60), "{patience:?}");
+        }
+        let waits = (1..ATTEMPTS).map(|failures| Patience::default().even_wait_after(failures));
+        let shortest = waits.sum::<Duration>().mul_f64(JITTER.start);
+        assert!(shortest > Duration::from_secs(60), "{shortest:?}");
+    }
+
+    #[test]
+    fn answers_without_sense_are_given_up_within_seconds() {
+        let fault = Fault::Nonsense { host: "cdn.example".to_owned(), what: "redirects for ever".to_owned() };
+        let (attempts, patience) = until_lost(&fault, &Patience::default());
+        assert_eq!(attempts, NONSENSE_ATTEMPTS);
+        assert!(patience < Duration::from_secs(5), "{patience:?}");
     }
 }
