@@ -142,10 +142,12 @@ fn rust_flags(workspace: &Path) -> Vec<String> {
     flags
 }
 
-/// The outer target folder: the nearest one above `OUT_DIR` that cargo has marked, else `OUT_DIR` itself.
+/// The outer target folder, seen from `<target>/<profile>/build/<package>/out`. Cargo marks target folders by a
+/// `CACHEDIR.TAG`, but only those that it made itself, so that this is no sign to go by.
 fn target_folder(out: &Path) -> PathBuf {
-    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file();
-    out.ancestors().find(marked).unwrap_or(out).to_owned()
+    let build = out.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "build"));
+    let profile = build.and_then(Path::parent);
+    profile.and_then(Path::parent).unwrap_or(out).to_owned()
 }
 
 /// Copies the image to where `include_bytes!` finds it, and exports its digest. No image is an empty file and an empty
