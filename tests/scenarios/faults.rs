@@ -1,14 +1,27 @@
-//! Each fault of a server on the way, once: survived with what is on disk, here and through the agent on a box.
+//! Each fault of a server on the way, here and through the agent on a box. Once, it is survived with what is on disk;
+//! for ever, it is reported.
+
+macro_rules! in_both_places {
+    ($($fault:ident),* $(,)?) => {
+        mod here { $(#[tokio::test] async fn $fault() { super::$fault(hfdown_tests::stage::Place::Here).await })* }
+        mod on_a_box { $(#[tokio::test] async fn $fault() { super::$fault(hfdown_tests::stage::Place::InProcess).await })* }
+    };
+}
+
+mod faults {
+    mod for_ever;
+    mod outage;
+}
 
 use hfdown_tests::hub::{Armed, Content, Fault, Origin, When};
 use hfdown_tests::stage::{Ended, Place, Stage, run};
 
 const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
-const MODEL: &str = "acme/faulty";
-const FILE: &str = "model.safetensors";
-const SIZE: u64 = 24_000_000;
+pub(crate) const MODEL: &str = "acme/faulty";
+pub(crate) const FILE: &str = "model.safetensors";
+pub(crate) const SIZE: u64 = 24_000_000;
 
-async fn stage(place: Place) -> Stage {
+pub(crate) async fn stage(place: Place) -> Stage {
     let stage = Stage::set(place, HFDOWN).await.expect("neither place needs anything");
     stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(11, SIZE)).commit();
     stage
@@ -30,7 +43,7 @@ fn assert_survived(stage: &Stage, armed: &Armed, ended: &Ended, repeated: u64) {
     assert!(sent <= SIZE + repeated, "{sent} bytes were sent for {SIZE}");
 }
 
-fn cdn() -> When {
+pub(crate) fn cdn() -> When {
     When::file(FILE).at(Origin::Cdn)
 }
 
@@ -117,13 +130,6 @@ async fn a_slow_connection_among_fast_ones(place: Place) {
         .map(|request| request.bytes_sent)
         .min();
     assert!(slowest.is_some_and(|bytes| bytes < 4 << 20), "others took over what the slow one had before it");
-}
-
-macro_rules! in_both_places {
-    ($($fault:ident),* $(,)?) => {
-        mod here { $(#[tokio::test] async fn $fault() { super::$fault(super::Place::Here).await })* }
-        mod on_a_box { $(#[tokio::test] async fn $fault() { super::$fault(super::Place::InProcess).await })* }
-    };
 }
 
 in_both_places! {

@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::runtime::Runtime;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::answer::answer;
 use super::catalogue::Catalogue;
@@ -55,6 +55,10 @@ impl Hub {
 #[derive(Debug)]
 pub struct TestHub {
     hub: Arc<Hub>,
+    /// The listening sockets, while the Hub is there.
+    doors: Mutex<Vec<JoinHandle<()>>>,
+    /// Where they are.
+    ports: [(u16, Origin); 2],
     /// Taken when it stops.
     runtime: Option<Runtime>,
 }
@@ -87,13 +91,41 @@ impl TestHub {
             .thread_name("test-hub")
             .enable_all()
             .build()?;
-        for (listener, origin) in [(main, Origin::Hub), (cdn, Origin::Cdn)] {
-            listener.set_nonblocking(true)?;
-            let _inside = runtime.enter();
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            runtime.spawn(accept(listener, Arc::clone(&hub), origin));
+        let ports = [(main.local_addr()?.port(), Origin::Hub), (cdn.local_addr()?.port(), Origin::Cdn)];
+        let started = Self { hub, doors: Mutex::default(), ports, runtime: Some(runtime) };
+        started.open(main, Origin::Hub)?;
+        started.open(cdn, Origin::Cdn)?;
+        Ok(started)
+    }
+
+    fn open(&self, listener: TcpListener, origin: Origin) -> io::Result<()> {
+        let Some(runtime) = &self.runtime else { return Ok(()) };
+        listener.set_nonblocking(true)?;
+        let _inside = runtime.enter();
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        lock(&self.doors).push(runtime.spawn(accept(listener, Arc::clone(&self.hub), origin)));
+        Ok(())
+    }
+
+    /// Closes both sockets and all their connections in whatever they are doing. What they have is kept.
+    pub async fn go_away(&self) {
+        let doors = std::mem::take(&mut *lock(&self.doors));
+        for door in doors {
+            door.abort();
+            // What ends here was told to; its connections end with it.
+            let _ = door.await;
         }
-        Ok(Self { hub, runtime: Some(runtime) })
+    }
+
+    /// Listens again where it did before it went away.
+    ///
+    /// # Panics
+    /// When somebody else has taken its place.
+    pub fn come_back(&self) {
+        for (port, origin) in self.ports {
+            let listener = TcpListener::bind(("127.0.0.1", port));
+            listener.and_then(|listener| self.open(listener, origin)).expect("the port is still free");
+        }
     }
 
     /// What `HF_ENDPOINT` must be.

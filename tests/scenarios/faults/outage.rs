@@ -1,0 +1,44 @@
+//! A Hub that goes away in the middle of a transfer and comes back. That the waits between attempts bridge a minute is
+//! shown beside them, in `agent/src/transfer/slot.rs`; here it is seen that they are used.
+
+use hfdown_tests::hub::{Content, Origin};
+use hfdown_tests::stage::{Place, ended};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::{FILE, MODEL, SIZE, cdn, stage};
+
+/// What four connections may have had in their hands.
+const IN_HANDS: u64 = 4 * 1_500_000;
+
+async fn a_hub_that_goes_away_and_comes_back(place: Place) {
+    let stage = stage(place).await;
+    let stall = stage.hub.stall(2_000_000, cdn().first(4));
+    let mut child = stage.syncing(MODEL, &["--json", "--verbose"]).spawn().expect("the program starts");
+    let mut events = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
+    stall.reached_by(4).await;
+    stage.hub.go_away().await;
+    stall.release();
+    let mut refused = 0;
+    // The first is the loss of what was underway, the others are attempts at a port where nobody listens.
+    while refused < 2 {
+        let line = events.next_line().await.expect("it is text").expect("the run goes on");
+        let event: serde_json::Value = serde_json::from_str(&line).expect("a line is an object");
+        assert_ne!(event["type"], "failed", "{line}");
+        if event["type"] == "retrying" {
+            refused += u32::from(event["why"].as_str().is_some_and(|why| why.contains("cannot connect")));
+            assert_eq!(event["path"], FILE, "{line}");
+            assert_eq!(event["kind"], "unreachable", "{line}");
+        }
+    }
+    stage.hub.come_back();
+    while events.next_line().await.expect("it is text").is_some() {}
+    let ended = ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(11, SIZE).to_vec()));
+    let sent = stage.hub.bytes_sent(Origin::Cdn);
+    assert!(sent <= SIZE + IN_HANDS, "{sent} bytes were sent for {SIZE}");
+}
+
+in_both_places! {
+    a_hub_that_goes_away_and_comes_back,
+}
