@@ -5,6 +5,7 @@
 mod sync {
     pub(crate) mod basics;
     pub(crate) mod interrupted;
+    pub(crate) mod records;
     pub(crate) mod secrets;
 }
 
@@ -53,6 +54,7 @@ everywhere! {
     interrupted::a_server_that_ignores_ranges_is_put_up_with,
     interrupted::a_file_that_the_hub_withholds_is_asked_for_once_and_the_others_arrive,
     interrupted::a_part_of_a_file_that_is_in_place_is_swept,
+    records::a_file_that_only_looks_like_the_one_that_was_proved_is_noticed,
     secrets::a_gated_model_arrives_and_the_token_stays_at_home,
     secrets::a_private_repository_works_down_to_its_small_files,
 }

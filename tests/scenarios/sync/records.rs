@@ -1,0 +1,59 @@
+//! What records notice: a file that is not the one that was proved, though it looks like it.
+
+use std::fs::{self, File};
+use std::path::Path;
+
+use hfdown_tests::hub::{Content, Origin};
+use hfdown_tests::stage::Stage;
+
+const MODEL: &str = "acme/recorded";
+const FILE: &str = "model.safetensors";
+const SIZE: u64 = 3_000_000;
+
+/// Writes the same number of other bytes into a file and gives it back its old time of change.
+fn edit(path: &Path) {
+    let before = fs::metadata(path).unwrap().modified().unwrap();
+    let mut bytes = fs::read(path).unwrap();
+    bytes[1_000_000] ^= 1;
+    fs::write(path, bytes).unwrap();
+    File::options().write(true).open(path).unwrap().set_modified(before).unwrap();
+    assert_eq!(fs::metadata(path).unwrap().modified().unwrap(), before);
+}
+
+/// Puts another file of the same size and time in its place.
+fn replace(path: &Path) {
+    let other = path.with_extension("other");
+    let before = fs::metadata(path).unwrap().modified().unwrap();
+    fs::write(&other, vec![7; usize::try_from(SIZE).unwrap()]).unwrap();
+    File::options().write(true).open(&other).unwrap().set_modified(before).unwrap();
+    fs::rename(&other, path).unwrap();
+}
+
+/// Cuts its end off and fills it up again with zeros.
+fn truncate(path: &Path) {
+    let before = fs::metadata(path).unwrap().modified().unwrap();
+    let file = File::options().write(true).open(path).unwrap();
+    file.set_len(SIZE / 2).unwrap();
+    file.set_len(SIZE).unwrap();
+    file.set_modified(before).unwrap();
+}
+
+pub(crate) async fn a_file_that_only_looks_like_the_one_that_was_proved_is_noticed(stage: Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(5, SIZE)).commit();
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    let path = stage.root().join(FILE);
+    for (damage, name) in
+        [(edit as fn(&Path), "edited"), (replace, "replaced"), (truncate, "truncated and filled up")]
+    {
+        damage(&path);
+        let ended = stage.sync(MODEL, &["--no-checksum"]).await;
+        assert_eq!(ended.code, 0, "{name}: {}", ended.stderr);
+        assert!(stage.read(FILE).unwrap() != Content::random(5, SIZE).to_vec(), "{name}: sizes are the same");
+        stage.hub.forget_requests();
+        let ended = stage.sync(MODEL, &[]).await;
+        assert_eq!(ended.code, 0, "{name}: {}", ended.stderr);
+        assert_eq!(stage.read(FILE).unwrap(), Content::random(5, SIZE).to_vec(), "{name}");
+        assert_eq!(stage.hub.requests_for("config.json").len(), 0, "{name}: the other file is left alone");
+        assert!(stage.hub.bytes_sent(Origin::Cdn) >= SIZE, "{name}");
+    }
+}
