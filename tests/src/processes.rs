@@ -39,6 +39,23 @@ impl Process {
         self.words("environ")
     }
 
+    /// The most it has had resident, in bytes.
+    pub fn peak_memory(self) -> u64 {
+        1024 * self.number("status", "VmHWM:")
+    }
+
+    /// Bytes it has read by system calls for files, sockets not included.
+    pub fn bytes_read(self) -> u64 {
+        self.number("io", "rchar:")
+    }
+
+    /// The number in a line that begins so. Zero where there is none.
+    fn number(self, file: &str, name: &str) -> u64 {
+        let text = String::from_utf8(self.read(file)).unwrap_or_default();
+        let rest = text.lines().find_map(|line| line.strip_prefix(name));
+        rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+    }
+
     /// The name of its program, and the process that started it.
     fn name_and_parent(self) -> Option<(String, u32)> {
         let stat = String::from_utf8(self.read("stat")).ok()?;

@@ -1,0 +1,90 @@
+//! What a sync holds in memory at most, on both sides, whatever the sizes of a model's files.
+
+use std::time::Duration;
+
+use hfdown_tests::hub::Content;
+use hfdown_tests::processes::Process;
+use hfdown_tests::ssh_host::SshHost;
+use hfdown_tests::stage::{Place, Stage, ended};
+
+const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
+const MODEL: &str = "acme/mixed";
+/// What each side may have resident.
+const ALLOWED: u64 = 64 << 20;
+
+/// Half of a model is in one file, a quarter in files an eighth of that size, and so on down to files of a few bytes.
+fn sizes(total: u64) -> Vec<u64> {
+    let mut sizes = vec![total / 2];
+    let (mut share, mut size) = (total / 4, total / 16);
+    while size > 100_000 && sizes.len() < 2_000 {
+        sizes.extend((0..share / size).map(|_| size + 1));
+        share /= 2;
+        size /= 8;
+    }
+    // The largest that are held in memory whole, and the smallest.
+    sizes.extend((0..64).map(|_| 1 << 20));
+    sizes.extend((0..200).map(|size| size * 10));
+    sizes
+}
+
+async fn stays_small(place: Place, total: u64) {
+    let Some(stage) = Stage::set(place, HFDOWN).await else { return };
+    let sizes = sizes(total);
+    let draft = stage.hub.model(MODEL);
+    (0..)
+        .zip(&sizes)
+        .fold(draft, |draft, (seed, size)| {
+            draft.lfs(&format!("file-{seed}.bin"), Content::random(seed, *size))
+        })
+        .commit();
+    let child = stage.syncing(MODEL, &["--quiet"]).spawn().unwrap();
+    let controller = Process { pid: child.id().unwrap() };
+    let mut end = std::pin::pin!(ended(child));
+    let (mut here, mut there) = (0, 0);
+    let ended = loop {
+        // The kernel keeps the peak, so that looking now and then is enough.
+        tokio::select! {
+            ended = &mut end => break ended,
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
+        }
+        here = here.max(controller.peak_memory());
+        for pid in stage.host.iter().flat_map(SshHost::agent_pids) {
+            there = there.max(Process { pid }.peak_memory());
+        }
+    };
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(stage.files().len(), sizes.len());
+    let bytes: u64 = sizes.iter().sum();
+    eprintln!(
+        "{place:?}: {} files, {bytes} bytes: {here} bytes resident here, {there} on the box",
+        sizes.len()
+    );
+    assert!(here > 0 && (stage.host.is_none() || there > 0), "the processes were seen");
+    assert!(here <= ALLOWED, "{here} bytes were resident here");
+    assert!(there <= ALLOWED, "{there} bytes were resident on the box");
+}
+
+const SOME: u64 = 400_000_000;
+const ALL: u64 = 20_000_000_000;
+
+#[tokio::test]
+async fn memory_does_not_grow_with_a_model_here() {
+    stays_small(Place::Here, SOME).await;
+}
+
+#[tokio::test]
+async fn memory_does_not_grow_with_a_model_on_either_side_of_a_link() {
+    stays_small(Place::Sshd, SOME).await;
+}
+
+#[tokio::test]
+#[ignore = "minutes, and 20 GB of disk"]
+async fn memory_does_not_grow_with_20_gb_here() {
+    stays_small(Place::Here, ALL).await;
+}
+
+#[tokio::test]
+#[ignore = "minutes, and 20 GB of disk"]
+async fn memory_does_not_grow_with_20_gb_on_either_side_of_a_link() {
+    stays_small(Place::Sshd, ALL).await;
+}
