@@ -81,7 +81,12 @@ impl Fault {
             Self::Nonsense { .. } => Verdict::AgainBriefly,
             Self::Stale { .. } => Verdict::WithFreshAddress,
             Self::RangeIgnored { .. } => Verdict::Whole,
-            Self::Refused { .. } | Self::Missing { .. } | Self::Withheld(_) => Verdict::GiveUp,
+            Self::Refused { .. } | Self::Missing { .. } => Verdict::GiveUp,
+            // The controller has tried a few times; a Hub that is away for a minute needs more.
+            Self::Withheld(failure) => match failure.kind {
+                FailureKind::Unreachable | FailureKind::RateLimited => Verdict::Again,
+                _ => Verdict::GiveUp,
+            },
             Self::Disk(failure) => match failure.kind {
                 FailureKind::InTheWay | FailureKind::ChangedMeanwhile => Verdict::GiveUp,
                 _ => Verdict::StopAll,

@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use hfdown_protocol::{Address, Failure, Report, Source, Stamp, Wanted};
+use hfdown_protocol::{Address, Report, Source, Stamp, Wanted};
 use reqwest::{Client, Response};
 use tokio::sync::{Mutex, Notify, mpsc};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::{Answer, Answers};
@@ -41,8 +42,8 @@ enum Known {
     Nothing,
     Address(Address),
     Bytes(Bytes),
-    /// The controller can't have it: those who wait for the answer need not ask again.
-    Withheld(Failure),
+    /// The controller can't have it, it said then: those who waited for the answer need not ask again.
+    Withheld(Fault, Instant),
 }
 
 /// Where bytes come from, ready to be read.
@@ -86,10 +87,14 @@ impl Task {
     /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs one
     /// question to the Hub however many ranges it has.
     pub(crate) async fn request(&self, network: &Network, asked: &Asked) -> Result<Body, Fault> {
+        let began = Instant::now();
         let mut known = self.known.lock().await;
+        if matches!(&*known, Known::Withheld(fault, at) if *at < began && fault.verdict() == Verdict::Again) {
+            *known = Known::Nothing;
+        }
         let address = match &*known {
             Known::Bytes(bytes) => return Ok(Body::Inline(bytes.clone())),
-            Known::Withheld(failure) => return Err(Fault::Withheld(failure.clone())),
+            Known::Withheld(fault, _) => return Err(fault.clone()),
             Known::Address(address) => {
                 let address = address.clone();
                 drop(known);
@@ -105,8 +110,9 @@ impl Task {
                         return Ok(Body::Inline(bytes));
                     }
                     Answer::Withheld(failure) => {
-                        *known = Known::Withheld(failure.clone());
-                        return Err(Fault::Withheld(failure));
+                        let fault = Fault::Withheld(failure);
+                        *known = Known::Withheld(fault.clone(), Instant::now());
+                        return Err(fault);
                     }
                 },
             },
@@ -142,5 +148,37 @@ impl Task {
             }
         }
         answered.map(Body::Network)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::surroundings::Surroundings;
+    use hfdown_protocol::{Digest, Failure, FailureKind, FileId, RepoPath};
+
+    #[tokio::test]
+    async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
+        let (reports, mut asked) = mpsc::channel(8);
+        let (answers, client) = (Answers::default(), Surroundings::new(None).unwrap().client);
+        let network = Network { client, stall: Duration::from_secs(1), answers, reports };
+        let path = RepoPath::new("file").unwrap();
+        let wanted = Wanted { id: FileId(0), path, size: 4, digest: Digest::Sha256([0; 32]) };
+        let task = Task::new(wanted, None, "part".to_owned(), Source::OnRequest);
+        let away = || Answer::Withheld(Failure::new(FailureKind::Unreachable, "the Hub is away"));
+        let controller = async {
+            for answer in [away(), Answer::Bytes(Bytes::from_static(b"here"))] {
+                asked.recv().await.unwrap();
+                network.answers.give(FileId(0), answer).unwrap();
+            }
+        };
+        let connections = async {
+            let (first, second) =
+                tokio::join!(task.request(&network, &Asked::Whole), task.request(&network, &Asked::Whole));
+            assert!([first, second].iter().all(|had| matches!(had, Err(Fault::Withheld(_)))));
+            assert!(matches!(task.request(&network, &Asked::Whole).await, Ok(Body::Inline(_))));
+        };
+        tokio::join!(controller, connections);
+        assert!(asked.try_recv().is_err(), "it was asked about twice");
     }
 }
