@@ -6,6 +6,8 @@
 
 #[path = "link/boxes.rs"]
 mod boxes;
+#[path = "link/jumps.rs"]
+mod jumps;
 #[path = "link/keys.rs"]
 mod keys;
 #[path = "link/life.rs"]
@@ -60,6 +62,11 @@ on_both! {
         logs_in_with_rsa_and_ecdsa_keys,
         says_which_keys_were_tried,
         says_that_the_server_had_enough_of_keys,
+    }
+    jumps {
+        goes_through_a_real_sshd,
+        pins_the_key_of_the_box_and_not_that_of_the_jump_host,
+        names_the_host_on_the_way_that_is_in_the_way,
     }
     trust {
         refuses_a_changed_host_key,

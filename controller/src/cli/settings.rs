@@ -26,6 +26,8 @@ const REVISION: &str =
 const TOKEN: &str =
     "tokens begin with `hf_` and are made at https://huggingface.co/settings/tokens; public models need none";
 const SSH: &str = "paste it as the box's console shows it, in quotes: 'ssh -p PORT USER@HOST'";
+const SSH_CONFIG: &str =
+    "mend that line, or write `-F none` into the SSH command: then no ssh_config file is read";
 
 /// What a run is about.
 pub struct Settings {
@@ -96,11 +98,13 @@ pub fn there(
     host_key: Option<&str>,
     strict: bool,
 ) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
-    let (target, ignored) = SshTarget::parse(ssh)
-        .map_err(|error| usage(&format!("cannot read the SSH command `{ssh}`"), &error).hint(SSH))?;
+    let mut settings = LinkSettings::from_environment();
+    let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
+        let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
+        usage(&format!("cannot read the SSH command `{ssh}`"), &error).hint(hint)
+    })?;
     let images = AgentImages::from_environment()
         .map_err(|error| Problem::new(Exit::Usage, "cannot use that agent").because_of(&error))?;
-    let mut settings = LinkSettings::from_environment();
     if let Some(fingerprint) = host_key {
         settings.host_keys = HostKeyPolicy::Pinned(fingerprint.to_owned());
     } else if strict {

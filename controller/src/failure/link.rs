@@ -1,7 +1,7 @@
 //! What keeps a link to a box from coming up.
 
 use super::{Exit, Problem};
-use crate::link::{HostKeyError, LinkError};
+use crate::link::{HostKeyError, LinkError, NotForwarded};
 
 /// A link that did not come up.
 pub(super) fn link(attempted: String, error: &LinkError) -> Problem {
@@ -21,7 +21,9 @@ pub(super) fn link(attempted: String, error: &LinkError) -> Problem {
 
 fn exit(error: &LinkError) -> Exit {
     match error {
+        LinkError::Jump { source, .. } => exit(source),
         LinkError::Resolve { .. }
+        | LinkError::NotForwarded { why: NotForwarded::Unreachable, .. }
         | LinkError::Refused { .. }
         | LinkError::Timeout { .. }
         | LinkError::Unreachable { .. }
@@ -31,7 +33,9 @@ fn exit(error: &LinkError) -> Exit {
             HostKeyError::File(_) => Exit::Failed,
             _ => Exit::NotAllowed,
         },
-        LinkError::Auth { .. } | LinkError::NoExec { .. } => Exit::NotAllowed,
+        LinkError::Auth { .. }
+        | LinkError::NoExec { .. }
+        | LinkError::NotForwarded { why: NotForwarded::Forbidden, .. } => Exit::NotAllowed,
         LinkError::NoUser => Exit::Usage,
         LinkError::Shell { .. }
         | LinkError::Noisy { .. }
@@ -45,6 +49,13 @@ fn exit(error: &LinkError) -> Exit {
 
 fn advice(error: &LinkError) -> Option<String> {
     Some(match error {
+        LinkError::Jump { source, .. } => return advice(source),
+        LinkError::NotForwarded { why: NotForwarded::Forbidden, .. } => {
+            "`AllowTcpForwarding` in the jump host's sshd_config decides about that".to_owned()
+        }
+        LinkError::NotForwarded { .. } => {
+            "check that the box is running, and that host and port are those that the jump host knows it by".to_owned()
+        }
         LinkError::Resolve { .. } => "check the host's name in the SSH command".to_owned(),
         LinkError::Refused { .. } => {
             "a box that was just started needs a minute or two until its SSH server listens; check the port, then try again"

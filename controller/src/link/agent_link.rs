@@ -45,7 +45,7 @@ pub enum AgentOrigin {
 
 /// What keeps a link up.
 pub struct Tether {
-    connection: Connection,
+    connection: Box<Connection>,
     outcome: Outcome,
 }
 
@@ -73,7 +73,7 @@ impl AgentLink {
         let Launched { running: Running { reader, writer, outcome }, already_read, origin, platform } =
             launched;
         let host_key = connection.host_key.clone();
-        let tether = Tether { connection, outcome };
+        let tether = Tether { connection: Box::new(connection), outcome };
         Self { reader, writer, already_read, origin, platform, host_key, tether }
     }
 }

@@ -8,7 +8,7 @@ use std::{borrow::Cow, io};
 
 use russh::client::{self, ChannelOpenHandle, Handle, Msg};
 use russh::keys::PublicKeyOrCertificate;
-use russh::{Channel, Disconnect, Preferred, SshId, cipher, compression};
+use russh::{Channel, ChannelOpenFailure, ChannelStream, Disconnect, Preferred, SshId, cipher, compression};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::{error::Elapsed, timeout};
@@ -16,7 +16,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::auth;
 use super::channel::{Cuttable, Running};
-use super::error::LinkError;
+use super::error::{LinkError, NotForwarded};
 use super::host_key::{HostKeyError, HostKeySeen, Judge};
 use super::settings::LinkSettings;
 use super::target::{Family, SshTarget};
@@ -41,6 +41,8 @@ pub(super) struct Connection {
     handle: Handle<Client>,
     address: String,
     pub(super) host_key: HostKeySeen,
+    /// The connection that this one goes through.
+    through: Option<Box<Connection>>,
     _cut: DropGuard,
 }
 
@@ -71,19 +73,59 @@ impl From<russh::Error> for ClientError {
 }
 
 impl Connection {
-    /// Connects over TCP and logs in.
+    /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is judged and logged in to by itself.
     pub(super) async fn open(target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError> {
-        let patience = target.connect_timeout.unwrap_or(settings.connect_timeout);
-        let stream = dial(target, patience).await?;
-        Self::over(stream, target, settings).await
+        let for_jumps = settings.for_jumps();
+        let mut through = None;
+        for jump in &target.jumps {
+            let reached = Self::hop(through.take(), jump, &for_jumps).await;
+            let named = |source| LinkError::Jump { jump: jump.to_string(), source: Box::new(source) };
+            through = Some(reached.map_err(named)?);
+        }
+        Self::hop(through, target, settings).await
     }
 
-    /// The same over any stream: a jump host's channel would be one.
-    pub(super) async fn over<S>(
-        stream: S,
+    /// One step of the way.
+    async fn hop(
+        through: Option<Self>,
         target: &SshTarget,
         settings: &LinkSettings,
-    ) -> Result<Self, LinkError>
+    ) -> Result<Self, LinkError> {
+        let patience = target.connect_timeout.unwrap_or(settings.connect_timeout);
+        let Some(jump) = through else {
+            let stream = dial(target, patience).await?;
+            return Self::over(stream, target, settings).await;
+        };
+        let stream = match timeout(patience, jump.forward(target)).await {
+            Ok(stream) => stream?,
+            Err(Elapsed { .. }) => {
+                return Err(LinkError::Timeout { address: target.to_string(), after: patience });
+            }
+        };
+        let reached = Self::over(stream, target, settings).await?;
+        Ok(Self { through: Some(Box::new(jump)), ..reached })
+    }
+
+    /// A stream from this host to the next one.
+    async fn forward(&self, target: &SshTarget) -> Result<ChannelStream<Msg>, LinkError> {
+        // Where it comes from is nobody's business; OpenSSH says the same for `-W`.
+        let (host, port) = (target.host.clone(), u32::from(target.port));
+        match self.handle.channel_open_direct_tcpip(host, port, "127.0.0.1", 65535).await {
+            Ok(channel) => Ok(channel.into_stream()),
+            Err(russh::Error::ChannelOpenFailure(reason)) => Err(LinkError::NotForwarded {
+                jump: self.address.clone(),
+                address: target.to_string(),
+                why: match reason {
+                    ChannelOpenFailure::AdministrativelyProhibited => NotForwarded::Forbidden,
+                    _ => NotForwarded::Unreachable,
+                },
+            }),
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    /// The same over any stream.
+    async fn over<S>(stream: S, target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -113,7 +155,7 @@ impl Connection {
             LinkError::Auth { address: address.clone(), user: user.clone(), tried, banner }
         })?;
         let host_key = lock(&seen).host_key.take().unwrap_or(HostKeySeen::Known);
-        Ok(Self { handle, address, host_key, _cut: guard })
+        Ok(Self { handle, address, host_key, through: None, _cut: guard })
     }
 
     /// Starts a command. It goes to the user's login shell, whatever that is.
@@ -141,11 +183,15 @@ impl Connection {
 
     /// Says goodbye, and gives the message a moment to leave.
     pub(super) async fn close(self) {
-        let Self { handle, _cut, .. } = self;
         let farewell = async {
-            // It may have gone before; that is fine.
-            _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
-            _ = handle.await;
+            let mut next = Some(Box::new(self));
+            while let Some(connection) = next {
+                let Self { handle, through, _cut, .. } = *connection;
+                // It may have gone before; that is fine.
+                _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
+                _ = handle.await;
+                next = through;
+            }
         };
         _ = timeout(FAREWELL, farewell).await;
     }
@@ -330,6 +376,6 @@ impl client::Handler for Client {
 }
 
 async fn refuse(reply: ChannelOpenHandle) -> Result<(), ClientError> {
-    reply.reject(russh::ChannelOpenFailure::AdministrativelyProhibited).await;
+    reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
     Ok(())
 }

@@ -35,6 +35,25 @@ pub enum LinkError {
         /// How long it was given.
         after: Duration,
     },
+    /// A host on the way can't be passed.
+    #[error("cannot go through the jump host {jump}")]
+    Jump {
+        /// Its `host:port`.
+        jump: String,
+        /// Why.
+        #[source]
+        source: Box<LinkError>,
+    },
+    /// A jump host lets us in, but opens no connection to the next host.
+    #[error("the jump host {jump} opens no connection to {address}: {why}")]
+    NotForwarded {
+        /// The jump host's `host:port`.
+        jump: String,
+        /// The next host's.
+        address: String,
+        /// Why not.
+        why: NotForwarded,
+    },
     /// The network has no way there.
     #[error("cannot reach {address}")]
     Unreachable {
@@ -155,6 +174,17 @@ pub enum LinkError {
         /// What was seen.
         detail: String,
     },
+}
+
+/// Why a jump host opens no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotForwarded {
+    /// Its configuration forbids it.
+    #[error("it is forbidden there")]
+    Forbidden,
+    /// Nothing answers, or there is no such name.
+    #[error("it can't reach it")]
+    Unreachable,
 }
 
 /// The part of an installation that failed.

@@ -100,8 +100,9 @@ impl Judge {
         files: &[PathBuf],
         own_file: PathBuf,
     ) -> Result<Self, KnownHostsError> {
-        let name = known_hosts::host_name(&target.host, target.port);
-        let plain = known_hosts::host_name(&target.host, super::target::DEFAULT_PORT);
+        let name = known_hosts::name_of(target);
+        let host = target.host_key_alias.as_deref().unwrap_or(&target.host);
+        let plain = known_hosts::host_name(host, super::target::DEFAULT_PORT);
         let read = |name: &str| -> Result<Vec<Entry>, KnownHostsError> {
             let files = files.iter().chain(std::iter::once(&own_file));
             let lists = files.map(|file| known_hosts::entries(file, name)).collect::<Result<Vec<_>, _>>()?;

@@ -13,6 +13,8 @@ use russh::keys::ssh_key::known_hosts::HostPatterns;
 use russh::keys::{HashAlg, PublicKey};
 use sha1::{Digest as _, Sha1};
 
+use super::target::SshTarget;
+
 /// The largest file that is read, in bytes. A line is about 150, so this is more than 50,000 hosts.
 const LARGEST: u64 = 8 << 20;
 
@@ -80,6 +82,14 @@ pub(super) fn host_name(host: &str, port: u16) -> String {
     if port == super::target::DEFAULT_PORT { host } else { format!("[{host}]:{port}") }
 }
 
+/// The name that is looked up for a target. An alias stands for one host, whatever its port.
+pub(super) fn name_of(target: &SshTarget) -> String {
+    match &target.host_key_alias {
+        Some(alias) => host_name(alias, super::target::DEFAULT_PORT),
+        None => host_name(&target.host, target.port),
+    }
+}
+
 /// All lines of a file that match a name. No file is an empty file; one that can't be read is an error.
 pub(super) fn entries(path: &Path, name: &str) -> Result<Vec<Entry>, KnownHostsError> {
     let failed = |source| KnownHostsError { path: path.to_owned(), source };
@@ -145,7 +155,7 @@ fn matches_list(patterns: &[String], name: &str) -> bool {
 }
 
 /// `*` is any text, `?` any one byte. Iterative: a hostile file must not cost exponential time.
-fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut read) = (0, 0);
     let mut last_star = None;
     while read < name.len() {

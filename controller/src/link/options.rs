@@ -1,26 +1,9 @@
 //! What becomes of each option of `ssh`: accepted, ignored with a reason, or refused. One table for letters, one for the
 //! keywords of `-o`; the letters are those of OpenSSH 9.9.
 
-use std::path::PathBuf;
-use std::time::Duration;
-
-use super::target::{Family, HostKeyWish, Ignored, Offer, TargetError};
-
-/// What the words of a command line said.
-#[derive(Debug, Default)]
-pub(super) struct Given {
-    pub(super) destination: Option<String>,
-    pub(super) host_name: Option<String>,
-    pub(super) port: Option<u16>,
-    pub(super) user: Option<String>,
-    pub(super) identities: Vec<PathBuf>,
-    pub(super) offer: Offer,
-    pub(super) host_keys: Option<HostKeyWish>,
-    pub(super) known_hosts: Option<Vec<PathBuf>>,
-    pub(super) family: Family,
-    pub(super) connect_timeout: Option<Duration>,
-    pub(super) ignored: Vec<Ignored>,
-}
+use super::config::{Setting, split_arguments};
+use super::given::{Given, Keyword};
+use super::target::{Ignored, TargetError};
 
 /// What is done with an option.
 #[derive(Clone, Copy)]
@@ -33,22 +16,6 @@ enum Rule {
     Refuse(&'static str),
 }
 
-/// What an accepted option sets.
-#[derive(Clone, Copy)]
-enum Keyword {
-    Port,
-    User,
-    HostName,
-    IdentityFile,
-    IdentitiesOnly,
-    StrictHostKeyChecking,
-    UserKnownHostsFile,
-    ConnectTimeout,
-    AddressFamily,
-    V4,
-    V6,
-}
-
 /// Letters that are followed by a value, glued to them or as the next word.
 const WITH_VALUE: &str = "BbcDEeFIiJLlmOoPpQRSWw";
 
@@ -58,8 +25,6 @@ const NO_X11: &str = "hfdown needs no X11";
 const NO_TERMINAL: &str = "hfdown needs no terminal on the box";
 const OWN_CIPHERS: &str = "hfdown chooses its own algorithms";
 const OWN_MESSAGES: &str = "hfdown has its own messages";
-const NO_CONFIG: &str = "ssh_config files are not read";
-const JUMP: &str = "jump hosts can't be used yet";
 const RUNS_COMMAND: &str = "hfdown runs no commands from an SSH string";
 const CONTROL: &str = "it belongs to a shared connection of OpenSSH";
 
@@ -69,6 +34,8 @@ fn letter_rule(letter: char) -> Option<Rule> {
         'p' => Accept(Keyword::Port),
         'l' => Accept(Keyword::User),
         'i' => Accept(Keyword::IdentityFile),
+        'F' => Accept(Keyword::ConfigFile),
+        'J' => Accept(Keyword::ProxyJump),
         '4' => Accept(Keyword::V4),
         '6' => Accept(Keyword::V6),
         'L' | 'R' | 'D' | 'g' => Ignore(FORWARDING),
@@ -81,9 +48,7 @@ fn letter_rule(letter: char) -> Option<Rule> {
         'T' | 't' | 'N' | 'n' | 'f' | 'e' => Ignore(NO_TERMINAL),
         'K' | 'k' => Ignore("GSSAPI is not used"),
         'b' | 'B' => Ignore("the system chooses the local address"),
-        'P' => Ignore("tags select parts of ssh_config files, which are not read"),
-        'F' => Ignore(NO_CONFIG),
-        'J' => Refuse(JUMP),
+        'P' => Ignore("tags select `Match` blocks of ssh_config files, and those are not used"),
         'w' | 'W' => Refuse("hfdown opens no tunnels"),
         's' => Refuse("hfdown runs only its own agent on the box"),
         'S' | 'O' | 'M' => Refuse(CONTROL),
@@ -107,6 +72,10 @@ fn keyword_rule(keyword: &str) -> Rule {
         "userknownhostsfile" => Accept(Keyword::UserKnownHostsFile),
         "connecttimeout" => Accept(Keyword::ConnectTimeout),
         "addressfamily" => Accept(Keyword::AddressFamily),
+        "certificatefile" => Accept(Keyword::CertificateFile),
+        "hostkeyalias" => Accept(Keyword::HostKeyAlias),
+        "proxyjump" => Accept(Keyword::ProxyJump),
+        "proxycommand" => Accept(Keyword::ProxyCommand),
         "forwardagent" => Ignore(AGENT_FORWARDING),
         "localforward" | "remoteforward" | "dynamicforward" | "exitonforwardfailure" => Ignore(FORWARDING),
         "forwardx11" | "forwardx11trusted" => Ignore(NO_X11),
@@ -116,11 +85,9 @@ fn keyword_rule(keyword: &str) -> Rule {
             Ignore("hfdown keeps its link alive by itself")
         }
         "ciphers" | "macs" | "kexalgorithms" => Ignore(OWN_CIPHERS),
-        "proxyjump" => Refuse(JUMP),
-        "proxycommand" | "localcommand" | "permitlocalcommand" | "knownhostscommand" | "remotecommand" => {
+        "localcommand" | "permitlocalcommand" | "knownhostscommand" | "remotecommand" | "proxyusefdpass" => {
             Refuse(RUNS_COMMAND)
         }
-        "proxyusefdpass" => Refuse(RUNS_COMMAND),
         "controlmaster" | "controlpath" | "controlpersist" => Ignore(CONTROL),
         _ => Ignore("hfdown does not know this setting"),
     }
@@ -191,12 +158,31 @@ fn read_setting(setting: &str, given: &mut Given) -> Result<(), TargetError> {
     if value.is_empty() {
         return Err(TargetError::NoValue(option));
     }
-    apply(keyword_rule(&keyword.to_ascii_lowercase()), &option, Some(value), given)
+    match keyword_rule(&keyword.to_ascii_lowercase()) {
+        Rule::Accept(Keyword::ProxyCommand) => {
+            given.accept(Keyword::ProxyCommand, &option, &[value.to_owned()])
+        }
+        Rule::Accept(keyword) => {
+            let wrong = || TargetError::BadValue { option: option.clone(), value: value.to_owned() };
+            given.accept(keyword, &option, &split_arguments(value).ok_or_else(wrong)?)
+        }
+        rule => apply(rule, &option, Some(value), given),
+    }
+}
+
+/// A line of a configuration file that applies to the host. What has no effect here is passed over without a word: the
+/// file was not written for hfdown.
+pub(super) fn configure(setting: &Setting, given: &mut Given) -> Result<(), TargetError> {
+    let Rule::Accept(keyword) = keyword_rule(&setting.keyword.to_ascii_lowercase()) else { return Ok(()) };
+    let noted = given.ignored.len();
+    let accepted = given.accept(keyword, &setting.keyword, &setting.arguments);
+    given.ignored.truncate(noted);
+    accepted.map_err(|error| TargetError::At { place: setting.place.clone(), error: Box::new(error) })
 }
 
 fn apply(rule: Rule, option: &str, value: Option<&str>, given: &mut Given) -> Result<(), TargetError> {
     match rule {
-        Rule::Accept(keyword) => accept(keyword, option, value.unwrap_or_default(), given),
+        Rule::Accept(keyword) => given.accept(keyword, option, &[value.unwrap_or_default().to_owned()]),
         Rule::Ignore(reason) => {
             let separator = if option.starts_with("-o ") { "=" } else { " " };
             let typed = value.map_or(option.to_owned(), |value| format!("{option}{separator}{value}"));
@@ -205,69 +191,4 @@ fn apply(rule: Rule, option: &str, value: Option<&str>, given: &mut Given) -> Re
         }
         Rule::Refuse(reason) => Err(TargetError::Refused { option: option.to_owned(), reason }),
     }
-}
-
-fn accept(keyword: Keyword, option: &str, value: &str, given: &mut Given) -> Result<(), TargetError> {
-    let wrong = || TargetError::BadValue { option: option.to_owned(), value: value.to_owned() };
-    match keyword {
-        Keyword::Port => _ = given.port.get_or_insert(port(value)?),
-        Keyword::User => _ = given.user.get_or_insert_with(|| value.to_owned()),
-        Keyword::HostName => _ = given.host_name.get_or_insert_with(|| value.to_owned()),
-        Keyword::IdentityFile => given.identities.push(PathBuf::from(unquoted(value))),
-        Keyword::IdentitiesOnly if yes(value).ok_or_else(wrong)? => given.offer = Offer::NamedOnly,
-        Keyword::IdentitiesOnly => {}
-        Keyword::StrictHostKeyChecking => {
-            let wish = match value.to_ascii_lowercase().as_str() {
-                "yes" | "true" => HostKeyWish::Strict,
-                "accept-new" => HostKeyWish::AcceptNew,
-                "ask" | "no" | "off" | "false" => {
-                    let reason = "new host keys are accepted and changed ones refused";
-                    given.ignored.push(Ignored { option: format!("{option}={value}"), reason });
-                    HostKeyWish::AcceptNew
-                }
-                _ => return Err(wrong()),
-            };
-            given.host_keys.get_or_insert(wish);
-        }
-        Keyword::UserKnownHostsFile => {
-            let files = shell_words::split(value).map_err(|_| wrong())?;
-            let files = files.into_iter().filter(|file| file != "none").map(PathBuf::from).collect();
-            given.known_hosts.get_or_insert(files);
-        }
-        Keyword::ConnectTimeout => {
-            let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
-            given.connect_timeout.get_or_insert(Duration::from_secs(seconds.into()));
-        }
-        Keyword::AddressFamily => {
-            given.family = match value.to_ascii_lowercase().as_str() {
-                "any" => Family::Any,
-                "inet" => Family::V4,
-                "inet6" => Family::V6,
-                _ => return Err(wrong()),
-            };
-        }
-        Keyword::V4 => given.family = Family::V4,
-        Keyword::V6 => given.family = Family::V6,
-    }
-    Ok(())
-}
-
-/// A port from 1 to 65535. `parse` alone would take `+22` as well.
-pub(super) fn port(text: &str) -> Result<u16, TargetError> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    let port = text.parse().ok().filter(|port| digits && *port != 0);
-    port.ok_or_else(|| TargetError::Port(text.to_owned()))
-}
-
-fn yes(value: &str) -> Option<bool> {
-    match value.to_ascii_lowercase().as_str() {
-        "yes" | "true" => Some(true),
-        "no" | "false" => Some(false),
-        _ => None,
-    }
-}
-
-/// `-o 'IdentityFile="my key"'`: the inner quotes are the config syntax's own.
-fn unquoted(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|value| value.strip_suffix('"')).unwrap_or(value)
 }

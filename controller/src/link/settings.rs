@@ -5,6 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::config::{ConfigFile, Presence};
 use super::host_key::HostKeyPolicy;
 use super::target::{HostKeyWish, SshTarget};
 
@@ -31,6 +32,8 @@ pub struct LinkSettings {
     pub agent_socket: Option<PathBuf>,
     /// Keys that are tried when the string names none.
     pub default_keys: Vec<PathBuf>,
+    /// The user's and the system's configuration of OpenSSH. For [`SshTarget::resolve`] alone.
+    pub config: Vec<ConfigFile>,
     /// How long a server may take to answer.
     pub connect_timeout: Duration,
     /// How long the agent may take to greet.
@@ -51,7 +54,11 @@ impl LinkSettings {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
         let config = config.or_else(|| home.as_ref().map(|home| home.join(".config"))).unwrap_or_default();
+        let files = ssh.iter().map(|folder| (folder.join("config"), folder.clone()));
+        let files = files.chain([("/etc/ssh/ssh_config".into(), "/etc/ssh".into())]);
+        let optional = |(path, folder)| ConfigFile { path, folder, presence: Presence::Optional };
         Self {
+            config: files.map(optional).collect(),
             user: ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok()),
             host_keys: HostKeyPolicy::AcceptNew,
             known_hosts,
@@ -72,10 +79,28 @@ impl LinkSettings {
         }
     }
 
+    /// The settings for the hosts on the way: a pinned key is the box's own.
+    pub(super) fn for_jumps(&self) -> Self {
+        let host_keys = match &self.host_keys {
+            HostKeyPolicy::Strict => HostKeyPolicy::Strict,
+            HostKeyPolicy::AcceptNew | HostKeyPolicy::Pinned(_) => HostKeyPolicy::AcceptNew,
+        };
+        Self { host_keys, ..self.clone() }
+    }
+
     /// The `known_hosts` files to read for one target.
     pub(super) fn known_hosts_for(&self, target: &SshTarget) -> Vec<PathBuf> {
         let files = target.known_hosts.as_ref().unwrap_or(&self.known_hosts);
         files.iter().map(|file| self.expand(file)).collect()
+    }
+
+    /// The configuration files where `-F` names one: that one alone, or none at all.
+    pub(super) fn instead(&self, path: &Path) -> Vec<ConfigFile> {
+        if path == Path::new("none") {
+            return Vec::new();
+        }
+        let folder = self.expand(Path::new("~/.ssh"));
+        vec![ConfigFile { path: self.expand(path), folder, presence: Presence::Required }]
     }
 
     /// `~` and `~/…` become the home folder.

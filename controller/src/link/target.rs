@@ -1,18 +1,23 @@
 //! Where to go, as people paste it: `ssh -p 20544 root@1.2.3.4 -L 8080:localhost:8080`, `ssh://root@box:22`, `root@box:22`.
 //!
 //! A pasted command is read, never run: no shell sees it, and what can't be honoured is either ignored with a word about
-//! it or refused (the table is in [`super::options`]). This module reads no file and no environment; what the string
-//! leaves open (user, port, keys) stays open until [`super::LinkSettings`] fills it in.
+//! it or refused (the table is in [`super::options`]). This module has the words and their syntax; what they mean together
+//! with configuration files is in [`super::resolve`].
 
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::options;
+use super::config::ConfigError;
+use super::given;
+use super::known_hosts::Place;
 
 /// The port when none is given.
 pub(super) const DEFAULT_PORT: u16 = 22;
+
+/// How many jump hosts there can be on the way to one host.
+pub(super) const MOST_JUMPS: usize = 8;
 
 /// One SSH server and how its command line asked to be reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,16 +30,22 @@ pub struct SshTarget {
     pub user: Option<String>,
     /// Private keys that were named, in order, `~` not yet expanded.
     pub identities: Vec<PathBuf>,
+    /// Certificates that were named, in order.
+    pub certificates: Vec<PathBuf>,
     /// Which keys may be offered.
     pub offer: Offer,
     /// What was asked about host keys, if anything.
     pub host_keys: Option<HostKeyWish>,
+    /// `HostKeyAlias`: the name that the host has in `known_hosts` files.
+    pub host_key_alias: Option<String>,
     /// `UserKnownHostsFile`: read instead of the user's own files.
     pub known_hosts: Option<Vec<PathBuf>>,
     /// Which addresses of the host are used.
     pub family: Family,
     /// `ConnectTimeout`.
     pub connect_timeout: Option<Duration>,
+    /// The hosts that the way leads through, the nearest first. None of them has jump hosts of its own.
+    pub jumps: Vec<SshTarget>,
 }
 
 /// Which keys may be offered to the server.
@@ -118,35 +129,29 @@ pub enum TargetError {
         /// Why not.
         reason: &'static str,
     },
+    /// A configuration file that can't be read.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A line of a configuration file that makes no sense.
+    #[error("{place}: {error}")]
+    At {
+        /// The line.
+        place: Place,
+        /// What is wrong with it.
+        error: Box<TargetError>,
+    },
+    /// Jump hosts without end.
+    #[error("the jump hosts lead in a circle, or are more than {MOST_JUMPS}")]
+    Circle,
     /// Words after the host: a command for the box.
     #[error("it ends in a command for the box (`{0}`), and hfdown runs only its own agent there")]
     Command(String),
 }
 
-impl SshTarget {
-    /// Reads what was pasted.
-    pub fn parse(pasted: &str) -> Result<(Self, Vec<Ignored>), TargetError> {
-        let words = shell_words::split(pasted.trim()).map_err(|_| TargetError::Quote)?;
-        let words = match words.split_first() {
-            Some((first, rest)) if is_ssh(first) && !rest.is_empty() => rest,
-            _ => &words,
-        };
-        let given = options::read(words)?;
-        let destination = given.destination.ok_or(TargetError::NoHost)?;
-        let named = Destination::parse(&destination)?;
-        let host = given.host_name.unwrap_or(named.host);
-        let target = Self {
-            host: check_host(host)?,
-            port: given.port.or(named.port).unwrap_or(DEFAULT_PORT),
-            user: given.user.or(named.user).map(check_user).transpose()?,
-            identities: given.identities,
-            offer: given.offer,
-            host_keys: given.host_keys,
-            known_hosts: given.known_hosts,
-            family: given.family,
-            connect_timeout: given.connect_timeout,
-        };
-        Ok((target, given.ignored))
+impl TargetError {
+    /// Whether it is about a configuration file, and not about what was pasted.
+    pub fn is_of_a_file(&self) -> bool {
+        matches!(self, Self::Config(_) | Self::At { .. })
     }
 }
 
@@ -167,20 +172,20 @@ impl fmt::Display for Ignored {
     }
 }
 
-fn is_ssh(word: &str) -> bool {
+pub(super) fn is_ssh(word: &str) -> bool {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     name == "ssh" || name.eq_ignore_ascii_case("ssh.exe")
 }
 
 /// The destination word: `host`, `user@host`, `user@host:port`, `[v6]:port`, `ssh://user@host:port/`.
-struct Destination {
-    user: Option<String>,
-    host: String,
-    port: Option<u16>,
+pub(super) struct Destination {
+    pub(super) user: Option<String>,
+    pub(super) host: String,
+    pub(super) port: Option<u16>,
 }
 
 impl Destination {
-    fn parse(word: &str) -> Result<Self, TargetError> {
+    pub(super) fn parse(word: &str) -> Result<Self, TargetError> {
         let rest = match word.split_once("://") {
             Some(("ssh", rest)) => rest.strip_suffix('/').unwrap_or(rest),
             Some(_) => return Err(TargetError::Host(word.to_owned())),
@@ -201,19 +206,19 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), TargetError> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or_else(wrong)?;
         return match after.strip_prefix(':') {
-            Some(port) => Ok((host, Some(options::port(port)?))),
+            Some(port) => Ok((host, Some(given::port(port)?))),
             None if after.is_empty() => Ok((host, None)),
             None => Err(wrong()),
         };
     }
     match text.split_once(':') {
-        Some((host, port)) if !port.contains(':') => Ok((host, Some(options::port(port)?))),
+        Some((host, port)) if !port.contains(':') => Ok((host, Some(given::port(port)?))),
         _ => Ok((text, None)),
     }
 }
 
 /// Names, IPv4 and IPv6 addresses. Nothing that a shell, an option parser or a terminal could take for something else.
-fn check_host(host: String) -> Result<String, TargetError> {
+pub(super) fn check_host(host: String) -> Result<String, TargetError> {
     let address = host.split_once('%').map_or(host.as_str(), |(address, _)| address);
     let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | '_');
     let is_name = host.chars().all(plain) && host.starts_with(|first: char| first.is_ascii_alphanumeric());
@@ -228,7 +233,7 @@ fn check_host(host: String) -> Result<String, TargetError> {
     }
 }
 
-fn check_user(user: String) -> Result<String, TargetError> {
+pub(super) fn check_user(user: String) -> Result<String, TargetError> {
     let refused = |character: char| {
         character.is_control() || character.is_whitespace() || ";|&$()<>`'\"\\:/".contains(character)
     };

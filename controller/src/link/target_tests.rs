@@ -8,10 +8,22 @@ fn read(pasted: &str) -> String {
         Ok(parsed) => parsed,
         Err(error) => return format!("error: {error}"),
     };
-    let login = target.user.as_ref().map(|user| format!("{user}@{target}"));
-    let mut line = vec![login.unwrap_or_else(|| target.to_string())];
+    let login = |target: &SshTarget| {
+        let login = target.user.as_ref().map(|user| format!("{user}@{target}"));
+        login.unwrap_or_else(|| target.to_string())
+    };
+    let mut line = vec![login(&target)];
     for key in &target.identities {
         line.push(format!("key={}", key.display()));
+    }
+    for certificate in &target.certificates {
+        line.push(format!("cert={}", certificate.display()));
+    }
+    if let Some(alias) = &target.host_key_alias {
+        line.push(format!("alias={alias}"));
+    }
+    for jump in &target.jumps {
+        line.push(format!("via={}", login(jump)));
     }
     if target.offer == Offer::NamedOnly {
         line.push("only".to_owned());
@@ -113,13 +125,23 @@ fn reads_what_people_paste() {
             "ssh -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null h",
             "h:22 AcceptNew known=[\"/dev/null\"] ~-o StrictHostKeyChecking=no",
         ),
+        ("ssh -o HostName=%h.example.com box", "box.example.com:22"),
+        ("ssh -o HostKeyAlias=farm -o CertificateFile=~/c h", "h:22 cert=~/c alias=farm"),
+        // Through others.
+        ("ssh -J jump h", "h:22 via=jump:22"),
+        ("ssh -J me@jump:2222 root@h -p 3", "root@h:3 via=me@jump:2222"),
+        ("ssh -Ja,ssh://me@[::1]:2,c h", "h:22 via=a:22 via=me@[::1]:2 via=c:22"),
+        ("ssh -o ProxyJump=jump h", "h:22 via=jump:22"),
+        ("ssh -J none -o ProxyJump=jump h", "h:22"),
+        ("ssh -o ProxyCommand=none h", "h:22"),
+        ("ssh -J jump -o 'ProxyCommand nc %h %p' h", "h:22 via=jump:22"),
         // Without effect.
         (
             "ssh -C -c aes128-ctr -m hmac -b 1.2.3.4 -D 1080 -R 1:h:2 h",
             "h:22 ~-C ~-c aes128-ctr ~-m hmac ~-b 1.2.3.4 ~-D 1080 ~-R 1:h:2",
         ),
         ("ssh -X -Y -x -K -k -a -q h", "h:22 ~-X ~-Y ~-x ~-K ~-k ~-a ~-q"),
-        ("ssh -F none h", "h:22 ~-F none"),
+        ("ssh -F none h", "h:22"),
         (
             "ssh -o ServerAliveInterval=30 -o LogLevel=ERROR h",
             "h:22 ~-o ServerAliveInterval=30 ~-o LogLevel=ERROR",
@@ -184,15 +206,17 @@ fn refuses_the_rest_with_the_reason() {
             "root@h && reboot",
             "it ends in a command for the box (`&& reboot`), and hfdown runs only its own agent there",
         ),
-        ("ssh -J jump h", "-J is not supported: jump hosts can't be used yet"),
-        ("ssh -o ProxyJump=jump h", "-o ProxyJump is not supported: jump hosts can't be used yet"),
+        ("ssh -J j, h", "it names no host"),
+        ("ssh -J 'a b' h", "`a b` is not a host name"),
+        ("ssh -J -oProxyCommand=x h", "`-oProxyCommand=x` is not a host name"),
+        ("ssh -J a,b,c,d,e,f,g,h,i h", "the jump hosts lead in a circle, or are more than 8"),
         (
             "ssh -o ProxyCommand='nc %h %p' h",
-            "-o ProxyCommand is not supported: hfdown runs no commands from an SSH string",
+            "-o ProxyCommand is not supported: hfdown runs no commands on the way to a box",
         ),
         (
             "ssh -oproxycommand=x h",
-            "-o proxycommand is not supported: hfdown runs no commands from an SSH string",
+            "-o proxycommand is not supported: hfdown runs no commands on the way to a box",
         ),
         (
             "ssh -o 'LocalCommand x' h",

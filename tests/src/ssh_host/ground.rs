@@ -95,10 +95,17 @@ impl Ground {
     }
 
     pub(super) fn authorize(&self, keys: &Keys) {
+        self.authorize_line(&keys.public());
+    }
+
+    fn authorize_line(&self, line: &str) {
         let mut options = fs::OpenOptions::new();
         let file = options.create(true).append(true).open(&self.authorized_keys);
-        writeln!(file.expect("the file can be opened"), "{}", keys.public())
-            .expect("the file can be written");
+        writeln!(file.expect("the file can be opened"), "{line}").expect("the file can be written");
+    }
+
+    pub(super) fn trust_certificates_of(&self, authority: &Keys) {
+        self.authorize_line(&format!("cert-authority {}", authority.public()));
     }
 
     pub(super) fn put_program(&self, name: &str, script: &str) {

@@ -119,6 +119,7 @@ impl SshHost {
             own_known_hosts: self.own_known_hosts(),
             agent_socket: None,
             default_keys: Vec::new(),
+            config: Vec::new(),
             ..LinkSettings::from_environment()
         }
     }
@@ -145,6 +146,11 @@ impl SshHost {
     /// Lets one more key in.
     pub fn authorize(&self, keys: &Keys) {
         self.ground.authorize(keys);
+    }
+
+    /// Lets in whoever has a certificate that this key signed.
+    pub fn trust_certificates_of(&self, authority: &Keys) {
+        self.ground.trust_certificates_of(authority);
     }
 
     /// Cuts every connection, as if the box's SSH server had died.

@@ -1,0 +1,177 @@
+//! Files, their blocks, and the files that they include.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::super::known_hosts::{Place, matches_pattern};
+use super::error::ConfigError;
+use super::line::{split_arguments, split_keyword};
+
+/// The largest file that is read, in bytes. Generated ones have a few hundred KiB.
+const LARGEST: u64 = 1 << 20;
+
+/// How deep files may include each other: OpenSSH's own bound.
+const DEEPEST: usize = 16;
+
+/// How many files are read in all. A file that includes itself twice would else be read 2^16 times.
+const MOST_FILES: usize = 512;
+
+/// A configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What its relative `Include`s are relative to.
+    pub folder: PathBuf,
+    /// Whether it is an error that it is not there.
+    pub presence: Presence,
+}
+
+/// Whether a file must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// Somebody named it.
+    Required,
+    /// It is one of those that are looked for.
+    Optional,
+}
+
+/// A line that applies to the host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in super::super) struct Setting {
+    /// As it was written.
+    pub(in super::super) keyword: String,
+    /// At least one.
+    pub(in super::super) arguments: Vec<String>,
+    pub(in super::super) place: Place,
+}
+
+/// Everything that the files say of a host, in their order. `host` is as it was typed.
+pub(in super::super) fn settings_for(
+    host: &str,
+    files: &[ConfigFile],
+    home: Option<&Path>,
+) -> Result<Vec<Setting>, ConfigError> {
+    let mut reader = Reader { host, home, found: Vec::new(), files: 0 };
+    for file in files {
+        match text(&file.path)? {
+            Some(text) => reader.read(&text, &file.path, &file.folder, 0)?,
+            None if file.presence == Presence::Optional => {}
+            None => {
+                let kind = io::ErrorKind::NotFound;
+                return Err(ConfigError::Unreadable { file: file.path.clone(), kind });
+            }
+        }
+    }
+    Ok(reader.found)
+}
+
+/// Whether the lines of the block that is being read apply to the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Block {
+    Applies,
+    Skipped,
+}
+
+struct Reader<'a> {
+    host: &'a str,
+    home: Option<&'a Path>,
+    found: Vec<Setting>,
+    files: usize,
+}
+
+impl Reader<'_> {
+    /// Blocks end with their file, and a file is only included by a block that applies.
+    fn read(&mut self, text: &str, path: &Path, folder: &Path, depth: usize) -> Result<(), ConfigError> {
+        let mut block = Block::Applies;
+        for (line, text) in (1..).zip(text.lines()) {
+            let Some((keyword, rest)) = split_keyword(text) else { continue };
+            let place = Place { file: path.to_owned(), line };
+            let kind = keyword.to_ascii_lowercase();
+            // Its value is the rest of the line, for a shell that never sees it.
+            let arguments =
+                if kind == "proxycommand" { Some(vec![rest.to_owned()]) } else { split_arguments(rest) };
+            let Some(arguments) = arguments else { return Err(ConfigError::Quote { place }) };
+            let is_block = matches!(kind.as_str(), "host" | "match");
+            if !is_block && block == Block::Skipped {
+                continue;
+            }
+            if arguments.first().is_none_or(String::is_empty) {
+                return Err(ConfigError::NoValue { place, keyword: keyword.to_owned() });
+            }
+            match kind.as_str() {
+                "host" => block = if self.is_host(&arguments) { Block::Applies } else { Block::Skipped },
+                "match" => {
+                    let all = matches!(&arguments[..], [all] if all.eq_ignore_ascii_case("all"));
+                    block = if all { Block::Applies } else { Block::Skipped };
+                }
+                "include" => self.include(&arguments, folder, &place, depth)?,
+                _ => self.found.push(Setting { keyword: keyword.to_owned(), arguments, place }),
+            }
+        }
+        Ok(())
+    }
+
+    /// One negated pattern that matches undoes the whole line.
+    fn is_host(&self, patterns: &[String]) -> bool {
+        let fits = |pattern: &str| matches_pattern(pattern.as_bytes(), self.host.as_bytes());
+        let undone = patterns.iter().filter_map(|pattern| pattern.strip_prefix('!')).any(fits);
+        !undone && patterns.iter().any(|pattern| fits(pattern))
+    }
+
+    fn include(
+        &mut self,
+        patterns: &[String],
+        folder: &Path,
+        place: &Place,
+        depth: usize,
+    ) -> Result<(), ConfigError> {
+        for pattern in patterns {
+            let path = match (pattern.strip_prefix("~/"), self.home) {
+                (Some(rest), Some(home)) => home.join(rest),
+                _ => folder.join(pattern),
+            };
+            for path in matching(&path) {
+                self.files += 1;
+                if depth + 1 > DEEPEST || self.files > MOST_FILES {
+                    return Err(ConfigError::TooDeep { place: place.clone() });
+                }
+                // What is not there is left out, as with OpenSSH.
+                if let Some(text) = text(&path)? {
+                    self.read(&text, &path, folder, depth + 1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files that a pattern names, in alphabetical order. What is no pattern names nothing.
+fn matching(path: &Path) -> Vec<PathBuf> {
+    let options = glob::MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let found = path.to_str().and_then(|pattern| glob::glob_with(pattern, options).ok());
+    // Folders that can't be listed have no files for us, as with glob(3).
+    found.into_iter().flatten().take(MOST_FILES + 1).filter_map(Result::ok).collect()
+}
+
+/// The text of a file, if it is there. Comments need not be UTF-8.
+fn text(path: &Path) -> Result<Option<String>, ConfigError> {
+    let unreadable =
+        |error: &io::Error| ConfigError::Unreadable { file: path.to_owned(), kind: error.kind() };
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(unreadable(&error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(ConfigError::TooLarge { file: path.to_owned() });
+    }
+    Ok(Some(String::from_utf8_lossy(&bytes).into_owned()))
+}

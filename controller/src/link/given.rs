@@ -1,0 +1,154 @@
+//! What was asked for, by the words of a command line and then by configuration files: the first value of each wins.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::target::{Family, HostKeyWish, Ignored, Offer, TargetError};
+
+/// Everything that can be asked for.
+#[derive(Debug, Default)]
+pub(super) struct Given {
+    pub(super) destination: Option<String>,
+    pub(super) host_name: Option<String>,
+    pub(super) port: Option<u16>,
+    pub(super) user: Option<String>,
+    pub(super) identities: Vec<PathBuf>,
+    pub(super) certificates: Vec<PathBuf>,
+    pub(super) offer: Option<Offer>,
+    pub(super) host_keys: Option<HostKeyWish>,
+    pub(super) host_key_alias: Option<String>,
+    pub(super) known_hosts: Option<Vec<PathBuf>>,
+    pub(super) family: Option<Family>,
+    pub(super) connect_timeout: Option<Duration>,
+    pub(super) way: Option<Way>,
+    /// `-F`.
+    pub(super) config: Option<PathBuf>,
+    pub(super) ignored: Vec<Ignored>,
+}
+
+/// How to get to the host.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// `none`.
+    Straight,
+    /// Through these hosts, with commas between them.
+    Jump(String),
+    /// Through a command, which is refused; the option that asked for it.
+    Command(String),
+}
+
+/// What an accepted option sets.
+#[derive(Clone, Copy)]
+pub(super) enum Keyword {
+    Port,
+    User,
+    HostName,
+    IdentityFile,
+    CertificateFile,
+    IdentitiesOnly,
+    StrictHostKeyChecking,
+    HostKeyAlias,
+    UserKnownHostsFile,
+    ConnectTimeout,
+    AddressFamily,
+    V4,
+    V6,
+    ProxyJump,
+    ProxyCommand,
+    ConfigFile,
+}
+
+impl Given {
+    /// Takes a value, unless there is one already. `option` is its name in errors.
+    pub(super) fn accept(
+        &mut self,
+        keyword: Keyword,
+        option: &str,
+        arguments: &[String],
+    ) -> Result<(), TargetError> {
+        let wrong = || TargetError::BadValue { option: option.to_owned(), value: arguments.join(" ") };
+        let value = match arguments {
+            _ if matches!(keyword, Keyword::UserKnownHostsFile) => "",
+            [value] => value,
+            _ => return Err(wrong()),
+        };
+        match keyword {
+            Keyword::Port => _ = self.port.get_or_insert(port(value)?),
+            Keyword::User => _ = self.user.get_or_insert_with(|| value.to_owned()),
+            Keyword::HostName => _ = self.host_name.get_or_insert_with(|| value.to_owned()),
+            Keyword::IdentityFile => self.identities.push(PathBuf::from(value)),
+            Keyword::CertificateFile => self.certificates.push(PathBuf::from(value)),
+            Keyword::IdentitiesOnly => {
+                let only = yes(value).ok_or_else(wrong)?;
+                self.offer.get_or_insert(if only { Offer::NamedOnly } else { Offer::Everything });
+            }
+            Keyword::StrictHostKeyChecking => {
+                let wish = self.host_key_wish(option, value).ok_or_else(wrong)?;
+                self.host_keys.get_or_insert(wish);
+            }
+            Keyword::HostKeyAlias => _ = self.host_key_alias.get_or_insert_with(|| value.to_owned()),
+            Keyword::UserKnownHostsFile => {
+                let files = arguments.iter().filter(|file| *file != "none").map(PathBuf::from).collect();
+                self.known_hosts.get_or_insert(files);
+            }
+            Keyword::ConnectTimeout if value.eq_ignore_ascii_case("none") => {}
+            Keyword::ConnectTimeout => {
+                let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0).ok_or_else(wrong)?;
+                self.connect_timeout.get_or_insert(Duration::from_secs(seconds.into()));
+            }
+            Keyword::AddressFamily => {
+                let family = match value.to_ascii_lowercase().as_str() {
+                    "any" => Family::Any,
+                    "inet" => Family::V4,
+                    "inet6" => Family::V6,
+                    _ => return Err(wrong()),
+                };
+                self.family.get_or_insert(family);
+            }
+            Keyword::V4 => self.family = Some(Family::V4),
+            Keyword::V6 => self.family = Some(Family::V6),
+            Keyword::ProxyJump => {
+                let straight = value.eq_ignore_ascii_case("none");
+                self.way.get_or_insert(if straight { Way::Straight } else { Way::Jump(value.to_owned()) });
+            }
+            Keyword::ProxyCommand => {
+                let straight = value.eq_ignore_ascii_case("none");
+                self.way.get_or_insert(if straight {
+                    Way::Straight
+                } else {
+                    Way::Command(option.to_owned())
+                });
+            }
+            Keyword::ConfigFile => _ = self.config.get_or_insert_with(|| PathBuf::from(value)),
+        }
+        Ok(())
+    }
+
+    fn host_key_wish(&mut self, option: &str, value: &str) -> Option<HostKeyWish> {
+        match value.to_ascii_lowercase().as_str() {
+            "yes" | "true" => Some(HostKeyWish::Strict),
+            "accept-new" => Some(HostKeyWish::AcceptNew),
+            "ask" | "no" | "off" | "false" => {
+                let reason = "new host keys are accepted and changed ones refused";
+                self.ignored.push(Ignored { option: format!("{option}={value}"), reason });
+                Some(HostKeyWish::AcceptNew)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A port from 1 to 65535. `parse` alone would take `+22` as well.
+pub(super) fn port(text: &str) -> Result<u16, TargetError> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let port = text.parse().ok().filter(|port| digits && *port != 0);
+    port.ok_or_else(|| TargetError::Port(text.to_owned()))
+}
+
+fn yes(value: &str) -> Option<bool> {
+    match value.to_ascii_lowercase().as_str() {
+        "yes" | "true" => Some(true),
+        "no" | "false" => Some(false),
+        _ => None,
+    }
+}

@@ -1,0 +1,130 @@
+//! From words to a target: the command line first, then configuration files, then the hosts on the way.
+
+use std::path::{Path, PathBuf};
+
+use super::config::{ConfigFile, Tokens, settings_for};
+use super::given::{Given, Way};
+use super::options;
+use super::settings::LinkSettings;
+use super::target::{
+    DEFAULT_PORT, Destination, Ignored, MOST_JUMPS, SshTarget, TargetError, check_host, check_user, is_ssh,
+};
+
+const RUNS_COMMAND: &str =
+    "hfdown runs no commands on the way to a box; ProxyJump (-J) does what most of them are for";
+
+impl SshTarget {
+    /// Reads what was pasted, and no file: what it leaves open (user, keys) stays open.
+    pub fn parse(pasted: &str) -> Result<(Self, Vec<Ignored>), TargetError> {
+        Lookup { files: Vec::new(), settings: None }.read(pasted)
+    }
+
+    /// Reads what was pasted, and what the configuration files of OpenSSH say of the host. What was pasted wins.
+    pub fn resolve(pasted: &str, settings: &LinkSettings) -> Result<(Self, Vec<Ignored>), TargetError> {
+        Lookup { files: settings.config.clone(), settings: Some(settings) }.read(pasted)
+    }
+}
+
+/// Where what the words leave open is looked up.
+struct Lookup<'a> {
+    files: Vec<ConfigFile>,
+    /// This machine, if it may be looked at.
+    settings: Option<&'a LinkSettings>,
+}
+
+impl Lookup<'_> {
+    fn read(mut self, pasted: &str) -> Result<(SshTarget, Vec<Ignored>), TargetError> {
+        let words = shell_words::split(pasted.trim()).map_err(|_| TargetError::Quote)?;
+        let words = match words.split_first() {
+            Some((first, rest)) if is_ssh(first) && !rest.is_empty() => rest,
+            _ => &words,
+        };
+        let mut given = options::read(words)?;
+        if let (Some(path), Some(settings)) = (given.config.take(), self.settings) {
+            self.files = settings.instead(&path);
+        }
+        let ignored = std::mem::take(&mut given.ignored);
+        Ok((self.target(given, MOST_JUMPS)?, ignored))
+    }
+
+    /// `jumps_left` bounds the way there.
+    fn target(&self, mut given: Given, jumps_left: usize) -> Result<SshTarget, TargetError> {
+        let destination = given.destination.take().ok_or(TargetError::NoHost)?;
+        let named = Destination::parse(&destination)?;
+        given.port = given.port.or(named.port);
+        given.user = given.user.or(named.user);
+        let home = self.settings.and_then(|settings| settings.home.as_deref());
+        for setting in settings_for(&named.host, &self.files, home)? {
+            options::configure(&setting, &mut given)?;
+        }
+        let host = match given.host_name.take() {
+            Some(name) => {
+                let tokens =
+                    Tokens { host: Some(&named.host), alias: Some(&named.host), ..Tokens::default() };
+                tokens.expand(&name).ok_or(TargetError::Host(name))?
+            }
+            None => named.host.clone(),
+        };
+        let jumps = self.jumps(given.way.take(), jumps_left)?;
+        let mut target = SshTarget {
+            host: check_host(host)?,
+            port: given.port.unwrap_or(DEFAULT_PORT),
+            user: given.user.map(check_user).transpose()?,
+            identities: given.identities,
+            certificates: given.certificates,
+            offer: given.offer.unwrap_or_default(),
+            host_keys: given.host_keys,
+            host_key_alias: given.host_key_alias.map(check_host).transpose()?,
+            known_hosts: given.known_hosts,
+            family: given.family.unwrap_or_default(),
+            connect_timeout: given.connect_timeout,
+            jumps,
+        };
+        if let Some(settings) = self.settings {
+            expand(&mut target, &named.host, settings)?;
+        }
+        Ok(target)
+    }
+
+    /// The last one named is the nearest to the host, and those before it are the way to that one, as with OpenSSH: each
+    /// is looked up in the configuration files by itself, and takes nothing else from this command line.
+    fn jumps(&self, way: Option<Way>, left: usize) -> Result<Vec<SshTarget>, TargetError> {
+        let hosts = match way {
+            None | Some(Way::Straight) => return Ok(Vec::new()),
+            Some(Way::Command(option)) => return Err(TargetError::Refused { option, reason: RUNS_COMMAND }),
+            Some(Way::Jump(hosts)) => hosts,
+        };
+        let left = left.checked_sub(1).ok_or(TargetError::Circle)?;
+        let (before, nearest) = match hosts.rsplit_once(',') {
+            Some((before, nearest)) => (Some(Way::Jump(before.to_owned())), nearest),
+            None => (None, hosts.as_str()),
+        };
+        let given = Given { destination: Some(nearest.trim().to_owned()), way: before, ..Given::default() };
+        let mut nearest = self.target(given, left)?;
+        let mut jumps = std::mem::take(&mut nearest.jumps);
+        jumps.push(nearest);
+        Ok(jumps)
+    }
+}
+
+/// The tokens in the paths of a target.
+fn expand(target: &mut SshTarget, alias: &str, settings: &LinkSettings) -> Result<(), TargetError> {
+    let SshTarget { host, port, user, identities, certificates, known_hosts, .. } = target;
+    let tokens = Tokens {
+        home: settings.home.as_deref().and_then(Path::to_str),
+        host: Some(host),
+        alias: Some(alias),
+        port: Some(*port),
+        user: user.as_deref().or(settings.user.as_deref()),
+        local_user: settings.user.as_deref(),
+    };
+    let expand = |path: &mut PathBuf, option: &str| -> Result<(), TargetError> {
+        let Some(text) = path.to_str().filter(|text| text.contains('%')) else { return Ok(()) };
+        let wrong = || TargetError::BadValue { option: option.to_owned(), value: text.to_owned() };
+        *path = PathBuf::from(tokens.expand(text).ok_or_else(wrong)?);
+        Ok(())
+    };
+    identities.iter_mut().try_for_each(|path| expand(path, "IdentityFile"))?;
+    certificates.iter_mut().try_for_each(|path| expand(path, "CertificateFile"))?;
+    known_hosts.iter_mut().flatten().try_for_each(|path| expand(path, "UserKnownHostsFile"))
+}
