@@ -1,7 +1,7 @@
 //! Logging in with keys: those the SSH string names, then the ssh-agent's, then the default ones.
 //!
 //! A named key replaces the default ones, as with OpenSSH; unlike there it also comes before the agent's, because servers
-//! hang up after six keys and a full agent would use them up. A key file that has a passphrase is left to the agent,
+//! hang up after six keys and a full agent would use them up. A key's certificates come before the key. A key file that has a passphrase is left to the agent,
 //! which may hold it.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use russh::Error;
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
 use tokio::time::timeout;
 
 use super::connect::Client;
@@ -76,11 +76,15 @@ pub(super) async fn log_in(
 ) -> Result<(), Vec<Tried>> {
     let mut attempt = Attempt { handle, user, tried: Vec::new() };
     let (mut agent, mut held) = attempt.open_agent(settings.agent_socket.as_deref()).await;
-    let named: Vec<PathBuf> = target.identities.iter().map(|key| settings.expand(key)).collect();
+    // `IdentityFile none` keeps the default keys away.
+    let given = target.identities.iter().filter(|key| key.as_os_str() != "none");
+    let named: Vec<PathBuf> = given.map(|key| settings.expand(key)).collect();
+    let certificates: Vec<PathBuf> =
+        target.certificates.iter().map(|certificate| settings.expand(certificate)).collect();
     let hung_up =
         |attempt: &Attempt<'_>| attempt.tried.last().is_some_and(|tried| tried.result == Refusal::HungUp);
     for path in &named {
-        if attempt.file(path, Named::Yes, agent.as_mut(), &mut held).await {
+        if attempt.file(path, Named::Yes, &certificates, agent.as_mut(), &mut held).await {
             return Ok(());
         }
         if hung_up(&attempt) {
@@ -97,9 +101,9 @@ pub(super) async fn log_in(
             }
         }
     }
-    if named.is_empty() {
+    if target.identities.is_empty() {
         for path in &settings.default_keys {
-            if attempt.file(path, Named::No, agent.as_mut(), &mut held).await {
+            if attempt.file(path, Named::No, &certificates, agent.as_mut(), &mut held).await {
                 return Ok(());
             }
             if hung_up(&attempt) {
@@ -162,6 +166,7 @@ impl Attempt<'_> {
         &mut self,
         path: &Path,
         named: Named,
+        named_certificates: &[PathBuf],
         agent: Option<&mut DynamicAgent>,
         held: &mut Vec<AgentIdentity>,
     ) -> bool {
@@ -169,6 +174,17 @@ impl Attempt<'_> {
         match load(path) {
             Loaded::Key(key) => {
                 let key = Arc::new(*key);
+                for (name, certificate) in certificates(path, key.public_key(), named_certificates) {
+                    let answer =
+                        self.handle.authenticate_openssh_cert(self.user, Arc::clone(&key), certificate).await;
+                    let answer = answer.map_err(|error| refusal(&error));
+                    if self.answered(name, answer) {
+                        return true;
+                    }
+                    if self.handle.is_closed() {
+                        return false;
+                    }
+                }
                 let hash = self.rsa_hash(key.public_key()).await;
                 let key = PrivateKeyWithHashAlg::new(key, hash);
                 let answer = self.handle.authenticate_publickey(self.user, key).await;
@@ -257,6 +273,20 @@ fn load(path: &Path) -> Loaded {
         Err(russh::keys::Error::IO(error)) if error.kind() == std::io::ErrorKind::NotFound => Loaded::Missing,
         Err(error) => Loaded::Unusable(sanitize(error.to_string(), 200)),
     }
+}
+
+/// The certificates of a key: those that were named, and the one beside it. Others' are passed over, and what is no
+/// certificate is none.
+fn certificates(path: &Path, key: &PublicKey, named: &[PathBuf]) -> Vec<(String, Certificate)> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push("-cert.pub");
+    let beside = PathBuf::from(beside);
+    let paths = named.iter().chain(Some(&beside).filter(|beside| !named.contains(beside)));
+    let loaded = paths.filter_map(|path| {
+        let certificate = russh::keys::load_openssh_certificate(path).ok()?;
+        (certificate.public_key() == key.key_data()).then(|| (path.display().to_string(), certificate))
+    });
+    loaded.collect()
 }
 
 /// The newer format keeps the public half readable; older ones have it in `….pub`.

@@ -103,3 +103,33 @@ pub(super) async fn says_that_the_server_had_enough_of_keys(kind: Kind) {
     assert!(before.iter().all(|tried| tried.result == Refusal::Rejected), "{tried:?}");
     assert_eq!(last.result, Refusal::HungUp);
 }
+
+/// On the real `sshd` alone: it is the one that judges the certificate.
+#[tokio::test]
+async fn logs_in_with_a_certificate_beside_the_key_or_named() {
+    let authority = tempfile::tempdir().unwrap();
+    let authority = Keys::generate(authority.path(), "authority", Algorithm::Ed25519);
+    let Some(host) = SshHost::start(Kind::Sshd, HostOptions::default()).await else { return };
+    let keys = Keys::generate(host.near(), "certified", Algorithm::Ed25519);
+    let user = host.command_without_key();
+    let user = user.rsplit(' ').next().unwrap().split('@').next().unwrap();
+    let sign = |principal: &str| {
+        let mut sign = Command::new("ssh-keygen");
+        sign.args(["-q", "-I", "test", "-n", principal, "-s"]).arg(&authority.private);
+        assert!(sign.arg(keys.private.with_extension("pub")).status().unwrap().success());
+    };
+    let settings = LinkSettings { default_keys: vec![keys.private.clone()], ..host.settings() };
+    host.trust_certificates_of(&authority);
+    sign("somebody-else");
+    let failed = error(go(&host.command_without_key(), &settings).await);
+    let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
+    let names: Vec<_> = tried.iter().map(|tried| tried.key.rsplit('/').next().unwrap()).collect();
+    assert_eq!(names, ["certified-cert.pub", "certified"]);
+    sign(user);
+    talk(&mut go(&host.command_without_key(), &settings).await.unwrap()).await;
+    // Elsewhere it has to be named.
+    fs::rename(host.near().join("certified-cert.pub"), host.near().join("elsewhere")).unwrap();
+    assert!(matches!(error(go(&host.command_without_key(), &settings).await), LinkError::Auth { .. }));
+    let command = format!("{} -o CertificateFile=~/elsewhere", host.command_without_key());
+    talk(&mut go(&command, &settings).await.unwrap()).await;
+}
