@@ -106,6 +106,15 @@ pub enum Command {
         #[command(flatten)]
         copying: Copying,
     },
+    /// Forget the host key that hfdown remembers for a box; your own files are never written
+    ForgetHost {
+        /// The box: HOST, HOST:PORT, or its SSH command
+        #[arg(value_name = "HOST")]
+        host: String,
+        /// How to say it.
+        #[command(flatten)]
+        face: Face,
+    },
 }
 
 /// A version of a repository.

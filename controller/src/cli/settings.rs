@@ -26,6 +26,7 @@ const REVISION: &str =
 const TOKEN: &str =
     "tokens begin with `hf_` and are made at https://huggingface.co/settings/tokens; public models need none";
 const SSH: &str = "paste it as the box's console shows it, in quotes: 'ssh -p PORT USER@HOST'";
+const FORGET: &str = "write HOST or HOST:PORT, or paste the box's SSH command in quotes";
 const SSH_CONFIG: &str =
     "mend that line, or write `-F none` into the SSH command: then no ssh_config file is read";
 
@@ -112,6 +113,15 @@ pub fn there(
     }
     let name = target.to_string();
     Ok((Machine::Box { target, settings, images }, name, ignored))
+}
+
+/// The host that is to be forgotten: as it was typed, which is how errors name it, and as configuration files know it.
+pub fn host_to_forget(typed: &str) -> Result<(Vec<SshTarget>, LinkSettings), Problem> {
+    let settings = LinkSettings::from_environment();
+    let (target, _) = SshTarget::parse(typed)
+        .map_err(|error| usage(&format!("`{typed}` names no host"), &error).hint(FORGET))?;
+    let resolved = SshTarget::resolve(typed, &settings).ok().map(|(target, _)| target);
+    Ok((std::iter::once(target).chain(resolved).collect(), settings))
 }
 
 impl Syncing {

@@ -2,6 +2,7 @@
 
 mod download;
 mod file;
+mod forget_host;
 mod info;
 mod road;
 mod rsync_sync;
@@ -91,6 +92,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
         Command::RsyncSync { source, folder, syncing, copying } => {
             rsync_sync::run(source, folder, syncing, copying, context).await
         }
+        Command::ForgetHost { host, .. } => forget_host::run(host, context).await,
         Command::RsyncToVast { source, ssh, folder, host_key, strict_host_key, syncing, copying } => {
             let (machine, name, ignored) = crate::cli::there(ssh, host_key.as_deref(), *strict_host_key)?;
             let there = rsync_to_vast::There { machine, name, ignored, folder };
@@ -101,7 +103,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
 
 fn face(command: &Command) -> &Face {
     match command {
-        Command::Info { face, .. } => face,
+        Command::Info { face, .. } | Command::ForgetHost { face, .. } => face,
         Command::Download { copying, .. }
         | Command::File { copying, .. }
         | Command::RsyncSync { copying, .. }

@@ -1,7 +1,12 @@
 //! What keeps a link to a box from coming up.
 
 use super::{Exit, Problem};
-use crate::link::{HostKeyError, LinkError, NotForwarded};
+use crate::link::{HostKeyError, KnownHostsError, LinkError, NotForwarded};
+
+/// A file of known hosts that can't be used.
+pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
+    Problem::new(Exit::Failed, attempted).because_of(error).hint("mend the file or its permissions")
+}
 
 /// A link that did not come up.
 pub(super) fn link(attempted: String, error: &LinkError) -> Problem {
@@ -99,9 +104,9 @@ fn advice(error: &LinkError) -> Option<String> {
 
 fn host_key_advice(error: &HostKeyError) -> Option<String> {
     Some(match error {
-        HostKeyError::Changed { place, shown, .. } => format!(
+        HostKeyError::Changed { remedy, shown, .. } => format!(
             "rented addresses are reused, so this may be another box, or somebody in between; if the box's console shows \
-             this key, remove the old one ({place}) or run with --host-key {shown}"
+             this key, forget the old one (`{remedy}`) or run with --host-key {shown}"
         ),
         HostKeyError::Unknown { shown } => {
             format!("compare it with what the box's console shows, then run with --host-key {shown}")

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 pub use agent::exit_of;
 pub use hub::hub;
+pub use link::known_hosts;
 pub use session::session;
 
 use crate::output::Unwritable;

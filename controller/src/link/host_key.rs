@@ -1,5 +1,6 @@
 //! Whether the key that a server shows may be believed.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
@@ -19,6 +20,34 @@ pub enum HostKeyPolicy {
     Pinned(String),
 }
 
+/// What removes a known key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// hfdown remembers it, for the host that is written like this.
+    Own(String),
+    /// It stands in a file that hfdown does not write, under this name.
+    Theirs {
+        /// The name.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// A command for a shell.
+impl fmt::Display for Remedy {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(host) => write!(formatter, "hfdown forget-host {}", shell_words::quote(host)),
+            Self::Theirs { name, file } => {
+                let file = file.display().to_string();
+                let (name, file) = (shell_words::quote(name), shell_words::quote(&file));
+                write!(formatter, "ssh-keygen -R {name} -f {file}")
+            }
+        }
+    }
+}
+
 /// Why a server's key is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum HostKeyError {
@@ -32,6 +61,8 @@ pub enum HostKeyError {
         shown: String,
         /// Where the known key stands.
         place: Place,
+        /// What removes it there.
+        remedy: Box<Remedy>,
     },
     /// No file knows this host, and new keys are refused.
     #[error("the host key {shown} is not known")]
@@ -83,6 +114,8 @@ pub enum HostKeySeen {
 #[derive(Debug, Clone)]
 pub(super) struct Judge {
     name: String,
+    /// The host as `hfdown forget-host` takes it.
+    host: String,
     policy: HostKeyPolicy,
     /// Lines for exactly this host and port.
     entries: Vec<Entry>,
@@ -109,7 +142,8 @@ impl Judge {
             Ok(lists.concat())
         };
         let without_port = if plain == name { Vec::new() } else { read(&plain)? };
-        Ok(Self { entries: read(&name)?, without_port, name, policy, own_file })
+        let host = target.host_key_alias.clone().unwrap_or_else(|| target.to_string());
+        Ok(Self { host, entries: read(&name)?, without_port, name, policy, own_file })
     }
 
     /// The algorithms to ask for, those of known keys first: a server that has several keys then shows the one that can
@@ -148,7 +182,18 @@ impl Judge {
         let other = plain().find(|entry| entry.algorithm == key_type(&algorithm)).or_else(|| plain().next());
         match (other, &self.policy) {
             (Some(entry), _) => {
-                Err(HostKeyError::Changed { known: entry.fingerprint(), shown, place: entry.place.clone() })
+                let place = entry.place.clone();
+                let remedy = if place.file == self.own_file {
+                    Remedy::Own(self.host.clone())
+                } else {
+                    Remedy::Theirs { name: self.name.clone(), file: place.file.clone() }
+                };
+                Err(HostKeyError::Changed {
+                    known: entry.fingerprint(),
+                    shown,
+                    place,
+                    remedy: Box::new(remedy),
+                })
             }
             (None, HostKeyPolicy::Strict) => Err(HostKeyError::Unknown { shown }),
             (None, _) => {

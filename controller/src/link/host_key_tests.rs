@@ -95,10 +95,13 @@ fn a_learned_key_is_known_from_then_on() {
     assert_eq!(word(&judge(folder.path(), "", HostKeyPolicy::AcceptNew).judge(&key)), "learned");
     let again = judge(folder.path(), "", HostKeyPolicy::Strict);
     assert_eq!(word(&again.judge(&key)), "known");
-    let HostKeyError::Changed { known, shown, place } = again.judge(&other).unwrap_err() else { panic!() };
+    let HostKeyError::Changed { known, shown, place, remedy } = again.judge(&other).unwrap_err() else {
+        panic!()
+    };
     assert_eq!(known, key.fingerprint(HashAlg::Sha256).to_string());
     assert_eq!(shown, other.fingerprint(HashAlg::Sha256).to_string());
     assert_eq!(place, Place { file: folder.path().join("own"), line: 1 });
+    assert_eq!(remedy.to_string(), "hfdown forget-host box:7");
 }
 
 #[test]

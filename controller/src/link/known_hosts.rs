@@ -222,6 +222,38 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     file.sync_data()
 }
 
+/// Removes the lines that remember a key for this name, and says how many there were. Revoked keys and authorities stay.
+pub(super) fn forget(path: &Path, name: &str) -> Result<usize, KnownHostsError> {
+    without(path, name).map_err(|source| KnownHostsError { path: path.to_owned(), source })
+}
+
+fn without(path: &Path, name: &str) -> io::Result<usize> {
+    let mut file = match fs::OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    file.lock()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let remembers = |line: &[u8]| {
+        let place = Place { file: PathBuf::new(), line: 0 };
+        let entry = entry(&String::from_utf8_lossy(line), name, place);
+        entry.is_some_and(|entry| entry.marker == Marker::Plain)
+    };
+    let lines = || bytes.split_inclusive(|byte| *byte == b'\n');
+    let kept = lines().filter(|line| !remembers(line)).collect::<Vec<_>>().concat();
+    let forgotten = lines().filter(|line| remembers(line)).count();
+    if forgotten > 0 {
+        // In place, as the lock is the file's: another run may be waiting for it.
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&kept)?;
+        file.set_len(kept.len() as u64)?;
+        file.sync_data()?;
+    }
+    Ok(forgotten)
+}
+
 #[cfg(test)]
 #[path = "known_hosts_tests.rs"]
 mod tests;

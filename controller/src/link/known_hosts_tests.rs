@@ -122,6 +122,21 @@ fn two_runs_that_learn_at_once_leave_whole_lines() {
     assert_eq!(text.lines().filter(|line| line.ends_with(KEY)).count(), 8);
 }
 
+#[test]
+fn forgets_a_host_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("known_hosts");
+    assert_eq!(forget(&file, "box").unwrap(), 0);
+    assert!(!file.exists(), "nothing is made");
+    let text = format!("# box\nbox {KEY}\n[box]:7 {KEY}\n@revoked box {KEY}\nbox {KEY}\nfox {KEY}");
+    fs::write(&file, text).unwrap();
+    assert_eq!(forget(&file, "box").unwrap(), 2);
+    let left = format!("# box\n[box]:7 {KEY}\n@revoked box {KEY}\nfox {KEY}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), left);
+    assert_eq!(forget(&file, "box").unwrap(), 0);
+    assert_eq!(forget(&file, "[box]:7").unwrap(), 1);
+}
+
 /// A counterpart that we did not write: OpenSSH hashes the names, and both find them.
 #[test]
 fn finds_what_ssh_keygen_hashed() {

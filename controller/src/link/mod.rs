@@ -30,7 +30,7 @@ pub use auth::{Refusal, Tried};
 pub use channel::{ChannelReader, ChannelWriter, Exit};
 pub use config::{ConfigError, ConfigFile, Presence};
 pub use error::{InstallStage, LinkError, NotForwarded};
-pub use host_key::{HostKeyError, HostKeyPolicy, HostKeySeen};
+pub use host_key::{HostKeyError, HostKeyPolicy, HostKeySeen, Remedy};
 pub use image::{AgentImage, AgentImages, ImageError};
 pub use known_hosts::{KnownHostsError, Place};
 pub use platform::{Cpu, Platform};
@@ -39,6 +39,12 @@ pub use target::{Family, HostKeyWish, Ignored, Offer, SshTarget, TargetError};
 
 use connect::Connection;
 use launch::Answer;
+
+/// Removes the key that hfdown itself remembers for a host, and says whether there was one. The user's own files stay.
+pub fn forget(target: &SshTarget, settings: &LinkSettings) -> Result<bool, KnownHostsError> {
+    let forgotten = known_hosts::forget(&settings.own_known_hosts, &known_hosts::name_of(target))?;
+    Ok(forgotten > 0)
+}
 
 /// Goes to a box and comes back with an agent that has greeted.
 pub async fn reach(

@@ -7,12 +7,13 @@ pub(super) async fn refuses_a_changed_host_key(kind: Kind) {
     go(&host.command(), &host.settings()).await.unwrap();
     let before = host.host_keys().fingerprint();
     host.change_host_key().await;
-    let LinkError::HostKey { source: HostKeyError::Changed { known, shown, place }, .. } =
+    let LinkError::HostKey { source: HostKeyError::Changed { known, shown, place, remedy }, .. } =
         error(go(&host.command(), &host.settings()).await)
     else {
         panic!()
     };
     assert_eq!((known, shown), (before, host.host_keys().fingerprint()));
+    assert_eq!(remedy.to_string(), format!("hfdown forget-host 127.0.0.1:{}", host.port()));
     assert_eq!((place.file, place.line), (host.own_known_hosts(), 1));
     assert!(!host.users_known_hosts().exists(), "the user's own file is never written");
 }

@@ -77,15 +77,22 @@ pub(crate) async fn a_changed_host_key_is_refused_until_it_is_pinned(mut stage: 
     std::fs::remove_dir_all(stage.root()).expect("it is ours");
     let ended = stage.sync(MODEL, &[]).await;
     let said = refusal(&stage, &ended, 4).replace(&before, "BEFORE").replace(&now, "NOW");
-    let place = "SCRATCH/home/.config/hfdown/known_hosts:1";
+    let port = stage.host.as_ref().expect("a box").port();
     assert!(said.contains("caused by: the host key has changed: it was BEFORE, it is NOW\n"), "{said}");
-    assert!(said.ends_with(&format!("remove the old one ({place}) or run with --host-key NOW")), "{said}");
+    let hint = "forget the old one (`hfdown forget-host BOX`) or run with --host-key NOW";
+    assert!(said.ends_with(hint), "{said}");
     assert!(!stage.root().exists(), "nothing was written");
     let ended = stage.sync(MODEL, &["--host-key", &now]).await;
     assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
     let ended = stage.sync(MODEL, &["--host-key", &before]).await;
     let said = refusal(&stage, &ended, 4);
     assert!(said.contains("hint: this is not the box that the fingerprint belongs to"), "{said}");
+    // The other hint is right as well: forgotten, the new key is learned like a first one.
+    for _ in 0..2 {
+        let ended = run(stage.hfdown(["forget-host", &format!("127.0.0.1:{port}")])).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+    }
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
 }
 
 pub(crate) async fn an_unknown_host_key_is_refused_when_strict(stage: Stage) {
