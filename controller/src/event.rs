@@ -46,6 +46,24 @@ pub enum Event {
         /// Its files.
         listing: Box<Listing>,
     },
+    /// The box does not let us in, as boxes do that were just started; it is asked again for a while.
+    NotReady {
+        /// A lower-case fragment: why not.
+        why: String,
+        /// How long it will be asked.
+        left: Duration,
+    },
+    /// The link broke in the middle of things; another one will be made after the wait.
+    Reconnecting {
+        /// A lower-case fragment: what was seen.
+        why: String,
+        /// Which attempt is next, from 1 since something last arrived.
+        attempt: u32,
+        /// How many there will be.
+        of: u32,
+        /// How long the wait is.
+        wait: Duration,
+    },
     /// Another run holds the folder; this one waits.
     Waiting {
         /// Who holds it.

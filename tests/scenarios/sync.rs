@@ -5,6 +5,7 @@
 mod sync {
     pub(crate) mod basics;
     pub(crate) mod interrupted;
+    pub(crate) mod lost;
     pub(crate) mod records;
     pub(crate) mod secrets;
 }
@@ -25,6 +26,30 @@ macro_rules! everywhere {
             $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::Sshd, crate::sync::$module::$scenario).await })*
         }
     };
+}
+
+/// Runs each scenario on both kinds of boxes.
+macro_rules! on_boxes {
+    ($($scenario:ident),* $(,)?) => {
+        mod lost_in_process {
+            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::InProcess, crate::sync::lost::$scenario).await })*
+        }
+        mod lost_sshd {
+            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::Sshd, crate::sync::lost::$scenario).await })*
+        }
+    };
+}
+
+on_boxes! {
+    a_link_that_is_cut_in_mid_file_is_made_anew,
+    a_link_that_falls_silent_in_mid_file_is_made_anew,
+    a_link_that_stays_away_is_given_up_and_parts_are_kept,
+    without_retries_a_link_is_made_once,
+    ctrl_c_ends_the_wait_for_a_link,
+    another_box_behind_the_same_port_is_not_tried_twice,
+    a_port_that_opens_later_is_waited_for,
+    a_key_that_is_authorised_later_is_waited_for,
+    a_box_that_never_comes_up_is_given_up_with_the_first_reason,
 }
 
 async fn at<F: Future<Output = ()>>(

@@ -1,7 +1,5 @@
 //! A wire that can be cut, silenced and made long: TCP connections through a port of this process.
 
-#![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
-
 use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -32,6 +30,8 @@ struct Wire {
     /// Whether bytes pass.
     passes: watch::Sender<bool>,
     connections: Mutex<CancellationToken>,
+    /// What was open when it was cancelled has forwarded its last byte.
+    hushed: Mutex<CancellationToken>,
     end: CancellationToken,
     opened: AtomicU64,
     open: AtomicU64,
@@ -47,7 +47,16 @@ impl Proxy {
 
     /// Forwards to a port of the loopback; each byte is under way for this long, in either direction.
     pub async fn with_latency(port: u16, latency: Duration) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+        Self::begin(0, port, latency).await
+    }
+
+    /// Listens at a port that is known to be free, and forwards to another one.
+    pub async fn at(listen: u16, port: u16) -> Self {
+        Self::begin(listen, port, Duration::ZERO).await
+    }
+
+    async fn begin(at: u16, port: u16, latency: Duration) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", at)).await.expect("the loopback has a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let end = CancellationToken::new();
         let wire = Arc::new(Wire {
@@ -55,6 +64,7 @@ impl Proxy {
             latency,
             passes: watch::Sender::new(true),
             connections: Mutex::new(end.child_token()),
+            hushed: Mutex::default(),
             end: end.clone(),
             opened: AtomicU64::new(0),
             open: AtomicU64::new(0),
@@ -79,6 +89,12 @@ impl Proxy {
     /// Stops forwarding and closes nothing, as a laptop that was carried away.
     pub fn go_silent(&self) {
         self.wire.passes.send_replace(false);
+    }
+
+    /// Silences for good what is open now, and closes nothing; new connections are forwarded.
+    pub fn hush(&self) {
+        let mut hushed = self.wire.hushed.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *hushed).cancel();
     }
 
     /// Forwards again, also what was held back.
@@ -131,14 +147,15 @@ async fn listen(listener: TcpListener, wire: Arc<Wire>) {
 }
 
 async fn forward(near: TcpStream, wire: &Wire) -> io::Result<()> {
+    let hushed = wire.hushed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let far = TcpStream::connect(wire.to).await?;
     near.set_nodelay(true)?;
     far.set_nodelay(true)?;
     let (near_reader, near_writer) = near.into_split();
     let (far_reader, far_writer) = far.into_split();
     tokio::try_join!(
-        carry(near_reader, far_writer, wire, &wire.up),
-        carry(far_reader, near_writer, wire, &wire.down)
+        carry(near_reader, far_writer, wire, &hushed, &wire.up),
+        carry(far_reader, near_writer, wire, &hushed, &wire.down)
     )?;
     Ok(())
 }
@@ -148,6 +165,7 @@ async fn carry(
     mut reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
     wire: &Wire,
+    hushed: &CancellationToken,
     count: &AtomicU64,
 ) -> io::Result<()> {
     let (sender, mut receiver) = mpsc::channel::<(Instant, Vec<u8>)>(UNDER_WAY);
@@ -166,6 +184,9 @@ async fn carry(
         while let Some((arrival, block)) = receiver.recv().await {
             tokio::time::sleep_until(arrival).await;
             passes.wait_for(|passes| *passes).await.map_err(io::Error::other)?;
+            if hushed.is_cancelled() {
+                std::future::pending::<()>().await;
+            }
             writer.write_all(&block).await?;
             count.fetch_add(block.len() as u64, Ordering::Relaxed);
         }

@@ -101,6 +101,14 @@ impl Stage {
         self.hfdown(words.iter().chain(more))
     }
 
+    /// The same by way of another port of the box: a [`crate::proxy::Proxy`]'s.
+    pub fn syncing_via(&self, port: u16, model: &str, more: &[&str]) -> Command {
+        let root = self.root();
+        let root = root.to_str().expect("temporary folders have plain names");
+        let ssh = self.host.as_ref().expect("there is a box").command_via(port);
+        self.hfdown(["rsync-to-vast", model, &ssh, root].iter().chain(more))
+    }
+
     /// Syncs a model and waits for the end.
     pub async fn sync(&self, model: &str, more: &[&str]) -> Ended {
         run(self.syncing(model, more)).await

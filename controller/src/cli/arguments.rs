@@ -99,6 +99,9 @@ pub enum Command {
         /// Refuse hosts whose key is not known yet
         #[arg(long)]
         strict_host_key: bool,
+        /// What to put up with.
+        #[command(flatten)]
+        holding: Holding,
         /// How to compare.
         #[command(flatten)]
         syncing: Syncing,
@@ -129,6 +132,20 @@ pub struct Source {
     /// A Hub token; other users of this machine can see it, `HF_TOKEN` they can't
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
+}
+
+/// What to put up with from the link to a box.
+#[derive(Debug, Args)]
+pub struct Holding {
+    /// How long to try a box that refuses connections or keys, as one does that was just started; 0 asks once
+    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
+    pub wait: u16,
+    /// How often in a row to make a new link when the old one broke; what has arrived counts; 0 gives up at once
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub retries: u32,
+    /// After how many seconds of silence a link is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, hide = true, value_parser = clap::value_parser!(u16).range(1..))]
+    pub link_silence: u16,
 }
 
 /// How closely to look, and what becomes of what is no longer listed.

@@ -3,11 +3,12 @@
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hfdown_agent::{Surroundings, web};
 use hfdown_protocol::Check;
 
-use super::arguments::{Source, Syncing};
+use super::arguments::{Holding, Source, Syncing};
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{Exit, Problem, in_words};
@@ -16,7 +17,7 @@ use crate::hub::{
 };
 use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
 use crate::plan::{Policy, Strays};
-use crate::session::Machine;
+use crate::session::{Endurance, Machine};
 
 // What to type instead.
 const ENDPOINT: &str = "unset it to use https://huggingface.co, or let it be the address of another Hub";
@@ -98,6 +99,7 @@ pub fn there(
     ssh: &str,
     host_key: Option<&str>,
     strict: bool,
+    holding: &Holding,
 ) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
     let mut settings = LinkSettings::from_environment();
     let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
@@ -112,7 +114,16 @@ pub fn there(
         settings.host_keys = HostKeyPolicy::Strict;
     }
     let name = target.to_string();
-    Ok((Machine::Box { target, settings, images }, name, ignored))
+    Ok((Machine::Box { target, settings, images, endurance: holding.endurance() }, name, ignored))
+}
+
+impl Holding {
+    /// What is put up with.
+    pub fn endurance(&self) -> Endurance {
+        let Self { wait, retries, link_silence } = self;
+        let seconds = |seconds: u16| Duration::from_secs(seconds.into());
+        Endurance { wait: seconds(*wait), retries: *retries, silence: seconds(*link_silence) }
+    }
 }
 
 /// The host that is to be forgotten: as it was typed, which is how errors name it, and as configuration files know it.

@@ -1,5 +1,6 @@
 //! The verbs. Each turns what was typed into a trip and goes down the same road.
 
+mod course;
 mod download;
 mod file;
 mod forget_host;
@@ -93,8 +94,18 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             rsync_sync::run(source, folder, syncing, copying, context).await
         }
         Command::ForgetHost { host, .. } => forget_host::run(host, context).await,
-        Command::RsyncToVast { source, ssh, folder, host_key, strict_host_key, syncing, copying } => {
-            let (machine, name, ignored) = crate::cli::there(ssh, host_key.as_deref(), *strict_host_key)?;
+        Command::RsyncToVast {
+            source,
+            ssh,
+            folder,
+            host_key,
+            strict_host_key,
+            holding,
+            syncing,
+            copying,
+        } => {
+            let (machine, name, ignored) =
+                crate::cli::there(ssh, host_key.as_deref(), *strict_host_key, holding)?;
             let there = rsync_to_vast::There { machine, name, ignored, folder };
             rsync_to_vast::run(source, there, syncing, copying, context).await
         }

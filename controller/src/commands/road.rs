@@ -1,4 +1,4 @@
-//! The road of every transfer: list, connect, survey, plan, execute, summarise.
+//! The road of every transfer: list, then connect, survey, plan and execute on a [`Course`], then summarise.
 
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -7,14 +7,15 @@ use std::time::Instant;
 use hfdown_protocol::{Access, Commit, End, Failure, FailureKind, Layout, Limits, RepoPath};
 use tokio_util::sync::CancellationToken;
 
+use super::course::Course;
 use crate::cli::{Copying, Settings};
 use crate::display::Events;
 use crate::event::{Event, Intent, Outcome};
 use crate::failure::{self, Exit, Problem};
 use crate::hub::{HubError, Listing, RepoId, RepoInfo};
 use crate::output::sanitize::sanitize;
-use crate::plan::{self, Plan, Policy};
-use crate::session::{self, Ask, Execution, Machine, SessionError, Sources};
+use crate::plan::{Plan, Policy};
+use crate::session::{Approach, Ask, Execution, Machine, SessionError, Sources};
 
 /// One transfer: what, where to, and how.
 pub(super) struct Trip<'a> {
@@ -53,37 +54,13 @@ pub(super) async fn travel(
 ) -> Result<Exit, Problem> {
     let began = Instant::now();
     let (info, listing) = unless_cancelled(cancel, list(&trip, events)).await?;
-    let mut session = {
-        let connected = session::connect(&trip.machine, ask(&trip, &info.commit), events, cancel).await;
-        connected.map_err(|error| failure::session(not_opened(&trip, &error), &error))?
-    };
-    let surveyed = session.survey(&listing, trip.policy.check, events).await;
-    let inventory =
-        surveyed.map_err(|error| failure::session(format!("cannot look at {}", trip.destination), &error))?;
-    let plan = Arc::new(plan::plan(&listing, &inventory, &trip.policy));
     let intent = if trip.copying.dry_run { Intent::DryRun } else { Intent::Execute };
-    events.send(Event::Planned { plan: Arc::clone(&plan), intent }).await;
-    refuse(&plan, events).await;
-    let executed = match intent {
-        Intent::DryRun => Ok(Execution::default()),
-        Intent::Execute => {
-            let sources = sources(&trip, info);
-            // Also when there is nothing to fetch: the agent records what it has just proved.
-            session.execute(&plan, &sources, events).await
-        }
-    };
-    let exit = match executed {
-        Ok(execution) => {
-            let outcome = summarise(&plan, &execution, intent, began);
-            events.send(Event::Finished(outcome)).await;
-            Ok(exit(&plan, &execution, intent))
-        }
-        Err(error) => {
-            Err(failure::session(format!("cannot fetch {} to {}", listing.repo, trip.destination), &error))
-        }
-    };
-    session.close().await;
-    exit
+    let sources = sources(&trip, info);
+    let course = Course { trip: &trip, listing, sources, intent, events, cancel };
+    let (plan, execution) = course.follow().await?;
+    let outcome = summarise(&plan, &execution, intent, began);
+    events.send(Event::Finished(outcome)).await;
+    Ok(exit(&plan, &execution, intent))
 }
 
 /// What the Hub says, pinned to a commit. Files that only an account may read are asked for once now, so that a token
@@ -111,9 +88,9 @@ async fn list(trip: &Trip<'_>, events: &Events) -> Result<(RepoInfo, Listing), P
 }
 
 /// The way there, or the folder at its end.
-fn not_opened(trip: &Trip<'_>, error: &SessionError) -> String {
+pub(super) fn not_opened(trip: &Trip<'_>, error: &SessionError) -> String {
     match (&trip.machine, error) {
-        (Machine::Box { target, .. }, SessionError::Link(_)) => format!("cannot reach {target}"),
+        (Machine::Box { target, .. }, SessionError::Link { .. }) => format!("cannot reach {target}"),
         _ => format!("cannot open {}", trip.destination),
     }
 }
@@ -152,7 +129,7 @@ async fn unless_cancelled<T>(
     }
 }
 
-fn ask(trip: &Trip<'_>, commit: &Commit) -> Ask {
+pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, approach: Approach) -> Ask {
     Ask {
         root: trip.root.clone(),
         access: if trip.copying.dry_run { Access::Look } else { Access::Change },
@@ -165,11 +142,12 @@ fn ask(trip: &Trip<'_>, commit: &Commit) -> Ask {
             bytes_per_second: trip.copying.max_speed,
             stall_seconds: trip.settings.stall_seconds,
         },
+        approach,
     }
 }
 
 /// Files that can't have their place are said once, like any that fail.
-async fn refuse(plan: &Plan, events: &Events) {
+pub(super) async fn refuse(plan: &Plan, events: &Events) {
     for refused in &plan.refused {
         let path = sanitize(&refused.name, 200);
         let failure = Failure::new(

@@ -9,17 +9,39 @@ use crate::session::SessionError;
 pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
     let attempted = attempted.into();
     match error {
-        SessionError::Link(error) => link::link(attempted, error),
+        SessionError::Link { error: cause, .. } => {
+            let mut problem = link::link(attempted, cause);
+            // With the time that it was tried for.
+            if let Some(first) = problem.causes.first_mut() {
+                *first = super::in_words(&error.to_string());
+            }
+            problem
+        }
         SessionError::Agent(failure) if failure.kind == FailureKind::Cancelled => cancelled(),
         SessionError::Agent(failure) => agent::agent(attempted, failure),
-        SessionError::Lost(_) | SessionError::Silent(_) => Problem::new(Exit::Unreachable, attempted)
-            .because(error)
-            .hint("run the same command again: what has arrived is kept"),
+        SessionError::Lost(_) | SessionError::Ended(_) | SessionError::Silent(_) => {
+            Problem::new(Exit::Unreachable, attempted)
+                .because(error)
+                .hint("run the same command again: what has arrived is kept")
+        }
         SessionError::Setup(_) | SessionError::Version { .. } | SessionError::Protocol(_) => {
             Problem::new(Exit::Failed, attempted).because(error)
         }
         SessionError::Cancelled => cancelled(),
     }
+}
+
+/// The same, after links that were made anew have come to nothing.
+pub fn session_after(attempted: impl Into<String>, error: &SessionError, reconnected: u32) -> Problem {
+    let mut problem = session(attempted, error);
+    if reconnected > 0 && problem.exit != Exit::Cancelled {
+        let times = if reconnected == 1 { "once".to_owned() } else { format!("{reconnected} times") };
+        problem = problem.because(format_args!("the link had broken before; it was tried again {times}"));
+        if error.is_lost_link() {
+            problem.hint = Some("run the same command again: what has arrived is kept".to_owned());
+        }
+    }
+    problem
 }
 
 fn cancelled() -> Problem {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hfdown_protocol::Nonce;
 use tokio::time::timeout;
 
 use super::channel::{ChannelReader, ChannelWriter, Exit, Outcome, Running};
@@ -47,6 +48,7 @@ pub enum AgentOrigin {
 pub struct Tether {
     connection: Box<Connection>,
     outcome: Outcome,
+    nonce: Nonce,
 }
 
 /// How the agent ended, as far as it is known.
@@ -63,6 +65,7 @@ pub struct Ending {
 /// A command that greeted, before it becomes a link.
 pub(super) struct Launched {
     pub(super) running: Running,
+    pub(super) nonce: Nonce,
     pub(super) already_read: Vec<u8>,
     pub(super) origin: AgentOrigin,
     pub(super) platform: Platform,
@@ -70,15 +73,20 @@ pub(super) struct Launched {
 
 impl AgentLink {
     pub(super) fn new(connection: Connection, launched: Launched) -> Self {
-        let Launched { running: Running { reader, writer, outcome }, already_read, origin, platform } =
-            launched;
+        let Launched { running, nonce, already_read, origin, platform } = launched;
+        let Running { reader, writer, outcome } = running;
         let host_key = connection.host_key.clone();
-        let tether = Tether { connection: Box::new(connection), outcome };
+        let tether = Tether { connection: Box::new(connection), outcome, nonce };
         Self { reader, writer, already_read, origin, platform, host_key, tether }
     }
 }
 
 impl Tether {
+    /// What the agent's process can be known by on the box.
+    pub fn nonce(&self) -> Nonce {
+        self.nonce
+    }
+
     /// How the agent ended, or that it has not. After the reader's end this is complete.
     pub fn ending(&self) -> Ending {
         let (lines, longest) = LAST_WORDS;

@@ -31,12 +31,14 @@ pub(super) async fn launch(
     connection: &Connection,
     settings: &LinkSettings,
     images: &AgentImages,
+    supersedes: Option<Nonce>,
 ) -> Result<Answer, LinkError> {
     let nonce = Nonce(rand::random());
-    let mut running = connection.run(&script::launch(nonce, images)).await?;
+    let mut running = connection.run(&script::launch(nonce, images, supersedes)).await?;
     match greeted(&mut running, nonce, settings.greeting_patience).await {
         Ok((already_read, platform)) => {
-            Ok(Answer::Greeted(Launched { running, already_read, origin: AgentOrigin::Warm, platform }))
+            let origin = AgentOrigin::Warm;
+            Ok(Answer::Greeted(Launched { running, nonce, already_read, origin, platform }))
         }
         Err(silence) => match marked(&silence.said, script::MISSING, nonce).as_deref() {
             Some([system, machine, ..]) => Ok(Answer::Missing(Platform::new(system, machine))),

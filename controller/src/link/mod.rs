@@ -38,6 +38,7 @@ pub use settings::LinkSettings;
 pub use target::{Family, HostKeyWish, Ignored, Offer, SshTarget, TargetError};
 
 use connect::Connection;
+use hfdown_protocol::Nonce;
 use launch::Answer;
 
 /// Removes the key that hfdown itself remembers for a host, and says whether there was one. The user's own files stay.
@@ -52,8 +53,18 @@ pub async fn reach(
     settings: &LinkSettings,
     images: &AgentImages,
 ) -> Result<AgentLink, LinkError> {
+    reach_again(target, settings, images, None).await
+}
+
+/// The same after a link broke: an agent of that nonce, which may not have noticed yet, is ended first.
+pub async fn reach_again(
+    target: &SshTarget,
+    settings: &LinkSettings,
+    images: &AgentImages,
+    supersedes: Option<Nonce>,
+) -> Result<AgentLink, LinkError> {
     let connection = Connection::open(target, settings).await?;
-    let launched = match launch::launch(&connection, settings, images).await? {
+    let launched = match launch::launch(&connection, settings, images, supersedes).await? {
         Answer::Greeted(launched) => launched,
         Answer::Missing(platform) => install::install(&connection, settings, images, platform).await?,
     };

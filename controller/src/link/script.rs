@@ -36,8 +36,9 @@ const EACH_FOLDER: &str = r#"
 "#;
 
 /// Starts the cached agent, or says what the machine is. `-x` is false on a `noexec` mount, and the size catches a file
-/// that a crash of the box left behind. The file's age is its last use.
-pub(super) fn launch(nonce: Nonce, images: &AgentImages) -> String {
+/// that a crash of the box left behind. The file's age is its last use. An agent that is superseded is ended first.
+pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonce>) -> String {
+    let supersede = supersedes.map(supersede).unwrap_or_default();
     let mut choice = String::new();
     for (cpu, names) in [(Cpu::X86_64, ["x86_64", "amd64"]), (Cpu::Aarch64, ["aarch64", "arm64"])] {
         let Some(image) = images.get(cpu) else { continue };
@@ -50,6 +51,7 @@ pub(super) fn launch(nonce: Nonce, images: &AgentImages) -> String {
         r#"
         u=$(id -u); s=$(uname -s); m=$(uname -m); a=;
         case $s:$m in {choice} esac;
+        {supersede}
         {SOUND}
         if [ -n "$a" ]; then
             {EACH_FOLDER}
@@ -63,6 +65,23 @@ pub(super) fn launch(nonce: Nonce, images: &AgentImages) -> String {
         printf "\n{MISSING} %s|%s|%s|\n" {nonce} "$s" "$m"
         "#
     ))
+}
+
+/// Ends the agent of a conversation whose link broke, lest it hold the folder until it notices. Its nonce stands in its
+/// command line and in no other: here, one digit of it is in brackets, so that neither this command nor `grep` itself
+/// matches. The pattern is written out, never put together by the shell: an empty one would match every process. Without
+/// `grep` or `/proc` the agent ends by itself.
+fn supersede(nonce: Nonce) -> String {
+    let nonce = nonce.to_string();
+    let (first, rest) = nonce.split_at(1);
+    format!(
+        r#"
+        for c in $(grep -ls "[{first}]{rest}" /proc/[0-9]*/cmdline 2>/dev/null); do
+            grep -qs "/agent-" "$c" || continue;
+            c=${{c#/proc/}}; kill "${{c%/cmdline}}" 2>/dev/null;
+        done;
+        "#
+    )
 }
 
 /// Takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
@@ -108,4 +127,41 @@ fn for_login_shell(script: &str) -> String {
     let line = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
     debug_assert!(!line.contains(['\'', '!']) && !line.contains("\\\\"));
     format!("exec /bin/sh -c '{line}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    /// Whom the script would end. Nobody is: `kill` only says whom.
+    fn superseded(nonce: Nonce) -> String {
+        let script = format!("kill() {{ echo \"$1\"; }}; {}", supersede(nonce).replace('\n', " "));
+        let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn only_the_agent_of_that_nonce_is_superseded() {
+        let nonce = Nonce(rand::random());
+        assert_eq!(superseded(nonce), "");
+        // It waits for the end of its input.
+        let waiting = |words: [&str; 3]| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", "read line; exit"]).args(words).stdin(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let text = nonce.to_string();
+        let mut agent = waiting(["/home/.cache/hfdown/agent-0", "serve", &text]);
+        let mut others = [
+            waiting(["/home/.cache/hfdown/agent-0", "serve", &Nonce(rand::random()).to_string()]),
+            waiting(["/usr/bin/less", "serve", &text]),
+        ];
+        let ended = superseded(nonce);
+        for child in others.iter_mut().chain([&mut agent]) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(ended, format!("{}\n", agent.id()));
+    }
 }

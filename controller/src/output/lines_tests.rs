@@ -150,12 +150,21 @@ fn waits_are_said() {
     let why = "the Hub answers 503".to_owned();
     let events = [
         Event::Delayed { why, attempt: 1, wait: Duration::from_secs(2) },
+        Event::NotReady { why: "h:1 refused the connection".to_owned(), left: Duration::from_secs(180) },
+        Event::Reconnecting {
+            why: "the agent was silent for 30 s".to_owned(),
+            attempt: 1,
+            of: 8,
+            wait: Duration::from_millis(500),
+        },
         Event::Waiting { holder: "pid 7 on box".to_owned() },
         retrying(4),
         retrying(90),
     ];
     assert_snapshot!(said(Verbosity::Normal, &events), @"
     the Hub answers 503; trying again in 2.0 s (attempt 1 failed)
+    h:1 refused the connection; a box that was just started does that: trying for 3 m 00 s
+    the agent was silent for 30 s; reconnecting in 0.5 s (attempt 1 of 8)
     waiting: another run holds the folder (pid 7 on box)
     retrying config.json in 1 m 30 s: it does not work (attempt 2 failed)
     ");

@@ -41,6 +41,16 @@ pub(super) enum Object<'a> {
         files: usize,
         bytes: u64,
     },
+    NotReady {
+        why: &'a str,
+        left_seconds: Seconds,
+    },
+    Reconnecting {
+        why: &'a str,
+        attempt: u32,
+        of: u32,
+        wait_seconds: Seconds,
+    },
     Waiting {
         holder: &'a str,
     },

@@ -24,6 +24,10 @@ pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
         Event::Listed { repo, commit, files, bytes } => {
             Object::Listed { repo, commit: commit.as_str(), files: *files, bytes: *bytes }
         }
+        Event::NotReady { why, left } => Object::NotReady { why, left_seconds: Seconds(*left) },
+        Event::Reconnecting { why, attempt, of, wait } => {
+            Object::Reconnecting { why, attempt: *attempt, of: *of, wait_seconds: Seconds(*wait) }
+        }
         Event::Waiting { holder } => Object::Waiting { holder },
         Event::Opened { root, free, machine, agent, after } => {
             let (agent, uploaded) = match agent {

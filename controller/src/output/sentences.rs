@@ -103,6 +103,17 @@ impl Sentences {
                 let (files, size) = (count(*files, "file"), bytes(*size));
                 (Verbosity::Normal, format!("{repo} @ {} · {files} · {size}", commit.short()))
             }
+            Event::NotReady { why, left } => {
+                let left = duration(*left);
+                (
+                    Verbosity::Normal,
+                    format!("{why}; a box that was just started does that: trying for {left}"),
+                )
+            }
+            Event::Reconnecting { why, attempt, of, wait } => {
+                let wait = duration(*wait);
+                (Verbosity::Normal, format!("{why}; reconnecting in {wait} (attempt {attempt} of {of})"))
+            }
             Event::Waiting { holder } => {
                 (Verbosity::Normal, format!("waiting: another run holds the folder ({holder})"))
             }

@@ -1,16 +1,17 @@
 //! From a machine to an agent that has the folder.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hfdown_agent::{Surroundings, serve};
-use hfdown_protocol::{Access, Layout, Limits, Order, Report, VERSION, limits};
+use hfdown_protocol::{Access, Layout, Limits, Nonce, Order, Report, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
-use super::link::{Heard, Keeper, Session, unexpected};
+use super::link::{Heard, Keeper, SILENCE, Session, unexpected};
+use super::wait::patiently;
 use crate::display::Events;
 use crate::event::{Agent, Event};
-use crate::link::{AgentImages, AgentOrigin, LinkSettings, SshTarget, reach};
+use crate::link::{AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, reach, reach_again};
 use crate::output::sanitize::sanitize;
 
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
@@ -29,6 +30,31 @@ pub enum Machine {
         settings: LinkSettings,
         /// What can be put there.
         images: AgentImages,
+        /// How much is put up with.
+        endurance: Endurance,
+    },
+}
+
+/// How much is put up with from a link.
+#[derive(Debug, Clone, Copy)]
+pub struct Endurance {
+    /// How long a box that does not let us in yet is asked again.
+    pub wait: Duration,
+    /// How often in a row a link that broke is made anew.
+    pub retries: u32,
+    /// After how long a silent link is given up.
+    pub silence: Duration,
+}
+
+/// Which time it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Approach {
+    /// The first: a box that was rented a minute ago may not be ready.
+    First,
+    /// The link broke. The agent that it led to may still be there and hold the folder.
+    Again {
+        /// That agent.
+        supersedes: Option<Nonce>,
     },
 }
 
@@ -42,6 +68,8 @@ pub struct Ask {
     pub layout: Layout,
     /// What the transfer may use.
     pub limits: Limits,
+    /// Which time it is.
+    pub approach: Approach,
 }
 
 /// Finds the agent and gives it the folder.
@@ -53,7 +81,7 @@ pub async fn connect(
 ) -> Result<Session, SessionError> {
     let began = Instant::now();
     let (mut session, agent) = tokio::select! {
-        found = find(machine, cancel) => found?,
+        found = find(machine, ask.approach, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     // Both orders go at once: a box is a long way off.
@@ -93,23 +121,41 @@ pub async fn connect(
     }
 }
 
-async fn find(machine: &Machine, cancel: &CancellationToken) -> Result<(Session, Agent), SessionError> {
+async fn find(
+    machine: &Machine,
+    approach: Approach,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<(Session, Agent), SessionError> {
     match machine {
         Machine::Here(surroundings) => {
             let (near, far) = tokio::io::duplex(PIPE);
             let (their_reader, their_writer) = tokio::io::split(far);
             let agent = tokio::spawn(serve(their_reader, their_writer, surroundings.clone()));
             let (reader, writer) = tokio::io::split(near);
-            Ok((Session::new(reader, writer, &[], Keeper::Here(agent), cancel.clone()), Agent::InProcess))
+            Ok((
+                Session::new(reader, writer, &[], Keeper::Here(agent), SILENCE, cancel.clone()),
+                Agent::InProcess,
+            ))
         }
-        Machine::Box { target, settings, images } => {
-            let link = reach(target, settings, images).await?;
+        Machine::Box { target, settings, images, endurance } => {
+            let link = match approach {
+                Approach::First => {
+                    patiently(endurance.wait, events, || reach(target, settings, images)).await?
+                }
+                Approach::Again { supersedes } => reach_again(target, settings, images, supersedes)
+                    .await
+                    .map_err(|error| SessionError::Link { error, waited: None })?,
+            };
             let agent = match link.origin {
                 AgentOrigin::Warm => Agent::Cached,
                 AgentOrigin::Uploaded { bytes } => Agent::Uploaded { bytes },
             };
-            let keeper = Keeper::Box(link.tether);
-            Ok((Session::new(link.reader, link.writer, &link.already_read, keeper, cancel.clone()), agent))
+            let keeper = Keeper::Box(Box::new(link.tether));
+            let AgentLink { reader, writer, already_read, .. } = link;
+            let session =
+                Session::new(reader, writer, &already_read, keeper, endurance.silence, cancel.clone());
+            Ok((session, agent))
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Why a conversation with an agent ended before its time.
 
+use std::time::Duration;
+
 use hfdown_agent::SetupError;
 use hfdown_protocol::{CodecError, Failure};
 
@@ -9,17 +11,25 @@ use crate::link::LinkError;
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// There is no link to the box.
-    #[error(transparent)]
-    Link(#[from] LinkError),
+    #[error("{error}{}", within(*.waited))]
+    Link {
+        /// Why not.
+        error: LinkError,
+        /// For how long it was tried again and again.
+        waited: Option<Duration>,
+    },
     /// The network can't be used here.
     #[error(transparent)]
     Setup(#[from] SetupError),
     /// The agent can't go on.
     #[error("{0}")]
     Agent(Failure),
-    /// The link broke, or the agent ended.
+    /// The link broke.
     #[error("the link to the agent broke{}", words(.0))]
     Lost(String),
+    /// The agent ended while the link was up.
+    #[error("the agent ended before its time{}", words(.0))]
+    Ended(String),
     /// Nothing was heard for too long.
     #[error("the agent was silent for {0} s")]
     Silent(u64),
@@ -39,6 +49,30 @@ pub enum SessionError {
     Cancelled,
 }
 
+impl SessionError {
+    /// Whether another link may do better. What the box or its agent has decided is not asked twice.
+    pub fn is_lost_link(&self) -> bool {
+        match self {
+            Self::Lost(_) | Self::Silent(_) => true,
+            Self::Link { error, .. } => matches!(
+                error,
+                LinkError::Resolve { .. }
+                    | LinkError::Refused { .. }
+                    | LinkError::Timeout { .. }
+                    | LinkError::Unreachable { .. }
+                    | LinkError::Handshake { .. }
+                    | LinkError::Lost { .. }
+            ),
+            Self::Setup(_)
+            | Self::Agent(_)
+            | Self::Ended(_)
+            | Self::Version { .. }
+            | Self::Protocol(_)
+            | Self::Cancelled => false,
+        }
+    }
+}
+
 impl From<CodecError> for SessionError {
     fn from(error: CodecError) -> Self {
         match error {
@@ -52,4 +86,8 @@ impl From<CodecError> for SessionError {
 
 fn words(last: &str) -> String {
     if last.is_empty() { String::new() } else { format!(": {last}") }
+}
+
+fn within(waited: Option<Duration>) -> String {
+    waited.map(|waited| format!(" (after {} s)", waited.as_secs())).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use hfdown_protocol::{Failure, Inbox, Order, Report, inbox, limits, outbox};
+use hfdown_protocol::{Failure, Inbox, Nonce, Order, Report, inbox, limits, outbox};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -16,11 +16,11 @@ use crate::output::sanitize::sanitize;
 
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
 const ORDERS: usize = 64;
-/// How often a ping goes out, and how often it is checked whether anything came back. Checks are counted, not time: after
+/// An agent answers every ping; one that is silent over this many checks is gone. Checks are counted, not time: after
 /// Ctrl-Z and `fg` the clock has gone on, but nobody has listened.
-const CHECK: Duration = Duration::from_secs(limits::PING_SECONDS);
-/// An agent answers every ping; one that is silent over this many checks is gone.
-const SILENT_CHECKS: u64 = 6;
+const SILENT_CHECKS: u32 = 6;
+/// How long an agent may be silent where nothing else is asked for: a ping every 5 s.
+pub(super) const SILENCE: Duration = Duration::from_secs(limits::PING_SECONDS * SILENT_CHECKS as u64);
 /// How long an agent may take to end after it was told to.
 const PARTING: Duration = Duration::from_secs(5);
 
@@ -33,7 +33,8 @@ pub struct Session {
     writing: JoinHandle<()>,
     reports: Inbox<Reader, Report>,
     check: Interval,
-    silent_checks: u64,
+    silent_checks: u32,
+    silence: Duration,
     cancel: CancellationToken,
     stopping: Stopping,
     keeper: Keeper,
@@ -55,7 +56,7 @@ pub(super) enum Keeper {
     /// It runs in this process.
     Here(JoinHandle<hfdown_agent::Farewell>),
     /// It runs on a box, at the end of this.
-    Box(Tether),
+    Box(Box<Tether>),
 }
 
 /// What [`Session::hear`] hears.
@@ -72,15 +73,18 @@ impl Session {
         writer: impl AsyncWrite + Send + Unpin + 'static,
         already_read: &[u8],
         keeper: Keeper,
+        silence: Duration,
         cancel: CancellationToken,
     ) -> Self {
         let (orders, queue) = mpsc::channel(ORDERS);
+        let pace = silence / SILENT_CHECKS;
         Self {
             orders,
-            writing: tokio::spawn(write(Box::new(writer), queue)),
+            writing: tokio::spawn(write(Box::new(writer), queue, pace)),
             reports: inbox(Box::new(reader), already_read),
-            check: ticks(),
+            check: ticks(pace),
             silent_checks: 0,
+            silence,
             cancel,
             stopping: Stopping::No,
             keeper,
@@ -115,7 +119,13 @@ impl Session {
                     self.silent_checks = 0;
                     match report {
                         None => return Err(self.lost()),
-                        Some(Err(error)) => return Err(error.into()),
+                        Some(Err(error)) => {
+                            return Err(match error.into() {
+                                // In mid-frame.
+                                SessionError::Lost(_) => self.lost(),
+                                error => error,
+                            });
+                        }
                         Some(Ok(Report::Pong)) => {}
                         Some(Ok(Report::Fatal { failure })) => return Err(SessionError::Agent(cleaned(&failure))),
                         Some(Ok(report)) => {
@@ -127,7 +137,7 @@ impl Session {
                 _ = self.check.tick() => {
                     self.silent_checks += 1;
                     if self.silent_checks >= SILENT_CHECKS {
-                        return Err(SessionError::Silent(SILENT_CHECKS * limits::PING_SECONDS));
+                        return Err(SessionError::Silent(self.silence.as_secs()));
                     }
                 }
             }
@@ -154,19 +164,31 @@ impl Session {
         }
     }
 
+    /// What the agent's process can be known by on its box.
+    pub fn nonce(&self) -> Option<Nonce> {
+        match &self.keeper {
+            Keeper::Here(_) => None,
+            Keeper::Box(tether) => Some(tether.nonce()),
+        }
+    }
+
     fn lost(&self) -> SessionError {
-        let last_words = match &self.keeper {
-            Keeper::Here(_) => String::new(),
-            Keeper::Box(tether) => tether.ending().last_words,
-        };
-        SessionError::Lost(last_words)
+        match &self.keeper {
+            Keeper::Here(_) => SessionError::Ended(String::new()),
+            Keeper::Box(tether) => {
+                let ending = tether.ending();
+                // A channel that the box closed is an agent that ended; a connection that broke closes nothing.
+                let why = if ending.closed { SessionError::Ended } else { SessionError::Lost };
+                why(ending.last_words)
+            }
+        }
     }
 }
 
 /// Sends orders, and a ping now and then whatever else is going on: also while nobody here has time to listen.
-async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>) {
+async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, pace: Duration) {
     let mut out = outbox(writer);
-    let mut heartbeat = ticks();
+    let mut heartbeat = ticks(pace);
     loop {
         let order = tokio::select! {
             order = queue.recv() => order,
@@ -181,8 +203,8 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>) {
     }
 }
 
-fn ticks() -> Interval {
-    let mut ticks = tokio::time::interval_at(Instant::now() + CHECK, CHECK);
+fn ticks(pace: Duration) -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + pace, pace);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
@@ -216,7 +238,7 @@ mod tests {
         let (reader, writer) = tokio::io::split(near);
         let cancel = CancellationToken::new();
         let keeper = Keeper::Here(tokio::spawn(async { Farewell::Bye }));
-        (Session::new(reader, writer, &[], keeper, cancel.clone()), far, cancel)
+        (Session::new(reader, writer, &[], keeper, SILENCE, cancel.clone()), far, cancel)
     }
 
     #[tokio::test(start_paused = true)]
@@ -225,7 +247,7 @@ mod tests {
         let (reader, writer) = tokio::io::split(far);
         let mut agent = outbox::<_, Report>(writer);
         // Nobody reads: the pipe fills, then the queue.
-        while tokio::time::timeout(CHECK / 10, session.say(Order::Ping)).await.is_ok() {}
+        while tokio::time::timeout(SILENCE / 60, session.say(Order::Ping)).await.is_ok() {}
         cancel.cancel();
         agent.send(Report::Surveyed).await.unwrap();
         assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));

@@ -12,9 +12,12 @@ mod execute;
 mod link;
 mod pace;
 mod survey;
+mod wait;
+mod watch;
 
 pub use answer::Sources;
-pub use connect::{Ask, Machine, connect};
+pub use connect::{Approach, Ask, Endurance, Machine, connect};
 pub use error::SessionError;
 pub use execute::Execution;
 pub use link::Session;
+pub use watch::Carried;

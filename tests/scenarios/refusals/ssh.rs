@@ -14,8 +14,8 @@ fn publish(stage: &Stage) {
 /// A run with another SSH command than the host's own.
 async fn push(stage: &Stage, ssh: &str, more: &[&str]) -> Ended {
     let root = stage.root();
-    run(stage.hfdown([&["rsync-to-vast", MODEL, ssh, root.to_str().expect("plain names")], more].concat()))
-        .await
+    let words = ["rsync-to-vast", MODEL, ssh, root.to_str().expect("plain names"), "--wait", "0"];
+    run(stage.hfdown([&words, more].concat())).await
 }
 
 fn ssh(stage: &Stage) -> String {
@@ -36,8 +36,8 @@ pub(crate) async fn a_closed_port_is_refused(stage: Stage) {
     drop(listener);
     let ssh = format!("ssh -p {port} root@127.0.0.1");
     let root = stage.root();
-    let said =
-        refused(&stage, &["rsync-to-vast", MODEL, &ssh, root.to_str().expect("plain names")], &[], 6).await;
+    let words = ["rsync-to-vast", MODEL, &ssh, root.to_str().expect("plain names"), "--wait", "0"];
+    let said = refused(&stage, &words, &[], 6).await;
     assert_eq!(
         said.replace(&port.to_string(), "PORT"),
         "error: cannot reach 127.0.0.1:PORT

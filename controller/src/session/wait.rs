@@ -1,0 +1,61 @@
+//! Boxes that were rented a minute ago: their SSH server does not listen yet, or has not learned the key.
+
+use std::mem::discriminant;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::error::SessionError;
+use crate::display::Events;
+use crate::event::Event;
+use crate::failure::in_words;
+use crate::link::{AgentLink, LinkError, Refusal};
+
+/// The first pause between two attempts; each is twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest. A server that counts failed logins sees 12 in a minute.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Tries again, for so long, what a box that is just starting refuses. Each new reason is said once.
+pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
+    wait: Duration,
+    events: &Events,
+    attempt: impl Fn() -> F,
+) -> Result<AgentLink, SessionError> {
+    let began = Instant::now();
+    let mut said = None;
+    let mut pause = PAUSE;
+    loop {
+        let error = match attempt().await {
+            Ok(link) => return Ok(link),
+            Err(error) => error,
+        };
+        let left = wait.saturating_sub(began.elapsed());
+        if !may_pass(&error) || left.is_zero() {
+            let waited = said.map(|_| began.elapsed());
+            return Err(SessionError::Link { error, waited });
+        }
+        if said != Some(discriminant(&error)) {
+            said = Some(discriminant(&error));
+            events.send(Event::NotReady { why: in_words(&error.to_string()), left }).await;
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Whether a box may think better of it within minutes. A name that does not resolve is more likely to be mistyped.
+fn may_pass(error: &LinkError) -> bool {
+    match error {
+        LinkError::Refused { .. }
+        | LinkError::Timeout { .. }
+        | LinkError::Unreachable { .. }
+        | LinkError::Handshake { .. }
+        | LinkError::Lost { .. } => true,
+        // Keys that can't be used here won't be in a minute.
+        LinkError::Auth { tried, .. } => {
+            tried.iter().any(|tried| matches!(tried.result, Refusal::Rejected | Refusal::HungUp))
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,333 @@
+//! What is known of a transfer while it goes on, and what an agent may still say of it.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use hfdown_protocol::{End, FailureKind, FileId, Report, Stray, Summary, Ticked};
+use tokio::time::Instant;
+
+use super::error::SessionError;
+use super::link::{cleaned, unexpected};
+use super::pace::Pace;
+use crate::event::{Event, InFlight, Progress};
+use crate::plan::{Action, Plan, Planned};
+
+/// What earlier conversations of the same run have brought. Links break, and what was done stays done.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Carried {
+    /// Files placed.
+    pub placed: u32,
+    /// Strays removed.
+    pub removed: u32,
+    /// Bytes that came over the network.
+    pub fetched: u64,
+    /// How long the transfers took.
+    pub took: Duration,
+    /// Bytes of all files that were to be fetched at first.
+    total: u64,
+    /// Bytes of those that had arrived, as far as was heard.
+    done: u64,
+}
+
+/// What is known of the transfer, and what may still be said of it.
+pub(super) struct Watch<'a> {
+    flights: HashMap<FileId, Flight<'a>>,
+    strays: Vec<Option<&'a Stray>>,
+    /// The files in flight, in the order they began.
+    in_flight: Vec<FileId>,
+    placed: u32,
+    pub(super) failures: Vec<FailureKind>,
+    removed: u32,
+    total: u64,
+    done: u64,
+    pace: Pace,
+}
+
+pub(super) struct Flight<'a> {
+    pub(super) planned: &'a Planned,
+    done: u64,
+    /// Bytes that came over the network.
+    received: u64,
+    pace: Pace,
+    is_settled: bool,
+}
+
+impl<'a> Watch<'a> {
+    /// A plan's transfer after earlier ones.
+    pub(super) fn new(plan: &'a Plan, before: &Carried) -> Self {
+        let flight = |planned: &'a Planned| {
+            let done = match planned.action {
+                Action::Fetch { partial, .. } => partial.min(planned.size),
+                Action::Keep { .. } | Action::Refuse { .. } => 0,
+            };
+            (planned.id, Flight { planned, done, received: 0, pace: Pace::default(), is_settled: false })
+        };
+        let flights: HashMap<_, _> = plan.to_fetch().map(flight).collect();
+        // The sizes are whatever the Hub says.
+        let total = flights.values().map(|flight| flight.planned.size).fold(0, u64::saturating_add);
+        let done = flights.values().map(|flight| flight.done).fold(0, u64::saturating_add);
+        // What was to be fetched at first and is not any more has been.
+        let arrived = before.total.saturating_sub(total);
+        let (total, done) = (total.saturating_add(arrived), done.saturating_add(arrived));
+        let mut pace = Pace::default();
+        pace.note(Instant::now(), done);
+        Self {
+            flights,
+            strays: plan.to_remove().map(Some).collect(),
+            in_flight: Vec::new(),
+            placed: 0,
+            failures: Vec::new(),
+            removed: 0,
+            total,
+            done,
+            pace,
+        }
+    }
+
+    /// A file that was ordered and is not settled yet.
+    fn flight(&mut self, file: FileId) -> Result<&mut Flight<'a>, SessionError> {
+        self.unsettled(file)?.ok_or_else(|| protocol("it goes on about a file that it was done with"))
+    }
+
+    /// A file that was ordered; none when it is settled. An agent's connections work side by side: what one of them says
+    /// while another has the last word may be heard after that, and then it is of no interest.
+    pub(super) fn unsettled(&mut self, file: FileId) -> Result<Option<&mut Flight<'a>>, SessionError> {
+        let flight = self.flights.get_mut(&file);
+        let flight = flight.ok_or_else(|| protocol("it speaks of a file that it was not to fetch"))?;
+        Ok(Some(flight).filter(|flight| !flight.is_settled))
+    }
+
+    /// Whether another question may be asked while so many are unanswered: an agent asks once per file.
+    pub(super) fn may_ask(&self, unanswered: usize) -> Result<(), SessionError> {
+        if unanswered <= self.flights.len() {
+            Ok(())
+        } else {
+            Err(protocol("it asks without waiting for answers"))
+        }
+    }
+
+    /// The agent's account of the whole, which must be that of its parts.
+    pub(super) fn agreed(&self, summary: Summary) -> Result<Summary, SessionError> {
+        let is_whole = self.flights.values().all(|flight| flight.is_settled);
+        if summary.end == End::Complete && !is_whole {
+            return Err(protocol("it says that it has finished and has not"));
+        }
+        let failed = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
+        Ok(Summary { placed: self.placed, failed, removed: self.removed, ..summary })
+    }
+
+    /// Counts what had arrived when the last link broke, and was not heard of any more.
+    pub(super) fn count_unheard(&self, carried: &mut Carried) {
+        if carried.total > 0 {
+            carried.fetched = carried.fetched.saturating_add(self.done.saturating_sub(carried.done));
+        }
+    }
+
+    /// What this transfer, which ends here, leaves to the next one.
+    pub(super) fn carry(self, carried: &mut Carried, took: Duration) {
+        let received = self.flights.values().map(|flight| flight.received).fold(0, u64::saturating_add);
+        carried.placed = carried.placed.saturating_add(self.placed);
+        carried.removed = carried.removed.saturating_add(self.removed);
+        carried.fetched = carried.fetched.saturating_add(received);
+        carried.took += took;
+        carried.total = self.total;
+        carried.done = self.done;
+    }
+
+    fn settle(&mut self, file: FileId) -> Result<&'a Planned, SessionError> {
+        let flight = self.flight(file)?;
+        flight.is_settled = true;
+        let planned = flight.planned;
+        self.in_flight.retain(|id| *id != file);
+        Ok(planned)
+    }
+
+    fn advance(&mut self, file: FileId, done: u64) -> Result<(), SessionError> {
+        let flight = self.flight(file)?;
+        if done > flight.planned.size {
+            return Err(protocol("it has more of a file than there is"));
+        }
+        let before = std::mem::replace(&mut flight.done, done);
+        flight.received = flight.received.saturating_add(done.saturating_sub(before));
+        flight.pace.note(Instant::now(), done);
+        self.done = self.done.saturating_sub(before).saturating_add(done);
+        Ok(())
+    }
+
+    fn stray(&mut self, index: u32) -> Result<&'a Stray, SessionError> {
+        let stray = self.strays.get_mut(index as usize).and_then(Option::take);
+        stray.ok_or_else(|| protocol("it speaks of a file that it was not to remove"))
+    }
+
+    pub(super) fn event(&mut self, report: Report) -> Result<Option<Event>, SessionError> {
+        Ok(Some(match report {
+            Report::Started { file, resumed } => {
+                self.advance(file, resumed)?;
+                self.flight(file)?.received = 0;
+                if !self.in_flight.contains(&file) {
+                    self.in_flight.push(file);
+                }
+                let planned = self.flight(file)?.planned;
+                Event::Started { path: planned.path.clone(), size: planned.size, resumed }
+            }
+            Report::Tick { files } => {
+                for Ticked { file, done } in files {
+                    if self.unsettled(file)?.is_some() {
+                        self.advance(file, done)?;
+                    }
+                }
+                return Ok(None);
+            }
+            Report::Retrying { file, attempt, failure, wait_ms } => {
+                let Some(flight) = self.unsettled(file)? else { return Ok(None) };
+                let (path, wait) = (flight.planned.path.clone(), Duration::from_millis(wait_ms));
+                Event::Retrying { path, attempt, failure: cleaned(&failure), wait }
+            }
+            Report::Verified { file } => Event::Verified { path: self.flight(file)?.planned.path.clone() },
+            Report::Placed { file, fetched } => {
+                let size = self.flight(file)?.planned.size;
+                self.advance(file, size)?;
+                self.flight(file)?.received = fetched;
+                let planned = self.settle(file)?;
+                self.placed += 1;
+                Event::Placed { path: planned.path.clone(), size, fetched }
+            }
+            Report::Failed { file, failure, .. } => {
+                let planned = self.settle(file)?;
+                self.failures.push(failure.kind);
+                Event::Failed { path: planned.path.to_string(), failure: cleaned(&failure) }
+            }
+            Report::Removed { stray } => {
+                let path = self.stray(stray)?.path.clone();
+                self.removed += 1;
+                Event::Removed { path }
+            }
+            Report::Spared { stray, failure } => {
+                Event::Spared { path: self.stray(stray)?.path.clone(), failure: cleaned(&failure) }
+            }
+            report => return Err(unexpected(&report)),
+        }))
+    }
+
+    /// Where everything stands now. That nothing has moved is noted as well, so that a stall's rate falls to nothing.
+    pub(super) fn sample(&mut self) -> Progress {
+        let now = Instant::now();
+        self.pace.note(now, self.done);
+        let rate = self.pace.rate();
+        let mut in_flight = Vec::with_capacity(self.in_flight.len());
+        for file in &self.in_flight {
+            if let Some(Flight { planned, done, pace, .. }) = self.flights.get_mut(file) {
+                pace.note(now, *done);
+                let path = planned.path.clone();
+                in_flight.push(InFlight { path, done: *done, size: planned.size, rate: pace.rate() });
+            }
+        }
+        let left = self.total.saturating_sub(self.done).checked_div(rate).map(Duration::from_secs);
+        Progress { done: self.done, total: self.total, rate, left, in_flight }
+    }
+}
+
+fn protocol(what: &str) -> SessionError {
+    SessionError::Protocol(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hfdown_protocol::{Digest, Failure, RepoPath};
+
+    use crate::plan::Reason;
+
+    fn plan(sizes: &[u64]) -> Plan {
+        let planned = |(id, size): (u32, &u64)| Planned {
+            id: FileId(id),
+            path: RepoPath::new(format!("file-{id}")).unwrap(),
+            size: *size,
+            digest: Digest::Sha256([0; 32]),
+            action: Action::Fetch { reason: Reason::Missing, replaces: None, partial: 0 },
+        };
+        Plan { files: (0..).zip(sizes).map(planned).collect(), ..Plan::default() }
+    }
+
+    fn tick(done: u64) -> Report {
+        Report::Tick { files: vec![Ticked { file: FileId(0), done }] }
+    }
+
+    fn failure() -> Failure {
+        Failure::new(FailureKind::Unreachable, "it does not work")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stall_is_seen_though_nothing_is_heard() {
+        let plan = plan(&[100_000]);
+        let mut watch = Watch::new(&plan, &Carried::default());
+        watch.event(Report::Started { file: FileId(0), resumed: 0 }).unwrap();
+        for second in 1..=10 {
+            tokio::time::advance(Duration::from_secs(1)).await;
+            watch.event(tick(second * 1000)).unwrap();
+            watch.sample();
+        }
+        let moving = watch.sample();
+        assert_eq!((moving.rate, moving.in_flight[0].rate), (1000, 1000));
+        for _ in 0..70 {
+            tokio::time::advance(Duration::from_millis(100)).await;
+            watch.sample();
+        }
+        let stalled = watch.sample();
+        assert_eq!((stalled.done, stalled.rate, stalled.left), (10_000, 0, None));
+        assert_eq!(stalled.in_flight[0].rate, 0);
+    }
+
+    #[test]
+    fn what_is_said_of_a_file_after_the_last_word_on_it_is_overheard() {
+        let plan = plan(&[10]);
+        let mut watch = Watch::new(&plan, &Carried::default());
+        let file = FileId(0);
+        watch.event(Report::Placed { file, fetched: 10 }).unwrap();
+        assert!(watch.event(tick(5)).unwrap().is_none());
+        let retrying = Report::Retrying { file, attempt: 1, failure: failure(), wait_ms: 0 };
+        assert!(watch.event(retrying).unwrap().is_none());
+        assert!(watch.unsettled(file).unwrap().is_none());
+        assert_eq!(watch.sample().done, 10);
+        // But there is only one last word, and other files are none of its business.
+        assert!(watch.event(Report::Placed { file, fetched: 10 }).is_err());
+        assert!(watch.event(Report::Failed { file, failure: failure(), fetched: 0 }).is_err());
+        assert!(watch.unsettled(FileId(1)).is_err());
+    }
+
+    #[test]
+    fn an_account_that_leaves_files_out_is_refused() {
+        let plan = plan(&[10, 10]);
+        let mut watch = Watch::new(&plan, &Carried::default());
+        watch.event(Report::Placed { file: FileId(0), fetched: 10 }).unwrap();
+        let said = Summary { placed: 2, failed: u32::MAX, ..Summary::default() };
+        assert!(watch.agreed(said).is_err());
+        assert!(watch.agreed(Summary { end: End::Cancelled, ..said }).is_ok());
+        watch.event(Report::Failed { file: FileId(1), failure: failure(), fetched: 0 }).unwrap();
+        let agreed = watch.agreed(said).unwrap();
+        assert_eq!((agreed.placed, agreed.failed), (1, 1));
+    }
+
+    #[test]
+    fn a_transfer_goes_on_where_the_last_one_was_cut_off() {
+        let mut carried = Carried::default();
+        let first = plan(&[100, 50]);
+        let mut watch = Watch::new(&first, &carried);
+        watch.event(Report::Placed { file: FileId(1), fetched: 50 }).unwrap();
+        watch.event(Report::Started { file: FileId(0), resumed: 10 }).unwrap();
+        watch.event(tick(40)).unwrap();
+        assert_eq!(watch.sample().done, 90);
+        watch.carry(&mut carried, Duration::from_secs(1));
+        assert_eq!((carried.placed, carried.fetched), (1, 80));
+        // The next survey finds the one in place, and of the other what had reached the disk.
+        let mut second = plan(&[100]);
+        second.files[0].action = Action::Fetch { reason: Reason::Missing, replaces: None, partial: 38 };
+        let mut watch = Watch::new(&second, &carried);
+        let sample = watch.sample();
+        assert_eq!((sample.done, sample.total), (88, 150));
+        watch.event(Report::Placed { file: FileId(0), fetched: 62 }).unwrap();
+        assert_eq!(watch.sample().done, 150);
+        watch.carry(&mut carried, Duration::from_secs(1));
+        assert_eq!((carried.placed, carried.fetched, carried.took), (2, 142, Duration::from_secs(2)));
+    }
+}

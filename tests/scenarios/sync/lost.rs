@@ -1,0 +1,188 @@
+//! Links that break in the middle of things, and boxes that are not ready yet.
+
+use std::time::Duration;
+
+use hfdown_tests::hub::{Content, Origin, When};
+use hfdown_tests::processes;
+use hfdown_tests::proxy::Proxy;
+use hfdown_tests::ssh_host::{Keys, SshHost};
+use hfdown_tests::stage::{Ended, Stage, ended, run};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
+use tokio::process::Child;
+use tokio::task::JoinHandle;
+
+const MODEL: &str = "acme/large";
+const FILE: &str = "model.safetensors";
+const SIZE: u64 = 40_000_000;
+/// Four connections have 3 MB each when they stall, less what waits to be written.
+const BEGUN: u64 = 9_000_000;
+/// At most this much is fetched twice: what each connection had in its hands.
+const IN_HANDS: u64 = 4 * 2_000_000;
+
+fn publish(stage: &Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(7, SIZE)).commit();
+}
+
+fn host(stage: &Stage) -> &SshHost {
+    stage.host.as_ref().unwrap()
+}
+
+fn assert_whole(stage: &Stage) {
+    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec()));
+    let sent = stage.hub.bytes_sent(Origin::Cdn);
+    assert!(sent <= SIZE + IN_HANDS, "{sent} bytes were sent for {SIZE}");
+}
+
+/// A run through a wire that has come to a halt in mid-file.
+struct Halted {
+    proxy: Proxy,
+    stall: hfdown_tests::hub::Stall,
+    child: Child,
+    agents: Vec<u32>,
+}
+
+async fn halted(stage: &Stage, more: &[&str]) -> Halted {
+    publish(stage);
+    let proxy = Proxy::to(host(stage).port()).await;
+    let stall = stage.hub.stall(3_000_000, When::file(FILE).at(Origin::Cdn));
+    let mut child = stage.syncing_via(proxy.port(), MODEL, more).spawn().unwrap();
+    stall.reached_by(4).await;
+    while stage.claimed() < BEGUN {
+        assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be interrupted");
+        tokio::task::yield_now().await;
+    }
+    let agents = host(stage).agent_pids();
+    assert!(!agents.is_empty());
+    Halted { proxy, stall, child, agents }
+}
+
+impl Halted {
+    /// Waits until the agents of the broken link are gone.
+    async fn left_alone(&self, stage: &Stage) {
+        while host(stage).agent_pids().iter().any(|pid| self.agents.contains(pid)) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Reads what a run says until it says this; the rest is read on behind.
+async fn until_it_says(child: &mut Child, words: &str) -> JoinHandle<String> {
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains(words) {
+        assert!(lines.read_line(&mut said).await.unwrap() > 0, "it ended without `{words}`: {said}");
+    }
+    tokio::spawn(async move {
+        // What is no text any more fails whoever looks for it.
+        _ = lines.read_to_string(&mut said).await;
+        said
+    })
+}
+
+pub(crate) async fn a_link_that_is_cut_in_mid_file_is_made_anew(stage: Stage) {
+    let halted = halted(&stage, &["--json"]).await;
+    halted.proxy.cut();
+    halted.left_alone(&stage).await;
+    halted.stall.release();
+    let Ended { code, stdout, stderr } = ended(halted.child).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert_whole(&stage);
+    let events: Vec<serde_json::Value> =
+        stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |kind: &str| events.iter().filter(|event| event["type"] == kind).count();
+    assert_eq!((of("reconnecting"), of("opened"), of("plan"), of("finished")), (1, 2, 1, 1), "{stdout}");
+    let after = events.iter().skip_while(|event| event["type"] != "reconnecting");
+    for event in after {
+        let done = event["done"].as_u64().filter(|_| event["type"] == "progress");
+        assert!(done.is_none_or(|done| done >= BEGUN), "progress begins again: {event}");
+    }
+    let finished = events.last().unwrap();
+    assert_eq!(finished["placed"], 2, "{finished}");
+    assert!(finished["fetched"].as_u64().unwrap() >= SIZE - IN_HANDS, "{finished}");
+}
+
+pub(crate) async fn a_link_that_falls_silent_in_mid_file_is_made_anew(stage: Stage) {
+    let halted = halted(&stage, &["--link-silence", "2"]).await;
+    halted.proxy.hush();
+    // The box has noticed nothing: its agent holds the folder until the next one comes.
+    tokio::time::timeout(Duration::from_secs(30), halted.left_alone(&stage)).await.unwrap();
+    halted.stall.release();
+    let ended = ended(halted.child).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(ended.stderr.contains("the agent was silent for 2 s; reconnecting in 0.5 s"), "{}", ended.stderr);
+    assert_whole(&stage);
+}
+
+pub(crate) async fn a_link_that_stays_away_is_given_up_and_parts_are_kept(stage: Stage) {
+    let Halted { proxy, child, .. } = halted(&stage, &["--retries", "1"]).await;
+    drop(proxy);
+    let ended = ended(child).await;
+    assert_eq!(ended.code, 6, "{}", ended.stderr);
+    assert!(ended.stderr.contains("reconnecting in 0.5 s (attempt 1 of 1)"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("it was tried again once"), "{}", ended.stderr);
+    assert!(ended.stderr.ends_with("hint: run the same command again: what has arrived is kept\n"));
+    assert!(stage.claimed() >= BEGUN);
+}
+
+pub(crate) async fn without_retries_a_link_is_made_once(stage: Stage) {
+    let Halted { proxy, child, .. } = halted(&stage, &["--retries", "0"]).await;
+    proxy.cut();
+    let ended = ended(child).await;
+    assert_eq!(ended.code, 6, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("reconnecting"), "{}", ended.stderr);
+}
+
+pub(crate) async fn ctrl_c_ends_the_wait_for_a_link(stage: Stage) {
+    let Halted { proxy, mut child, .. } = halted(&stage, &["--retries", "100"]).await;
+    drop(proxy);
+    let said = until_it_says(&mut child, "reconnecting").await;
+    processes::interrupt(child.id().unwrap());
+    assert_eq!(ended(child).await.code, 130, "{}", said.await.unwrap());
+}
+
+pub(crate) async fn another_box_behind_the_same_port_is_not_tried_twice(mut stage: Stage) {
+    let Halted { proxy, child, .. } = halted(&stage, &[]).await;
+    stage.host.as_mut().unwrap().change_host_key().await;
+    proxy.cut();
+    let ended = ended(child).await;
+    assert_eq!(ended.code, 4, "{}", ended.stderr);
+    assert!(ended.stderr.contains("the host key has changed"), "{}", ended.stderr);
+    assert_eq!(ended.stderr.matches("reconnecting").count(), 1, "{}", ended.stderr);
+}
+
+/// A port that nothing listens at.
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+pub(crate) async fn a_port_that_opens_later_is_waited_for(stage: Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").commit();
+    let port = free_port();
+    let mut child = stage.syncing_via(port, MODEL, &[]).spawn().unwrap();
+    let said = until_it_says(&mut child, "refused the connection; ").await;
+    let _proxy = Proxy::at(port, host(&stage).port()).await;
+    assert_eq!(ended(child).await.code, 0);
+    let said = said.await.unwrap();
+    assert_eq!(said.matches("refused the connection").count(), 1, "a reason is said once: {said}");
+    assert_eq!(stage.files(), ["config.json"]);
+}
+
+pub(crate) async fn a_key_that_is_authorised_later_is_waited_for(stage: Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").commit();
+    let host = host(&stage);
+    let keys = Keys::generate(host.near(), "other", russh::keys::Algorithm::Ed25519);
+    let ssh = format!("{} -i {}", host.command_without_key(), keys.private.display());
+    let root = stage.root();
+    let mut child = stage.hfdown(["rsync-to-vast", MODEL, &ssh, root.to_str().unwrap()]).spawn().unwrap();
+    let said = until_it_says(&mut child, "(rejected)").await;
+    host.authorize(&keys);
+    assert_eq!(ended(child).await.code, 0, "{}", said.await.unwrap());
+    assert_eq!(stage.files(), ["config.json"]);
+}
+
+pub(crate) async fn a_box_that_never_comes_up_is_given_up_with_the_first_reason(stage: Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").commit();
+    let ended = run(stage.syncing_via(free_port(), MODEL, &["--wait", "1"])).await;
+    assert_eq!(ended.code, 6, "{}", ended.stderr);
+    assert!(ended.stderr.contains("refused the connection (after 1 s)\n"), "{}", ended.stderr);
+}
