@@ -1,7 +1,7 @@
 //! What keeps a link to a box from coming up.
 
 use super::{Exit, Problem};
-use crate::link::{HostKeyError, KnownHostsError, LinkError, NotForwarded};
+use crate::link::{HostKeyError, KnownHostsError, LinkError, NotForwarded, Refusal};
 
 /// A file of known hosts that can't be used.
 pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
@@ -74,6 +74,9 @@ fn advice(error: &LinkError) -> Option<String> {
         }
         LinkError::HostKey { source, .. } => return host_key_advice(source),
         LinkError::NoUser => "write the user into the SSH command: ssh -p PORT USER@HOST".to_owned(),
+        LinkError::Auth { tried, .. } if tried.iter().any(|tried| tried.result == Refusal::Encrypted) => {
+            "a key that has a passphrase is used through an ssh-agent: run `ssh-add KEY`, then try again".to_owned()
+        }
         LinkError::Auth { .. } => {
             "name the right key in the SSH command (-i KEY), or add its public half to the box; a box that was just started \
              may need a minute to learn it"

@@ -1,25 +1,24 @@
-//! From a target to a connection that is let in: addresses, TCP, the handshake, the host's key, the login.
+//! From a target to a connection that is let in: the hosts on the way, the handshake, the host's key, the login.
 
+use std::borrow::Cow;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use std::{borrow::Cow, io};
 
 use russh::client::{self, ChannelOpenHandle, Handle, Msg};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelOpenFailure, ChannelStream, Disconnect, Preferred, SshId, cipher, compression};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::time::{error::Elapsed, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::auth;
 use super::channel::{Cuttable, Running};
+use super::dial::dial;
 use super::error::{LinkError, NotForwarded};
 use super::host_key::{HostKeyError, HostKeySeen, Judge};
 use super::settings::LinkSettings;
-use super::target::{Family, SshTarget};
+use super::target::SshTarget;
 
 /// What may be on its way to us unread, per channel, in bytes. At 100 ms it allows 160 MB/s; russh's 2 MiB allow 20.
 const WINDOW: u32 = 16 << 20;
@@ -195,43 +194,6 @@ impl Connection {
         };
         _ = timeout(FAREWELL, farewell).await;
     }
-}
-
-/// Resolves the name and tries its addresses one after the other, each with its share of the time.
-async fn dial(target: &SshTarget, patience: Duration) -> Result<TcpStream, LinkError> {
-    let address = target.to_string();
-    let unresolved = |source| LinkError::Resolve { host: target.host.clone(), source };
-    let resolving = tokio::net::lookup_host((target.host.as_str(), target.port));
-    let found = match timeout(patience, resolving).await {
-        Ok(found) => found.map_err(unresolved)?,
-        Err(Elapsed { .. }) => return Err(unresolved(io::ErrorKind::TimedOut.into())),
-    };
-    let wanted = |found: &SocketAddr| match target.family {
-        Family::Any => true,
-        Family::V4 => found.is_ipv4(),
-        Family::V6 => found.is_ipv6(),
-    };
-    let found: Vec<_> = found.filter(wanted).collect();
-    let share = patience / u32::try_from(found.len().max(1)).unwrap_or(u32::MAX);
-    let mut worst =
-        unresolved(io::Error::new(io::ErrorKind::NotFound, "it has no address of the wanted kind"));
-    for found in found {
-        worst = match timeout(share, TcpStream::connect(found)).await {
-            Ok(Ok(stream)) => {
-                // Only speed depends on it.
-                _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            // Something is there and said no: the clearest answer, which a later address must not hide.
-            _ if matches!(worst, LinkError::Refused { .. }) => worst,
-            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                LinkError::Refused { address: address.clone() }
-            }
-            Ok(Err(source)) => LinkError::Unreachable { address: address.clone(), source },
-            Err(Elapsed { .. }) => LinkError::Timeout { address: address.clone(), after: patience },
-        };
-    }
-    Err(worst)
 }
 
 fn config(judge: &Judge) -> client::Config {

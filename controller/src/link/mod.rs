@@ -11,6 +11,7 @@ mod auth;
 mod channel;
 mod config;
 mod connect;
+mod dial;
 mod error;
 mod given;
 mod host_key;
