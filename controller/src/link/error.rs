@@ -176,6 +176,23 @@ pub enum LinkError {
     },
 }
 
+impl LinkError {
+    /// Whether it says nothing about the box but that it could not be talked to just now.
+    pub fn is_of_the_moment(&self) -> bool {
+        match self {
+            Self::Refused { .. }
+            | Self::Timeout { .. }
+            | Self::Unreachable { .. }
+            | Self::Handshake { .. }
+            | Self::Lost { .. } => true,
+            // A box that is still starting, seen from its jump host.
+            Self::NotForwarded { why, .. } => *why == NotForwarded::Unreachable,
+            Self::Jump { source, .. } => source.is_of_the_moment(),
+            _ => false,
+        }
+    }
+}
+
 /// Why a jump host opens no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotForwarded {

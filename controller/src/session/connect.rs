@@ -145,7 +145,7 @@ async fn find(
                 }
                 Approach::Again { supersedes } => reach_again(target, settings, images, supersedes)
                     .await
-                    .map_err(|error| SessionError::Link { error, waited: None })?,
+                    .map_err(|error| SessionError::Link { error: Box::new(error), waited: None })?,
             };
             let agent = match link.origin {
                 AgentOrigin::Warm => Agent::Cached,

@@ -14,7 +14,7 @@ pub enum SessionError {
     #[error("{error}{}", within(*.waited))]
     Link {
         /// Why not.
-        error: LinkError,
+        error: Box<LinkError>,
         /// For how long it was tried again and again.
         waited: Option<Duration>,
     },
@@ -54,15 +54,9 @@ impl SessionError {
     pub fn is_lost_link(&self) -> bool {
         match self {
             Self::Lost(_) | Self::Silent(_) => true,
-            Self::Link { error, .. } => matches!(
-                error,
-                LinkError::Resolve { .. }
-                    | LinkError::Refused { .. }
-                    | LinkError::Timeout { .. }
-                    | LinkError::Unreachable { .. }
-                    | LinkError::Handshake { .. }
-                    | LinkError::Lost { .. }
-            ),
+            Self::Link { error, .. } => {
+                error.is_of_the_moment() || matches!(**error, LinkError::Resolve { .. })
+            }
             Self::Setup(_)
             | Self::Agent(_)
             | Self::Ended(_)

@@ -33,7 +33,7 @@ pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
         let left = wait.saturating_sub(began.elapsed());
         if !may_pass(&error) || left.is_zero() {
             let waited = said.map(|_| began.elapsed());
-            return Err(SessionError::Link { error, waited });
+            return Err(SessionError::Link { error: Box::new(error), waited });
         }
         if said != Some(discriminant(&error)) {
             said = Some(discriminant(&error));
@@ -47,15 +47,11 @@ pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
 /// Whether a box may think better of it within minutes. A name that does not resolve is more likely to be mistyped.
 fn may_pass(error: &LinkError) -> bool {
     match error {
-        LinkError::Refused { .. }
-        | LinkError::Timeout { .. }
-        | LinkError::Unreachable { .. }
-        | LinkError::Handshake { .. }
-        | LinkError::Lost { .. } => true,
         // Keys that can't be used here won't be in a minute.
         LinkError::Auth { tried, .. } => {
             tried.iter().any(|tried| matches!(tried.result, Refusal::Rejected | Refusal::HungUp))
         }
-        _ => false,
+        LinkError::Jump { source, .. } => may_pass(source),
+        _ => error.is_of_the_moment(),
     }
 }
