@@ -60,7 +60,11 @@ pub(crate) async fn a_command_for_ssh_that_does_not_parse_asks_nobody(stage: Sta
         ("ssh -p 22", "it names no host"),
         ("ssh -p x root@h", "`x` is not a port"),
         ("ssh 'root@h", "a quote is not closed"),
-        ("ssh -J jump root@h", "-J is not supported: jump hosts can't be used yet"),
+        (
+            "ssh -o ProxyCommand=nc root@h",
+            "-o ProxyCommand is not supported: hfdown runs no commands on the way to a box; ProxyJump (-J) does what most of them are for",
+        ),
+        ("ssh -J a,,b root@h", "it names no host"),
         ("root@h;reboot", "`h;reboot` is not a host name"),
         (
             "ssh root@h nvidia-smi",
