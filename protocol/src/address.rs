@@ -23,6 +23,9 @@ pub enum AddressError {
     /// Neither `http` nor `https`.
     #[error("neither http nor https")]
     Scheme,
+    /// `http`, to which an `https` address leads.
+    #[error("http, although https was asked")]
+    Downgrade,
     /// It carries a user name or a password, and credentials have no place on this wire.
     #[error("it carries a credential")]
     Credential,
@@ -60,7 +63,7 @@ impl Address {
     pub fn redirected(&self, location: &str) -> Result<Self, AddressError> {
         let url = self.0.join(location).map_err(|_| AddressError::Malformed)?;
         if self.0.scheme() == "https" && url.scheme() == "http" {
-            return Err(AddressError::Scheme);
+            return Err(AddressError::Downgrade);
         }
         Self::from_url(url)
     }
@@ -121,7 +124,7 @@ mod tests {
     fn redirects_stay_encrypted() {
         let address = Address::new("https://hub.example/a").unwrap();
         assert_eq!(address.redirected("/b?c").map(String::from).as_deref(), Ok("https://hub.example/b?c"));
-        assert_eq!(address.redirected("http://hub.example/b"), Err(AddressError::Scheme));
+        assert_eq!(address.redirected("http://hub.example/b"), Err(AddressError::Downgrade));
     }
 
     #[test]

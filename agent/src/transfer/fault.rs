@@ -10,6 +10,9 @@ pub(crate) enum Fault {
     /// No connection: DNS, TCP, TLS.
     #[error("cannot connect to {host}: {why}")]
     Connect { host: String, why: String },
+    /// It can't prove that it is who it should be.
+    #[error("cannot trust {host}: {why}")]
+    Untrusted { host: String, why: String },
     /// The connection broke in mid-answer.
     #[error("the connection to {host} broke: {why}")]
     Broken { host: String, why: String },
@@ -78,7 +81,7 @@ impl Fault {
             | Self::Server { .. }
             | Self::RateLimited { .. }
             | Self::Corrupt(_) => Verdict::Again,
-            Self::Nonsense { .. } => Verdict::AgainBriefly,
+            Self::Nonsense { .. } | Self::Untrusted { .. } => Verdict::AgainBriefly,
             Self::Stale { .. } => Verdict::WithFreshAddress,
             Self::RangeIgnored { .. } => Verdict::Whole,
             Self::Refused { .. } | Self::Missing { .. } => Verdict::GiveUp,
@@ -102,9 +105,11 @@ impl Fault {
     /// The same in the protocol's words.
     pub(crate) fn failure(&self) -> Failure {
         let kind = match self {
-            Self::Connect { .. } | Self::Broken { .. } | Self::Stalled { .. } | Self::Server { .. } => {
-                FailureKind::Unreachable
-            }
+            Self::Connect { .. }
+            | Self::Untrusted { .. }
+            | Self::Broken { .. }
+            | Self::Stalled { .. }
+            | Self::Server { .. } => FailureKind::Unreachable,
             Self::RateLimited { .. } => FailureKind::RateLimited,
             Self::Stale { .. } => FailureKind::Stale,
             Self::Refused { .. } => FailureKind::NotAllowed,

@@ -94,7 +94,23 @@ pub(crate) fn network(host: String, error: &reqwest::Error) -> Fault {
     if why.is_empty() {
         "the request failed".clone_into(&mut why);
     }
-    if error.is_connect() { Fault::Connect { host, why } } else { Fault::Broken { host, why } }
+    if !error.is_connect() {
+        Fault::Broken { host, why }
+    } else if is_distrust(error) {
+        Fault::Untrusted { host, why }
+    } else {
+        Fault::Connect { host, why }
+    }
+}
+
+/// Whether this says that the other side's certificate was refused. Connectors wrap that in I/O errors, whose `source`
+/// skips what they wrap.
+fn is_distrust(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(carried) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        return is_distrust(carried);
+    }
+    matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
+        || error.source().is_some_and(is_distrust)
 }
 
 fn check(host: &str, at: &Address, response: &Response, asked: &Asked, size: u64) -> Result<(), Fault> {

@@ -15,7 +15,7 @@ use crate::surroundings::Patience;
 /// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when every
 /// one of them happens to be the shortest.
 pub(super) const ATTEMPTS: u32 = 10;
-/// Attempts without progress at a server whose answers make no sense: it will hardly come to its senses in a minute.
+/// Attempts without progress at a server that makes no sense or is not trusted: a minute will hardly mend it.
 const NONSENSE_ATTEMPTS: u32 = 3;
 /// Whoever brought this much more to the disk since its last failure has made progress. Bytes that came and were thrown
 /// away are none: a server that always ends at the same place would be asked for ever.
@@ -28,7 +28,7 @@ pub(super) struct Slot {
     pub(super) flight: Option<Flight>,
     pub(super) asks: Asks,
     pub(super) failed_attempts: u32,
-    /// Those of them whose answers made no sense.
+    /// Those of them that are worth a few attempts only.
     nonsense_attempts: u32,
     /// Bytes on disk at the last failure.
     pub(super) done_before: u64,
@@ -237,10 +237,13 @@ mod tests {
     }
 
     #[test]
-    fn answers_without_sense_are_given_up_within_seconds() {
-        let fault = Fault::Nonsense { host: "cdn.example".to_owned(), what: "redirects for ever".to_owned() };
-        let (attempts, patience) = until_lost(&fault, &Patience::default());
-        assert_eq!(attempts, NONSENSE_ATTEMPTS);
-        assert!(patience < Duration::from_secs(5), "{patience:?}");
+    fn answers_without_sense_and_strangers_are_given_up_within_seconds() {
+        let (host, why) = ("cdn.example".to_owned(), "UnknownIssuer".to_owned());
+        let nonsense = Fault::Nonsense { host: host.clone(), what: "redirects for ever".to_owned() };
+        for fault in [nonsense, Fault::Untrusted { host, why }] {
+            let (attempts, patience) = until_lost(&fault, &Patience::default());
+            assert_eq!(attempts, NONSENSE_ATTEMPTS);
+            assert!(patience < Duration::from_secs(5), "{patience:?}");
+        }
     }
 }
