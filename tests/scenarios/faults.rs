@@ -11,6 +11,7 @@ macro_rules! in_both_places {
 mod faults {
     mod for_ever;
     mod outage;
+    mod tls;
 }
 
 use hfdown_tests::hub::{Armed, Content, Fault, Origin, When};

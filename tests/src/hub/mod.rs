@@ -43,6 +43,7 @@ mod route;
 mod server;
 mod sign;
 mod stall;
+mod tls;
 #[cfg(test)]
 mod trial;
 mod when;
@@ -57,6 +58,7 @@ pub use rate::Bucket;
 pub use repository::Kind;
 pub use server::TestHub;
 pub use stall::Stall;
+pub use tls::{Authority, Front};
 pub use when::When;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -23,6 +23,7 @@ use super::rate::{Bucket, RateLimits};
 use super::repository::Kind;
 use super::sign::Signer;
 use super::stall::Stall;
+use super::tls::Front;
 use super::when::When;
 use super::wire::{Line, Wire};
 
@@ -69,10 +70,18 @@ impl TestHub {
     /// # Panics
     /// When the system gives no loopback port or no thread.
     pub fn start() -> Self {
-        Self::try_start().expect("a test Hub can listen on loopback")
+        Self::start_behind(None, None)
     }
 
-    fn try_start() -> io::Result<Self> {
+    /// The same with a front that speaks https for the Hub, one for its CDN, or both: addresses lead to them.
+    ///
+    /// # Panics
+    /// When the system gives no loopback port or no thread.
+    pub fn start_behind(main: Option<&Front>, cdn: Option<&Front>) -> Self {
+        Self::try_start(main, cdn).expect("a test Hub can listen on loopback")
+    }
+
+    fn try_start(main_front: Option<&Front>, cdn_front: Option<&Front>) -> io::Result<Self> {
         let (main, cdn) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
         let hub = Arc::new(Hub {
             catalogue: Mutex::default(),
@@ -80,9 +89,9 @@ impl TestHub {
             limits: Mutex::default(),
             log: Log::default(),
             faults: Faults::default(),
-            endpoint: format!("http://127.0.0.1:{}", main.local_addr()?.port()),
+            endpoint: origin("127.0.0.1", &main, main_front)?,
             // Another name as well as another port, so that no client can take it for the same site.
-            cdn_origin: format!("http://localhost:{}", cdn.local_addr()?.port()),
+            cdn_origin: origin("localhost", &cdn, cdn_front)?,
             page_size: AtomicUsize::new(PAGE),
             counter: AtomicU64::new(1),
         });
@@ -227,6 +236,18 @@ impl Drop for TestHub {
             runtime.shutdown_background();
         }
     }
+}
+
+/// Where a listener is asked: at its front, if there is one, which it is told of.
+fn origin(host: &str, listener: &TcpListener, front: Option<&Front>) -> io::Result<String> {
+    let port = listener.local_addr()?.port();
+    Ok(match front {
+        None => format!("http://{host}:{port}"),
+        Some(front) => {
+            front.lead_to(port);
+            format!("https://{host}:{}", front.port())
+        }
+    })
 }
 
 async fn accept(listener: tokio::net::TcpListener, hub: Arc<Hub>, origin: Origin) {

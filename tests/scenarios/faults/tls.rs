@@ -1,0 +1,131 @@
+//! Encrypted ways: whom nobody vouches for is not believed, and no way leads from https to http.
+
+use hfdown_tests::hub::{Authority, Content, Front, Origin, TestHub};
+use hfdown_tests::ssh_host::HostOptions;
+use hfdown_tests::stage::{Ended, Place, Stage, run};
+use tempfile::TempDir;
+
+use crate::{FILE, HFDOWN, MODEL, SIZE};
+
+/// Attempts at a server that is not trusted, by each of the four connections at most.
+const FEW: usize = 3 * 4;
+
+/// An authority, a front for the Hub and one for the CDN, and a folder with its certificate.
+struct Encrypted {
+    hub: Front,
+    cdn: Front,
+    folder: TempDir,
+}
+
+impl Encrypted {
+    async fn new() -> Self {
+        let authority = Authority::new();
+        let folder = TempDir::new().expect("a temporary folder");
+        std::fs::write(folder.path().join("authority.pem"), authority.pem()).expect("it can be written");
+        Self { hub: Front::open(&authority).await, cdn: Front::open(&authority).await, folder }
+    }
+
+    fn certificate(&self) -> String {
+        self.folder.path().join("authority.pem").display().to_string()
+    }
+
+    /// A stage with a model of one file, where nobody has heard of the authority.
+    async fn strangers(place: Place, hub: Option<&Front>, cdn: Option<&Front>) -> Stage {
+        Self::stage(place, hub, cdn, HostOptions::default()).await
+    }
+
+    /// The same where the box, if there is one, has been told of it.
+    async fn friends(&self, place: Place, hub: Option<&Front>, cdn: Option<&Front>) -> Stage {
+        let bashrc = Some(format!("export SSL_CERT_FILE='{}'", self.certificate()));
+        Self::stage(place, hub, cdn, HostOptions { bashrc, ..HostOptions::default() }).await
+    }
+
+    async fn stage(place: Place, hub: Option<&Front>, cdn: Option<&Front>, options: HostOptions) -> Stage {
+        let mut stage = Stage::set_with(place, HFDOWN, options).await.expect("neither place needs anything");
+        stage.hub = TestHub::start_behind(hub, cdn);
+        stage.hub.model(MODEL).lfs(FILE, Content::random(11, SIZE)).commit();
+        stage
+    }
+
+    /// Syncs where this machine has been told of the authority.
+    async fn sync(&self, stage: &Stage) -> Ended {
+        let mut command = stage.syncing(MODEL, &["--verbose"]);
+        command.env("SSL_CERT_FILE", self.certificate());
+        run(command).await
+    }
+}
+
+fn assert_whole(stage: &Stage, ended: &Ended) {
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(11, SIZE).to_vec()));
+}
+
+/// It ended with this code and these words, and nothing has its final name.
+fn assert_refused(stage: &Stage, ended: &Ended, code: i32, words: &[&str]) {
+    assert_eq!(ended.code, code, "{}", ended.stderr);
+    for words in words {
+        assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
+    }
+    assert_eq!(stage.files(), [""; 0], "{}", ended.stderr);
+}
+
+async fn a_hub_that_nobody_vouches_for(place: Place) {
+    let encrypted = Encrypted::new().await;
+    let stage = Encrypted::strangers(place, Some(&encrypted.hub), None).await;
+    let ended = stage.sync(MODEL, &["--verbose"]).await;
+    let host = stage.hub.endpoint();
+    let words = ["certificate", "UnknownIssuer", "cannot be trusted", &host, "SSL_CERT_FILE"];
+    assert_refused(&stage, &ended, 6, &words);
+    assert_eq!(encrypted.hub.connections(), 1, "a certificate does not become valid by asking again");
+    assert!(stage.hub.requests().is_empty());
+}
+
+async fn a_cdn_that_nobody_vouches_for(place: Place) {
+    let encrypted = Encrypted::new().await;
+    let stage = Encrypted::strangers(place, None, Some(&encrypted.cdn)).await;
+    let ended = stage.sync(MODEL, &["--verbose"]).await;
+    let host = stage.hub.cdn_origin().replace("https://", "cannot trust ");
+    assert_refused(&stage, &ended, 6, &[FILE, "certificate", "UnknownIssuer", &host]);
+    let connections = encrypted.cdn.connections();
+    assert!((1..=FEW).contains(&connections), "{connections} connections were needed to see it");
+    assert_eq!(stage.hub.bytes_sent(Origin::Cdn), 0);
+}
+
+async fn an_authority_that_is_named(place: Place) {
+    let encrypted = Encrypted::new().await;
+    let stage = encrypted.friends(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    let ended = encrypted.sync(&stage).await;
+    assert_whole(&stage, &ended);
+    assert!(encrypted.hub.connections() >= 1 && encrypted.cdn.connections() >= 1);
+}
+
+async fn a_way_from_https_to_http(place: Place) {
+    let encrypted = Encrypted::new().await;
+    let stage = encrypted.friends(place, Some(&encrypted.hub), None).await;
+    let ended = encrypted.sync(&stage).await;
+    let host = stage.hub.endpoint().replace("https://", "");
+    let words = format!("{host} redirects to an address that is http, although https was asked");
+    assert_refused(&stage, &ended, 1, &[FILE, &words]);
+    assert!(stage.hub.requests().iter().all(|request| request.origin == Origin::Hub), "nobody went there");
+    let asked = stage.hub.requests_for(FILE).len();
+    assert!((1..=FEW).contains(&asked), "{asked} requests were needed to see it");
+}
+
+async fn handshakes_that_are_cut(place: Place) {
+    let encrypted = Encrypted::new().await;
+    let stage = encrypted.friends(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    encrypted.hub.cut_handshakes(1);
+    encrypted.cdn.cut_handshakes(2);
+    let ended = encrypted.sync(&stage).await;
+    assert_whole(&stage, &ended);
+    assert_eq!((encrypted.hub.still_to_cut(), encrypted.cdn.still_to_cut()), (0, 0));
+    assert!(ended.stderr.contains("(attempt 1 failed)"), "attempts are visible: {}", ended.stderr);
+}
+
+in_both_places! {
+    a_hub_that_nobody_vouches_for,
+    a_cdn_that_nobody_vouches_for,
+    an_authority_that_is_named,
+    a_way_from_https_to_http,
+    handshakes_that_are_cut,
+}

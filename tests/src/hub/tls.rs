@@ -1,0 +1,141 @@
+//! Https: an authority that a test makes up, and fronts that open TLS and pass on what is in it.
+
+#![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::ServerConfig;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+/// Who signs certificates, and is known to nobody.
+pub struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    /// A new one.
+    pub fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "hfdown's test authority");
+        let key = KeyPair::generate().expect("ring makes keys");
+        Self(CertifiedIssuer::self_signed(params, key).expect("nothing is wrong with it"))
+    }
+
+    /// Its certificate, as `SSL_CERT_FILE` has it.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    fn server(&self) -> ServerConfig {
+        let key = KeyPair::generate().expect("ring makes keys");
+        let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let params = CertificateParams::new(names).expect("both are names");
+        let leaf = params.signed_by(&key, &self.0).expect("nothing is wrong with it");
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("ring has them")
+            .with_no_client_auth()
+            .with_single_cert(vec![leaf.der().clone()], key)
+            .expect("the key is the certificate's")
+    }
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A port that speaks TLS, with a certificate for `127.0.0.1` and `localhost`, in front of one that does not. It ends with
+/// its connections when it is dropped.
+pub struct Front {
+    port: u16,
+    state: Arc<State>,
+    _end: DropGuard,
+}
+
+struct State {
+    acceptor: TlsAcceptor,
+    behind: AtomicU16,
+    connections: AtomicUsize,
+    to_cut: AtomicUsize,
+}
+
+impl Front {
+    /// Opens one on a port that the system chooses.
+    pub async fn open(authority: &Authority) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
+        let port = listener.local_addr().expect("a listener has an address").port();
+        let state = Arc::new(State {
+            acceptor: TlsAcceptor::from(Arc::new(authority.server())),
+            behind: AtomicU16::new(0),
+            connections: AtomicUsize::new(0),
+            to_cut: AtomicUsize::new(0),
+        });
+        let end = CancellationToken::new();
+        tokio::spawn(end.clone().run_until_cancelled_owned(accept(listener, Arc::clone(&state))));
+        Self { port, state, _end: end.drop_guard() }
+    }
+
+    /// Closes so many of the connections to come in the middle of their handshakes.
+    pub fn cut_handshakes(&self, connections: usize) {
+        self.state.to_cut.store(connections, Ordering::Relaxed);
+    }
+
+    /// How many handshakes are still to be cut.
+    pub fn still_to_cut(&self) -> usize {
+        self.state.to_cut.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn lead_to(&self, port: u16) {
+        self.state.behind.store(port, Ordering::Relaxed);
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next() => continue,
+        };
+        // An accept that fails is about the one connection that was refused.
+        let Ok((stream, _)) = accepted else { continue };
+        connections.spawn(serve(stream, Arc::clone(&state)));
+    }
+}
+
+/// Whatever ends this ends the connection: that is all there is to say about it.
+async fn serve(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
+    state.connections.fetch_add(1, Ordering::Relaxed);
+    stream.set_nodelay(true).ok()?;
+    let cut = |left: usize| left.checked_sub(1);
+    if state.to_cut.fetch_update(Ordering::Relaxed, Ordering::Relaxed, cut).is_ok() {
+        // The client has begun to speak, and gets no answer.
+        let _ = stream.read_u8().await;
+        return None;
+    }
+    let mut outside = state.acceptor.accept(stream).await.ok()?;
+    let behind = SocketAddr::from(([127, 0, 0, 1], state.behind.load(Ordering::Relaxed)));
+    let mut inside = TcpStream::connect(behind).await.ok()?;
+    inside.set_nodelay(true).ok()?;
+    copy_bidirectional(&mut outside, &mut inside).await.ok()?;
+    Some(())
+}
