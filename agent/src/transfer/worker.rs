@@ -19,7 +19,7 @@ use crate::part::Part;
 
 /// Bytes gathered before they are written: large enough to make system calls cheap, small enough that a killed process
 /// has little to fetch again.
-const WRITE: usize = 512 << 10;
+const WRITE: usize = 256 << 10;
 
 /// Works until everything is settled. Connections are numbered from 0; how many of them may work changes.
 pub(super) async fn work(number: usize, shared: Arc<Shared>) {
