@@ -78,7 +78,6 @@ async fn a_thousand_files_in_place_cost_two_calls_and_no_look_into_them() {
 }
 
 #[tokio::test]
-#[ignore = "20,000 flushes take their time"]
 async fn twenty_thousand_files_cost_a_call_for_each_page_of_their_list() {
     synced(20_000).await;
 }
