@@ -68,6 +68,7 @@ pub(super) fn tree(
     let query = Query::of(query);
     let all = entries(&snapshot, folder, &query).ok_or_else(|| Refusal::Entry { path: folder.to_owned() })?;
     let (page, next) = query.page(all, page_size);
+    let page: Vec<Value> = page.iter().map(|listed| listed.json(&snapshot, &query)).collect();
     let reply = Reply::ok(&json!(page));
     Ok(match next {
         Some(next) => reply.with("link", &format!("<{address}?{next}>; rel=\"next\"")),

@@ -1,7 +1,5 @@
 //! A listing, page by page: what `tree` answers, and where its `Link` leads.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::content::hex;
@@ -37,7 +35,7 @@ impl Query {
     }
 
     /// The entries of the page, and the query of the next one, if there is one.
-    pub(super) fn page(&self, all: Vec<Value>, page_size: usize) -> (Vec<Value>, Option<String>) {
+    pub(super) fn page<T>(&self, all: Vec<T>, page_size: usize) -> (Vec<T>, Option<String>) {
         let most = if self.expand { page_size.min(PAGE_EXPANDED) } else { page_size };
         let size = self.limit.map_or(most, |limit| limit.clamp(1, most));
         let start = self.cursor.as_deref().and_then(position).unwrap_or(0).min(all.len());
@@ -61,8 +59,15 @@ fn position(cursor: &str) -> Option<usize> {
     String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()?.strip_prefix("at:")?.parse().ok()
 }
 
+/// What a listing has a line for. The line itself is written only for the page that is asked for: a page of many would
+/// otherwise cost as much as all of them.
+pub(super) enum Listed<'a> {
+    Folder(&'a str),
+    File(&'a Stored),
+}
+
 /// Everything in a folder, folders included, sorted by path. `None` where there is no such folder.
-pub(super) fn entries(snapshot: &Snapshot, folder: &str, query: &Query) -> Option<Vec<Value>> {
+pub(super) fn entries<'a>(snapshot: &'a Snapshot, folder: &str, query: &Query) -> Option<Vec<Listed<'a>>> {
     if !snapshot.folders.contains_key(folder) {
         return None;
     }
@@ -70,16 +75,29 @@ pub(super) fn entries(snapshot: &Snapshot, folder: &str, query: &Query) -> Optio
         let name = if folder.is_empty() { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }?;
         (!name.is_empty() && (query.recursive || !name.contains('/'))).then_some(())
     };
-    let folders = snapshot.folders.keys().filter(|path| inside(path).is_some());
-    let files = snapshot.files.keys().filter(|path| inside(path).is_some());
-    let paths: BTreeSet<&String> = folders.chain(files).collect();
-    let mut listed = Vec::new();
-    for path in paths {
-        // Hostile listings may have a file and a folder of one name.
-        listed.extend(snapshot.folders.get(path).map(|_| directory(snapshot, path, query)));
-        listed.extend(snapshot.files.get(path).map(|stored| file(snapshot, stored, query)));
-    }
+    let folders = snapshot.folders.keys().map(|path| Listed::Folder(path));
+    let files = snapshot.files.values().map(|stored| Listed::File(stored));
+    let mut listed: Vec<_> = folders.chain(files).filter(|listed| inside(listed.path()).is_some()).collect();
+    // Two sorted runs become one. Hostile listings may have a file and a folder of one name.
+    listed.sort_by_key(Listed::path);
     Some(listed)
+}
+
+impl<'a> Listed<'a> {
+    fn path(&self) -> &'a str {
+        match *self {
+            Self::Folder(path) => path,
+            Self::File(stored) => &stored.path,
+        }
+    }
+
+    /// Its line.
+    pub(super) fn json(&self, snapshot: &Snapshot, query: &Query) -> Value {
+        match *self {
+            Self::Folder(path) => directory(snapshot, path, query),
+            Self::File(stored) => file(snapshot, stored, query),
+        }
+    }
 }
 
 /// The entries of these paths; those that are nowhere are left out.
