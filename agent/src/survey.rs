@@ -120,7 +120,7 @@ impl Survey<'_> {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let count = machine::cpus().min(READERS).min(unread.len());
+            let count = readers().min(unread.len());
             let readers: Vec<_> = (0..count).map(|_| scope.spawn(reader)).collect();
             readers.into_iter().try_for_each(|reader| {
                 reader.join().unwrap_or_else(|_| {
@@ -210,6 +210,11 @@ impl Survey<'_> {
     }
 }
 
+/// How many files are read at once: hashing is what takes the time, so that every CPU has one.
+fn readers() -> usize {
+    machine::cpus().min(READERS)
+}
+
 /// Numbers files of equal content from 0, so that each has a part of its own.
 pub(crate) fn twins(wanted: &[Wanted]) -> Vec<usize> {
     let mut seen: HashMap<Digest, usize> = HashMap::new();
@@ -241,7 +246,7 @@ fn case_twins(wanted: &[Wanted]) -> HashMap<FileId, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hfdown_protocol::RepoPath;
+    use hfdown_protocol::{Access, Commit, Layout, RepoPath};
 
     fn wanted(id: u32, path: &str, content: u8) -> Wanted {
         Wanted {
@@ -250,6 +255,51 @@ mod tests {
             size: 1,
             digest: Digest::GitSha1([content; 20]),
         }
+    }
+
+    #[test]
+    fn every_cpu_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
+        let layout = Layout::Folder { commit };
+        let mut root = Root::open(folder.path().to_str().unwrap(), Access::Change, layout).unwrap();
+        assert_eq!(root.try_lock().unwrap(), None);
+        let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
+        let names = || (0..).map(|id| (id, format!("file-{id}"))).take(2 * READERS);
+        let files: Vec<_> = names().map(|(id, name)| Wanted { digest, ..wanted(id, &name, 0) }).collect();
+        for (_, name) in names() {
+            std::fs::write(folder.path().join(name), "a").unwrap();
+        }
+        let records = Mutex::default();
+        // One report fits in. Nobody takes it, so that each reader remembers one file, and waits to speak of it.
+        let (reports, mut heard) = mpsc::channel(1);
+        reports.try_send(Report::Pong).unwrap();
+        let stop = CancellationToken::new();
+        let survey = Survey {
+            root: &root,
+            records: &records,
+            wanted: &files,
+            check: Check::Contents,
+            reports: &reports,
+            stop: &stop,
+        };
+        let remembered = || records.lock().unwrap().iter().count();
+        std::thread::scope(|scope| {
+            let survey = scope.spawn(|| survey.run());
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while remembered() < readers() && Instant::now() < deadline {
+                std::thread::yield_now();
+            }
+            let at_once = remembered();
+            while !survey.is_finished() {
+                _ = heard.try_recv();
+                std::thread::yield_now();
+            }
+            survey.join().unwrap().unwrap();
+            assert_eq!(at_once, readers(), "files were read when nobody had heard of the first");
+        });
+        assert_eq!(remembered(), files.len());
+        assert!(machine::cpus() == 1 || readers() > 1);
     }
 
     #[test]
