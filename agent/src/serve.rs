@@ -120,15 +120,9 @@ type Step = Result<(), Farewell>;
 
 impl Conversation {
     fn new(surroundings: Surroundings, reports: mpsc::Sender<Report>) -> Self {
-        let network = Arc::new(Network {
-            client: surroundings.client.clone(),
-            stall: surroundings.patience.stall,
-            answers: Answers::default(),
-            reports: reports.clone(),
-        });
         let stop = CancellationToken::new();
         Self {
-            network,
+            network: network(&surroundings, &reports),
             surroundings,
             reports,
             _stop_at_last: stop.clone().drop_guard(),
@@ -250,15 +244,8 @@ impl Conversation {
         if self.folder.is_some() || !self.work.is_empty() {
             return self.out_of_order("Open").await;
         }
-        if let Some(stall) = limits.stall_seconds {
-            self.surroundings.patience.stall = Duration::from_secs(stall.get().into());
-            self.network = Arc::new(Network {
-                client: self.surroundings.client.clone(),
-                stall: self.surroundings.patience.stall,
-                answers: Answers::default(),
-                reports: self.reports.clone(),
-            });
-        }
+        self.surroundings = self.surroundings.clone().limited_by(&limits);
+        self.network = network(&self.surroundings, &self.reports);
         self.limits = limits;
         let (reports, stop) = (self.reports.clone(), self.stop.clone());
         self.work
@@ -322,8 +309,8 @@ impl Conversation {
         if self.work.is_empty() { self.say(cancelled()).await } else { Ok(()) }
     }
 
-    async fn expect_asked(&self, was_asked: bool) -> Step {
-        if was_asked || self.stop.is_cancelled() {
+    async fn expect_asked(&self, wlimited_by: bool) -> Step {
+        if wlimited_by || self.stop.is_cancelled() {
             Ok(())
         } else {
             self.out_of_order("an answer that nobody asked for").await
@@ -347,6 +334,15 @@ impl Conversation {
             Err(_) => Err(Farewell::Silence),
         }
     }
+}
+
+fn network(surroundings: &Surroundings, reports: &mpsc::Sender<Report>) -> Arc<Network> {
+    Arc::new(Network {
+        client: surroundings.client.clone(),
+        stall: surroundings.patience.stall,
+        answers: Answers::default(),
+        reports: reports.clone(),
+    })
 }
 
 fn cancelled() -> Report {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hfdown_protocol::Limits;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
@@ -16,7 +17,7 @@ pub struct Surroundings {
     pub(crate) patience: Patience,
 }
 
-/// How long to wait for what. Tests shorten these; people do not.
+/// How long to wait for what. A controller may ask for other figures.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patience {
     /// Without a byte for this long, a connection is given up and its range goes on elsewhere.
@@ -42,6 +43,9 @@ pub enum SetupError {
 const CONNECT: Duration = Duration::from_secs(15);
 /// Kept for the next range; the CDN closes idle connections itself after about a minute.
 const IDLE: Duration = Duration::from_secs(50);
+/// The first wait after a failure, and how many times that the longest is.
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+const GROWTH: u32 = 40;
 /// By how much chance makes a wait shorter or longer.
 pub(crate) const JITTER: Range<f64> = 0.75..1.25;
 
@@ -63,11 +67,16 @@ impl Surroundings {
         Ok(Self { client, patience: Patience::default() })
     }
 
-    /// The same, with waits between attempts that begin at `first_wait` and never exceed twenty times that.
+    /// The same, as patient as a controller asks for.
     #[must_use]
-    pub fn with_first_wait(mut self, first_wait: Duration) -> Self {
-        self.patience.first_wait = first_wait;
-        self.patience.longest_wait = first_wait * 20;
+    pub(crate) fn limited_by(mut self, limits: &Limits) -> Self {
+        if let Some(seconds) = limits.stall_seconds {
+            self.patience.stall = Duration::from_secs(seconds.get().into());
+        }
+        if let Some(millis) = limits.first_wait_millis {
+            self.patience.first_wait = Duration::from_millis(millis.get().into());
+            self.patience.longest_wait = self.patience.first_wait * GROWTH;
+        }
         self
     }
 }
@@ -99,11 +108,7 @@ fn tls(extra_roots: Option<&Path>) -> Result<rustls::ClientConfig, SetupError> {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self {
-            stall: Duration::from_secs(30),
-            first_wait: Duration::from_millis(500),
-            longest_wait: Duration::from_secs(20),
-        }
+        Self { stall: Duration::from_secs(30), first_wait: FIRST_WAIT, longest_wait: FIRST_WAIT * GROWTH }
     }
 }
 

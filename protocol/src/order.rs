@@ -125,6 +125,8 @@ pub struct Limits {
     pub bytes_per_second: Option<NonZeroU64>,
     /// After how many seconds without a byte a connection is given up.
     pub stall_seconds: Option<NonZeroU16>,
+    /// How long to wait after a first failed attempt; the waits after those that follow grow with it.
+    pub first_wait_millis: Option<NonZeroU16>,
 }
 
 /// How closely to look at files that are there already.

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::num::NonZeroU64;
+use std::num::{NonZeroU16, NonZeroU64};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -174,6 +174,9 @@ pub struct Copying {
     /// Bytes per second, over all connections: 50M, 800k, 1.5G
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub max_speed: Option<NonZeroU64>,
+    /// How long to wait after a file's first failed attempt; later waits grow with it
+    #[arg(long, value_name = "MILLISECONDS", hide = true)]
+    pub first_wait: Option<NonZeroU16>,
     /// What to show of it.
     #[command(flatten)]
     pub face: Face,

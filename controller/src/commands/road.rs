@@ -141,6 +141,7 @@ pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, approach: Approach) -> Ask {
             connections: trip.copying.connections.and_then(NonZeroU16::new),
             bytes_per_second: trip.copying.max_speed,
             stall_seconds: trip.settings.stall_seconds,
+            first_wait_millis: trip.copying.first_wait,
         },
         approach,
     }

@@ -8,6 +8,11 @@ use crate::{FILE, MODEL, SIZE, cdn, stage};
 
 /// Attempts at a server whose answers make no sense, by each of the four connections at most.
 const FEW: usize = 3 * 4;
+/// Attempts at a server that may come back, by each of the four, and as many again that brought something before.
+const MANY: usize = 2 * 10 * 4;
+/// The waits between those attempts are minutes. Here they are seconds; how many there are, and what comes of them, is the
+/// same.
+const HURRIED: [&str; 5] = ["--verbose", "--first-wait", "10", "--connections", "4"];
 
 async fn with(place: Place, fault: Fault, when: When) -> (Stage, usize, Ended) {
     let stage = stage(place).await;
@@ -79,6 +84,49 @@ async fn wrong_bytes(place: Place) {
     assert!(struck >= 2, "it was fetched once more");
 }
 
+/// Given up after as many attempts as there are to be, and told so; what had arrived is kept, and the next run asks for the
+/// rest alone.
+async fn trouble(place: Place, fault: Fault, when: When, words: &str, arrives: u64) {
+    let stage = stage(place).await;
+    let armed = stage.hub.fault(fault, when);
+    let ended = stage.sync(MODEL, &HURRIED).await;
+    assert_given_up(&stage, &ended, 3, words);
+    let struck = armed.times_struck();
+    assert!((10..=MANY).contains(&struck), "{struck} answers were needed to give up");
+    assert!(ended.stderr.contains("(attempt 9 failed)"), "attempts are visible: {}", ended.stderr);
+    assert!(!ended.stderr.contains("(attempt 10 failed)"), "the last one is the end: {}", ended.stderr);
+    let kept = stage.claimed();
+    assert!(kept >= arrives, "{kept} bytes are kept");
+
+    armed.lift();
+    let before = stage.hub.bytes_sent(Origin::Cdn);
+    let ended = stage.sync(MODEL, &[]).await;
+    assert_whole(&stage, &ended);
+    let fetched = stage.hub.bytes_sent(Origin::Cdn) - before;
+    assert!(fetched <= SIZE - kept, "{fetched} bytes were fetched with {kept} on disk");
+}
+
+async fn a_server_in_trouble(place: Place) {
+    // Some of it comes before.
+    trouble(place, Fault::Status(503), cdn().after(4), "answered 503", 4_000_000).await;
+}
+
+async fn a_resolver_in_trouble(place: Place) {
+    let when = When::file(FILE).at(Origin::Hub);
+    trouble(place, Fault::Status(503), when, "answered 503", 0).await;
+}
+
+async fn bodies_that_are_too_short(place: Place) {
+    // All but the last byte of each answer is progress; in the end only last bytes are left.
+    trouble(place, Fault::ShortBody(1), cdn(), "the connection to", SIZE - 1_000).await;
+}
+
+async fn a_name_that_nobody_knows(place: Place) {
+    let lost = Fault::RedirectTo("http://no-such-host.invalid/file".to_owned());
+    let when = When::file(FILE).at(Origin::Hub);
+    trouble(place, lost, when, "cannot connect to no-such-host.invalid", 0).await;
+}
+
 async fn attempts_are_events(place: Place) {
     let stage = stage(place).await;
     stage.hub.fault(Fault::Status(503), cdn().first(1));
@@ -101,5 +149,9 @@ in_both_places! {
     compressed_bodies,
     a_redirect_loop,
     wrong_bytes,
+    a_server_in_trouble,
+    a_resolver_in_trouble,
+    bodies_that_are_too_short,
+    a_name_that_nobody_knows,
     attempts_are_events,
 }

@@ -1,7 +1,7 @@
 //! A Hub that goes away in the middle of a transfer and comes back. That the waits between attempts bridge a minute is
 //! shown beside them, in `agent/src/transfer/slot.rs`; here it is seen that they are used.
 
-use hfdown_tests::hub::{Content, Origin};
+use hfdown_tests::hub::{Content, Origin, Request, When};
 use hfdown_tests::stage::{Place, ended};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
@@ -39,6 +39,48 @@ async fn a_hub_that_goes_away_and_comes_back(place: Place) {
     assert!(sent <= SIZE + IN_HANDS, "{sent} bytes were sent for {SIZE}");
 }
 
+async fn a_hub_that_is_away_when_addresses_must_be_signed(place: Place) {
+    const TOKEN: &str = "hf_tokenOfThisTest";
+    const MORE: &str = "onnx/model.onnx";
+    let stage = stage(place).await;
+    stage.hub.model(MODEL).lfs(MORE, Content::random(12, SIZE)).private(TOKEN).commit();
+    // One connection: while it is held up in one file, nobody has asked for the other's address.
+    let stall = stage.hub.stall(2_000_000, When::always().at(Origin::Cdn).first(1));
+    let mut command = stage.syncing(MODEL, &["--json", "--connections", "1"]);
+    let mut child = command.env("HF_TOKEN", TOKEN).spawn().expect("the program starts");
+    let mut events = BufReader::new(child.stdout.take().expect("its output is ours")).lines();
+    stall.reached().await;
+    stage.hub.go_away().await;
+    // What was signed before is worth nothing when it is back.
+    stage.hub.expire_signed_addresses();
+    stall.release();
+    loop {
+        let line = events.next_line().await.expect("it is text").expect("the run goes on");
+        let event: serde_json::Value = serde_json::from_str(&line).expect("a line is an object");
+        assert_ne!(event["type"], "failed", "{line}");
+        // The controller asks for the other's, at a port where nobody listens.
+        if event["type"] == "delayed" {
+            assert!(event["why"].as_str().is_some_and(|why| why.contains("connection refused")), "{line}");
+            break;
+        }
+    }
+    stage.hub.come_back();
+    while events.next_line().await.expect("it is text").is_some() {}
+    let ended = ended(child).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    for (file, seed) in [(FILE, 11), (MORE, 12)] {
+        assert!(
+            stage.read(file).is_some_and(|bytes| bytes == Content::random(seed, SIZE).to_vec()),
+            "{file}"
+        );
+    }
+    let to_the_cdn = |request: &Request| request.origin == Origin::Cdn;
+    assert!(!stage.hub.requests().iter().any(|request| to_the_cdn(request) && request.authorized()));
+    let sent = stage.hub.bytes_sent(Origin::Cdn);
+    assert!(sent <= 2 * SIZE + IN_HANDS, "{sent} bytes were sent for {}", 2 * SIZE);
+}
+
 in_both_places! {
+    a_hub_that_is_away_when_addresses_must_be_signed,
     a_hub_that_goes_away_and_comes_back,
 }
