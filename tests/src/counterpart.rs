@@ -1,4 +1,5 @@
-//! Programs that others wrote, which check that what is done here is what they expect: the real `hf`, the real `sshd`.
+//! Programs that others wrote, which check that what is done here is what they expect: the real `hf`, the real `sshd`, a
+//! CPU of another kind.
 //!
 //! Not every machine has them. A developer's run then says which tests it left out; under `CI=true`, where everything is
 //! expected to be installed, it is a failure.
@@ -15,6 +16,10 @@ pub enum Counterpart {
     Hf,
     /// OpenSSH's server, of whatever version the machine has.
     Sshd,
+    /// QEMU, to whom the kernel hands programs for 64-bit ARM.
+    Qemu,
+    /// Not a program of others but one that others' compiler built: the agent for 64-bit ARM.
+    Aarch64Agent,
 }
 
 impl Counterpart {
@@ -41,6 +46,10 @@ impl Counterpart {
                 folders.extend(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
                 folders.into_iter().map(|folder| folder.join("sshd")).collect()
             }
+            // The kernel's list of interpreters by kind of program. On a machine with such a CPU there is no need of one.
+            Self::Qemu if cfg!(target_arch = "aarch64") => vec![PathBuf::from("/proc/self/exe")],
+            Self::Qemu => vec![PathBuf::from("/proc/sys/fs/binfmt_misc/qemu-aarch64")],
+            Self::Aarch64Agent => vec![target().join("aarch64/hfdown-agent")],
         }
     }
 
@@ -48,6 +57,8 @@ impl Counterpart {
         match self {
             Self::Hf => "run tests/counterparts/install",
             Self::Sshd => "install your system's openssh-server",
+            Self::Qemu => "install your system's qemu-user-static and binfmt-support",
+            Self::Aarch64Agent => "run agent/build-aarch64",
         }
     }
 }
@@ -66,6 +77,8 @@ impl fmt::Display for Counterpart {
         formatter.write_str(match self {
             Self::Hf => "hf",
             Self::Sshd => "sshd",
+            Self::Qemu => "qemu-aarch64",
+            Self::Aarch64Agent => "the agent for aarch64",
         })
     }
 }

@@ -88,7 +88,10 @@ fn advice(error: &LinkError) -> Option<String> {
                 .to_owned()
         }
         LinkError::NoImage { variable, .. } => {
-            format!("build the agent for that CPU and name its file: {variable}=FILE hfdown …")
+            format!(
+                "build the agent for that CPU (hfdown's sources say how in agent/build-aarch64 and README.md) and name its \
+                 file: {variable}=FILE hfdown …"
+            )
         }
         LinkError::NoFolder { .. } => "the agent needs 5 MB in a folder that is not mounted noexec".to_owned(),
         LinkError::Install { .. } => "check that the box has room for 5 MB, then try again".to_owned(),
