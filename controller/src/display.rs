@@ -3,10 +3,11 @@
 //! A terminal may be frozen and a pipe may be slow; the transfer must not notice. So drawing has a thread of its own,
 //! lifecycle events wait in a queue with much room, and samples are dropped when there is none.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::event::Event;
 use crate::output::{Output, Unwritable};
@@ -14,10 +15,19 @@ use crate::output::{Output, Unwritable};
 /// Events that may wait to be drawn: every file of a model with thousands, while a terminal is held with Ctrl-S.
 const QUEUE: usize = 16 * 1024;
 
+/// What the thread that draws is told.
+#[derive(Debug)]
+enum Word {
+    /// What happened, in this process or on the box of this name.
+    Event(Option<Arc<str>>, Event),
+    /// Draw nothing, as long as the other end of `until` is held.
+    Pause { begun: oneshot::Sender<()>, until: oneshot::Receiver<Infallible> },
+}
+
 /// Where events are sent.
 #[derive(Debug, Clone)]
 pub struct Events {
-    queue: mpsc::Sender<(Option<Arc<str>>, Event)>,
+    queue: mpsc::Sender<Word>,
     name: Option<Arc<str>>,
 }
 
@@ -33,17 +43,27 @@ pub struct Drawn {
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Display {
-    queue: mpsc::Sender<(Option<Arc<str>>, Event)>,
+    queue: mpsc::Sender<Word>,
     drawing: JoinHandle<Drawn>,
 }
 
 impl Display {
     /// Begins to draw.
     pub fn begin(mut output: Output) -> Self {
-        let (queue, mut events) = mpsc::channel::<(Option<Arc<str>>, Event)>(QUEUE);
+        let (queue, mut events) = mpsc::channel::<Word>(QUEUE);
         let drawing = std::thread::spawn(move || {
             let mut incomplete = None;
-            while let Some((name, event)) = events.blocking_recv() {
+            while let Some(word) = events.blocking_recv() {
+                let (name, event) = match word {
+                    Word::Event(name, event) => (name, event),
+                    Word::Pause { begun, until } => {
+                        output.step_aside();
+                        // Both ends may be gone already; then there is nothing to wait for.
+                        let _ = begun.send(());
+                        let _ = until.blocking_recv();
+                        continue;
+                    }
+                };
                 match output.event(name.as_deref(), &event) {
                     // When nobody reads any more, the transfer goes on unseen: its exit code still tells the truth.
                     Ok(()) | Err(Unwritable::Closed) => {}
@@ -67,15 +87,31 @@ impl Display {
     }
 }
 
+/// A time in which nothing is drawn.
+#[derive(Debug)]
+pub struct Pause {
+    _hold: oneshot::Sender<Infallible>,
+}
+
 impl Events {
     /// Says something that must not be lost.
     pub async fn send(&self, event: Event) {
         // The thread ends only when all senders have.
-        let _ = self.queue.send((self.name.clone(), event)).await;
+        let _ = self.queue.send(Word::Event(self.name.clone(), event)).await;
     }
 
-    /// The same, where waiting is impossible; what does not fit is lost.
+    /// Has everything drawn that was said so far, and nothing more until what is returned is dropped: the terminal belongs
+    /// to whoever holds that. Events wait in the queue meanwhile.
+    pub async fn pause(&self) -> Pause {
+        let ((begun, beginning), (hold, until)) = (oneshot::channel(), oneshot::channel());
+        // Without a thread that draws, nothing is drawn.
+        let _ = self.queue.send(Word::Pause { begun, until }).await;
+        let _ = beginning.await;
+        Pause { _hold: hold }
+    }
+
+    /// Says something where waiting is impossible; what does not fit is lost.
     pub fn sample(&self, event: Event) {
-        let _ = self.queue.try_send((self.name.clone(), event));
+        let _ = self.queue.try_send(Word::Event(self.name.clone(), event));
     }
 }

@@ -4,6 +4,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a scenario that fails")]
 
+#[path = "link/agents.rs"]
+mod agents;
 #[path = "link/boxes.rs"]
 mod boxes;
 #[path = "link/jumps.rs"]
@@ -56,9 +58,17 @@ on_both! {
         notices_that_the_connection_was_cut,
         says_that_a_port_is_closed,
     }
-    keys {
+    agents {
         logs_in_with_a_key_of_the_ssh_agent,
         logs_in_with_an_encrypted_key_that_the_ssh_agent_holds,
+        logs_in_with_an_rsa_key_of_the_ssh_agent,
+        a_full_ssh_agent_does_not_use_up_the_servers_patience,
+    }
+    keys {
+        asks_for_the_passphrase_of_a_key_that_the_server_takes,
+        asks_nobody_for_a_key_that_the_server_does_not_take,
+        asks_before_a_key_whose_public_half_is_not_known,
+        a_server_that_hangs_up_while_somebody_is_asked_is_gone_to_again,
         logs_in_with_rsa_and_ecdsa_keys,
         says_which_keys_were_tried,
         says_that_the_server_had_enough_of_keys,

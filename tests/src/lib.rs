@@ -8,3 +8,4 @@ pub mod processes;
 pub mod proxy;
 pub mod ssh_host;
 pub mod stage;
+pub mod terminal;

@@ -1,7 +1,7 @@
 //! What keeps a link to a box from coming up.
 
 use super::{Exit, Problem};
-use crate::link::{HostKeyError, KnownHostsError, LinkError, NotForwarded, Refusal};
+use crate::link::{HostKeyError, KnownHostsError, LinkError, Locked, NotForwarded, Refusal, Tried};
 
 /// A file of known hosts that can't be used.
 pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
@@ -74,14 +74,19 @@ fn advice(error: &LinkError) -> Option<String> {
         }
         LinkError::HostKey { source, .. } => return host_key_advice(source),
         LinkError::NoUser => "write the user into the SSH command: ssh -p PORT USER@HOST".to_owned(),
-        LinkError::Auth { tried, .. } if tried.iter().any(|tried| tried.result == Refusal::Encrypted) => {
-            "a key that has a passphrase is used through an ssh-agent: run `ssh-add KEY`, then try again".to_owned()
-        }
-        LinkError::Auth { .. } => {
-            "name the right key in the SSH command (-i KEY), or add its public half to the box; a box that was just started \
-             may need a minute to learn it"
-                .to_owned()
-        }
+        LinkError::Auth { tried, .. } => match locked(tried) {
+            Some((key, Locked::Unasked)) => format!(
+                "run `ssh-add {}`, then try again; or run hfdown on a terminal, where it asks for the passphrase",
+                shell_words::quote(key)
+            ),
+            Some((key, _)) => format!(
+                "try again; `ssh-keygen -y -f {}` shows whether a passphrase is the right one",
+                shell_words::quote(key)
+            ),
+            None => "name the right key in the SSH command (-i KEY), or add its public half to the box; a box that was just \
+                     started may need a minute to learn it"
+                .to_owned(),
+        },
         LinkError::Shell { .. } | LinkError::Noisy { .. } => {
             "if the box opens tmux at login, run `touch ~/.no_auto_tmux` there once (or put it in the box's on-start script), \
              then try again"
@@ -106,6 +111,15 @@ fn advice(error: &LinkError) -> Option<String> {
             "try again; if it stays so, look at the memory and the limits of processes that the box allows".to_owned()
         }
     })
+}
+
+/// A key that a passphrase is in the way of: one that the box takes, or else one that it may take.
+fn locked(tried: &[Tried]) -> Option<(&str, &Locked)> {
+    let find = |why: fn(&Refusal) -> Option<&Locked>| {
+        tried.iter().find_map(|tried| Some((tried.key.as_str(), why(&tried.result)?)))
+    };
+    find(|result| if let Refusal::Locked(locked) = result { Some(locked) } else { None })
+        .or_else(|| find(|result| if let Refusal::Hidden(locked) = result { Some(locked) } else { None }))
 }
 
 fn host_key_advice(error: &HostKeyError) -> Option<String> {

@@ -1,24 +1,27 @@
-//! Logging in with keys: those the SSH string names, then the ssh-agent's, then the default ones.
+//! Logging in with keys: one after the other is shown to the server, and what it takes is signed for.
 //!
-//! A named key replaces the default ones, as with OpenSSH; unlike there it also comes before the agent's, because servers
-//! hang up after six keys and a full agent would use them up. A key's certificates come before the key. A key file that has a passphrase is left to the agent,
-//! which may hold it.
+//! Which keys these are, and in which order, is [`super::identity`]'s business. A server is shown the public half first, so
+//! that nobody is asked for a passphrase, or has to confirm a signature, for a key that opens nothing.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russh::Error;
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
 use russh::keys::agent::client::{AgentClient, AgentStream};
-use russh::keys::{Certificate, HashAlg, PrivateKey, PrivateKeyWithHashAlg, PublicKey};
+use russh::keys::ssh_encoding::Encode as _;
+use russh::keys::ssh_key::Signature;
+use russh::keys::ssh_key::private::KeypairData;
+use russh::keys::{HashAlg, PrivateKey, PublicKey, signature};
 use tokio::time::timeout;
 
 use super::connect::Client;
+use super::identity::{Hand, Identity, Proof, identities};
+use super::keyring::{Keyring, Locked};
 use super::settings::LinkSettings;
-use super::target::{Offer, SshTarget};
+use super::target::{Prompts, SshTarget};
 use crate::output::sanitize::sanitize;
 
 /// How long an ssh-agent may take to list its keys. To sign it may take longer: it may ask its user.
@@ -40,10 +43,16 @@ pub enum Refusal {
     Rejected,
     /// The server takes it and wants something else as well: a password, a second factor.
     NotEnough,
-    /// It has a passphrase, and no ssh-agent holds it.
-    Encrypted,
+    /// The server takes it, but it has a passphrase.
+    Locked(Locked),
+    /// It has a passphrase, and without that not even its public half is known: the server was not asked.
+    Hidden(Locked),
     /// The file is not there.
     Missing,
+    /// Only its public half is here, and no ssh-agent holds the other.
+    PublicOnly,
+    /// It is a certificate, and its key is neither in a file nor in an ssh-agent.
+    Keyless,
     /// It can't be read or used, for this reason.
     Unusable(String),
     /// The server hung up.
@@ -53,15 +62,26 @@ pub enum Refusal {
 /// `~/.ssh/id_rsa (rejected)`.
 impl fmt::Display for Tried {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let result = match &self.result {
+        let Self { key, result } = self;
+        let result = match result {
             Refusal::Rejected => "rejected",
             Refusal::NotEnough => "accepted, but something else is wanted as well",
-            Refusal::Encrypted => "it has a passphrase, and no ssh-agent holds it",
+            Refusal::Locked(locked) => return write!(formatter, "{key} (accepted, but {locked})"),
+            Refusal::Hidden(locked) => return write!(formatter, "{key} ({locked})"),
             Refusal::Missing => "no such file",
+            Refusal::PublicOnly => "its private half is neither here nor in an ssh-agent",
+            Refusal::Keyless => "its key is neither in a file nor in an ssh-agent",
             Refusal::Unusable(reason) => reason,
             Refusal::HungUp => "the server hung up",
         };
-        write!(formatter, "{} ({result})", self.key)
+        write!(formatter, "{key} ({result})")
+    }
+}
+
+/// The connection went while a signature was on its way.
+impl From<russh::SendError> for Refusal {
+    fn from(_: russh::SendError) -> Self {
+        Self::HungUp
     }
 }
 
@@ -74,160 +94,83 @@ pub(super) async fn log_in(
     target: &SshTarget,
     settings: &LinkSettings,
 ) -> Result<(), Vec<Tried>> {
-    let mut attempt = Attempt { handle, user, tried: Vec::new() };
-    let (mut agent, mut held) = attempt.open_agent(settings.agent_socket.as_deref()).await;
-    // `IdentityFile none` keeps the default keys away.
-    let given = target.identities.iter().filter(|key| key.as_os_str() != "none");
-    let named: Vec<PathBuf> = given.map(|key| settings.expand(key)).collect();
-    let certificates: Vec<PathBuf> =
-        target.certificates.iter().map(|certificate| settings.expand(certificate)).collect();
-    let hung_up =
-        |attempt: &Attempt<'_>| attempt.tried.last().is_some_and(|tried| tried.result == Refusal::HungUp);
-    for path in &named {
-        if attempt.file(path, Named::Yes, &certificates, agent.as_mut(), &mut held).await {
-            return Ok(());
+    let mut tried = Vec::new();
+    let (agent, held) = match open_agent(settings.agent_socket.as_deref()).await {
+        Ok((agent, held)) => (agent, held),
+        Err(problem) => {
+            tried.push(Tried { key: "the ssh-agent".to_owned(), result: Refusal::Unusable(problem) });
+            (None, Vec::new())
         }
-        if hung_up(&attempt) {
-            return Err(attempt.tried);
+    };
+    let identities = identities(target, settings, &held);
+    // Nobody is asked by a connection that must not ask.
+    let silent = Keyring::default();
+    let keyring = if target.prompts == Prompts::Never { &silent } else { &settings.keyring };
+    let mut attempt = Attempt { handle, user, agent, keyring };
+    for identity in identities.shown {
+        let key = identity.name.clone();
+        match attempt.show(identity).await {
+            Ok(()) => return Ok(()),
+            Err(result) => tried.push(Tried { key, result }),
         }
-    }
-    if let (Some(agent), Offer::Everything) = (agent.as_mut(), target.offer) {
-        for identity in std::mem::take(&mut held) {
-            if attempt.agent_key(agent, &identity).await {
-                return Ok(());
-            }
-            if hung_up(&attempt) {
-                return Err(attempt.tried);
-            }
+        if attempt.handle.is_closed() {
+            break;
         }
     }
-    if target.identities.is_empty() {
-        for path in &settings.default_keys {
-            if attempt.file(path, Named::No, &certificates, agent.as_mut(), &mut held).await {
-                return Ok(());
-            }
-            if hung_up(&attempt) {
-                break;
-            }
-        }
-    }
-    Err(attempt.tried)
-}
-
-/// Whether somebody asked for this very file, so that its absence is worth a word.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Named {
-    Yes,
-    No,
+    tried.extend(identities.unusable);
+    Err(tried)
 }
 
 struct Attempt<'a> {
     handle: &'a mut Handle<Client>,
     user: &'a str,
-    tried: Vec<Tried>,
+    agent: Option<DynamicAgent>,
+    keyring: &'a Keyring,
 }
 
 impl Attempt<'_> {
-    fn failed(&mut self, key: impl Into<String>, result: Refusal) -> bool {
-        self.tried.push(Tried { key: key.into(), result });
-        false
+    /// Shows a key or a certificate.
+    async fn show(&mut self, identity: Identity) -> Result<(), Refusal> {
+        let Identity { proof, hand, .. } = identity;
+        let Proof::Hidden(certificates) = proof else { return self.prove(proof, hand).await };
+        let Hand::Locked(file) = hand else { return Err(Refusal::Hidden(Locked::Unasked)) };
+        let key = self.keyring.unlock(&file).await.map_err(Refusal::Hidden)?;
+        for (_, certificate) in certificates {
+            if certificate.public_key() == key.public_key().key_data() {
+                let proof = Proof::Certificate(Box::new(certificate));
+                if self.prove(proof, Hand::Key(Arc::clone(&key))).await.is_ok() {
+                    return Ok(());
+                }
+            }
+        }
+        self.prove(Proof::Key(key.public_key().clone()), Hand::Key(key)).await
     }
 
-    /// Notes what the server said to a key; true if it opened the door.
-    fn answered(&mut self, key: String, answer: Result<AuthResult, Refusal>) -> bool {
+    async fn prove(&mut self, proof: Proof, hand: Hand) -> Result<(), Refusal> {
+        let hash = match &proof {
+            Proof::Key(key) => self.rsa_hash(key).await,
+            Proof::Certificate(certificate) => {
+                self.rsa_hash(&PublicKey::from(certificate.public_key().clone())).await
+            }
+            Proof::Hidden(_) => None,
+        };
+        let mut signer = Signer { hand, agent: self.agent.as_mut(), keyring: self.keyring };
+        let answer = match proof {
+            Proof::Key(key) => {
+                self.handle.authenticate_publickey_with(self.user, key, hash, &mut signer).await?
+            }
+            Proof::Certificate(certificate) => {
+                self.handle.authenticate_certificate_with(self.user, *certificate, hash, &mut signer).await?
+            }
+            Proof::Hidden(_) => return Err(Refusal::Hidden(Locked::Unasked)),
+        };
         match answer {
-            Ok(AuthResult::Success) => true,
-            Ok(AuthResult::Failure { partial_success: true, .. }) => self.failed(key, Refusal::NotEnough),
+            AuthResult::Success => Ok(()),
+            AuthResult::Failure { partial_success: true, .. } => Err(Refusal::NotEnough),
             // russh reports a closed connection as a failure that leaves no methods.
-            Ok(AuthResult::Failure { .. }) if self.handle.is_closed() => self.failed(key, Refusal::HungUp),
-            Ok(AuthResult::Failure { .. }) => self.failed(key, Refusal::Rejected),
-            Err(refusal) => self.failed(key, refusal),
+            AuthResult::Failure { .. } if self.handle.is_closed() => Err(Refusal::HungUp),
+            AuthResult::Failure { .. } => Err(Refusal::Rejected),
         }
-    }
-
-    async fn open_agent(&mut self, socket: Option<&Path>) -> (Option<DynamicAgent>, Vec<AgentIdentity>) {
-        let Some(socket) = socket else { return (None, Vec::new()) };
-        let opening = async {
-            let mut agent = connect_agent(socket).await?;
-            let held = agent.request_identities().await?;
-            Ok::<_, russh::keys::Error>((agent, held))
-        };
-        let problem = match timeout(AGENT_PATIENCE, opening).await {
-            Ok(Ok((agent, held))) => return (Some(agent), held),
-            Ok(Err(error)) => sanitize(error.to_string(), 200),
-            Err(_) => "it does not answer".to_owned(),
-        };
-        self.failed("the ssh-agent", Refusal::Unusable(problem));
-        (None, Vec::new())
-    }
-
-    /// A key in a file, or the same key in the agent if the file has a passphrase.
-    async fn file(
-        &mut self,
-        path: &Path,
-        named: Named,
-        named_certificates: &[PathBuf],
-        agent: Option<&mut DynamicAgent>,
-        held: &mut Vec<AgentIdentity>,
-    ) -> bool {
-        let name = path.display().to_string();
-        match load(path) {
-            Loaded::Key(key) => {
-                let key = Arc::new(*key);
-                for (name, certificate) in certificates(path, key.public_key(), named_certificates) {
-                    let answer =
-                        self.handle.authenticate_openssh_cert(self.user, Arc::clone(&key), certificate).await;
-                    let answer = answer.map_err(|error| refusal(&error));
-                    if self.answered(name, answer) {
-                        return true;
-                    }
-                    if self.handle.is_closed() {
-                        return false;
-                    }
-                }
-                let hash = self.rsa_hash(key.public_key()).await;
-                let key = PrivateKeyWithHashAlg::new(key, hash);
-                let answer = self.handle.authenticate_publickey(self.user, key).await;
-                let answer = answer.map_err(|error| refusal(&error));
-                self.answered(name, answer)
-            }
-            Loaded::Encrypted(public) => {
-                let position =
-                    public.and_then(|public| held.iter().position(|identity| holds(identity, &public)));
-                match (agent, position) {
-                    (Some(agent), Some(position)) => {
-                        let identity = held.remove(position);
-                        self.agent_key(agent, &identity).await
-                    }
-                    _ => self.failed(name, Refusal::Encrypted),
-                }
-            }
-            Loaded::Missing if named == Named::No => false,
-            Loaded::Missing => self.failed(name, Refusal::Missing),
-            Loaded::Unusable(reason) => self.failed(name, Refusal::Unusable(reason)),
-        }
-    }
-
-    /// A key that the agent holds and signs with.
-    async fn agent_key(&mut self, agent: &mut DynamicAgent, identity: &AgentIdentity) -> bool {
-        let (answer, comment) = match identity {
-            AgentIdentity::PublicKey { key, comment } => {
-                let hash = self.rsa_hash(key).await;
-                (self.handle.authenticate_publickey_with(self.user, key.clone(), hash, agent).await, comment)
-            }
-            AgentIdentity::Certificate { certificate, comment } => {
-                let key = PublicKey::from(certificate.public_key().clone());
-                let hash = self.rsa_hash(&key).await;
-                let certificate = certificate.clone();
-                (
-                    self.handle.authenticate_certificate_with(self.user, certificate, hash, agent).await,
-                    comment,
-                )
-            }
-        };
-        let answer = answer.map_err(|error| Refusal::Unusable(sanitize(error.to_string(), 200)));
-        let name = format!("{} of the ssh-agent", if comment.is_empty() { "a key" } else { comment });
-        self.answered(name, answer)
     }
 
     /// RSA keys sign with SHA-2; SHA-1 is no longer taken anywhere. Asked for RSA alone, because russh waits up to a
@@ -243,58 +186,58 @@ impl Attempt<'_> {
     }
 }
 
-fn refusal(error: &Error) -> Refusal {
-    match error {
-        Error::SendError | Error::Disconnect | Error::HUP => Refusal::HungUp,
-        error => Refusal::Unusable(sanitize(error.to_string(), 200)),
+/// Signs for what the server has said that it takes.
+struct Signer<'a> {
+    hand: Hand,
+    agent: Option<&'a mut DynamicAgent>,
+    keyring: &'a Keyring,
+}
+
+impl russh::Signer for Signer<'_> {
+    type Error = Refusal;
+
+    /// `_` is what is shown. What signs is known better here: an ssh-agent that holds a key does not know its certificate.
+    async fn auth_sign(
+        &mut self,
+        _: &AgentIdentity,
+        hash: Option<HashAlg>,
+        mut data: Vec<u8>,
+    ) -> Result<Vec<u8>, Refusal> {
+        let unusable = |error: &dyn fmt::Display| Refusal::Unusable(sanitize(error.to_string(), 200));
+        let key = match &self.hand {
+            Hand::Agent(identity) => {
+                let agent = self.agent.as_mut().ok_or_else(|| unusable(&"the ssh-agent is gone"))?;
+                let signed = agent.sign_request(identity, hash, data).await;
+                return signed.map_err(|error| unusable(&error));
+            }
+            Hand::Key(key) => Arc::clone(key),
+            Hand::Locked(file) => self.keyring.unlock(file).await.map_err(Refusal::Locked)?,
+        };
+        let signature = sign(&key, hash, &data).map_err(|error| unusable(&error))?;
+        signature.encode_prefixed(&mut data).map_err(|error| unusable(&error))?;
+        Ok(data)
     }
 }
 
-fn holds(identity: &AgentIdentity, public: &PublicKey) -> bool {
-    match identity {
-        AgentIdentity::PublicKey { key, .. } => key.key_data() == public.key_data(),
-        AgentIdentity::Certificate { certificate, .. } => certificate.public_key() == public.key_data(),
+fn sign(key: &PrivateKey, hash: Option<HashAlg>, data: &[u8]) -> Result<Signature, signature::Error> {
+    match key.key_data() {
+        KeypairData::Rsa(pair) => signature::Signer::try_sign(&(pair, hash), data),
+        pair => signature::Signer::try_sign(pair, data),
     }
 }
 
-enum Loaded {
-    Key(Box<PrivateKey>),
-    /// It has a passphrase; its public half, if the file or the one beside it tells.
-    Encrypted(Option<PublicKey>),
-    Missing,
-    Unusable(String),
-}
-
-/// Reads a private key. Keys are small; the agent's key files are read by nobody else meanwhile, so this blocks.
-fn load(path: &Path) -> Loaded {
-    match russh::keys::load_secret_key(path, None) {
-        Ok(key) => Loaded::Key(Box::new(key)),
-        Err(russh::keys::Error::KeyIsEncrypted) => Loaded::Encrypted(public_half(path)),
-        Err(russh::keys::Error::IO(error)) if error.kind() == std::io::ErrorKind::NotFound => Loaded::Missing,
-        Err(error) => Loaded::Unusable(sanitize(error.to_string(), 200)),
+async fn open_agent(socket: Option<&Path>) -> Result<(Option<DynamicAgent>, Vec<AgentIdentity>), String> {
+    let Some(socket) = socket else { return Ok((None, Vec::new())) };
+    let opening = async {
+        let mut agent = connect_agent(socket).await?;
+        let held = agent.request_identities().await?;
+        Ok::<_, russh::keys::Error>((agent, held))
+    };
+    match timeout(AGENT_PATIENCE, opening).await {
+        Ok(Ok((agent, held))) => Ok((Some(agent), held)),
+        Ok(Err(error)) => Err(sanitize(error.to_string(), 200)),
+        Err(_) => Err("it does not answer".to_owned()),
     }
-}
-
-/// The certificates of a key: those that were named, and the one beside it. Others' are passed over, and what is no
-/// certificate is none.
-fn certificates(path: &Path, key: &PublicKey, named: &[PathBuf]) -> Vec<(String, Certificate)> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push("-cert.pub");
-    let beside = PathBuf::from(beside);
-    let paths = named.iter().chain(Some(&beside).filter(|beside| !named.contains(beside)));
-    let loaded = paths.filter_map(|path| {
-        let certificate = russh::keys::load_openssh_certificate(path).ok()?;
-        (certificate.public_key() == key.key_data()).then(|| (path.display().to_string(), certificate))
-    });
-    loaded.collect()
-}
-
-/// The newer format keeps the public half readable; older ones have it in `….pub`.
-fn public_half(path: &Path) -> Option<PublicKey> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".pub");
-    let own = PrivateKey::read_openssh_file(path).ok().map(|key| key.public_key().clone());
-    own.or_else(|| russh::keys::load_public_key(Path::new(&beside)).ok())
 }
 
 #[cfg(unix)]

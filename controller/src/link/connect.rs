@@ -73,7 +73,20 @@ impl From<russh::Error> for ClientError {
 
 impl Connection {
     /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is judged and logged in to by itself.
+    ///
+    /// People take their time to find a passphrase, and servers hang up meanwhile: then it is done once more, with the key
+    /// that is unlocked by now.
     pub(super) async fn open(target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError> {
+        loop {
+            let unlocked = settings.keyring.unlocked();
+            match Box::pin(Self::attempt(target, settings)).await {
+                Err(error) if error.hung_up() && settings.keyring.unlocked() > unlocked => {}
+                reached => return reached,
+            }
+        }
+    }
+
+    async fn attempt(target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError> {
         let for_jumps = settings.for_jumps();
         let mut through = None;
         for jump in &target.jumps {

@@ -5,7 +5,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::auth::Tried;
+use super::auth::{Refusal, Tried};
 use super::host_key::HostKeyError;
 use super::platform::Platform;
 
@@ -188,6 +188,15 @@ impl LinkError {
             // A box that is still starting, seen from its jump host.
             Self::NotForwarded { why, .. } => *why == NotForwarded::Unreachable,
             Self::Jump { source, .. } => source.is_of_the_moment(),
+            _ => false,
+        }
+    }
+
+    /// Whether the server hung up during the login.
+    pub(super) fn hung_up(&self) -> bool {
+        match self {
+            Self::Auth { tried, .. } => tried.iter().any(|tried| tried.result == Refusal::HungUp),
+            Self::Jump { source, .. } => source.hung_up(),
             _ => false,
         }
     }

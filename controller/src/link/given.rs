@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::target::{Family, HostKeyWish, Ignored, Offer, TargetError};
+use super::target::{Family, HostKeyWish, Ignored, Offer, Prompts, TargetError};
 
 /// Everything that can be asked for.
 #[derive(Debug, Default)]
@@ -15,6 +15,7 @@ pub(super) struct Given {
     pub(super) identities: Vec<PathBuf>,
     pub(super) certificates: Vec<PathBuf>,
     pub(super) offer: Option<Offer>,
+    pub(super) prompts: Option<Prompts>,
     pub(super) host_keys: Option<HostKeyWish>,
     pub(super) host_key_alias: Option<String>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,
@@ -46,6 +47,7 @@ pub(super) enum Keyword {
     IdentityFile,
     CertificateFile,
     IdentitiesOnly,
+    BatchMode,
     StrictHostKeyChecking,
     HostKeyAlias,
     UserKnownHostsFile,
@@ -81,6 +83,10 @@ impl Given {
             Keyword::IdentitiesOnly => {
                 let only = yes(value).ok_or_else(wrong)?;
                 self.offer.get_or_insert(if only { Offer::NamedOnly } else { Offer::Everything });
+            }
+            Keyword::BatchMode => {
+                let batch = yes(value).ok_or_else(wrong)?;
+                self.prompts.get_or_insert(if batch { Prompts::Never } else { Prompts::Allowed });
             }
             Keyword::StrictHostKeyChecking => {
                 let wish = self.host_key_wish(option, value).ok_or_else(wrong)?;

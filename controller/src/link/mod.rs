@@ -15,10 +15,14 @@ mod dial;
 mod error;
 mod given;
 mod host_key;
+mod identity;
 mod image;
 mod install;
+mod keyring;
 mod known_hosts;
 mod launch;
+#[cfg(test)]
+mod openssh;
 mod options;
 mod platform;
 mod resolve;
@@ -33,10 +37,11 @@ pub use config::{ConfigError, ConfigFile, Presence};
 pub use error::{InstallStage, LinkError, NotForwarded};
 pub use host_key::{HostKeyError, HostKeyPolicy, HostKeySeen, Remedy};
 pub use image::{AgentImage, AgentImages, ImageError};
+pub use keyring::{Asked, Asker, Keyring, Locked};
 pub use known_hosts::{KnownHostsError, Place};
 pub use platform::{Cpu, Platform};
-pub use settings::LinkSettings;
-pub use target::{Family, HostKeyWish, Ignored, Offer, SshTarget, TargetError};
+pub use settings::{Askpass, LinkSettings};
+pub use target::{Family, HostKeyWish, Ignored, Offer, Prompts, SshTarget, TargetError};
 
 use connect::Connection;
 use hfdown_protocol::Nonce;

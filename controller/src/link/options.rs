@@ -68,6 +68,7 @@ fn keyword_rule(keyword: &str) -> Rule {
         "hostname" => Accept(Keyword::HostName),
         "identityfile" => Accept(Keyword::IdentityFile),
         "identitiesonly" => Accept(Keyword::IdentitiesOnly),
+        "batchmode" => Accept(Keyword::BatchMode),
         "stricthostkeychecking" => Accept(Keyword::StrictHostKeyChecking),
         "userknownhostsfile" => Accept(Keyword::UserKnownHostsFile),
         "connecttimeout" => Accept(Keyword::ConnectTimeout),

@@ -73,6 +73,7 @@ impl Lookup<'_> {
             identities: given.identities,
             certificates: given.certificates,
             offer: given.offer.unwrap_or_default(),
+            prompts: given.prompts.unwrap_or_default(),
             host_keys: given.host_keys,
             host_key_alias: given.host_key_alias.map(check_host).transpose()?,
             known_hosts: given.known_hosts,

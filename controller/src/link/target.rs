@@ -34,6 +34,8 @@ pub struct SshTarget {
     pub certificates: Vec<PathBuf>,
     /// Which keys may be offered.
     pub offer: Offer,
+    /// Whether somebody may be asked for a passphrase.
+    pub prompts: Prompts,
     /// What was asked about host keys, if anything.
     pub host_keys: Option<HostKeyWish>,
     /// `HostKeyAlias`: the name that the host has in `known_hosts` files.
@@ -56,6 +58,16 @@ pub enum Offer {
     Everything,
     /// `IdentitiesOnly`: the named keys (or the default ones) alone.
     NamedOnly,
+}
+
+/// Whether somebody may be asked for a passphrase.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Prompts {
+    /// Yes, where there is a terminal.
+    #[default]
+    Allowed,
+    /// `BatchMode`.
+    Never,
 }
 
 /// What `StrictHostKeyChecking` asked for, in the two forms that hfdown knows. `no` and `ask` become

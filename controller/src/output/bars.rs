@@ -154,6 +154,11 @@ impl Renderer for Bars {
         Ok(())
     }
 
+    fn step_aside(&mut self) {
+        // A terminal that is gone has nothing on it.
+        let _ = self.screen.bars.clear();
+    }
+
     fn finish(&mut self) {
         self.activities.clear();
         self.began = None;

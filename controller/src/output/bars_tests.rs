@@ -83,6 +83,20 @@ fn a_run_shows_bars_and_leaves_sentences() {
 }
 
 #[test]
+fn steps_aside_for_whoever_needs_the_terminal_and_comes_back() {
+    let mut stage = Stage::new(80);
+    stage.tell(None, &sample::listed());
+    for _ in 0..5 {
+        stage.sample(None);
+    }
+    let drawn = stage.terminal.contents();
+    stage.bars.step_aside();
+    assert_snapshot!(stage.terminal.contents(), @"openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB");
+    stage.sample(None);
+    assert_eq!(stage.terminal.contents(), drawn);
+}
+
+#[test]
 fn what_is_over_soon_has_no_bar() {
     let mut stage = Stage::new(120);
     for shown in [false, false, false, true] {

@@ -57,6 +57,11 @@ impl Output {
         self.renderer.problem(problem, &mut self.printer)
     }
 
+    /// Takes away what moves until the next event: somebody else is about to use the terminal.
+    pub fn step_aside(&mut self) {
+        self.renderer.step_aside();
+    }
+
     /// Takes away what moves. What was said remains.
     pub fn finish(&mut self) {
         self.renderer.finish();

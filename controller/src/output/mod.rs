@@ -16,6 +16,7 @@ mod objects;
 mod plan_lines;
 mod printer;
 mod problem;
+pub mod prompt;
 mod renderer;
 mod rows;
 #[cfg(test)]

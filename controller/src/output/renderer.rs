@@ -21,6 +21,9 @@ pub(super) trait Renderer: Send + std::fmt::Debug {
     /// Draws the error that ends the run.
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable>;
 
+    /// Takes away what moves until the next event: somebody else is about to use the terminal.
+    fn step_aside(&mut self) {}
+
     /// Takes away what moves. What was said remains.
     fn finish(&mut self);
 

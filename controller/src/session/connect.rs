@@ -1,5 +1,6 @@
 //! From a machine to an agent that has the folder.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hfdown_agent::{Surroundings, serve};
@@ -8,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
 use super::link::{Heard, Keeper, SILENCE, Session, unexpected};
+use super::person::Person;
 use super::wait::patiently;
 use crate::display::Events;
 use crate::event::{Agent, Event};
@@ -139,9 +141,13 @@ async fn find(
             ))
         }
         Machine::Box { target, settings, images, endurance } => {
+            let person = Person::new(settings.askpass.clone(), events.clone());
+            let keyring = settings.keyring.asking(Arc::new(person));
+            let settings = &LinkSettings { keyring, ..settings.clone() };
             let link = match approach {
                 Approach::First => {
-                    patiently(endurance.wait, events, || reach(target, settings, images)).await?
+                    let asking = || settings.keyring.time_asking();
+                    patiently(endurance.wait, events, asking, || reach(target, settings, images)).await?
                 }
                 Approach::Again { supersedes } => reach_again(target, settings, images, supersedes)
                     .await

@@ -11,6 +11,7 @@ mod error;
 mod execute;
 mod link;
 mod pace;
+mod person;
 mod survey;
 mod wait;
 mod watch;

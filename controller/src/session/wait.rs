@@ -9,20 +9,23 @@ use super::error::SessionError;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::in_words;
-use crate::link::{AgentLink, LinkError, Refusal};
+use crate::link::{AgentLink, LinkError, Refusal, Tried};
 
 /// The first pause between two attempts; each is twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The longest. A server that counts failed logins sees 12 in a minute.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Tries again, for so long, what a box that is just starting refuses. Each new reason is said once.
+/// Tries again, for so long, what a box that is just starting refuses. Each new reason is said once. The time for which
+/// people are asked in between is theirs.
 pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
     wait: Duration,
     events: &Events,
+    asking: impl Fn() -> Duration,
     attempt: impl Fn() -> F,
 ) -> Result<AgentLink, SessionError> {
     let began = Instant::now();
+    let asked_before = asking();
     let mut said = None;
     let mut pause = PAUSE;
     loop {
@@ -30,9 +33,10 @@ pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
             Ok(link) => return Ok(link),
             Err(error) => error,
         };
-        let left = wait.saturating_sub(began.elapsed());
+        let waited = began.elapsed().saturating_sub(asking().saturating_sub(asked_before));
+        let left = wait.saturating_sub(waited);
         if !may_pass(&error) || left.is_zero() {
-            let waited = said.map(|_| began.elapsed());
+            let waited = said.map(|_| waited);
             return Err(SessionError::Link { error: Box::new(error), waited });
         }
         if said != Some(discriminant(&error)) {
@@ -49,7 +53,10 @@ fn may_pass(error: &LinkError) -> bool {
     match error {
         // Keys that can't be used here won't be in a minute.
         LinkError::Auth { tried, .. } => {
-            tried.iter().any(|tried| matches!(tried.result, Refusal::Rejected | Refusal::HungUp))
+            // Nor will a key that the box takes already, and that nobody unlocks.
+            let is_locked = tried.iter().any(|tried| matches!(tried.result, Refusal::Locked(_)));
+            let may_be_learned = |tried: &Tried| matches!(tried.result, Refusal::Rejected | Refusal::HungUp);
+            !is_locked && tried.iter().any(may_be_learned)
         }
         LinkError::Jump { source, .. } => may_pass(source),
         _ => error.is_of_the_moment(),

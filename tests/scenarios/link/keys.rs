@@ -1,65 +1,115 @@
 //! Who is let in.
 
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hfdown::link::{Asked, Asker, Keyring, Locked};
+
 use super::*;
 
-/// An ssh-agent that ends with the test.
-struct KeyAgent {
-    child: std::process::Child,
-    socket: PathBuf,
+/// Answers in this order, and counts the questions. What else happens while somebody is asked is a parameter.
+pub(super) struct Script {
+    answers: Mutex<Vec<&'static str>>,
+    asked: AtomicUsize,
+    meanwhile: Box<dyn Fn() + Send + Sync>,
 }
 
-impl KeyAgent {
-    async fn start(folder: &Path) -> Option<Self> {
-        // It comes with the server.
-        Counterpart::Sshd.require()?;
-        let socket = folder.join("agent.sock");
-        let child =
-            Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-        let agent = Self { child, socket };
-        eventually("the ssh-agent listens", || agent.socket.exists()).await;
-        Some(agent)
+impl Script {
+    pub(super) fn of(answers: &[&'static str]) -> Arc<Self> {
+        Self::while_this_happens(answers, || {})
     }
 
-    fn add(&self, key: &Path) {
-        let mut add = Command::new("ssh-add");
-        add.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).stdin(Stdio::null());
-        assert!(add.status().unwrap().success());
+    fn while_this_happens(
+        answers: &[&'static str],
+        meanwhile: impl Fn() + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        let answers = Mutex::new(answers.iter().rev().copied().collect());
+        Arc::new(Self { answers, asked: AtomicUsize::new(0), meanwhile: Box::new(meanwhile) })
     }
-}
 
-impl Drop for KeyAgent {
-    fn drop(&mut self) {
-        _ = self.child.kill();
-        _ = self.child.wait();
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
     }
 }
 
-pub(super) async fn logs_in_with_a_key_of_the_ssh_agent(kind: Kind) {
+impl Asker for Script {
+    fn ask(&self, _: String) -> Pin<Box<dyn Future<Output = Asked> + Send + '_>> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        (self.meanwhile)();
+        let answer = self.answers.lock().unwrap().pop();
+        Box::pin(async move { answer.map_or(Asked::Nothing, |answer| Asked::Said(answer.to_owned().into())) })
+    }
+}
+
+fn asking(host: &SshHost, script: &Arc<Script>) -> LinkSettings {
+    LinkSettings { keyring: Keyring::default().asking(script.clone()), ..host.settings() }
+}
+
+pub(super) async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind: Kind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
-    let Some(agent) = KeyAgent::start(host.near()).await else { return };
-    let settings = LinkSettings { agent_socket: Some(agent.socket.clone()), ..host.settings() };
-    let LinkError::Auth { tried, .. } = error(go(&host.command_without_key(), &settings).await) else {
-        panic!()
+    host.client_keys().lock("a secret");
+    let script = Script::of(&["wrong", "a secret"]);
+    let settings = asking(&host, &script);
+    for _ in ["first", "again"] {
+        talk(&mut go(&host.command(), &settings).await.unwrap()).await;
+        assert_eq!(script.asked(), 2, "once per run");
+    }
+    for (answers, why) in [(&["no"; 3][..], Locked::Wrong), (&[""], Locked::GivenUp), (&[], Locked::GivenUp)]
+    {
+        let failed = error(go(&host.command(), &asking(&host, &Script::of(answers))).await);
+        let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
+        assert_eq!(tried[0].result, Refusal::Locked(why));
+    }
+    // Who must not be asked is not.
+    let script = Script::of(&["a secret"]);
+    let batch = format!("{} -o BatchMode=yes", host.command());
+    let failed = error(go(&batch, &asking(&host, &script)).await);
+    let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
+    assert_eq!((&tried[0].result, script.asked()), (&Refusal::Locked(Locked::Unasked), 0));
+}
+
+pub(super) async fn asks_nobody_for_a_key_that_the_server_does_not_take(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let other = Keys::generate(host.near(), "other", Algorithm::Ed25519);
+    other.lock("a secret");
+    let script = Script::of(&["a secret"]);
+    let command = format!("{} -i ~/other", host.command_without_key());
+    let failed = error(go(&command, &asking(&host, &script)).await);
+    let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
+    assert_eq!((&tried[0].result, script.asked()), (&Refusal::Rejected, 0));
+    // It does not stand in the way of one that is taken.
+    talk(&mut go(&format!("{} -i ~/other", host.command()), &asking(&host, &script)).await.unwrap()).await;
+    assert_eq!(script.asked(), 0);
+}
+
+pub(super) async fn asks_before_a_key_whose_public_half_is_not_known(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let keys = Keys::generate(host.near(), "old", Algorithm::Rsa { hash: None });
+    host.authorize(&keys);
+    let mut convert = Command::new("ssh-keygen");
+    convert.args(["-q", "-p", "-m", "PEM", "-P", "", "-N", "a secret", "-f"]).arg(&keys.private);
+    assert!(convert.stdout(Stdio::null()).status().unwrap().success());
+    fs::remove_file(keys.private.with_extension("pub")).unwrap();
+    let command = format!("{} -i ~/old", host.command_without_key());
+    let failed = error(go(&command, &host.settings()).await);
+    let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
+    assert_eq!(tried[0].result, Refusal::Hidden(Locked::Unasked));
+    let script = Script::of(&["a secret"]);
+    talk(&mut go(&command, &asking(&host, &script)).await.unwrap()).await;
+    assert_eq!(script.asked(), 1);
+}
+
+pub(super) async fn a_server_that_hangs_up_while_somebody_is_asked_is_gone_to_again(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    host.client_keys().lock("a secret");
+    let host = Arc::new(host);
+    let slow = {
+        let host = Arc::downgrade(&host);
+        Script::while_this_happens(&["a secret"], move || host.upgrade().unwrap().kill_connections())
     };
-    assert_eq!(tried, []);
-    // A wrong one first: the right one is tried after it.
-    agent.add(&Keys::generate(host.near(), "other", Algorithm::Ed25519).private);
-    agent.add(&host.client_keys().private);
-    talk(&mut go(&host.command_without_key(), &settings).await.unwrap()).await;
-}
-
-pub(super) async fn logs_in_with_an_encrypted_key_that_the_ssh_agent_holds(kind: Kind) {
-    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
-    let Some(agent) = KeyAgent::start(host.near()).await else { return };
-    agent.add(&host.client_keys().private);
-    let mut encrypt = Command::new("ssh-keygen");
-    encrypt.args(["-q", "-p", "-P", "", "-N", "a secret", "-f"]).arg(&host.client_keys().private);
-    assert!(encrypt.stdout(Stdio::null()).status().unwrap().success());
-    let LinkError::Auth { tried, .. } = error(go(&host.command(), &host.settings()).await) else { panic!() };
-    assert_eq!(tried[0].result, Refusal::Encrypted);
-    assert_eq!(tried[0].key, host.client_keys().private.display().to_string());
-    let settings = LinkSettings { agent_socket: Some(agent.socket.clone()), ..host.settings() };
-    talk(&mut go(&host.command(), &settings).await.unwrap()).await;
+    talk(&mut go(&host.command(), &asking(&host, &slow)).await.unwrap()).await;
+    assert_eq!(slow.asked(), 1);
 }
 
 pub(super) async fn logs_in_with_rsa_and_ecdsa_keys(kind: Kind) {
@@ -102,34 +152,4 @@ pub(super) async fn says_that_the_server_had_enough_of_keys(kind: Kind) {
     assert!((4..8).contains(&before.len()), "{tried:?}");
     assert!(before.iter().all(|tried| tried.result == Refusal::Rejected), "{tried:?}");
     assert_eq!(last.result, Refusal::HungUp);
-}
-
-/// On the real `sshd` alone: it is the one that judges the certificate.
-#[tokio::test]
-async fn logs_in_with_a_certificate_beside_the_key_or_named() {
-    let authority = tempfile::tempdir().unwrap();
-    let authority = Keys::generate(authority.path(), "authority", Algorithm::Ed25519);
-    let Some(host) = SshHost::start(Kind::Sshd, HostOptions::default()).await else { return };
-    let keys = Keys::generate(host.near(), "certified", Algorithm::Ed25519);
-    let user = host.command_without_key();
-    let user = user.rsplit(' ').next().unwrap().split('@').next().unwrap();
-    let sign = |principal: &str| {
-        let mut sign = Command::new("ssh-keygen");
-        sign.args(["-q", "-I", "test", "-n", principal, "-s"]).arg(&authority.private);
-        assert!(sign.arg(keys.private.with_extension("pub")).status().unwrap().success());
-    };
-    let settings = LinkSettings { default_keys: vec![keys.private.clone()], ..host.settings() };
-    host.trust_certificates_of(&authority);
-    sign("somebody-else");
-    let failed = error(go(&host.command_without_key(), &settings).await);
-    let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
-    let names: Vec<_> = tried.iter().map(|tried| tried.key.rsplit('/').next().unwrap()).collect();
-    assert_eq!(names, ["certified-cert.pub", "certified"]);
-    sign(user);
-    talk(&mut go(&host.command_without_key(), &settings).await.unwrap()).await;
-    // Elsewhere it has to be named.
-    fs::rename(host.near().join("certified-cert.pub"), host.near().join("elsewhere")).unwrap();
-    assert!(matches!(error(go(&host.command_without_key(), &settings).await), LinkError::Auth { .. }));
-    let command = format!("{} -o CertificateFile=~/elsewhere", host.command_without_key());
-    talk(&mut go(&command, &settings).await.unwrap()).await;
 }

@@ -44,6 +44,14 @@ impl Keys {
         self.key.public_key().fingerprint(HashAlg::Sha256).to_string()
     }
 
+    /// Gives the file a passphrase.
+    pub fn lock(&self, passphrase: &str) {
+        let locked = self.key.encrypt(&mut safe_rng(), passphrase).expect("a key can be encrypted");
+        locked
+            .write_openssh_file(&self.private, LineEnding::LF)
+            .expect("the temporary folder can be written");
+    }
+
     pub(super) fn private_key(&self) -> &PrivateKey {
         &self.key
     }

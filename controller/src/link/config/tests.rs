@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::super::openssh;
 use super::super::{LinkSettings, SshTarget, TargetError};
 use super::*;
 
@@ -158,8 +159,7 @@ fn includes_files_where_they_stand() {
 /// A counterpart that we did not write.
 #[test]
 fn agrees_with_ssh() {
-    // Without OpenSSH on this machine there is nothing to compare with.
-    if Command::new("ssh").arg("-V").output().is_err() {
+    if openssh::program("ssh").is_none() {
         return;
     }
     let text = "Include extra.conf\nHost box b?x*\n HostName %h.example.com\n Port=7\n User \"me\"\n\

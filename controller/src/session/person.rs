@@ -1,0 +1,40 @@
+//! The person before the screen, who knows the passphrases of keys.
+
+use std::pin::Pin;
+
+use crate::display::Events;
+use crate::link::{Asked, Asker, Askpass};
+use crate::output::prompt;
+
+/// Asks on the terminal, or by the program that is set for that.
+pub(super) struct Person {
+    askpass: Option<Askpass>,
+    events: Events,
+}
+
+impl Person {
+    pub(super) fn new(askpass: Option<Askpass>, events: Events) -> Self {
+        Self { askpass, events }
+    }
+
+    async fn on_terminal(&self, prompt: &str) -> Asked {
+        // What moves on the screen would overwrite the question.
+        let _pause = self.events.pause().await;
+        prompt::on_terminal(prompt.to_owned()).await
+    }
+}
+
+impl Asker for Person {
+    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = Asked> + Send + '_>> {
+        Box::pin(async move {
+            match &self.askpass {
+                Some(askpass) if askpass.comes_first => prompt::by_program(&askpass.program, &prompt).await,
+                Some(askpass) => match self.on_terminal(&prompt).await {
+                    Asked::Nobody => prompt::by_program(&askpass.program, &prompt).await,
+                    asked => asked,
+                },
+                None => self.on_terminal(&prompt).await,
+            }
+        })
+    }
+}
