@@ -19,4 +19,4 @@ mod transfer;
 
 pub use process::main;
 pub use serve::{Farewell, serve};
-pub use surroundings::{SetupError, Surroundings, web};
+pub use surroundings::{SetupError, Surroundings, authorities, web};

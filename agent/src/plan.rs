@@ -109,6 +109,11 @@ fn tidy(folder: &Folder, resumable: &HashSet<String>) -> Result<(), Failure> {
             root.tidy();
             Ok(())
         }
+        Layout::Traceless => {
+            root.sweep_parts(|part| resumable.contains(part));
+            root.tidy();
+            Ok(())
+        }
     }
 }
 

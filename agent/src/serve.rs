@@ -155,7 +155,7 @@ impl Conversation {
                 },
                 _ = check.tick() => {
                     silent_checks += 1;
-                    if silent_checks <= SILENT_CHECKS {
+                    if silent_checks < SILENT_CHECKS {
                         continue;
                     }
                     Heard::Silence
@@ -187,6 +187,7 @@ impl Conversation {
             Order::Hello { .. } => {
                 self.say(Report::Hello { version: VERSION.to_owned(), machine: machine::describe() }).await
             }
+            Order::Trust { authorities } => self.trust(authorities).await,
             Order::Open { root, access, layout, limits } => self.open(root, access, layout, limits).await,
             Order::List { files } => self.list(files).await,
             Order::Survey { check } => self.survey(check).await,
@@ -237,6 +238,20 @@ impl Conversation {
                     self.fatal(failure).await
                 }
             }
+        }
+    }
+
+    async fn trust(&mut self, authorities: Vec<Vec<u8>>) -> Step {
+        if self.folder.is_some() || !self.work.is_empty() {
+            return self.out_of_order("Trust").await;
+        }
+        match self.surroundings.trusting(authorities) {
+            Ok(surroundings) => {
+                self.surroundings = surroundings;
+                self.network = network(&self.surroundings, &self.reports);
+                Ok(())
+            }
+            Err(error) => self.fatal(Failure::new(FailureKind::Protocol, error)).await,
         }
     }
 
@@ -336,6 +351,7 @@ impl Conversation {
     }
 }
 
+/// The way to the network, before anything is asked for.
 fn network(surroundings: &Surroundings, reports: &mpsc::Sender<Report>) -> Arc<Network> {
     Arc::new(Network {
         client: surroundings.client.clone(),
@@ -364,6 +380,21 @@ mod tests {
         let (reader, writer) = split(far);
         let serving = serve(reader, writer, Surroundings::new(None).unwrap());
         (tokio::spawn(serving), near)
+    }
+
+    #[tokio::test]
+    async fn what_is_no_certificate_is_not_trusted() {
+        let (agent, near) = agent(4096);
+        let (reader, writer) = split(near);
+        let mut orders = outbox::<_, Order>(writer);
+        orders.send(Order::Trust { authorities: vec![b"not a certificate".to_vec()] }).await.unwrap();
+        let mut reports = inbox::<_, Report>(reader, &[]);
+        let report = reports.next().await.unwrap().unwrap();
+        assert!(
+            matches!(&report, Report::Fatal { failure } if failure.kind == FailureKind::Protocol),
+            "{report:?}"
+        );
+        assert_eq!(agent.await.unwrap(), Farewell::Fatal);
     }
 
     #[tokio::test(start_paused = true)]

@@ -4,6 +4,7 @@
 //! controller                                     agent
 //!   Hello {version}                        ──▶
 //!                                          ◀──   Hello {version, machine}
+//!   Trust {certificates}                   ──▶         where the person trusts more than the well-known authorities
 //!   Open {root, access, layout, limits}    ──▶
 //!                                          ◀──   Opened {root, free disk}
 //!   List {files: id, path, size, digest} … ──▶

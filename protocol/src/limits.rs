@@ -22,6 +22,9 @@ pub const ADDRESS: usize = 16 * 1024;
 /// The longest free text in bytes (error details, machine names).
 pub const TEXT: usize = 8 * 1024;
 
+/// The most bytes of certificates in one `Trust`. A company has a few, of 1 to 2 KiB each.
+pub const AUTHORITIES: usize = 256 * 1024;
+
 /// The most bytes of file content in one `Inline` frame.
 pub const INLINE: usize = 256 * 1024;
 

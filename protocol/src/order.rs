@@ -14,6 +14,11 @@ pub enum Order {
         /// The controller's [`VERSION`](crate::VERSION).
         version: String,
     },
+    /// Trust these authorities as well, beside the well-known ones. Before `Open`.
+    Trust {
+        /// Certificates in DER, at most [`limits::AUTHORITIES`] bytes together.
+        authorities: Vec<Vec<u8>>,
+    },
     /// Take this folder and answer with `Opened`.
     Open {
         /// The destination as the person wrote it; a relative one starts at the agent's working directory, `~/` at home.
@@ -114,6 +119,9 @@ pub enum Layout {
     },
     /// Files among a person's own: nothing stays beside them, but for the parts of a transfer that was cut off.
     Bare,
+    /// A folder of its own on a stranger's machine: as [`Layout::Bare`], and what earlier transfers left goes too, once the
+    /// folder is complete.
+    Traceless,
 }
 
 /// What a transfer may use. `None` leaves the choice to the agent.
@@ -173,6 +181,9 @@ impl Message for Order {
     fn is_bounded(&self) -> bool {
         match self {
             Self::Hello { version } => version.len() <= limits::TEXT,
+            Self::Trust { authorities } => {
+                authorities.iter().map(Vec::len).sum::<usize>() <= limits::AUTHORITIES
+            }
             Self::Open { root, .. } => root.len() <= limits::PATH,
             Self::List { files } => files.len() <= limits::ENTRIES,
             Self::Fetch { jobs } => jobs.len() <= limits::ENTRIES,

@@ -8,6 +8,8 @@
 mod agents;
 #[path = "link/boxes.rs"]
 mod boxes;
+#[path = "link/hijacked.rs"]
+mod hijacked;
 #[path = "link/jumps.rs"]
 mod jumps;
 #[path = "link/keys.rs"]
@@ -16,6 +18,8 @@ mod keys;
 mod life;
 #[path = "link/servers.rs"]
 mod servers;
+#[path = "link/shells.rs"]
+mod shells;
 #[path = "link/trust.rs"]
 mod trust;
 
@@ -92,7 +96,19 @@ on_both! {
         replaces_an_agent_that_was_cut_short_and_sweeps_old_ones,
         refuses_other_machines_by_name,
         says_what_a_broken_agent_said,
+    }
+    hijacked {
         says_that_a_shell_ran_nothing,
+    }
+    shells {
+        speaks_to_any_login_shell,
+        waits_for_a_shell_that_takes_its_time,
+        skips_as_much_noise_as_can_be_noise,
+        says_that_a_shell_is_noisy,
+        goes_elsewhere_without_a_home,
+        goes_elsewhere_when_home_is_read_only,
+        needs_few_programs,
+        needs_no_head_that_counts,
     }
 }
 

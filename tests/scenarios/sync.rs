@@ -8,6 +8,7 @@ mod sync {
     pub(crate) mod lost;
     pub(crate) mod records;
     pub(crate) mod secrets;
+    pub(crate) mod traces;
 }
 
 /// The program under test.
@@ -30,26 +31,34 @@ macro_rules! everywhere {
 
 /// Runs each scenario on both kinds of boxes.
 macro_rules! on_boxes {
-    ($($scenario:ident),* $(,)?) => {
-        mod lost_in_process {
-            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::InProcess, crate::sync::lost::$scenario).await })*
+    ($($in_process:ident $sshd:ident $module:ident { $($scenario:ident,)* })*) => {
+        $(mod $in_process {
+            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::InProcess, crate::sync::$module::$scenario).await })*
         }
-        mod lost_sshd {
-            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::Sshd, crate::sync::lost::$scenario).await })*
-        }
+        mod $sshd {
+            $(#[tokio::test] async fn $scenario() { crate::at(hfdown_tests::stage::Place::Sshd, crate::sync::$module::$scenario).await })*
+        })*
     };
 }
 
 on_boxes! {
-    a_link_that_is_cut_in_mid_file_is_made_anew,
-    a_link_that_falls_silent_in_mid_file_is_made_anew,
-    a_link_that_stays_away_is_given_up_and_parts_are_kept,
-    without_retries_a_link_is_made_once,
-    ctrl_c_ends_the_wait_for_a_link,
-    another_box_behind_the_same_port_is_not_tried_twice,
-    a_port_that_opens_later_is_waited_for,
-    a_key_that_is_authorised_later_is_waited_for,
-    a_box_that_never_comes_up_is_given_up_with_the_first_reason,
+    lost_in_process lost_sshd lost {
+        a_link_that_is_cut_in_mid_file_is_made_anew,
+        a_link_that_falls_silent_in_mid_file_is_made_anew,
+        a_link_that_stays_away_is_given_up_and_parts_are_kept,
+        without_retries_a_link_is_made_once,
+        ctrl_c_ends_the_wait_for_a_link,
+        another_box_behind_the_same_port_is_not_tried_twice,
+        a_port_that_opens_later_is_waited_for,
+        a_key_that_is_authorised_later_is_waited_for,
+        a_box_that_never_comes_up_is_given_up_with_the_first_reason,
+    }
+    traces_in_process traces_sshd traces {
+        a_box_is_left_as_it_was,
+        what_earlier_runs_left_goes_as_well,
+        a_run_that_is_cut_off_leaves_its_parts_and_says_so,
+        nothing_stays_in_folders_outside_of_home_either,
+    }
 }
 
 async fn at<F: Future<Output = ()>>(

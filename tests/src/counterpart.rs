@@ -20,6 +20,12 @@ pub enum Counterpart {
     Qemu,
     /// Not a program of others but one that others' compiler built: the agent for 64-bit ARM.
     Aarch64Agent,
+    /// OpenSSH's program for the subsystem `sftp`, which its server has built in as well.
+    SftpServer,
+    /// The library that shows a program another user database.
+    NssWrapper,
+    /// A shell or tool that is in a package of its own name on most systems.
+    Tool(&'static str),
 }
 
 impl Counterpart {
@@ -38,14 +44,15 @@ impl Counterpart {
     fn places(self) -> Vec<PathBuf> {
         match self {
             Self::Hf => vec![target().join("counterparts/bin/hf")],
-            Self::Sshd => {
-                // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
-                let path = env::var_os("PATH").unwrap_or_default();
-                let mut folders: Vec<PathBuf> =
-                    env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
-                folders.extend(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
-                folders.into_iter().map(|folder| folder.join("sshd")).collect()
-            }
+            // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
+            Self::Sshd => on_search_path("sshd"),
+            Self::Tool(name) => on_search_path(name),
+            Self::SftpServer => ["lib", "libexec", "lib/ssh", "libexec/openssh", "lib/openssh"]
+                .map(|folder| Path::new("/usr").join(folder).join("sftp-server"))
+                .into(),
+            Self::NssWrapper => ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"]
+                .map(|folder| Path::new("/usr").join(folder).join("libnss_wrapper.so"))
+                .into(),
             // The kernel's list of interpreters by kind of program. On a machine with such a CPU there is no need of one.
             Self::Qemu if cfg!(target_arch = "aarch64") => vec![PathBuf::from("/proc/self/exe")],
             Self::Qemu => vec![PathBuf::from("/proc/sys/fs/binfmt_misc/qemu-aarch64")],
@@ -53,14 +60,27 @@ impl Counterpart {
         }
     }
 
-    fn remedy(self) -> &'static str {
-        match self {
-            Self::Hf => "run tests/counterparts/install",
-            Self::Sshd => "install your system's openssh-server",
-            Self::Qemu => "install your system's qemu-user-static and binfmt-support",
-            Self::Aarch64Agent => "run agent/build-aarch64",
-        }
+    fn remedy(self) -> String {
+        let package = match self {
+            Self::Hf => return "run tests/counterparts/install".to_owned(),
+            Self::Aarch64Agent => return "run agent/build-aarch64".to_owned(),
+            Self::Qemu => "qemu-user-static and binfmt-support",
+            Self::Sshd | Self::SftpServer => "openssh-server",
+            Self::NssWrapper => "libnss-wrapper",
+            Self::Tool("busybox") => "busybox-static",
+            Self::Tool("unshare" | "setpriv") => "util-linux",
+            Self::Tool(name) => name,
+        };
+        format!("install your system's {package}")
     }
+}
+
+/// Where a program may be; absolute paths.
+fn on_search_path(name: &str) -> Vec<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
+    folders.extend(["/usr/sbin", "/usr/local/sbin", "/sbin"].map(PathBuf::from));
+    folders.into_iter().map(|folder| folder.join(name)).collect()
 }
 
 /// Says that the test which asks is left out, and why.
@@ -79,6 +99,9 @@ impl fmt::Display for Counterpart {
             Self::Sshd => "sshd",
             Self::Qemu => "qemu-aarch64",
             Self::Aarch64Agent => "the agent for aarch64",
+            Self::SftpServer => "sftp-server",
+            Self::NssWrapper => "libnss_wrapper.so",
+            Self::Tool(name) => name,
         })
     }
 }

@@ -46,6 +46,11 @@ impl Records {
         Self { entries: lines.filter_map(parse).collect(), file: None }
     }
 
+    /// Forgets all that was proved here, on disk.
+    pub(super) fn remove_file(work: &Dir) -> io::Result<()> {
+        work.remove_file(NAME)
+    }
+
     pub(crate) fn get(&self, path: &RepoPath) -> Option<&Record> {
         self.entries.get(path)
     }

@@ -10,6 +10,7 @@ use cap_std::fs::{Dir, File};
 use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp};
 
 use super::lock::{Attempt, Lock};
+use super::records::Records;
 use crate::disk;
 
 const WORK: &str = ".cache/hfdown";
@@ -215,7 +216,8 @@ impl Root {
 
     /// Leaves nothing of ours behind where that was asked for and no part waits to be resumed.
     pub(crate) fn tidy(&self) {
-        let (Layout::Bare, Some(folder), Some((work, parts))) = (&self.layout, &self.folder, &self.work)
+        let (Layout::Bare | Layout::Traceless, Some(folder), Some((work, parts))) =
+            (&self.layout, &self.folder, &self.work)
         else {
             return;
         };
@@ -224,6 +226,9 @@ impl Root {
             return;
         }
         // Each step leaves what is not empty or not ours; none of them can lose anything.
+        if self.layout == Layout::Traceless {
+            let _ = Records::remove_file(work);
+        }
         let _ = work.remove_dir(PARTS);
         let _ = work.remove_file(".gitignore");
         let _ = Lock::remove_file(work);

@@ -99,6 +99,10 @@ pub enum Command {
         /// Refuse hosts whose key is not known yet
         #[arg(long)]
         strict_host_key: bool,
+        /// Leave nothing on the box but the model: no agent, no records, so that the next sync reads everything again.
+        /// Only parts of a run that was cut off stay, for the next one
+        #[arg(long)]
+        no_trace: bool,
         /// What to put up with.
         #[command(flatten)]
         holding: Holding,

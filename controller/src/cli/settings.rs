@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_agent::{Surroundings, web};
-use hfdown_protocol::Check;
+use hfdown_agent::{Surroundings, authorities, web};
+use hfdown_protocol::{Check, limits};
 
 use super::arguments::{Holding, Source, Syncing};
 use crate::display::Events;
@@ -15,7 +15,7 @@ use crate::failure::{Exit, Problem, in_words};
 use crate::hub::{
     self, Credential, Endpoint, Environment, Hub, Network, Observer, RepoId, RepoReference, Revision, Token,
 };
-use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
+use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget, Traces};
 use crate::plan::{Policy, Strays};
 use crate::session::{Endurance, Machine};
 
@@ -99,6 +99,7 @@ pub fn there(
     ssh: &str,
     host_key: Option<&str>,
     strict: bool,
+    traces: Traces,
     holding: &Holding,
 ) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
     let mut settings = LinkSettings::from_environment();
@@ -113,8 +114,28 @@ pub fn there(
     } else if strict {
         settings.host_keys = HostKeyPolicy::Strict;
     }
+    settings.traces = traces;
     let name = target.to_string();
-    Ok((Machine::Box { target, settings, images, endurance: holding.endurance() }, name, ignored))
+    let endurance = holding.endurance();
+    let authorities = handed_down(std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()))?;
+    Ok((Machine::Box { target, settings, images, endurance, authorities }, name, ignored))
+}
+
+/// What a box is told of `SSL_CERT_FILE`: a mirror that is trusted here is trusted there.
+fn handed_down(file: Option<std::ffi::OsString>) -> Result<Vec<Vec<u8>>, Problem> {
+    let Some(file) = file.map(PathBuf::from) else { return Ok(Vec::new()) };
+    let authorities = authorities(&file)
+        .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
+    if authorities.iter().map(Vec::len).sum::<usize>() > limits::AUTHORITIES {
+        let attempted = format!("cannot hand the certificates of {} to the box", file.display());
+        return Err(Problem::new(Exit::Usage, attempted)
+            .because(format_args!(
+                "they are more than {} KiB, well-known ones not counted",
+                limits::AUTHORITIES / 1024
+            ))
+            .hint("let SSL_CERT_FILE name a file that has only your own authority"));
+    }
+    Ok(authorities)
 }
 
 impl Holding {

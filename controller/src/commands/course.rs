@@ -10,6 +10,7 @@ use crate::display::Events;
 use crate::event::{Event, Intent};
 use crate::failure::{self, Problem, in_words};
 use crate::hub::Listing;
+use crate::link::Left;
 use crate::plan::{self, Plan};
 use crate::session::{self, Approach, Carried, Execution, Machine, Session, SessionError, Sources};
 
@@ -98,7 +99,11 @@ impl Course<'_> {
             .map_err(|error| Broken { attempted: not_opened(trip, &error), error })?;
         luggage.approach = Approach::Again { supersedes: session.nonce() };
         let done = self.converse(&mut session, luggage).await;
-        session.close().await;
+        if session.close().await == Left::Something {
+            let text = "not everything could be removed from the box: look for agent-* in its ~/.cache/hfdown, and for \
+                        ~/.no_auto_tmux";
+            events.send(Event::Warning { text: text.to_owned() }).await;
+        }
         done
     }
 

@@ -18,6 +18,7 @@ use crate::cli::{Arguments, Command, Face, begin_log};
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{self, Exit, Problem};
 use crate::interrupt;
+use crate::link::Traces;
 use crate::output::Output;
 
 /// Two threads move bytes and talk; the agent's hashing and disk work has its own.
@@ -100,13 +101,15 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             folder,
             host_key,
             strict_host_key,
+            no_trace,
             holding,
             syncing,
             copying,
         } => {
+            let traces = if *no_trace { Traces::Removed } else { Traces::Kept };
             let (machine, name, ignored) =
-                crate::cli::there(ssh, host_key.as_deref(), *strict_host_key, holding)?;
-            let there = rsync_to_vast::There { machine, name, ignored, folder };
+                crate::cli::there(ssh, host_key.as_deref(), *strict_host_key, traces, holding)?;
+            let there = rsync_to_vast::There { machine, name, ignored, folder, traces };
             rsync_to_vast::run(source, there, syncing, copying, context).await
         }
     }

@@ -44,6 +44,8 @@ pub(super) enum Selection<'a> {
 pub(super) enum Bookkeeping {
     Full,
     None,
+    /// None, and what earlier runs left goes as well.
+    Traceless,
 }
 
 /// Goes down the road.
@@ -136,6 +138,7 @@ pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, approach: Approach) -> Ask {
         layout: match trip.bookkeeping {
             Bookkeeping::Full => Layout::Folder { commit: commit.clone() },
             Bookkeeping::None => Layout::Bare,
+            Bookkeeping::Traceless => Layout::Traceless,
         },
         limits: Limits {
             connections: trip.copying.connections.and_then(NonZeroU16::new),

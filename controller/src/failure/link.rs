@@ -1,7 +1,7 @@
 //! What keeps a link to a box from coming up.
 
 use super::{Exit, Problem};
-use crate::link::{HostKeyError, KnownHostsError, LinkError, Locked, NotForwarded, Refusal, Tried};
+use crate::link::{AutoTmux, HostKeyError, KnownHostsError, LinkError, Locked, NotForwarded, Refusal, Tried};
 
 /// A file of known hosts that can't be used.
 pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
@@ -87,6 +87,11 @@ fn advice(error: &LinkError) -> Option<String> {
                      started may need a minute to learn it"
                 .to_owned(),
         },
+        LinkError::Shell { tmux: AutoTmux::RuledOut, .. } => {
+            "a start-up file of that shell (.bashrc, .profile) ends every session or waits for a person: let it do so at a \
+             terminal only (`[ -t 0 ] || return` at its top)"
+                .to_owned()
+        }
         LinkError::Shell { .. } | LinkError::Noisy { .. } => {
             "if the box opens tmux at login, run `touch ~/.no_auto_tmux` there once (or put it in the box's on-start script), \
              then try again"

@@ -7,8 +7,10 @@ use tokio::time::timeout;
 
 use super::channel::{ChannelReader, ChannelWriter, Exit, Outcome, Running};
 use super::connect::Connection;
+use super::enter::Placed;
 use super::host_key::HostKeySeen;
 use super::platform::Platform;
+use super::sweep::{Left, Sweeping};
 use crate::output::sanitize::sanitize_lines;
 
 /// How much of an agent's last words is quoted, in lines and in characters.
@@ -24,6 +26,8 @@ pub struct AgentLink {
     pub already_read: Vec<u8>,
     /// Whether the agent was there.
     pub origin: AgentOrigin,
+    /// What had to be placed before the box's login shell ran a command.
+    pub placed: Option<Placed>,
     /// What kind of machine it runs on.
     pub platform: Platform,
     /// How the host's key came to be believed.
@@ -49,6 +53,7 @@ pub struct Tether {
     connection: Box<Connection>,
     outcome: Outcome,
     nonce: Nonce,
+    sweeping: Option<Sweeping>,
 }
 
 /// How the agent ended, as far as it is known.
@@ -60,6 +65,8 @@ pub struct Ending {
     pub closed: bool,
     /// The last lines it wrote to standard error, sanitised.
     pub last_words: String,
+    /// What is left on the box of what was to be removed.
+    pub left: Left,
 }
 
 /// A command that greeted, before it becomes a link.
@@ -69,15 +76,28 @@ pub(super) struct Launched {
     pub(super) already_read: Vec<u8>,
     pub(super) origin: AgentOrigin,
     pub(super) platform: Platform,
+    pub(super) cache: CacheFolder,
+}
+
+/// Whether `~/.cache` is ours to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CacheFolder {
+    WasThere,
+    Made,
 }
 
 impl AgentLink {
-    pub(super) fn new(connection: Connection, launched: Launched) -> Self {
-        let Launched { running, nonce, already_read, origin, platform } = launched;
-        let Running { reader, writer, outcome } = running;
+    pub(super) fn new(
+        connection: Connection,
+        launched: Launched,
+        placed: Option<Placed>,
+        sweeping: Option<Sweeping>,
+    ) -> Self {
+        let Launched { running, nonce, already_read, origin, platform, .. } = launched;
+        let Running { reader, writer, outcome, .. } = running;
         let host_key = connection.host_key.clone();
-        let tether = Tether { connection: Box::new(connection), outcome, nonce };
-        Self { reader, writer, already_read, origin, platform, host_key, tether }
+        let tether = Tether { connection: Box::new(connection), outcome, nonce, sweeping };
+        Self { reader, writer, already_read, origin, placed, platform, host_key, tether }
     }
 }
 
@@ -94,7 +114,8 @@ impl Tether {
         let shown: Vec<&[u8]> = errors.trim_ascii().rsplit(|byte| *byte == b'\n').take(lines).collect();
         let shown: Vec<&[u8]> = shown.into_iter().rev().collect();
         let last_words = sanitize_lines(shown.join(&b'\n'), lines, longest);
-        Ending { exit: self.outcome.exit(), closed: self.outcome.closed(), last_words }
+        let left = Left::Nothing;
+        Ending { exit: self.outcome.exit(), closed: self.outcome.closed(), last_words, left }
     }
 
     /// Waits for the agent to end, at most this long, then closes the connection. The writer should have been shut down
@@ -102,7 +123,10 @@ impl Tether {
     pub async fn close(self, patience: Duration) -> Ending {
         // Whether it ended is in what is returned.
         _ = timeout(patience, self.outcome.ended()).await;
-        let ending = self.ending();
+        let mut ending = self.ending();
+        if let Some(sweeping) = self.sweeping {
+            ending.left = sweeping.end(&self.connection).await;
+        }
         self.connection.close().await;
         ending
     }

@@ -28,6 +28,7 @@ pub(super) struct Running {
     pub(super) reader: ChannelReader,
     pub(super) writer: ChannelWriter,
     pub(super) outcome: Outcome,
+    sender: russh::ChannelWriteHalf<Msg>,
 }
 
 /// What is known of a command's end. Shared with the task that reads its channel.
@@ -77,7 +78,13 @@ impl Running {
             ended: Box::pin(ended.clone().cancelled_owned()),
         };
         let outcome = Outcome { notes, ended, _task: Arc::new(AbortOnDrop(task)) };
-        Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, outcome }
+        Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, outcome, sender }
+    }
+
+    /// Closes the channel, whatever runs at its other end.
+    pub(super) async fn hang_up(self) {
+        // It may have been closed from there.
+        _ = self.sender.close().await;
     }
 }
 

@@ -45,6 +45,16 @@ pub(super) struct Connection {
     _cut: DropGuard,
 }
 
+/// What a channel is opened for.
+pub(super) enum Request<'a> {
+    /// A command for the login shell.
+    Command(&'a str),
+    /// Files, by a part of the server that needs no shell where it is built in.
+    Sftp,
+    /// The login shell at a terminal.
+    Terminal,
+}
+
 /// What russh asks us during a connection.
 pub(super) struct Client {
     judge: Judge,
@@ -172,6 +182,11 @@ impl Connection {
 
     /// Starts a command. It goes to the user's login shell, whatever that is.
     pub(super) async fn run(&self, command: &str) -> Result<Running, LinkError> {
+        self.start(Request::Command(command)).await
+    }
+
+    /// Opens a channel for something. Whether the server agrees is seen in the channel.
+    pub(super) async fn start(&self, request: Request<'_>) -> Result<Running, LinkError> {
         let lost = |error: russh::Error| self.lost(&error);
         let channel = match self.handle.channel_open_session().await {
             Ok(channel) => channel,
@@ -180,7 +195,15 @@ impl Connection {
             }
             Err(error) => return Err(lost(error)),
         };
-        channel.exec(true, command).await.map_err(lost)?;
+        match request {
+            Request::Command(command) => channel.exec(true, command).await,
+            Request::Sftp => channel.request_subsystem(true, "sftp").await,
+            Request::Terminal => match channel.request_pty(true, "xterm", 120, 40, 0, 0, &[]).await {
+                Ok(()) => channel.request_shell(true).await,
+                Err(error) => Err(error),
+            },
+        }
+        .map_err(lost)?;
         Ok(Running::new(channel))
     }
 

@@ -111,6 +111,8 @@ pub enum LinkError {
         exit: Option<u32>,
         /// The first lines of what it printed, sanitised.
         said: String,
+        /// Whether an automatic tmux can be the reason.
+        tmux: AutoTmux,
     },
     /// The shell printed without end.
     #[error("the login shell on {address} printed more than can be noise{}", quoted(.said))]
@@ -177,6 +179,14 @@ pub enum LinkError {
 }
 
 impl LinkError {
+    /// The same after `~/.no_auto_tmux` was seen to be no help.
+    pub(super) fn in_spite_of_no_auto_tmux(mut self) -> Self {
+        if let Self::Shell { tmux, .. } = &mut self {
+            *tmux = AutoTmux::RuledOut;
+        }
+        self
+    }
+
     /// Whether it says nothing about the box but that it could not be talked to just now.
     pub fn is_of_the_moment(&self) -> bool {
         match self {
@@ -200,6 +210,15 @@ impl LinkError {
             _ => false,
         }
     }
+}
+
+/// Whether a session may have been taken over by an automatic tmux.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AutoTmux {
+    /// It may, and `~/.no_auto_tmux` could not be placed.
+    Possible,
+    /// It is something else: `~/.no_auto_tmux` was there, or was placed, and changed nothing.
+    RuledOut,
 }
 
 /// Why a jump host opens no connection.

@@ -52,9 +52,9 @@ pub(super) async fn install(
         });
     }
     match greeted(&mut running, nonce, settings.greeting_patience).await {
-        Ok((already_read, _)) => {
+        Ok((already_read, _, cache)) => {
             let origin = AgentOrigin::Uploaded { bytes: image.bytes().len() as u64 };
-            Ok(Launched { running, nonce, already_read, origin, platform })
+            Ok(Launched { running, nonce, already_read, origin, platform, cache })
         }
         Err(silence) => {
             let said = sanitize_lines(running.outcome.errors(), 4, 400);

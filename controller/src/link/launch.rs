@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use hfdown_protocol::{GreetingError, Nonce, await_greeting};
 
-use super::agent_link::{AgentOrigin, Launched};
+use super::agent_link::{AgentOrigin, CacheFolder, Launched};
 use super::channel::Running;
 use super::connect::Connection;
-use super::error::LinkError;
+use super::error::{AutoTmux, LinkError};
 use super::image::AgentImages;
 use super::platform::Platform;
 use super::script;
@@ -17,13 +17,14 @@ use crate::output::sanitize::sanitize_lines;
 /// How much of what a shell printed is quoted in an error, in lines and in characters.
 const QUOTED: (usize, usize) = (3, 300);
 
-/// What the first command led to. A shell that does not run commands at all is an error for now; a third answer would be
-/// the place for another way in.
+/// What the first command led to.
 pub(super) enum Answer {
     /// There was an agent, and it has greeted.
     Greeted(Launched),
     /// There is none for this machine.
     Missing(Platform),
+    /// The login shell did not run the command: this would be said if there were no other way in.
+    Deaf(LinkError),
 }
 
 /// Starts the cached agent.
@@ -36,13 +37,16 @@ pub(super) async fn launch(
     let nonce = Nonce(rand::random());
     let mut running = connection.run(&script::launch(nonce, images, supersedes)).await?;
     match greeted(&mut running, nonce, settings.greeting_patience).await {
-        Ok((already_read, platform)) => {
+        Ok((already_read, platform, cache)) => {
             let origin = AgentOrigin::Warm;
-            Ok(Answer::Greeted(Launched { running, nonce, already_read, origin, platform }))
+            Ok(Answer::Greeted(Launched { running, nonce, already_read, origin, platform, cache }))
         }
         Err(silence) => match marked(&silence.said, script::MISSING, nonce).as_deref() {
             Some([system, machine, ..]) => Ok(Answer::Missing(Platform::new(system, machine))),
-            _ => Err(silence.into_error(connection, &running, nonce)),
+            _ => match silence.into_error(connection, &running, nonce) {
+                error @ (LinkError::Shell { .. } | LinkError::Noisy { .. }) => Ok(Answer::Deaf(error)),
+                error => Err(error),
+            },
         },
     }
 }
@@ -59,22 +63,22 @@ enum Why {
     TooLate(Duration),
 }
 
-/// Waits for the greeting. Returns the bytes after it, and what the script said about the machine.
+/// Waits for the greeting. Returns the bytes after it, and what the script said about the machine and its folder.
 pub(super) async fn greeted(
     running: &mut Running,
     nonce: Nonce,
     patience: Duration,
-) -> Result<(Vec<u8>, Platform), Silence> {
+) -> Result<(Vec<u8>, Platform, CacheFolder), Silence> {
     let mut recorder = Recorder { inner: &mut running.reader, heard: Vec::new() };
     let greeting = await_greeting(&mut recorder, nonce, patience).await;
     let heard = recorder.heard;
     let (said, why) = match greeting {
         Ok(already_read) => {
-            let platform = match marked(&heard, script::LAUNCHING, nonce).as_deref() {
-                Some([system, machine, ..]) => Platform::new(system, machine),
-                _ => Platform::new("", ""),
-            };
-            return Ok((already_read, platform));
+            let marked = marked(&heard, script::LAUNCHING, nonce).unwrap_or_default();
+            let field = |at: usize| marked.get(at).map_or("", String::as_str);
+            let cache =
+                if field(2) == script::MADE_CACHE { CacheFolder::Made } else { CacheFolder::WasThere };
+            return Ok((already_read, Platform::new(field(0), field(1)), cache));
         }
         Err(GreetingError::Ended(said)) => (said, Why::Ended),
         Err(GreetingError::TooNoisy(said)) => (said, Why::TooNoisy),
@@ -108,7 +112,9 @@ impl Silence {
             Why::Ended if !outcome.closed() => LinkError::Lost { address, detail: said },
             Why::Ended | Why::TooLate(_) if was_launched => LinkError::AgentSilent { address, exit, said },
             Why::TooLate(after) if said.is_empty() => LinkError::Timeout { address, after },
-            Why::Ended | Why::TooLate(_) => LinkError::Shell { address, exit, said },
+            Why::Ended | Why::TooLate(_) => {
+                LinkError::Shell { address, exit, said, tmux: AutoTmux::Possible }
+            }
             Why::TooNoisy => LinkError::Noisy { address, said },
         }
     }

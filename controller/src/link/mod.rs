@@ -12,6 +12,7 @@ mod channel;
 mod config;
 mod connect;
 mod dial;
+mod enter;
 mod error;
 mod given;
 mod host_key;
@@ -28,24 +29,28 @@ mod platform;
 mod resolve;
 mod script;
 mod settings;
+mod sftp;
+mod sweep;
 mod target;
 
 pub use agent_link::{AgentLink, AgentOrigin, Ending, Tether};
 pub use auth::{Refusal, Tried};
 pub use channel::{ChannelReader, ChannelWriter, Exit};
 pub use config::{ConfigError, ConfigFile, Presence};
-pub use error::{InstallStage, LinkError, NotForwarded};
+pub use enter::Placed;
+pub use error::{AutoTmux, InstallStage, LinkError, NotForwarded};
 pub use host_key::{HostKeyError, HostKeyPolicy, HostKeySeen, Remedy};
 pub use image::{AgentImage, AgentImages, ImageError};
 pub use keyring::{Asked, Asker, Keyring, Locked};
 pub use known_hosts::{KnownHostsError, Place};
 pub use platform::{Cpu, Platform};
-pub use settings::{Askpass, LinkSettings};
+pub use settings::{Askpass, LinkSettings, Traces};
+pub use sweep::Left;
 pub use target::{Family, HostKeyWish, Ignored, Offer, Prompts, SshTarget, TargetError};
 
 use connect::Connection;
 use hfdown_protocol::Nonce;
-use launch::Answer;
+use sweep::{Sweeping, sweep_up};
 
 /// Removes the key that hfdown itself remembers for a host, and says whether there was one. The user's own files stay.
 pub fn forget(target: &SshTarget, settings: &LinkSettings) -> Result<bool, KnownHostsError> {
@@ -70,9 +75,19 @@ pub async fn reach_again(
     supersedes: Option<Nonce>,
 ) -> Result<AgentLink, LinkError> {
     let connection = Connection::open(target, settings).await?;
-    let launched = match launch::launch(&connection, settings, images, supersedes).await? {
-        Answer::Greeted(launched) => launched,
-        Answer::Missing(platform) => install::install(&connection, settings, images, platform).await?,
-    };
-    Ok(AgentLink::new(connection, launched))
+    let mut placed = None;
+    let entered = enter::enter(&connection, settings, images, supersedes, &mut placed).await;
+    match (entered, settings.traces) {
+        (Ok(launched), Traces::Kept) => Ok(AgentLink::new(connection, launched, placed, None)),
+        (Ok(launched), Traces::Removed) => {
+            // A program that runs needs no file.
+            let sweeping = Sweeping::begin(&connection, images, launched.cache, placed).await;
+            Ok(AgentLink::new(connection, launched, placed, Some(sweeping)))
+        }
+        (Err(error), Traces::Kept) => Err(error),
+        (Err(error), Traces::Removed) => {
+            sweep_up(&connection, images, placed).await;
+            Err(error)
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The two commands that a box is sent. Each is one line, `exec /bin/sh -c '…'`, without a single quote, a double
+//! The commands that a box is sent: two that start an agent, one that takes it away again. Each is one line, `exec /bin/sh -c '…'`, without a single quote, a double
 //! backslash or a `!` in it: so it means the same to bash, dash, zsh, fish and tcsh as login shells. Nothing that came
 //! from a box is ever put into one.
 //!
@@ -10,6 +10,8 @@ use std::fmt::Write as _;
 
 use hfdown_protocol::Nonce;
 
+use super::agent_link::CacheFolder;
+use super::enter::Placed;
 use super::image::{AgentImage, AgentImages};
 use super::platform::Cpu;
 
@@ -17,6 +19,8 @@ use super::platform::Cpu;
 pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";
 /// Precedes the platform when the box has no agent.
 pub(super) const MISSING: &str = "HFDOWN-MISSING";
+/// What follows the platform where `~/.cache` was made for the agent: `…LAUNCH <nonce>|Linux|x86_64|.cache|`.
+pub(super) const MADE_CACHE: &str = ".cache";
 /// Precedes the stage at which an installation failed: `folder`, `write`, `size`, `digest`.
 pub(super) const FAILED: &str = "HFDOWN-FAILED";
 
@@ -69,15 +73,16 @@ pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonc
 
 /// Ends the agent of a conversation whose link broke, lest it hold the folder until it notices. Its nonce stands in its
 /// command line and in no other: here, one digit of it is in brackets, so that neither this command nor `grep` itself
-/// matches. The pattern is written out, never put together by the shell: an empty one would match every process. Without
-/// `grep` or `/proc` the agent ends by itself.
+/// matches. The pattern is written out, never put together by the shell: an empty one would match every process. What
+/// matches must belong to this user, too, and run something called `agent-…`: root sees the processes of others, and
+/// in some containers those of the machine. Without `grep` or `/proc` the agent ends by itself.
 fn supersede(nonce: Nonce) -> String {
     let nonce = nonce.to_string();
     let (first, rest) = nonce.split_at(1);
     format!(
         r#"
         for c in $(grep -ls "[{first}]{rest}" /proc/[0-9]*/cmdline 2>/dev/null); do
-            grep -qs "/agent-" "$c" || continue;
+            [ -O "$c" ] && grep -qs "/agent-" "$c" || continue;
             c=${{c#/proc/}}; kill "${{c%/cmdline}}" 2>/dev/null;
         done;
         "#
@@ -85,14 +90,20 @@ fn supersede(nonce: Nonce) -> String {
 }
 
 /// Takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
-/// from there with the same standard input. A folder that is no good is not left behind. Agents that were not used for 14 days go. `\041` is a `!`.
+/// from there with the same standard input. A folder that is no good is not left behind, nor is one for an agent that did
+/// not arrive. Agents that were not used for 14 days go. A `head` that knows no `-c` is replaced by a slow `dd`, which reads
+/// not a byte too many either. `\041` is a `!`.
 pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
     let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
     let machine = cpu.machine();
     for_login_shell(&format!(
         r##"
         u=$(id -u); umask 077;
-        fail() {{ printf "\n{FAILED} %s|%s|\n" {nonce} $1; exit 1; }};
+        fail() {{
+            printf "\n{FAILED} %s|%s|\n" {nonce} $1;
+            [ -z "$f" ] || {{ rm -f "$t"; rmdir "$f" ${{k:+"$k"}} 2>/dev/null; }};
+            exit 1;
+        }};
         {SOUND}
         runs() {{
             t=$1/.try.$$;
@@ -101,13 +112,19 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
         }};
         f=;
         {EACH_FOLDER}
-            mkdir -p "$d" && sound "$d" && runs "$d" || {{ rmdir "$d" 2>/dev/null; continue; }};
+            k=; [ -d "${{d%/*}}" ] || k=${{d%/*}};
+            mkdir -p "$d" && sound "$d" && runs "$d"
+                || {{ rmdir "$d" ${{k:+"$k"}} 2>/dev/null; continue; }};
             f=$d; break;
         done;
         [ -n "$f" ] || fail folder;
         t=$f/.new.$$;
         trap "rm -f \"\$t\"" EXIT;
-        head -c {size} >"$t" || fail write;
+        if printf ab | head -c 1 >/dev/null 2>&1; then
+            head -c {size} >"$t" || fail write;
+        else
+            dd bs=1 count={size} >"$t" 2>/dev/null || fail write;
+        fi;
         [ "$(wc -c <"$t")" -eq {size} ] || fail size;
         if command -v sha256sum >/dev/null; then
             case $(sha256sum <"$t") in {digest}*) ;; *) fail digest;; esac;
@@ -116,9 +133,41 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
         find "$f" -type f
             \( -name "agent-*" -mtime +14 -o -name ".new.*" -mtime +1 -o -name ".try.*" -mtime +1 \)
             -exec rm -f {{}} + 2>/dev/null;
-        printf "\n{LAUNCHING} %s|Linux|{machine}|\n" {nonce};
+        printf "\n{LAUNCHING} %s|Linux|{machine}|%s|\n" {nonce} "${{k#$HOME/}}";
         exec "$f/{name}" serve {nonce}
         "##
+    ))
+}
+
+/// Removes the agents that are at hand from wherever they were put, the folders that this empties, and what had to be
+/// placed. What runs goes on: Linux keeps a program that has no name any more. Fails where something stays.
+pub(super) fn sweep(images: &AgentImages, cache: CacheFolder, placed: Option<Placed>) -> String {
+    let mut names = String::new();
+    for image in [Cpu::X86_64, Cpu::Aarch64].into_iter().filter_map(|cpu| images.get(cpu)) {
+        // Writing to a string can't fail.
+        _ = write!(names, " \"$d/{}\"", image.file_name());
+    }
+    let cache = match cache {
+        CacheFolder::WasThere => "",
+        CacheFolder::Made => r#"rmdir "$HOME/.cache" 2>/dev/null;"#,
+    };
+    let placed = match placed {
+        None => "",
+        Some(Placed::BySftp | Placed::ByTerminal) => r#"rm -f "$HOME/.no_auto_tmux" || r=1;"#,
+    };
+    for_login_shell(&format!(
+        r#"
+        u=$(id -u); r=0;
+        {SOUND}
+        {EACH_FOLDER}
+            sound "$d" || continue;
+            rm -f {names} || r=1;
+            rmdir "$d" 2>/dev/null;
+        done;
+        {cache}
+        {placed}
+        exit $r
+        "#
     ))
 }
 

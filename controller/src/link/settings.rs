@@ -40,10 +40,21 @@ pub struct LinkSettings {
     pub default_keys: Vec<PathBuf>,
     /// The user's and the system's configuration of OpenSSH. For [`SshTarget::resolve`] alone.
     pub config: Vec<ConfigFile>,
+    /// What stays on a box.
+    pub traces: Traces,
     /// How long a server may take to answer.
     pub connect_timeout: Duration,
     /// How long the agent may take to greet.
     pub greeting_patience: Duration,
+}
+
+/// What stays on a box after a link to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traces {
+    /// The agent, for the next time, and whatever else was needed to start it.
+    Kept,
+    /// Nothing. Each link brings its agent anew.
+    Removed,
 }
 
 impl LinkSettings {
@@ -73,6 +84,7 @@ impl LinkSettings {
             keyring: Keyring::default(),
             askpass: Askpass::from_environment(),
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
+            traces: Traces::Kept,
             connect_timeout: CONNECT_TIMEOUT,
             greeting_patience: GREETING_PATIENCE,
             home,

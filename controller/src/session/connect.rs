@@ -13,7 +13,9 @@ use super::person::Person;
 use super::wait::patiently;
 use crate::display::Events;
 use crate::event::{Agent, Event};
-use crate::link::{AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, reach, reach_again};
+use crate::link::{
+    AgentImages, AgentLink, AgentOrigin, LinkSettings, Placed, SshTarget, Traces, reach, reach_again,
+};
 use crate::output::sanitize::sanitize;
 
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
@@ -34,6 +36,8 @@ pub enum Machine {
         images: AgentImages,
         /// How much is put up with.
         endurance: Endurance,
+        /// Whom an agent there is to trust beside the well-known authorities: certificates in DER.
+        authorities: Vec<Vec<u8>>,
     },
 }
 
@@ -86,8 +90,13 @@ pub async fn connect(
         found = find(machine, ask.approach, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
-    // Both orders go at once: a box is a long way off.
+    // All orders go at once: a box is a long way off.
     session.say(Order::Hello { version: VERSION.to_owned() }).await?;
+    if let Machine::Box { authorities, .. } = machine
+        && !authorities.is_empty()
+    {
+        session.say(Order::Trust { authorities: authorities.clone() }).await?;
+    }
     session
         .say(Order::Open { root: ask.root, access: ask.access, layout: ask.layout, limits: ask.limits })
         .await?;
@@ -140,7 +149,7 @@ async fn find(
                 Agent::InProcess,
             ))
         }
-        Machine::Box { target, settings, images, endurance } => {
+        Machine::Box { target, settings, images, endurance, .. } => {
             let person = Person::new(settings.askpass.clone(), events.clone());
             let keyring = settings.keyring.asking(Arc::new(person));
             let settings = &LinkSettings { keyring, ..settings.clone() };
@@ -153,6 +162,9 @@ async fn find(
                     .await
                     .map_err(|error| SessionError::Link { error: Box::new(error), waited: None })?,
             };
+            if let Some(placed) = link.placed {
+                events.send(Event::Warning { text: past_the_shell(placed, settings.traces) }).await;
+            }
             let agent = match link.origin {
                 AgentOrigin::Warm => Agent::Cached,
                 AgentOrigin::Uploaded { bytes } => Agent::Uploaded { bytes },
@@ -164,4 +176,19 @@ async fn find(
             Ok((session, agent))
         }
     }
+}
+
+/// What was done to a box whose login shell ran no commands.
+fn past_the_shell(placed: Placed, traces: Traces) -> String {
+    let how = match placed {
+        Placed::BySftp => "by sftp",
+        Placed::ByTerminal => "through a terminal",
+    };
+    let stays = match traces {
+        Traces::Kept => "",
+        Traces::Removed => ", and removed it again",
+    };
+    format!(
+        "the box's login shell ran no command, as an automatic tmux does; placed ~/.no_auto_tmux there {how}{stays}"
+    )
 }

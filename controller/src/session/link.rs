@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
-use crate::link::Tether;
+use crate::link::{Left, Tether};
 use crate::output::sanitize::sanitize;
 
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
@@ -144,8 +144,9 @@ impl Session {
         }
     }
 
-    /// Ends the conversation and waits for the agent to be gone, if not for long.
-    pub async fn close(self) {
+    /// Ends the conversation and waits for the agent to be gone, if not for long. Says whether what was to be removed from
+    /// its machine is.
+    pub async fn close(self) -> Left {
         let Self { orders, mut writing, keeper, mut reports, .. } = self;
         let said = async {
             // Both fail only when the agent is gone already.
@@ -159,8 +160,12 @@ impl Session {
         writing.abort();
         drop(reports);
         match keeper {
-            Keeper::Here(agent) => drop(tokio::time::timeout(PARTING, agent).await),
-            Keeper::Box(tether) => drop(tether.close(PARTING).await),
+            Keeper::Here(agent) => {
+                // Whether it is gone or not, the process will be soon.
+                _ = tokio::time::timeout(PARTING, agent).await;
+                Left::Nothing
+            }
+            Keeper::Box(tether) => tether.close(PARTING).await.left,
         }
     }
 

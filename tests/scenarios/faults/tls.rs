@@ -1,5 +1,6 @@
 //! Encrypted ways: whom nobody vouches for is not believed, and no way leads from https to http.
 
+use hfdown_tests::counterpart::Counterpart;
 use hfdown_tests::hub::{Authority, Content, Front, Origin, TestHub};
 use hfdown_tests::ssh_host::HostOptions;
 use hfdown_tests::stage::{Ended, Place, Stage, run};
@@ -99,6 +100,22 @@ async fn an_authority_that_is_named(place: Place) {
     assert!(encrypted.hub.connections() >= 1 && encrypted.cdn.connections() >= 1);
 }
 
+/// The box has never heard of it, and is told: what is trusted here is trusted there.
+async fn an_authority_that_only_this_machine_names(place: Place) {
+    let encrypted = Encrypted::new().await;
+    let stage = Encrypted::strangers(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    let ended = encrypted.sync(&stage).await;
+    assert_whole(&stage, &ended);
+    assert!(encrypted.cdn.connections() >= 1);
+}
+
+#[tokio::test]
+async fn a_box_behind_sshd_is_told_of_an_authority_that_only_this_machine_names() {
+    if Counterpart::Sshd.require().is_some() {
+        an_authority_that_only_this_machine_names(Place::Sshd).await;
+    }
+}
+
 async fn a_way_from_https_to_http(place: Place) {
     let encrypted = Encrypted::new().await;
     let stage = encrypted.friends(place, Some(&encrypted.hub), None).await;
@@ -126,6 +143,7 @@ in_both_places! {
     a_hub_that_nobody_vouches_for,
     a_cdn_that_nobody_vouches_for,
     an_authority_that_is_named,
+    an_authority_that_only_this_machine_names,
     a_way_from_https_to_http,
     handshakes_that_are_cut,
 }

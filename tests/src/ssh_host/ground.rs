@@ -12,7 +12,10 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, HashAlg, PrivateKey};
 use tempfile::TempDir;
 
-use super::HostOptions;
+use super::{HostOptions, Programs};
+
+/// A variable by which a host's processes are known, also those that have no `HOME`.
+pub(super) const MARK: &str = "HFDOWN_TEST_HOST";
 
 /// A pair of keys in files, made for one test.
 #[derive(Debug, Clone)]
@@ -66,6 +69,8 @@ pub(super) struct Ground {
     pub(super) client_keys: Keys,
     pub(super) host_keys: Keys,
     pub(super) user: String,
+    /// Where commands find programs.
+    path: String,
     /// Removes everything at the end.
     pub(super) folder: TempDir,
 }
@@ -87,7 +92,17 @@ impl Ground {
             fs::write(&path, text).expect("the temporary folder can be written");
             path
         });
+        let path = match options.programs {
+            Programs::Only(names) => {
+                for name in names {
+                    link_program(&bin, name);
+                }
+                bin.display().to_string()
+            }
+            Programs::Usual | Programs::Busybox => format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
+        };
         let ground = Self {
+            path,
             client_keys: Keys::generate(&near, "id_ed25519", Algorithm::Ed25519),
             host_keys: Keys::generate(&server, "host_key", Algorithm::Ed25519),
             authorized_keys: server.join("authorized_keys"),
@@ -118,6 +133,8 @@ impl Ground {
 
     pub(super) fn put_program(&self, name: &str, script: &str) {
         let path = self.bin.join(name);
+        // What is there may be a link to a program of this machine, which must not be written to. There may be nothing.
+        _ = fs::remove_file(&path);
         fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("the temporary folder can be written");
         let permissions = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         fs::set_permissions(&path, permissions).expect("the file is ours");
@@ -130,9 +147,17 @@ impl Ground {
 
     /// The environment of the box's user, but for what the server adds.
     pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
-        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.bin.display());
-        vec![("HOME", self.home.display().to_string()), ("PATH", path)]
+        let home = self.home.display().to_string();
+        vec![("HOME", home.clone()), (MARK, home), ("PATH", self.path.clone())]
     }
+}
+
+/// Makes a program of this machine one of the few that a host has.
+fn link_program(bin: &Path, name: &str) {
+    let program = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(name));
+    let program = program.iter().find(|program| program.exists());
+    let program = program.unwrap_or_else(|| panic!("this machine has no {name}"));
+    std::os::unix::fs::symlink(program, bin.join(name)).expect("the temporary folder can be written");
 }
 
 /// Who runs the tests. The real sshd lets nobody else in.

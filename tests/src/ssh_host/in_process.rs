@@ -50,6 +50,8 @@ impl InProcess {
             shell.clone_from(named);
         } else if options.bashrc.is_some() {
             shell = PathBuf::from("/bin/bash");
+        }
+        if options.bashrc.is_some() && shell.ends_with("bash") {
             // What bash does by itself when sshd starts it.
             environment.push(("BASH_ENV", ground.home.join(".bashrc").display().to_string()));
         }
@@ -164,6 +166,33 @@ impl server::Handler for Connection {
         self.channels.insert(channel.id(), channel);
         reply.accept().await;
         Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        id: ChannelId,
+        _: &str,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+
+    async fn pty_request(
+        &mut self,
+        id: ChannelId,
+        _: &str,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: u32,
+        _: &[(russh::Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        session.channel_failure(id)
+    }
+
+    async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
+        session.channel_failure(id)
     }
 
     async fn exec_request(

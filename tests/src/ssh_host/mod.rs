@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use hfdown::link::LinkSettings;
 
-use crate::counterpart::Counterpart;
 use crate::processes;
 use ground::Ground;
 pub use ground::Keys;
@@ -35,8 +34,37 @@ pub struct HostOptions {
     pub banner: Option<String>,
     /// Lines of `.bashrc`, which bash reads for commands over SSH too.
     pub bashrc: Option<String>,
-    /// The login shell, for the server in this process. The real one takes that of the machine's user.
+    /// The login shell. Without one it is that of the machine's user. The real server finds another one in a user database
+    /// of its own.
     pub shell: Option<PathBuf>,
+    /// Who answers for the subsystem `sftp`. The server in this process has none.
+    pub sftp: Sftp,
+    /// Which programs a command finds.
+    pub programs: Programs,
+}
+
+/// Who answers for the subsystem `sftp`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Sftp {
+    /// The server itself: no shell is asked.
+    #[default]
+    Internal,
+    /// A program that the login shell starts.
+    External,
+    /// Nobody.
+    Missing,
+}
+
+/// Which programs a command finds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Programs {
+    /// Those of this machine.
+    #[default]
+    Usual,
+    /// These of this machine, and no others.
+    Only(&'static [&'static str]),
+    /// Busybox and its tools, `/bin/sh` included, as in the smallest images. For the real server, and if root starts it.
+    Busybox,
 }
 
 /// A running SSH host.
@@ -51,12 +79,12 @@ enum Server {
 }
 
 impl SshHost {
-    /// Starts a host. `None` if there is no `sshd` on this machine; what is left out has then been said.
+    /// Starts a host. `None` if what it needs is not on this machine; what is left out has then been said.
     pub async fn start(kind: Kind, options: HostOptions) -> Option<Self> {
         let ground = Ground::new(&options);
         let server = match kind {
             Kind::InProcess => Server::InProcess(InProcess::start(&ground, &options).await),
-            Kind::Sshd => Server::Sshd(Sshd::start(&ground, Counterpart::Sshd.require()?).await),
+            Kind::Sshd => Server::Sshd(Sshd::start(&ground, &options).await?),
         };
         Some(Self { server, ground })
     }
@@ -163,11 +191,11 @@ impl SshHost {
 
     /// The processes of agents that run for this host's user.
     pub fn agent_pids(&self) -> Vec<u32> {
-        let home = format!("HOME={}", self.ground.home.display());
+        let mark = format!("{}={}", ground::MARK, self.ground.home.display());
         let is_agent = |process: &processes::Process| {
             process.arguments().iter().any(|word| word.contains("/agent-"))
                 && process.arguments().iter().any(|word| word == "serve")
-                && process.environment().contains(&home)
+                && process.environment().contains(&mark)
         };
         processes::all().into_iter().filter(is_agent).map(|process| process.pid).collect()
     }

@@ -7,24 +7,38 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::ground::Ground;
+use super::{HostOptions, Programs, Sftp};
+use crate::counterpart::{Counterpart, is_root};
 use crate::processes;
 
 /// How often another port is tried: between finding a free one and using it somebody else may take it.
 const ATTEMPTS: usize = 10;
 
 pub(super) struct Sshd {
-    program: PathBuf,
+    setup: Setup,
     port: u16,
     child: Child,
 }
 
+/// What a server is started with.
+struct Setup {
+    program: PathBuf,
+    sftp: Option<PathBuf>,
+    /// A library that shows sshd the user database in the ground's folder `server`.
+    users: Option<PathBuf>,
+    /// Busybox, which then is `/bin/sh` as well, in a view of the machine that only this server has.
+    busybox: Option<PathBuf>,
+}
+
 impl Sshd {
-    pub(super) async fn start(ground: &Ground, program: PathBuf) -> Self {
+    /// `None` if something that it takes is not on this machine.
+    pub(super) async fn start(ground: &Ground, options: &HostOptions) -> Option<Self> {
+        let setup = Setup::new(ground, options)?;
         prepare_machine();
         for _ in 0..ATTEMPTS {
             let port = free_port();
-            if let Some(child) = spawn(ground, &program, port).await {
-                return Self { program, port, child };
+            if let Some(child) = spawn(ground, &setup, port).await {
+                return Some(Self { setup, port, child });
             }
         }
         panic!("sshd does not start on {ATTEMPTS} ports");
@@ -37,7 +51,7 @@ impl Sshd {
     /// Starts it again on the same port, with what the ground has now.
     pub(super) async fn restart(&mut self, ground: &Ground) {
         self.stop();
-        self.child = spawn(ground, &self.program, self.port).await.expect("sshd starts again");
+        self.child = spawn(ground, &self.setup, self.port).await.expect("sshd starts again");
     }
 
     /// Each connection has a process of its own, and more after the login.
@@ -51,6 +65,76 @@ impl Sshd {
         _ = self.child.kill();
         _ = self.child.wait();
     }
+}
+
+impl Setup {
+    fn new(ground: &Ground, options: &HostOptions) -> Option<Self> {
+        let users = match &options.shell {
+            None => None,
+            Some(shell) => {
+                let library = Counterpart::NssWrapper.require()?;
+                write_users(ground, shell);
+                Some(library)
+            }
+        };
+        let busybox = match options.programs {
+            Programs::Usual | Programs::Only(_) => None,
+            Programs::Busybox => {
+                Counterpart::Tool("unshare").require()?;
+                if !is_root() {
+                    return None;
+                }
+                let busybox = Counterpart::Tool("busybox").require()?;
+                let install = Command::new(&busybox).args(["--install", "-s"]).arg(&ground.bin).status();
+                assert!(install.is_ok_and(|status| status.success()), "busybox lays its tools there");
+                Some(busybox)
+            }
+        };
+        let sftp = match options.sftp {
+            Sftp::Internal => Some(PathBuf::from("internal-sftp")),
+            Sftp::External => Some(Counterpart::SftpServer.require()?),
+            Sftp::Missing => None,
+        };
+        Some(Self { program: Counterpart::Sshd.require()?, sftp, users, busybox })
+    }
+
+    /// The command that becomes sshd.
+    fn command(&self, ground: &Ground) -> Command {
+        let mut command = match &self.busybox {
+            None => Command::new(&self.program),
+            Some(busybox) => {
+                let mut command = Command::new("unshare");
+                let script = "mount --bind \"$0\" /bin/sh && exec \"$@\"";
+                command.args(["--mount", "/bin/sh", "-c", script]).arg(busybox).arg(&self.program);
+                command
+            }
+        };
+        if let Some(library) = &self.users {
+            let server = ground.folder.path().join("server");
+            command.env("LD_PRELOAD", library);
+            command.env("NSS_WRAPPER_PASSWD", server.join("passwd"));
+            command.env("NSS_WRAPPER_GROUP", "/etc/group");
+        }
+        command
+    }
+}
+
+/// The machine's users, but for the ground's own: whose home and login shell are others.
+fn write_users(ground: &Ground, shell: &Path) {
+    let users = fs::read_to_string("/etc/passwd").expect("this machine has users");
+    let line = |line: &str| {
+        let fields: Vec<&str> = line.split(':').collect();
+        match fields.as_slice() {
+            [name, rest @ .., _, _] if *name == ground.user => {
+                let (home, shell) = (ground.home.display(), shell.display());
+                format!("{name}:{}:{home}:{shell}\n", rest.join(":"))
+            }
+            _ => format!("{line}\n"),
+        }
+    };
+    let users: String = users.lines().map(line).collect();
+    fs::write(ground.folder.path().join("server").join("passwd"), users)
+        .expect("the temporary folder can be written");
 }
 
 impl Drop for Sshd {
@@ -73,10 +157,11 @@ fn free_port() -> u16 {
 }
 
 /// Returns when it listens. `None` if it does not, because the port is taken.
-async fn spawn(ground: &Ground, program: &Path, port: u16) -> Option<Child> {
+async fn spawn(ground: &Ground, setup: &Setup, port: u16) -> Option<Child> {
     let configuration = ground.folder.path().join("server").join("sshd_config");
-    fs::write(&configuration, text(ground, port)).expect("the temporary folder can be written");
-    let mut child = Command::new(program)
+    fs::write(&configuration, text(ground, setup, port)).expect("the temporary folder can be written");
+    let mut child = setup
+        .command(ground)
         .args(["-D", "-e", "-f"])
         .arg(&configuration)
         .stdin(Stdio::null())
@@ -102,16 +187,17 @@ async fn spawn(ground: &Ground, program: &Path, port: u16) -> Option<Child> {
 }
 
 /// `SetEnv` overrides the home that the machine's user really has.
-fn text(ground: &Ground, port: u16) -> String {
+fn text(ground: &Ground, setup: &Setup, port: u16) -> String {
     let environment: Vec<_> =
         ground.environment().into_iter().map(|(name, value)| format!("\"{name}={value}\"")).collect();
+    let sftp = setup.sftp.as_ref().map(|sftp| format!("Subsystem sftp {}\n", sftp.display()));
     let banner = ground.banner.as_ref().map_or("none".to_owned(), |path| format!("\"{}\"", path.display()));
     format!(
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey \"{host_key}\"\nAuthorizedKeysFile \"{authorized_keys}\"\n\
          PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPubkeyAuthentication yes\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitUserRC no\nX11Forwarding no\n\
-         PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\nSubsystem sftp internal-sftp\n\
-         SetEnv {environment}\n",
+         PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}SetEnv {environment}\n",
+        sftp = sftp.unwrap_or_default(),
         host_key = ground.host_keys.private.display(),
         authorized_keys = ground.authorized_keys.display(),
         environment = environment.join(" "),

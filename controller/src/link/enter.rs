@@ -1,0 +1,127 @@
+//! Past the login shell: the agent is started, and uploaded first where there is none.
+//!
+//! Some boxes' start-up files take every session over, so that no command runs: Vast's `.bashrc` puts whoever comes into
+//! tmux, unless there is a file `~/.no_auto_tmux`. Where a shell ran nothing that file is placed, by SFTP, which needs no
+//! shell, or by typing it into a terminal; then it is tried again. A box whose shell runs commands notices nothing of this.
+
+use std::time::Duration;
+
+use hfdown_protocol::Nonce;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::agent_link::Launched;
+use super::channel::Running;
+use super::connect::{Connection, Request};
+use super::error::LinkError;
+use super::image::AgentImages;
+use super::install::install;
+use super::launch::{Answer, launch};
+use super::settings::LinkSettings;
+use super::sftp::{Made, Sftp, SftpError};
+
+/// The file that tells Vast's start-up files to leave a session alone.
+const NO_TMUX: &str = ".no_auto_tmux";
+
+/// How long SFTP may take for its four questions.
+const SFTP_PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is typed into a terminal. If tmux has it, its own shell need not be what is in front: whatever runs there must not
+/// be typed into, so a window of our own is opened first, and closed by `exit`. A shell without tmux takes the first two
+/// keys for editing, and `^U` takes them back.
+const TYPED: &[u8] = b"\x02c\x15touch ~/.no_auto_tmux; exit\n";
+/// Leaves a tmux that was there before.
+const DETACH: &[u8] = b"\x02d";
+
+/// A terminal that has said nothing for so long has nothing more to say.
+const QUIET: Duration = Duration::from_millis(700);
+/// How long a terminal is listened to before and after something is typed.
+const LISTENING: Duration = Duration::from_secs(6);
+
+/// How `~/.no_auto_tmux` came to be on a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// By SFTP.
+    BySftp,
+    /// Typed into a terminal.
+    ByTerminal,
+}
+
+/// Starts the agent. What had to be placed for that is noted in `placed`, also if it then fails.
+pub(super) async fn enter(
+    connection: &Connection,
+    settings: &LinkSettings,
+    images: &AgentImages,
+    supersedes: Option<Nonce>,
+    placed: &mut Option<Placed>,
+) -> Result<Launched, LinkError> {
+    let attempt = async || -> Result<Result<Launched, LinkError>, LinkError> {
+        Ok(match launch(connection, settings, images, supersedes).await? {
+            Answer::Greeted(launched) => Ok(launched),
+            Answer::Missing(platform) => Ok(install(connection, settings, images, platform).await?),
+            Answer::Deaf(error) => Err(error),
+        })
+    };
+    let deaf = match attempt().await? {
+        Ok(launched) => return Ok(launched),
+        Err(deaf) => deaf,
+    };
+    match timeout(SFTP_PATIENCE, by_sftp(connection)).await.unwrap_or(Err(SftpError::Ended)) {
+        Ok(Made::New) => {
+            *placed = Some(Placed::BySftp);
+            let entered = attempt().await?;
+            if entered.is_err() {
+                // It was no help, so it does not stay.
+                if let Ok(Ok(())) = timeout(SFTP_PATIENCE, remove_by_sftp(connection)).await {
+                    *placed = None;
+                }
+            }
+            return entered.map_err(LinkError::in_spite_of_no_auto_tmux);
+        }
+        Ok(Made::WasThere) => return Err(deaf.in_spite_of_no_auto_tmux()),
+        Err(error) => tracing::debug!(%error, "no SFTP there"),
+    }
+    if by_terminal(connection).await.is_err() {
+        return Err(deaf);
+    }
+    let entered = attempt().await?;
+    if entered.is_ok() {
+        *placed = Some(Placed::ByTerminal);
+    }
+    entered
+}
+
+async fn by_sftp(connection: &Connection) -> Result<Made, SftpError> {
+    let Running { reader, writer, .. } =
+        &mut connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
+    Sftp::begin(reader, writer).await?.make(NO_TMUX).await
+}
+
+async fn remove_by_sftp(connection: &Connection) -> Result<(), SftpError> {
+    let Running { reader, writer, .. } =
+        &mut connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
+    Sftp::begin(reader, writer).await?.remove(NO_TMUX).await
+}
+
+/// Whether it was heard is seen by trying again.
+async fn by_terminal(connection: &Connection) -> Result<(), LinkError> {
+    let mut running = connection.start(Request::Terminal).await?;
+    for typed in [TYPED, DETACH] {
+        fall_quiet(&mut running).await;
+        if running.writer.write_all(typed).await.is_err() {
+            break;
+        }
+    }
+    fall_quiet(&mut running).await;
+    running.hang_up().await;
+    Ok(())
+}
+
+/// Listens until a terminal has nothing more to say, or has ended.
+async fn fall_quiet(running: &mut Running) {
+    let mut block = [0; 4096];
+    let listening =
+        async { while let Ok(Ok(1..)) = timeout(QUIET, running.reader.read(&mut block)).await {} };
+    // What talks on without end is typed at all the same.
+    _ = timeout(LISTENING, listening).await;
+}
