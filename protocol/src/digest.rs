@@ -60,7 +60,12 @@ fn parse_hex<const N: usize>(hex: &str) -> Result<[u8; N], DigestError> {
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.bytes().iter().try_for_each(|byte| write!(formatter, "{byte:02x}"))
+        // At once: a tenth of what a run that finds 20,000 files in place has to do was writing digits one by one.
+        const DIGITS: [char; 16] =
+            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
+        let halves = self.bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let text: String = halves.map(|half| DIGITS[usize::from(half)]).collect();
+        formatter.write_str(&text)
     }
 }
 

@@ -1,8 +1,8 @@
 //! What was proved in this folder: a file whose record still matches its stamp is known without reading it.
 //!
 //! `.cache/hfdown/records` is text, a line per file: origin, digest, size, modified, changed, inode, path. Lines are
-//! appended as files are proved, later ones win, and the whole is rewritten when a run ends. A torn line is ignored: it
-//! costs a read of one file.
+//! appended as files are proved, later ones win, and the whole is rewritten at the end of a run that changed it. A torn line
+//! is ignored: it costs a read of one file.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -19,6 +19,17 @@ const REWRITTEN: &str = "records.new";
 pub(crate) struct Records {
     entries: HashMap<RepoPath, Record>,
     file: Option<File>,
+    on_disk: OnDisk,
+}
+
+/// What the file says, compared with the entries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum OnDisk {
+    /// The same, each once.
+    #[default]
+    Same,
+    /// More than that, or less.
+    Different,
 }
 
 /// What is known of one file.
@@ -42,8 +53,12 @@ impl Records {
     /// Reads the records; a folder without any has none.
     pub(crate) fn load(work: &Dir) -> Self {
         let text = work.read(NAME).unwrap_or_default();
-        let lines = text.split(|byte| *byte == b'\n').filter_map(|line| std::str::from_utf8(line).ok());
-        Self { entries: lines.filter_map(parse).collect(), file: None }
+        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let mut count = 0;
+        let lines = lines.inspect(|_| count += 1).filter_map(|line| std::str::from_utf8(line).ok());
+        let entries: HashMap<_, _> = lines.filter_map(parse).collect();
+        let on_disk = if entries.len() == count { OnDisk::Same } else { OnDisk::Different };
+        Self { entries, file: None, on_disk }
     }
 
     /// Forgets all that was proved here, on disk.
@@ -68,6 +83,7 @@ impl Records {
             Some(file) => file,
             None => self.file.insert(work.open_with(NAME, OpenOptions::new().create(true).append(true))?),
         };
+        self.on_disk = OnDisk::Different;
         // The leading line break ends a line that an earlier run may have torn.
         file.write_all(format!("\n{}", line(&path, &record)).as_bytes())?;
         self.entries.insert(path, record);
@@ -75,12 +91,19 @@ impl Records {
     }
 
     pub(crate) fn remove(&mut self, path: &RepoPath) -> Option<Record> {
-        self.entries.remove(path)
+        let removed = self.entries.remove(path);
+        if removed.is_some() {
+            self.on_disk = OnDisk::Different;
+        }
+        removed
     }
 
-    /// Rewrites the records without repetitions.
+    /// Rewrites the records without repetitions, if there are any or something changed.
     pub(crate) fn save(&mut self, work: &Dir) -> io::Result<()> {
         self.file = None;
+        if self.on_disk == OnDisk::Same {
+            return Ok(());
+        }
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
         let mut text = String::new();
@@ -89,7 +112,9 @@ impl Records {
             text.push('\n');
         }
         work.write(REWRITTEN, text)?;
-        work.rename(REWRITTEN, work, NAME)
+        work.rename(REWRITTEN, work, NAME)?;
+        self.on_disk = OnDisk::Same;
+        Ok(())
     }
 }
 
@@ -130,7 +155,50 @@ fn parse(line: &str) -> Option<(RepoPath, Record)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk;
     use cap_std::ambient_authority;
+
+    /// What is changed, and how.
+    type Change<'a> = (&'static str, &'a dyn Fn(&mut Records));
+
+    #[test]
+    fn what_did_not_change_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let record = |size| Record {
+            origin: Origin::Seen,
+            digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
+            stamp: Stamp { size, modified: 1, changed: 1, inode: 1 },
+        };
+        let path = |name: &str| RepoPath::new(name).unwrap();
+        let inode = || disk::stamp(&work.metadata(NAME).unwrap()).inode;
+        let mut records = Records::load(&work);
+        records.insert(&work, path("a"), record(1)).unwrap();
+        records.insert(&work, path("b"), record(1)).unwrap();
+        records.save(&work).unwrap();
+        let changes: [Change<'_>; 5] = [
+            ("nothing", &|_| {}),
+            ("the same again", &|records| records.insert(&work, path("a"), record(1)).unwrap()),
+            ("another state", &|records| records.insert(&work, path("a"), record(2)).unwrap()),
+            ("one less", &|records| _ = records.remove(&path("b"))),
+            ("none that was there", &|records| _ = records.remove(&path("b"))),
+        ];
+        for (what, change) in changes {
+            let (mut records, before) = (Records::load(&work), inode());
+            change(&mut records);
+            records.save(&work).unwrap();
+            let rewritten = ["another state", "one less"].contains(&what);
+            assert_eq!(inode() != before, rewritten, "{what}");
+            assert_eq!(Records::load(&work).entries, records.entries, "{what}");
+        }
+        // Repetitions and torn lines are what a run that was killed leaves.
+        let text = work.read(NAME).unwrap();
+        for left in [[&text[..], b"\n", &text].concat(), [&text[..], b"\nplaced sha256:00"].concat()] {
+            work.write(NAME, left).unwrap();
+            Records::load(&work).save(&work).unwrap();
+            assert_eq!(work.read(NAME).unwrap(), text);
+        }
+    }
 
     #[test]
     fn remembers_across_runs_and_torn_lines() {
