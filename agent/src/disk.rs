@@ -6,6 +6,8 @@ use std::time::UNIX_EPOCH;
 use cap_std::fs::Metadata;
 use hfdown_protocol::{Failure, FailureKind, Stamp};
 
+use crate::system;
+
 /// Turns an I/O error into a failure. `attempt` is a fragment such as `cannot write model.safetensors`.
 pub(crate) fn failure(attempt: &str, error: &io::Error) -> Failure {
     let kind = match error.kind() {
@@ -51,26 +53,8 @@ pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
         .ok()
         .and_then(|time| time.into_std().duration_since(UNIX_EPOCH).ok())
         .map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX));
-    let (changed, inode) = platform::changed_and_inode(metadata);
+    let (changed, inode) = system::changed_and_inode(metadata);
     Stamp { size: metadata.len(), modified, changed, inode }
-}
-
-#[cfg(unix)]
-mod platform {
-    use cap_std::fs::{Metadata, MetadataExt};
-
-    pub(super) fn changed_and_inode(metadata: &Metadata) -> (i128, u64) {
-        (i128::from(metadata.ctime()) * 1_000_000_000 + i128::from(metadata.ctime_nsec()), metadata.ino())
-    }
-}
-
-#[cfg(not(unix))]
-mod platform {
-    use cap_std::fs::Metadata;
-
-    pub(super) fn changed_and_inode(_metadata: &Metadata) -> (i128, u64) {
-        (0, 0)
-    }
 }
 
 /// Reading and writing at an offset.
@@ -79,29 +63,12 @@ pub(crate) trait At {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
-#[cfg(unix)]
 impl At for std::fs::File {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
+        system::write_all_at(self, bytes, offset)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::unix::fs::FileExt::read_at(self, buffer, offset)
-    }
-}
-
-#[cfg(windows)]
-impl At for std::fs::File {
-    fn write_all_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = std::os::windows::fs::FileExt::seek_write(self, bytes, offset)?;
-            bytes = &bytes[written..];
-            offset += written as u64;
-        }
-        Ok(())
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        std::os::windows::fs::FileExt::seek_read(self, buffer, offset)
+        system::read_at(self, buffer, offset)
     }
 }

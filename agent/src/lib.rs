@@ -15,6 +15,7 @@ mod process;
 mod serve;
 mod surroundings;
 mod survey;
+mod system;
 mod transfer;
 
 pub use process::main;

@@ -14,5 +14,6 @@ pub mod link;
 pub mod output;
 pub mod plan;
 pub mod session;
+mod system;
 
 pub use commands::main;

@@ -9,6 +9,7 @@ use super::hub_metadata;
 use super::records::{Origin, Record, Records};
 use super::root::{Root, Standing};
 use crate::disk;
+use crate::system;
 
 /// When a new name is made to survive a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +45,7 @@ pub(crate) fn place(
             path.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent))
         })?;
         match durable {
-            Durable::Now => sync_folder(folder, path.parent())?,
+            Durable::Now => system::flush_folder(folder, path.parent().unwrap_or("."))?,
             Durable::Later => root.flush_name_later(path.parent()),
         }
         Ok(disk::stamp(&folder.metadata(path.as_str())?))
@@ -106,7 +107,7 @@ impl Root {
         }
         let folder = folder(self)?;
         let flush = |parent: &String| {
-            match sync_folder(folder, Some(parent.as_str()).filter(|parent| !parent.is_empty())) {
+            match system::flush_folder(folder, if parent.is_empty() { "." } else { parent }) {
                 // Somebody has removed it, names and all.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
                 flushed => flushed,
@@ -129,16 +130,6 @@ impl Root {
 
 fn folder(root: &Root) -> Result<&Dir, Failure> {
     root.folder().ok_or_else(|| Failure::new(FailureKind::Protocol, "the folder is not there"))
-}
-
-/// The new name itself must survive a crash of the machine.
-fn sync_folder(root: &Dir, parent: Option<&str>) -> io::Result<()> {
-    #[cfg(unix)]
-    // Opened as a file: cap-std's own handles of folders are `O_PATH`, which can't be flushed.
-    root.open(parent.unwrap_or("."))?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = (root, parent);
-    Ok(())
 }
 
 fn changed_meanwhile(path: &RepoPath) -> Failure {

@@ -5,6 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::system::HOME;
+
 /// Where variables and small files come from.
 #[derive(Clone, Copy)]
 pub struct Environment<'a> {
@@ -32,13 +34,13 @@ impl Environment<'_> {
         self.says_yes("HF_HUB_OFFLINE") || self.says_yes("TRANSFORMERS_OFFLINE")
     }
 
-    /// `HF_HOME`, or where it is by default. `None` where not even `HOME` is known.
+    /// `HF_HOME`, or where it is by default. `None` where not even the person's own folder is known.
     pub fn hf_home(&self) -> Option<PathBuf> {
         let below = |folder: String, rest: &str| self.expand(&folder).join(rest);
         self.text("HF_HOME")
             .map(|folder| self.expand(&folder))
             .or_else(|| self.text("XDG_CACHE_HOME").map(|folder| below(folder, "huggingface")))
-            .or_else(|| self.text("HOME").map(|folder| Path::new(&folder).join(".cache/huggingface")))
+            .or_else(|| self.text(HOME).map(|folder| Path::new(&folder).join(".cache/huggingface")))
     }
 
     /// The file that holds the token of `hf auth login`.
@@ -52,7 +54,7 @@ impl Environment<'_> {
         let mut rest = path;
         let mut expanded = String::new();
         if (path == "~" || path.starts_with("~/"))
-            && let Some(home) = self.text("HOME")
+            && let Some(home) = self.text(HOME)
         {
             expanded.push_str(&home);
             rest = &path[1..];
@@ -89,7 +91,7 @@ mod tests {
 
     #[test]
     fn finds_the_token_file_as_huggingface_hub_does() {
-        let home = ("HOME", "/h");
+        let home = (HOME, "/h");
         for (variables, expected) in [
             (vec![], None),
             (vec![home], Some("/h/.cache/huggingface/token")),

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use russh::client::{AuthResult, Handle};
 use russh::keys::agent::AgentIdentity;
-use russh::keys::agent::client::{AgentClient, AgentStream};
 use russh::keys::ssh_encoding::Encode as _;
 use russh::keys::ssh_key::Signature;
 use russh::keys::ssh_key::private::KeypairData;
@@ -23,6 +22,7 @@ use super::keyring::{Keyring, Locked};
 use super::settings::LinkSettings;
 use super::target::{Prompts, SshTarget};
 use crate::output::sanitize::sanitize;
+use crate::system::{SshAgent, connect_ssh_agent};
 
 /// How long an ssh-agent may take to list its keys. To sign it may take longer: it may ask its user.
 const AGENT_PATIENCE: Duration = Duration::from_secs(5);
@@ -85,8 +85,6 @@ impl From<russh::SendError> for Refusal {
     }
 }
 
-type DynamicAgent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;
-
 /// Tries key after key. On failure returns all that were considered.
 pub(super) async fn log_in(
     handle: &mut Handle<Client>,
@@ -124,7 +122,7 @@ pub(super) async fn log_in(
 struct Attempt<'a> {
     handle: &'a mut Handle<Client>,
     user: &'a str,
-    agent: Option<DynamicAgent>,
+    agent: Option<SshAgent>,
     keyring: &'a Keyring,
 }
 
@@ -189,7 +187,7 @@ impl Attempt<'_> {
 /// Signs for what the server has said that it takes.
 struct Signer<'a> {
     hand: Hand,
-    agent: Option<&'a mut DynamicAgent>,
+    agent: Option<&'a mut SshAgent>,
     keyring: &'a Keyring,
 }
 
@@ -226,10 +224,10 @@ fn sign(key: &PrivateKey, hash: Option<HashAlg>, data: &[u8]) -> Result<Signatur
     }
 }
 
-async fn open_agent(socket: Option<&Path>) -> Result<(Option<DynamicAgent>, Vec<AgentIdentity>), String> {
+async fn open_agent(socket: Option<&Path>) -> Result<(Option<SshAgent>, Vec<AgentIdentity>), String> {
     let Some(socket) = socket else { return Ok((None, Vec::new())) };
     let opening = async {
-        let mut agent = connect_agent(socket).await?;
+        let mut agent = connect_ssh_agent(socket).await?;
         let held = agent.request_identities().await?;
         Ok::<_, russh::keys::Error>((agent, held))
     };
@@ -238,14 +236,4 @@ async fn open_agent(socket: Option<&Path>) -> Result<(Option<DynamicAgent>, Vec<
         Ok(Err(error)) => Err(sanitize(error.to_string(), 200)),
         Err(_) => Err("it does not answer".to_owned()),
     }
-}
-
-#[cfg(unix)]
-async fn connect_agent(socket: &Path) -> Result<DynamicAgent, russh::keys::Error> {
-    Ok(AgentClient::connect_uds(socket).await?.dynamic())
-}
-
-#[cfg(windows)]
-async fn connect_agent(socket: &Path) -> Result<DynamicAgent, russh::keys::Error> {
-    Ok(AgentClient::connect_named_pipe(socket).await?.dynamic())
 }

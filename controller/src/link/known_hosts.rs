@@ -14,6 +14,7 @@ use russh::keys::{HashAlg, PublicKey};
 use sha1::{Digest as _, Sha1};
 
 use super::target::SshTarget;
+use crate::system;
 
 /// The largest file that is read, in bytes. A line is about 150, so this is more than 50,000 hosts.
 const LARGEST: u64 = 8 << 20;
@@ -207,9 +208,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     }
     let mut options = fs::OpenOptions::new();
     options.create(true).read(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = system::private(&mut options).open(path)?;
     file.lock()?;
     file.seek(SeekFrom::Start(0))?;
     let mut text = Vec::new();

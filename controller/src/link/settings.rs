@@ -10,6 +10,7 @@ use super::config::{ConfigFile, Presence};
 use super::host_key::HostKeyPolicy;
 use super::keyring::Keyring;
 use super::target::{HostKeyWish, SshTarget};
+use crate::system;
 
 /// How long a server may take to answer a connection, and again for its handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
@@ -80,7 +81,7 @@ impl LinkSettings {
             host_keys: HostKeyPolicy::AcceptNew,
             known_hosts,
             own_known_hosts: config.join("hfdown").join("known_hosts"),
-            agent_socket: set("SSH_AUTH_SOCK").map(PathBuf::from).or_else(windows_agent),
+            agent_socket: set("SSH_AUTH_SOCK").map(PathBuf::from).or_else(system::usual_ssh_agent),
             keyring: Keyring::default(),
             askpass: Askpass::from_environment(),
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
@@ -160,11 +161,6 @@ impl Askpass {
         };
         has_display.then_some(Self { program, comes_first })
     }
-}
-
-/// Where Windows' own ssh-agent listens, which sets no variable.
-fn windows_agent() -> Option<PathBuf> {
-    cfg!(windows).then(|| PathBuf::from(r"\\.\pipe\openssh-ssh-agent"))
 }
 
 #[cfg(test)]

@@ -11,13 +11,14 @@ use zeroize::Zeroizing;
 
 use crate::link::Asked;
 use crate::output::sanitize::sanitize;
+use crate::system::Terminal;
 
 /// The longest answer of a program, in bytes. OpenSSH takes 1,023.
 const LONGEST: usize = 4096;
 
 /// Asks on the terminal. When the future is dropped, the terminal is as it was before.
 pub async fn on_terminal(prompt: String) -> Asked {
-    let _as_it_was = as_it_was::Terminal::remember();
+    let _as_it_was = Terminal::remember();
     match tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt).map(Zeroizing::new)).await {
         Ok(Ok(answer)) => Asked::Said(answer),
         // Ctrl-D.
@@ -57,54 +58,5 @@ pub async fn by_program(program: &Path, prompt: &str) -> Asked {
         // Its window was closed.
         Ok(_) => Asked::Nothing,
         Err(error) => unable(error),
-    }
-}
-
-#[cfg(unix)]
-mod as_it_was {
-    //! The reader of the terminal puts it back when it has read. It can't when the question is taken back: it still reads.
-
-    use std::fs::{File, OpenOptions};
-    use std::io::Write as _;
-
-    use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
-
-    /// A terminal, and how it was.
-    pub(super) struct Terminal(Option<(File, Termios)>);
-
-    impl Terminal {
-        pub(super) fn remember() -> Self {
-            let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty");
-            Self(terminal.ok().and_then(|terminal| {
-                let state = tcgetattr(&terminal).ok()?;
-                Some((terminal, state))
-            }))
-        }
-    }
-
-    impl Drop for Terminal {
-        fn drop(&mut self) {
-            let Some((terminal, state)) = &mut self.0 else { return };
-            let is_changed = tcgetattr(&*terminal).is_ok_and(|now| now.local_modes != state.local_modes);
-            if is_changed {
-                // A terminal that is gone needs nothing any more.
-                let _ = tcsetattr(&*terminal, OptionalActions::Now, state);
-                let _ = terminal.write_all(b"\n");
-            }
-        }
-    }
-}
-
-#[cfg(not(unix))]
-mod as_it_was {
-    //! Elsewhere the reader is left to put it back.
-
-    /// Nothing.
-    pub(super) struct Terminal;
-
-    impl Terminal {
-        pub(super) fn remember() -> Self {
-            Self
-        }
     }
 }
