@@ -1,5 +1,6 @@
 //! How long it takes until the first model byte leaves the CDN, on a box that has never been seen and on one that has the
-//! agent, through a wire with a round trip of 100 ms. Prints a table; not part of the tests.
+//! agent, through a wire with a round trip of 100 ms; beside `ssh box true` and `scp` of the same agent. Each is measured
+//! without the delay as well: the difference is the number of round trips. Prints a table; not part of the tests.
 
 use std::error::Error;
 use std::os::unix::process::CommandExt;
@@ -7,14 +8,19 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+use hfdown::link::{AgentImages, Cpu};
 use hfdown_tests::hub::{Content, Origin, TestHub};
 use hfdown_tests::proxy::Proxy;
 use hfdown_tests::ssh_host::{HostOptions, Kind, SshHost};
 
 const MODEL: &str = "acme/tiny";
 const HFDOWN: &str = "hfdown";
-const ONE_WAY: Duration = Duration::from_millis(50);
-const ROUNDS: usize = 5;
+const ROUND_TRIP: Duration = Duration::from_millis(100);
+const ROUNDS: usize = 7;
+
+/// What is measured, in the order of the table.
+const ROWS: [&str; 5] =
+    ["hfdown, warm box", "hfdown, cold box", "ssh box true", "scp of the agent", "ssh box 'cat >agent'"];
 
 fn main() -> ExitCode {
     let called = std::env::args().next().unwrap_or_default();
@@ -33,30 +39,83 @@ fn main() -> ExitCode {
 async fn measure() -> Result<(), Box<dyn Error>> {
     let hub = TestHub::start();
     hub.model(MODEL).lfs("model.safetensors", Content::random(1, 2_000_000)).commit();
-    say("seconds from the start of the process to the first model byte, through 100 ms; the real sshd\n");
-    let (mut cold, mut warm, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    let images = AgentImages::embedded();
+    let image = images.get(Cpu::X86_64).or(images.get(Cpu::Aarch64)).ok_or("this build embeds no agent")?;
+    let agent = image.bytes();
+    let mut near = ROWS.map(|_| Vec::new());
+    let mut far = ROWS.map(|_| Vec::new());
     for _ in 0..ROUNDS {
-        let host = SshHost::start(Kind::Sshd, HostOptions::default()).await.ok_or("no sshd")?;
-        let wire = Proxy::with_latency(host.port(), ONE_WAY).await;
-        let ssh = host.command_via(wire.port());
-        let folder = tempfile::TempDir::new()?;
-        cold.push(first_byte(&hub, &ssh, folder.path(), "cold").await?);
-        warm.push(first_byte(&hub, &ssh, folder.path(), "warm").await?);
-        plain.push(ssh_true(&ssh, folder.path()).await?);
+        for (latency, times) in [(Duration::ZERO, &mut near), (ROUND_TRIP / 2, &mut far)] {
+            for (times, time) in times.iter_mut().zip(round(&hub, latency, agent).await?) {
+                times.push(time);
+            }
+        }
     }
-    for (what, times) in
-        [("cold: the agent is uploaded", &mut cold), ("warm", &mut warm), ("`ssh box true`", &mut plain)]
-    {
-        times.sort_unstable();
-        let seconds = |at: usize| times[at].as_secs_f64();
-        say(&format!(
-            "{what:30} median {:.2}  min {:.2}  max {:.2}",
-            seconds(ROUNDS / 2),
-            seconds(0),
-            seconds(ROUNDS - 1)
-        ));
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').next().unwrap_or_default();
+    say(&format!(
+        "seconds to the first model byte, or to the end of the command; the real sshd, {ROUNDS} rounds, load {load}, \
+         an agent of {} bytes\n\n\
+         {:24}{:>12}{:>12}{:>8}{:>8}{:>14}",
+        agent.len(),
+        "",
+        "no delay",
+        "100 ms",
+        "min",
+        "max",
+        "round trips"
+    ));
+    for ((what, near), far) in ROWS.iter().zip(&mut near).zip(&mut far) {
+        near.sort_unstable();
+        far.sort_unstable();
+        let [middle_near, middle, min, max] =
+            [median(near), median(far), far[0], far[ROUNDS - 1]].map(|time| time.as_secs_f64());
+        let trips = (middle - middle_near) / ROUND_TRIP.as_secs_f64();
+        say(&format!("{what:24}{middle_near:12.2}{middle:12.2}{min:8.2}{max:8.2}{trips:14.1}"));
     }
+    let [warm, cold, login, scp, cat] = far.map(|times| median(&times).as_secs_f64());
+    #[expect(clippy::cast_precision_loss, reason = "a program of megabytes")]
+    let rate = |seconds: f64| agent.len() as f64 / 1e6 / seconds;
+    say(&format!(
+        "\nwarm: {:.1} round trips more than `ssh box true`\nthe upload, beyond what the same does without one: hfdown \
+         {:.1} MB/s, scp {:.1} MB/s, cat {:.1} MB/s",
+        (warm - login) / ROUND_TRIP.as_secs_f64(),
+        rate(cold - warm),
+        rate(scp - login),
+        rate(cat - login),
+    ));
     Ok(())
+}
+
+/// One time for each row.
+async fn round(hub: &TestHub, latency: Duration, agent: &[u8]) -> Result<[Duration; 5], Box<dyn Error>> {
+    let host = SshHost::start(Kind::Sshd, HostOptions::default()).await.ok_or("no sshd")?;
+    let wire = Proxy::with_latency(host.port(), latency).await;
+    let ssh = host.command_via(wire.port());
+    let folder = tempfile::TempDir::new()?;
+    let near = folder.path();
+    std::fs::write(near.join("agent"), agent)?;
+    let cold = first_byte(hub, &ssh, near, "cold").await?;
+    let warm = first_byte(hub, &ssh, near, "warm").await?;
+    let options = format!(
+        "-o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={}/known",
+        near.display()
+    );
+    // The key is learned before anything is measured.
+    to_its_end(&format!("{ssh} {options} true")).await?;
+    let login = to_its_end(&format!("{ssh} {options} true")).await?;
+    let (to, file) = (host.home().display(), near.join("agent"));
+    let key = host.client_keys().private.display().to_string();
+    let user = ssh.rsplit(' ').next().unwrap_or_default();
+    let scp = format!("scp -q -P {} -i {key} {options} {} {user}:{to}/by-scp", wire.port(), file.display());
+    let scp = to_its_end(&scp).await?;
+    let cat = to_its_end(&format!("{ssh} {options} 'cat >{to}/by-cat' <{}", file.display())).await?;
+    for copy in ["by-scp", "by-cat"] {
+        if std::fs::read(host.home().join(copy))? != agent {
+            return Err(format!("{copy} is no copy").into());
+        }
+    }
+    Ok([warm, cold, login, scp, cat])
 }
 
 async fn first_byte(hub: &TestHub, ssh: &str, home: &Path, root: &str) -> Result<Duration, Box<dyn Error>> {
@@ -77,17 +136,16 @@ async fn first_byte(hub: &TestHub, ssh: &str, home: &Path, root: &str) -> Result
     if status.success() { Ok(took) } else { Err(format!("hfdown ended with {status}").into()) }
 }
 
-/// What OpenSSH's own client needs for the least that it can do.
-async fn ssh_true(ssh: &str, home: &Path) -> Result<Duration, Box<dyn Error>> {
-    let known = home.join("known_hosts");
-    let command = format!(
-        "{ssh} -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o UserKnownHostsFile={} true",
-        known.display()
-    );
+/// Runs a command of OpenSSH's.
+async fn to_its_end(command: &str) -> Result<Duration, Box<dyn Error>> {
     let began = Instant::now();
-    let output = tokio::process::Command::new("sh").args(["-c", &command]).output().await?;
+    let output = tokio::process::Command::new("sh").args(["-c", command]).output().await?;
     let took = began.elapsed();
     if output.status.success() { Ok(took) } else { Err(String::from_utf8_lossy(&output.stderr).into()) }
+}
+
+fn median(sorted: &[Duration]) -> Duration {
+    sorted[sorted.len() / 2]
 }
 
 fn say(text: &str) {

@@ -76,7 +76,10 @@ async fn without_an_agent_for_it_the_box_is_named_with_the_way_out(place: Place)
         (
             "Linux",
             "riscv64",
-            ["is Linux riscv64, and the agent runs on Linux with", "take a box with Linux on such a CPU"],
+            [
+                "is Linux riscv64, and the agent runs only on Linux with",
+                "take a box with Linux on such a CPU",
+            ],
         ),
     ]
     .into_iter()

@@ -10,6 +10,7 @@ macro_rules! in_both_places {
 
 mod faults {
     mod for_ever;
+    mod orphans;
     mod outage;
     mod tls;
 }
@@ -24,8 +25,12 @@ pub(crate) const SIZE: u64 = 24_000_000;
 
 pub(crate) async fn stage(place: Place) -> Stage {
     let stage = Stage::set(place, HFDOWN).await.expect("neither place needs anything");
-    stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(11, SIZE)).commit();
+    publish(&stage);
     stage
+}
+
+pub(crate) fn publish(stage: &Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(11, SIZE)).commit();
 }
 
 /// Syncs past a fault and checks that it struck, that the file is right, and what it cost in bytes fetched again.

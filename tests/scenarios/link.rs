@@ -10,6 +10,8 @@ mod agents;
 mod boxes;
 #[path = "link/hijacked.rs"]
 mod hijacked;
+#[path = "link/installed.rs"]
+mod installed;
 #[path = "link/jumps.rs"]
 mod jumps;
 #[path = "link/keys.rs"]
@@ -96,6 +98,12 @@ on_both! {
         replaces_an_agent_that_was_cut_short_and_sweeps_old_ones,
         refuses_other_machines_by_name,
         says_what_a_broken_agent_said,
+    }
+    installed {
+        sweeps_old_versions_and_not_one_that_is_in_use,
+        replaces_an_agent_that_does_not_come_up,
+        runs_no_agent_that_others_may_have_written,
+        ends_the_agent_that_it_supersedes_and_nothing_else,
     }
     hijacked {
         says_that_a_shell_ran_nothing,

@@ -172,7 +172,12 @@ async fn carry(
     let reading = async move {
         loop {
             let mut block = Vec::with_capacity(64 * 1024);
-            if reader.read_buf(&mut block).await? == 0 {
+            let read = reader.read_buf(&mut block).await;
+            if hushed.is_cancelled() && !matches!(read, Ok(1..)) {
+                // Its end is no news either.
+                std::future::pending::<()>().await;
+            }
+            if read? == 0 {
                 return Ok(());
             }
             // Nobody to send to: the other half has failed and ends this one.

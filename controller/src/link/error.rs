@@ -133,7 +133,7 @@ pub enum LinkError {
         said: String,
     },
     /// The box is no Linux, or has a CPU that no agent is known for.
-    #[error("{address} is {platform}, and the agent runs on Linux with an x86_64 or aarch64 CPU")]
+    #[error("{address} is {platform}, and the agent runs only on Linux with an x86_64 or aarch64 CPU")]
     OtherMachine {
         /// `host:port`.
         address: String,

@@ -43,9 +43,13 @@ pub(super) async fn launch(
         }
         Err(silence) => match marked(&silence.said, script::MISSING, nonce).as_deref() {
             Some([system, machine, ..]) => Ok(Answer::Missing(Platform::new(system, machine))),
-            _ => match silence.into_error(connection, &running, nonce) {
-                error @ (LinkError::Shell { .. } | LinkError::Noisy { .. }) => Ok(Answer::Deaf(error)),
-                error => Err(error),
+            // A crash of the box may have taken what was in the file. If it is not that, the error follows the upload.
+            _ => match silence.damaged_agent(&running, nonce) {
+                Some(platform) => Ok(Answer::Missing(platform)),
+                None => match silence.into_error(connection, &running, nonce) {
+                    error @ (LinkError::Shell { .. } | LinkError::Noisy { .. }) => Ok(Answer::Deaf(error)),
+                    error => Err(error),
+                },
             },
         },
     }
@@ -93,6 +97,16 @@ pub(super) async fn greeted(
 }
 
 impl Silence {
+    /// The machine, if there is an agent that ended instead of greeting.
+    fn damaged_agent(&self, running: &Running, nonce: Nonce) -> Option<Platform> {
+        match marked(&self.said, script::LAUNCHING, nonce).as_deref() {
+            Some([system, machine, ..]) if matches!(self.why, Why::Ended) && running.outcome.closed() => {
+                Some(Platform::new(system, machine))
+            }
+            _ => None,
+        }
+    }
+
     /// The error for a shell or an agent that did not do what it was told.
     pub(super) fn into_error(self, connection: &Connection, running: &Running, nonce: Nonce) -> LinkError {
         let address = connection.address().to_owned();

@@ -1,0 +1,121 @@
+//! Agents that are on a box already: old ones, damaged ones, and one that does not know yet that its link broke.
+
+use std::process::Child;
+
+use hfdown::link::reach_again;
+use hfdown_protocol::Nonce;
+use hfdown_tests::counterpart::is_root;
+
+use super::*;
+
+/// Images of a version of its own.
+fn version(name: &str) -> AgentImages {
+    images(&format!("{ECHO}# {name}"))
+}
+
+fn file_of(host: &SshHost, images: &AgentImages) -> PathBuf {
+    let image = images.get(Cpu::X86_64).or(images.get(Cpu::Aarch64)).unwrap();
+    host.home().join(".cache/hfdown").join(image.file_name())
+}
+
+/// As if it had last been used so long ago.
+fn age(path: &Path, age: &str) {
+    assert!(Command::new("touch").args(["-d", age]).arg(path).status().unwrap().success());
+}
+
+pub(super) async fn sweeps_old_versions_and_not_one_that_is_in_use(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let [used, unused, new] = ["used", "unused", "new"].map(version);
+    for images in [&used, &unused] {
+        drop(go_with(&host.command(), &host.settings(), images).await.unwrap());
+    }
+    for images in [&used, &unused] {
+        age(&file_of(&host, images), "20 days ago");
+    }
+    // Starting it is using it.
+    let mut in_use = go_with(&host.command(), &host.settings(), &used).await.unwrap();
+    assert_eq!(in_use.origin, AgentOrigin::Warm);
+    drop(go_with(&host.command(), &host.settings(), &new).await.unwrap());
+    let there = [&used, &unused, &new].map(|images| file_of(&host, images).exists());
+    assert_eq!(there, [true, false, true]);
+    talk(&mut in_use).await;
+}
+
+pub(super) async fn replaces_an_agent_that_does_not_come_up(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    drop(go(&host.command(), &host.settings()).await.unwrap());
+    let agent = file_of(&host, &images(ECHO));
+    // Its size is right, as after a crash of the box that lost what was in it.
+    fs::write(&agent, vec![0; ECHO.len()]).unwrap();
+    let mut link = go(&host.command(), &host.settings()).await.unwrap();
+    assert!(matches!(link.origin, AgentOrigin::Uploaded { .. }));
+    talk(&mut link).await;
+    assert_eq!(fs::read_to_string(&agent).unwrap(), ECHO);
+}
+
+pub(super) async fn runs_no_agent_that_others_may_have_written(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    drop(go(&host.command(), &host.settings()).await.unwrap());
+    let agent = file_of(&host, &images(ECHO));
+    let folder = agent.parent().unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).unwrap();
+    fs::write(&agent, ECHO.replace("agent is up", "agent is it")).unwrap();
+    let own = images(&format!("{ECHO}# {}", host.home().display()));
+    let link = go_with(&host.command(), &host.settings(), &own).await.unwrap();
+    let runs = running_agent(&host);
+    assert!(!runs.starts_with(host.home()), "{}", runs.display());
+    drop(link);
+    fs::remove_file(&runs).unwrap();
+    // Fails while somebody else's agent is in there.
+    _ = fs::remove_dir(runs.parent().unwrap());
+}
+
+/// Processes that could be taken for an agent: each waits for the end of its input.
+struct Decoys(Vec<(&'static str, Child)>);
+
+impl Decoys {
+    fn add(&mut self, what: &'static str, program: &[&str], words: &[&str]) {
+        let mut command = Command::new(program[0]);
+        command.args(&program[1..]).args(["-c", "read line; exit"]).args(words).stdin(Stdio::piped());
+        self.0.push((what, command.spawn().unwrap()));
+    }
+}
+
+impl Drop for Decoys {
+    fn drop(&mut self) {
+        for (_, child) in &mut self.0 {
+            // It may have been ended, which then has been seen.
+            _ = child.kill();
+            _ = child.wait();
+        }
+    }
+}
+
+pub(super) async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let mut old = go(&host.command(), &host.settings()).await.unwrap();
+    talk(&mut old).await;
+    let nonce = old.tether.nonce().to_string();
+    let other = Nonce(rand::random()).to_string();
+    let mut decoys = Decoys(Vec::new());
+    let sh: &[&str] = &["/bin/sh"];
+    decoys.add("another agent", sh, &["/root/.cache/hfdown/agent-0", "serve", &other]);
+    decoys.add("a nonce that is longer", sh, &["/usr/bin/less", "serve", &format!("{nonce}0")]);
+    decoys.add("somebody who looks for it", sh, &["/usr/bin/pgrep", &nonce]);
+    decoys.add("no nonce at all", sh, &["/root/.cache/hfdown/agent-0", "serve", ""]);
+    if Counterpart::Tool("setpriv").require().is_some() && is_root() {
+        let nobody: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh"];
+        decoys.add("another user's", nobody, &["/tmp/hfdown-65534/agent-0", "serve", &nonce]);
+    }
+    let before = host.agent_pids();
+    assert_eq!(before.len(), 1);
+    let (target, _) = SshTarget::parse(&host.command()).unwrap();
+    let supersedes = Some(old.tether.nonce());
+    let mut new = reach_again(&target, &host.settings(), &images(ECHO), supersedes).await.unwrap();
+    talk(&mut new).await;
+    eventually("the old agent is gone", || !host.agent_pids().contains(&before[0])).await;
+    assert_eq!(host.agent_pids().len(), 1, "and the new one is there");
+    for (what, child) in &mut decoys.0 {
+        assert!(child.try_wait().unwrap().is_none(), "{what} was ended");
+    }
+}
