@@ -24,6 +24,9 @@ pub(crate) struct Part {
     data: std::fs::File,
     journal: Journal,
     written: Mutex<RangeSet>,
+    /// Held while something is written: of two that have the same bytes only one must find them missing. The system lets
+    /// only one write to a file at a time anyway, and burns the time of the other.
+    pen: Mutex<()>,
     size: u64,
 }
 
@@ -52,7 +55,7 @@ impl Part {
         }
         // The journal outlived its data: after a crash of the machine, or because somebody tidied up.
         written.remove(length..size);
-        Ok(Self { data, journal, written: Mutex::new(written), size })
+        Ok(Self { data, journal, written: Mutex::new(written), pen: Mutex::new(()), size })
     }
 
     /// How many bytes of a file an earlier run left behind.
@@ -85,6 +88,7 @@ impl Part {
     /// and what it has seen must be what gets a name.
     pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Range<u64>> {
         let end = start + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = self.written().missing(start..end);
         for gap in missing.iter() {
             let mut at = start;

@@ -21,6 +21,8 @@ pub(super) const SMALL: u64 = 1 << 20;
 const SHORTEST_PIECE: u64 = 4 << 20;
 /// The longest range of one request: at 40 MB/s and 50 ms a pause of 3 %, and the digest never trails by much.
 const LONGEST_PIECE: u64 = 64 << 20;
+/// What a connection has received and not yet written when it is told to stop: more than it gathers before it writes.
+const IN_HANDS: u64 = 1 << 20;
 /// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and many
 /// systems allow 1,024.
 const FLIGHTS: usize = 64;
@@ -71,6 +73,25 @@ impl Board {
         }
     }
 
+    /// Those above what is allowed are to stop where they are: the link is worse off with them. What they had before them is
+    /// there for the others.
+    pub(super) fn drop_surplus(&self) {
+        let allowed = self.allowed.load(Ordering::Relaxed);
+        let mut state = self.state();
+        for slot in state.slots.iter_mut().filter(|slot| slot.asks == Asks::Ranges) {
+            let Some(flight) = &mut slot.flight else { continue };
+            for lease in flight.leases.iter().filter(|lease| lease.connection >= allowed) {
+                let (from, end) = (lease.position().saturating_add(IN_HANDS), lease.end());
+                if from < end {
+                    lease.cut(from);
+                    flight.unleased.insert(from..end);
+                }
+            }
+        }
+        drop(state);
+        self.changed.notify_waiters();
+    }
+
     /// The next thing to do for this connection, when there is one and it may work; none when every file is placed or lost.
     pub(super) async fn next(&self, connection: usize) -> Option<Assignment> {
         loop {
@@ -85,7 +106,7 @@ impl Board {
                 let allowed = self.allowed.load(Ordering::Relaxed);
                 if connection >= allowed {
                     None
-                } else if let Some(assignment) = state.assign(now, allowed as u64) {
+                } else if let Some(assignment) = state.assign(now, connection, allowed as u64) {
                     return Some(assignment);
                 } else {
                     state.next_wake(now)
@@ -181,11 +202,13 @@ impl Board {
 }
 
 impl State {
-    fn assign(&mut self, now: Instant, connections: u64) -> Option<Assignment> {
-        self.unleased_piece(now, connections).or_else(|| self.begin(now)).or_else(|| self.take_over(now))
+    fn assign(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
+        self.unleased_piece(now, connection, connections)
+            .or_else(|| self.begin(now))
+            .or_else(|| self.take_over(now, connection))
     }
 
-    fn unleased_piece(&mut self, now: Instant, connections: u64) -> Option<Assignment> {
+    fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
         for &index in &self.active {
             let slot = &mut self.slots[index];
             if !slot.is_ready(now) {
@@ -205,7 +228,7 @@ impl State {
                 Asks::Whole => None,
             };
             if let Some(range) = range {
-                return Some(slot.lease(index, range));
+                return Some(slot.lease(index, connection, range));
             }
         }
         None
@@ -237,7 +260,7 @@ impl State {
     }
 
     /// Takes the second half of the longest range in flight.
-    fn take_over(&mut self, now: Instant) -> Option<Assignment> {
+    fn take_over(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
         let ready = self.active.iter().filter(|index| {
             let slot = &self.slots[**index];
             slot.is_ready(now) && slot.asks == Asks::Ranges
@@ -253,7 +276,7 @@ impl State {
         let end = lease.end();
         let middle = end - left / 2;
         lease.cut(middle);
-        Some(self.slots[index].lease(index, middle..end))
+        Some(self.slots[index].lease(index, connection, middle..end))
     }
 
     /// When a wait is over that something waits for.
@@ -278,126 +301,5 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::request::Asked;
-    use super::super::slot::ATTEMPTS;
-    use super::*;
-    use cap_std::ambient_authority;
-    use cap_std::fs::Dir;
-    use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
-    use std::time::Duration;
-
-    const SIZE: u64 = 40_000_000;
-    const CONNECTIONS: u64 = 4;
-
-    fn board(sizes: &[u64]) -> Board {
-        let task = |(id, size): (u32, &u64)| {
-            let path = RepoPath::new(format!("file-{id}")).unwrap();
-            let digest = Digest::Sha256([0; 32]);
-            let wanted = Wanted { id: FileId(id), path, size: *size, digest };
-            Arc::new(Task::new(wanted, None, format!("part-{id}"), Source::OnRequest))
-        };
-        let at_once =
-            Patience { stall: Duration::ZERO, first_wait: Duration::ZERO, longest_wait: Duration::ZERO };
-        Board::new((0..).zip(sizes).map(task).collect(), 4, at_once)
-    }
-
-    fn assign(board: &Board) -> Option<Assignment> {
-        board.state().assign(Instant::now(), CONNECTIONS)
-    }
-
-    /// Opens a part for the file that is next.
-    fn open(board: &Board, folder: &Dir) -> Arc<Part> {
-        let Some(Assignment::Open(slot, task)) = assign(board) else { panic!("a large file is next") };
-        let part = Arc::new(Part::open(folder, &task.part, task.wanted.size).unwrap());
-        board.opened(slot, Arc::clone(&part));
-        part
-    }
-
-    fn piece(board: &Board) -> Piece {
-        let Some(Assignment::Piece(piece)) = assign(board) else { panic!("a piece is next") };
-        piece
-    }
-
-    fn folder() -> (tempfile::TempDir, Dir) {
-        let folder = tempfile::tempdir().unwrap();
-        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
-        (folder, parts)
-    }
-
-    fn host() -> String {
-        "cdn.example".to_owned()
-    }
-
-    #[test]
-    fn a_file_without_ranges_is_one_piece_from_its_beginning() {
-        let (_folder, parts) = folder();
-        let board = board(&[SIZE]);
-        let part = open(&board, &parts);
-        let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&board)).collect();
-        part.write(pieces[1].lease.start, &[bytes::Bytes::from_static(b"kept")]).unwrap();
-        for piece in &pieces {
-            let course = board.faulted(piece.slot, Some(piece), &Fault::RangeIgnored { host: host() });
-            assert!(matches!(course, Course::Silently));
-            if board.state().slots[0].flight.as_ref().is_some_and(|flight| !flight.leases.is_empty()) {
-                assert!(assign(&board).is_none(), "the others have not found out yet");
-            }
-        }
-        let whole = piece(&board);
-        assert_eq!((whole.lease.start, whole.lease.end(), whole.asked), (0, SIZE, Asked::Whole));
-        assert!(assign(&board).is_none(), "one connection is enough");
-    }
-
-    #[test]
-    fn what_came_and_was_thrown_away_is_no_progress() {
-        let board = board(&[SMALL]);
-        let broken = Fault::Broken { host: host(), why: "cut".to_owned() };
-        let attempts = (1..100).find(|_| {
-            let Some(Assignment::Small(slot, task)) = assign(&board) else { panic!("it is tried again") };
-            task.fetched.fetch_add(SMALL - 1, Ordering::Relaxed);
-            matches!(board.faulted(slot, None, &broken), Course::Lost)
-        });
-        assert_eq!(attempts, Some(ATTEMPTS));
-    }
-
-    #[test]
-    fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
-        let board = board(&[2, 1]);
-        let Some(Assignment::Small(slot, _)) = assign(&board) else { panic!("a small file is next") };
-        let wait = Duration::from_secs(10);
-        board.faulted(slot, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
-        assert!(assign(&board).is_none());
-        let now = Instant::now();
-        let wake = board.state().next_wake(now).expect("somebody wakes up");
-        assert!(wake > now && wake <= now + wait);
-        assert!(board.state().assign(wake, CONNECTIONS).is_some());
-    }
-
-    #[test]
-    fn a_piece_that_ends_early_is_not_forgotten() {
-        let (_folder, parts) = folder();
-        let board = board(&[SIZE]);
-        open(&board, &parts);
-        let first = piece(&board);
-        first.lease.advance(first.lease.start + 10);
-        board.fetched(&first);
-        assert_eq!(piece(&board).lease.start, 10);
-    }
-
-    #[test]
-    fn a_slow_disk_bounds_the_files_in_flight() {
-        let (_folder, parts) = folder();
-        let board = board(&[SMALL + 1; FLIGHTS + 1]);
-        let mut slots = Vec::new();
-        for _ in 0..FLIGHTS {
-            open(&board, &parts);
-            let piece = piece(&board);
-            piece.lease.advance(piece.lease.end());
-            board.fetched(&piece);
-            slots.push(piece.slot);
-        }
-        assert!(assign(&board).is_none());
-        board.settled(slots[0]);
-        assert!(matches!(assign(&board), Some(Assignment::Open(..))));
-    }
-}
+#[path = "board_tests.rs"]
+mod tests;

@@ -13,7 +13,8 @@ use tokio_util::task::TaskTracker;
 
 use super::board::Board;
 use super::fault::Fault;
-use super::governor::{self, Governor};
+use super::governor::{self, Advice, Governor};
+use super::pace::Pace;
 use super::slot::{Course, Piece};
 use super::task::{Network, Task};
 use super::throttle::Throttle;
@@ -48,8 +49,11 @@ pub(super) struct Shared {
     pub(super) board: Board,
     pub(super) network: Arc<Network>,
     pub(super) throttle: Throttle,
-    /// Bytes that have come over the network, for the governor.
-    pub(super) arrived: AtomicU64,
+    pub(super) pace: Pace,
+    /// Bytes that have come over the network since the governor was last told, and a bit for each connection that brought
+    /// some.
+    arrived: AtomicU64,
+    carried: AtomicU64,
     /// Deliveries, and steps on the disk: a transfer ends when these have, also when the connection that began one was told
     /// to stop.
     pub(super) underway: TaskTracker,
@@ -86,7 +90,7 @@ impl Engine {
         let needed = missing.fold(0, u64::saturating_add);
         let governor = Governor::new(limits.connections.map(NonZeroU16::get).map(usize::from));
         let board = Board::new(tasks.into_iter().map(Arc::new).collect(), governor.allowed(), patience);
-        let (throttle, arrived) = (Throttle::new(limits.bytes_per_second), AtomicU64::new(0));
+        let throttle = Throttle::new(limits.bytes_per_second);
         let underway = TaskTracker::new();
         let (flushes, hashes) = (Semaphore::new(FLUSHES), Semaphore::new(HASHES));
         let (fatal, count) = (OnceLock::new(), Count::default());
@@ -95,7 +99,9 @@ impl Engine {
             board,
             network,
             throttle,
-            arrived,
+            pace: Pace::default(),
+            arrived: AtomicU64::new(0),
+            carried: AtomicU64::new(0),
             underway,
             stop,
             flushes,
@@ -134,8 +140,12 @@ impl Engine {
                 },
                 _ = tick.tick() => shared.tick(),
                 _ = govern.tick() => {
-                    governor.observe(shared.arrived.swap(0, Ordering::Relaxed));
+                    let carried = shared.carried.swap(0, Ordering::Relaxed).count_ones() as usize;
+                    let advice = governor.observe(shared.arrived.swap(0, Ordering::Relaxed), carried);
                     shared.board.allow(governor.allowed());
+                    if advice == Advice::Drop {
+                        shared.board.drop_surplus();
+                    }
                 }
             }
         }
@@ -192,9 +202,11 @@ impl Shared {
     }
 
     /// Bytes have come over the network; the next ones may have to wait.
-    pub(super) async fn arrived(&self, task: &Task, bytes: usize) {
+    pub(super) async fn arrived(&self, task: &Task, connection: usize, bytes: usize) {
         task.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
         self.arrived.fetch_add(bytes as u64, Ordering::Relaxed);
+        // Where more connections were asked for than there are bits, nothing is governed.
+        self.carried.fetch_or(1 << (connection % 64), Ordering::Relaxed);
         self.throttle.take(bytes).await;
     }
 

@@ -11,6 +11,7 @@ mod delivery;
 mod engine;
 mod fault;
 mod governor;
+mod pace;
 mod request;
 mod slot;
 mod task;

@@ -56,6 +56,8 @@ pub(super) struct Flight {
 /// A range that one connection works on. Another may take over its end.
 #[derive(Debug)]
 pub(super) struct Lease {
+    /// The connection that works on it.
+    pub(super) connection: usize,
     pub(super) start: u64,
     position: AtomicU64,
     end: AtomicU64,
@@ -93,7 +95,7 @@ pub(super) enum Assignment {
 }
 
 /// A range of a large file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub(super) slot: usize,
     pub(super) task: Arc<Task>,
@@ -134,8 +136,14 @@ impl Slot {
         self.not_before.is_none_or(|wake| wake <= now)
     }
 
-    pub(super) fn lease(&mut self, index: usize, range: std::ops::Range<u64>) -> Assignment {
+    pub(super) fn lease(
+        &mut self,
+        index: usize,
+        connection: usize,
+        range: std::ops::Range<u64>,
+    ) -> Assignment {
         let lease = Arc::new(Lease {
+            connection,
             start: range.start,
             position: AtomicU64::new(range.start),
             end: AtomicU64::new(range.end),

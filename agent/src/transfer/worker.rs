@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use hfdown_protocol::Report;
-use tokio::task::JoinHandle;
 
 use super::delivery;
 use super::engine::{Shared, defect};
@@ -26,13 +25,13 @@ pub(super) async fn work(number: usize, shared: Arc<Shared>) {
     while let Some(assignment) = shared.board.next(number).await {
         match assignment {
             Assignment::Open(slot, task) => open(&shared, slot, task).await,
-            Assignment::Small(slot, task) => small(&shared, slot, task).await,
+            Assignment::Small(slot, task) => small(&shared, number, slot, task).await,
             Assignment::Piece(piece) => {
                 let outcome = tokio::select! {
                     // Nothing more is asked for once the file is lost.
                     biased;
                     () = piece.task.abandoned.cancelled() => Ok(()),
-                    outcome = fetch(&shared, &piece) => outcome,
+                    outcome = fetch(&shared, number, &piece) => outcome,
                 };
                 match outcome {
                     Ok(()) => shared.board.fetched(&piece),
@@ -72,8 +71,8 @@ async fn announce(shared: &Shared, task: &Task, resumed: u64) {
     }
 }
 
-/// Fetches a range, writing one buffer while the next one arrives.
-async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
+/// Fetches a range, a buffer at a time.
+async fn fetch(shared: &Arc<Shared>, number: usize, piece: &Piece) -> Result<(), Fault> {
     let Piece { task, lease, .. } = piece;
     let response = match task.request(&shared.network, &piece.asked).await? {
         Body::Network(response) => response,
@@ -90,9 +89,8 @@ async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
     let mut received = lease.start;
     let mut gathered = Vec::new();
     let mut size = 0;
-    let mut writing: Option<JoinHandle<Result<(), Fault>>> = None;
     loop {
-        let chunk = match tokio::time::timeout(shared.network.stall, response.next()).await {
+        let mut chunk = match tokio::time::timeout(shared.network.stall, response.next()).await {
             Err(_) => Err(Fault::Stalled { host: from.clone(), after: shared.network.stall }),
             Ok(Some(Err(error))) => Err(network(from.clone(), &error)),
             Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
@@ -100,24 +98,23 @@ async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
         };
         let end = lease.end();
         let mut surplus = 0;
-        if let Ok(Some(chunk)) = &chunk {
-            shared.arrived(task, chunk.len()).await;
-            let wanted = usize::try_from(end.saturating_sub(received)).unwrap_or(usize::MAX).min(chunk.len());
-            gathered.push(chunk.slice(..wanted));
-            surplus = chunk.len() - wanted;
-            size += wanted;
-            received += wanted as u64;
+        if let Ok(Some(chunk)) = &mut chunk {
+            shared.arrived(task, number, chunk.len()).await;
+            let wanted = usize::try_from(end.saturating_sub(received)).unwrap_or(usize::MAX);
+            surplus = chunk.len().saturating_sub(wanted);
+            chunk.truncate(wanted);
+            size += chunk.len();
+            received += chunk.len() as u64;
+            gathered.push(std::mem::take(chunk));
         }
         let is_over = !matches!(chunk, Ok(Some(_))) || received >= end;
+        // What has arrived is kept whatever happened then.
         if size >= WRITE || (is_over && size > 0) {
-            finish(&mut writing).await?;
-            let (start, chunks) = (received - size as u64, std::mem::take(&mut gathered));
-            writing = Some(write_soon(shared, piece, start, chunks));
+            // Let go of before the next one is read: into the same memory, as long as nobody else holds it.
+            write(shared, piece, received - size as u64, std::mem::take(&mut gathered)).await?;
             size = 0;
         }
         if is_over {
-            // What has arrived is kept whatever happened then.
-            finish(&mut writing).await?;
             let end = lease.end();
             return match chunk {
                 Err(fault) => Err(fault),
@@ -131,41 +128,33 @@ async fn fetch(shared: &Arc<Shared>, piece: &Piece) -> Result<(), Fault> {
     }
 }
 
-fn write_soon(
-    shared: &Arc<Shared>,
-    piece: &Piece,
-    start: u64,
-    chunks: Vec<Bytes>,
-) -> JoinHandle<Result<(), Fault>> {
-    let (part, lease, task) = (Arc::clone(&piece.part), Arc::clone(&piece.lease), Arc::clone(&piece.task));
-    let world = Arc::clone(shared);
-    shared.underway.spawn_blocking(move || {
-        let written = part.write(start, &chunks).map_err(|error| {
-            let failure = disk::failure(&format!("cannot write {}", task.wanted.path), &error);
-            Fault::Disk(world.root.with_space(failure))
-        })?;
-        lease.advance(written.end);
-        task.done.store(part.total(), Ordering::Relaxed);
-        task.advanced.notify_one();
-        Ok(())
-    })
-}
-
+/// Writes what has arrived.
 async fn write(shared: &Arc<Shared>, piece: &Piece, start: u64, chunks: Vec<Bytes>) -> Result<(), Fault> {
-    joined(write_soon(shared, piece, start, chunks).await)
+    if let Some(turn) = shared.pace.turn().await {
+        let written = write_here(shared, piece, start, &chunks);
+        drop(turn);
+        return written;
+    }
+    let (world, piece) = (Arc::clone(shared), piece.clone());
+    shared.blocking(move || write_here(&world, &piece, start, &chunks)).await
 }
 
-async fn finish(writing: &mut Option<JoinHandle<Result<(), Fault>>>) -> Result<(), Fault> {
-    match writing.take() {
-        Some(writing) => joined(writing.await),
-        None => Ok(()),
-    }
+fn write_here(shared: &Shared, piece: &Piece, start: u64, chunks: &[Bytes]) -> Result<(), Fault> {
+    let Piece { task, part, lease, .. } = piece;
+    let written = part.write(start, chunks).map_err(|error| {
+        let failure = disk::failure(&format!("cannot write {}", task.wanted.path), &error);
+        Fault::Disk(shared.root.with_space(failure))
+    })?;
+    lease.advance(written.end);
+    task.done.store(part.total(), Ordering::Relaxed);
+    task.advanced.notify_one();
+    Ok(())
 }
 
 /// Fetches a small file, proves it in memory, and places it.
-async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
+async fn small(shared: &Arc<Shared>, number: usize, slot: usize, task: Arc<Task>) {
     announce(shared, &task, 0).await;
-    let bytes = match read_whole(shared, &task).await {
+    let bytes = match read_whole(shared, number, &task).await {
         Ok(bytes) => bytes,
         Err(fault) => return shared.faulted(slot, &task, None, fault).await,
     };
@@ -187,7 +176,7 @@ async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
     }
 }
 
-async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>) -> Result<Bytes, Fault> {
+async fn read_whole(shared: &Arc<Shared>, number: usize, task: &Arc<Task>) -> Result<Bytes, Fault> {
     let size = usize::try_from(task.wanted.size).unwrap_or(usize::MAX);
     if size == 0 {
         return Ok(Bytes::new());
@@ -212,7 +201,7 @@ async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>) -> Result<Bytes, Fau
                 });
             }
         };
-        shared.arrived(task, chunk.len()).await;
+        shared.arrived(task, number, chunk.len()).await;
         if bytes.len() + chunk.len() > size {
             return Err(too_long(from));
         }

@@ -1,0 +1,142 @@
+//! Who gets what, and when.
+
+use super::super::request::Asked;
+use super::super::slot::ATTEMPTS;
+use super::*;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
+use std::time::Duration;
+
+const SIZE: u64 = 40_000_000;
+const CONNECTIONS: u64 = 4;
+
+fn board(sizes: &[u64]) -> Board {
+    let task = |(id, size): (u32, &u64)| {
+        let path = RepoPath::new(format!("file-{id}")).unwrap();
+        let digest = Digest::Sha256([0; 32]);
+        let wanted = Wanted { id: FileId(id), path, size: *size, digest };
+        Arc::new(Task::new(wanted, None, format!("part-{id}"), Source::OnRequest))
+    };
+    let at_once =
+        Patience { stall: Duration::ZERO, first_wait: Duration::ZERO, longest_wait: Duration::ZERO };
+    Board::new((0..).zip(sizes).map(task).collect(), 4, at_once)
+}
+
+fn assign(board: &Board) -> Option<Assignment> {
+    board.state().assign(Instant::now(), 0, CONNECTIONS)
+}
+
+/// Opens a part for the file that is next.
+fn open(board: &Board, folder: &Dir) -> Arc<Part> {
+    let Some(Assignment::Open(slot, task)) = assign(board) else { panic!("a large file is next") };
+    let part = Arc::new(Part::open(folder, &task.part, task.wanted.size).unwrap());
+    board.opened(slot, Arc::clone(&part));
+    part
+}
+
+fn piece(board: &Board) -> Piece {
+    let Some(Assignment::Piece(piece)) = assign(board) else { panic!("a piece is next") };
+    piece
+}
+
+fn folder() -> (tempfile::TempDir, Dir) {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    (folder, parts)
+}
+
+fn host() -> String {
+    "cdn.example".to_owned()
+}
+
+#[test]
+fn a_file_without_ranges_is_one_piece_from_its_beginning() {
+    let (_folder, parts) = folder();
+    let board = board(&[SIZE]);
+    let part = open(&board, &parts);
+    let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&board)).collect();
+    part.write(pieces[1].lease.start, &[bytes::Bytes::from_static(b"kept")]).unwrap();
+    for piece in &pieces {
+        let course = board.faulted(piece.slot, Some(piece), &Fault::RangeIgnored { host: host() });
+        assert!(matches!(course, Course::Silently));
+        if board.state().slots[0].flight.as_ref().is_some_and(|flight| !flight.leases.is_empty()) {
+            assert!(assign(&board).is_none(), "the others have not found out yet");
+        }
+    }
+    let whole = piece(&board);
+    assert_eq!((whole.lease.start, whole.lease.end(), whole.asked), (0, SIZE, Asked::Whole));
+    assert!(assign(&board).is_none(), "one connection is enough");
+}
+
+#[test]
+fn what_came_and_was_thrown_away_is_no_progress() {
+    let board = board(&[SMALL]);
+    let broken = Fault::Broken { host: host(), why: "cut".to_owned() };
+    let attempts = (1..100).find(|_| {
+        let Some(Assignment::Small(slot, task)) = assign(&board) else { panic!("it is tried again") };
+        task.fetched.fetch_add(SMALL - 1, Ordering::Relaxed);
+        matches!(board.faulted(slot, None, &broken), Course::Lost)
+    });
+    assert_eq!(attempts, Some(ATTEMPTS));
+}
+
+#[test]
+fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
+    let board = board(&[2, 1]);
+    let Some(Assignment::Small(slot, _)) = assign(&board) else { panic!("a small file is next") };
+    let wait = Duration::from_secs(10);
+    board.faulted(slot, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
+    assert!(assign(&board).is_none());
+    let now = Instant::now();
+    let wake = board.state().next_wake(now).expect("somebody wakes up");
+    assert!(wake > now && wake <= now + wait);
+    assert!(board.state().assign(wake, 0, CONNECTIONS).is_some());
+}
+
+#[test]
+fn connections_that_do_harm_leave_what_is_before_them_to_the_others() {
+    let (_folder, parts) = folder();
+    let board = board(&[SIZE]);
+    open(&board, &parts);
+    let pieces =
+        [0, 1].map(|connection| match board.state().assign(Instant::now(), connection, CONNECTIONS) {
+            Some(Assignment::Piece(piece)) => piece,
+            other => panic!("a piece is next: {other:?}"),
+        });
+    pieces[1].lease.advance(pieces[1].lease.start + 10);
+    board.allow(1);
+    board.drop_surplus();
+    assert_eq!(pieces[0].lease.end(), pieces[1].lease.start, "the first goes on");
+    let cut = pieces[1].lease.end();
+    assert_eq!(cut, pieces[1].lease.start + 10 + IN_HANDS);
+    assert_eq!(piece(&board).lease.start, cut);
+}
+
+#[test]
+fn a_piece_that_ends_early_is_not_forgotten() {
+    let (_folder, parts) = folder();
+    let board = board(&[SIZE]);
+    open(&board, &parts);
+    let first = piece(&board);
+    first.lease.advance(first.lease.start + 10);
+    board.fetched(&first);
+    assert_eq!(piece(&board).lease.start, 10);
+}
+
+#[test]
+fn a_slow_disk_bounds_the_files_in_flight() {
+    let (_folder, parts) = folder();
+    let board = board(&[SMALL + 1; FLIGHTS + 1]);
+    let mut slots = Vec::new();
+    for _ in 0..FLIGHTS {
+        open(&board, &parts);
+        let piece = piece(&board);
+        piece.lease.advance(piece.lease.end());
+        board.fetched(&piece);
+        slots.push(piece.slot);
+    }
+    assert!(assign(&board).is_none());
+    board.settled(slots[0]);
+    assert!(matches!(assign(&board), Some(Assignment::Open(..))));
+}
