@@ -38,8 +38,12 @@ pub(crate) struct Figures {
     pub(crate) requests: u64,
     /// Connections that carried something worth mentioning.
     pub(crate) connections: u64,
+    /// How long each of them was there, from its first request to its last byte, added up.
+    pub(crate) connected: Duration,
     /// Bytes that were sent before and again, where that was to be seen.
     pub(crate) again: Option<u64>,
+    /// What the system still had in its buffers when the first run was killed.
+    pub(crate) buffered: Option<u64>,
 }
 
 /// The middle one of some rounds; of two middle ones, the smaller.

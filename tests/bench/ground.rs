@@ -1,8 +1,9 @@
-//! The files that the Hub serves, the Hub, and where the programs put what they fetch. All of it is gone afterwards.
+//! The files that the Hub serves from memory, the Hub, and where the programs put what they fetch. All of it is gone
+//! afterwards.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -14,8 +15,6 @@ use crate::tool::Tool;
 
 /// What the Hub calls it all.
 pub(crate) const MODEL: &str = "bench/model";
-/// Files are written in pieces of this size.
-const PIECE: u64 = 4 << 20;
 
 /// Files that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +25,7 @@ pub(crate) enum Set {
     Shards,
     /// 2,000 × 20 kB, in folders of 100.
     Small,
-    /// 1 GiB.
+    /// 2 GiB.
     Capped,
 }
 
@@ -42,6 +41,7 @@ pub(crate) struct Listed {
 pub(crate) struct Ground {
     folder: TempDir,
     divisor: u64,
+    connections: Option<u16>,
     sets: BTreeMap<Set, Vec<Listed>>,
 }
 
@@ -53,11 +53,13 @@ pub(crate) struct Site<'a> {
     pub(crate) program: PathBuf,
     /// Its own folder, as good as new.
     pub(crate) folder: PathBuf,
+    /// How many connections hfdown is told to have.
+    pub(crate) connections: Option<u16>,
 }
 
 impl Ground {
     /// Takes a new folder in `on`, which Ctrl-C removes as well.
-    pub(crate) fn prepare(on: &Path, divisor: u64) -> io::Result<Self> {
+    pub(crate) fn prepare(on: &Path, divisor: u64, connections: Option<u16>) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("hfdown-bench-").tempdir_in(on)?;
         let doomed = folder.path().to_owned();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -68,7 +70,7 @@ impl Ground {
                 std::process::exit(130);
             }
         });
-        Ok(Self { folder, divisor, sets: BTreeMap::new() })
+        Ok(Self { folder, divisor, connections, sets: BTreeMap::new() })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -76,26 +78,20 @@ impl Ground {
     }
 
     /// The files of a scenario, made where they are not there yet.
-    pub(crate) fn files(&mut self, scenario: Scenario) -> io::Result<Vec<Listed>> {
+    pub(crate) fn files(&mut self, scenario: Scenario) -> Vec<Listed> {
         let mut files = Vec::new();
         for set in scenario.sets() {
             if !self.sets.contains_key(set) {
-                let made = set.make(&self.place(*set), self.divisor)?;
-                self.sets.insert(*set, made);
+                self.sets.insert(*set, set.make(self.divisor));
             }
             files.extend(self.sets.get(set).into_iter().flatten().cloned());
         }
-        Ok(files)
+        files
     }
 
-    /// Removes the files that nothing needs any more.
-    pub(crate) fn keep_only(&mut self, needed: &[Set]) -> io::Result<()> {
-        let done: Vec<Set> = self.sets.keys().copied().filter(|set| !needed.contains(set)).collect();
-        for set in done {
-            self.sets.remove(&set);
-            fs::remove_dir_all(self.place(set))?;
-        }
-        Ok(())
+    /// Lets go of the files that nothing needs any more.
+    pub(crate) fn keep_only(&mut self, needed: &[Set]) {
+        self.sets.retain(|set, _| needed.contains(set));
     }
 
     pub(crate) fn site<'a>(
@@ -106,19 +102,15 @@ impl Ground {
         program: &Path,
     ) -> Site<'a> {
         let folder = self.folder().join(format!("{tool:?}"));
-        Site { hub, files, program: self.folder().join(program), folder }
-    }
-
-    fn place(&self, set: Set) -> PathBuf {
-        self.folder().join(format!("{set:?}"))
+        Site { hub, files, program: self.folder().join(program), folder, connections: self.connections }
     }
 }
 
 impl Set {
-    fn make(self, folder: &Path, divisor: u64) -> io::Result<Vec<Listed>> {
+    fn make(self, divisor: u64) -> Vec<Listed> {
         let shapes: Vec<(String, u64)> = match self {
             Self::Large => vec![("model.safetensors".to_owned(), (4 << 30) / divisor)],
-            Self::Capped => vec![("model.safetensors".to_owned(), (1 << 30) / divisor)],
+            Self::Capped => vec![("model.safetensors".to_owned(), (2 << 30) / divisor)],
             Self::Shards => (1..=8)
                 .map(|n| (format!("model-{n:05}-of-00008.safetensors"), (512 << 20) / divisor))
                 .collect(),
@@ -128,14 +120,16 @@ impl Set {
                 .collect(),
         };
         let (next, cpus) = (AtomicUsize::new(0), cpus());
-        let made = std::thread::scope(|scope| {
-            let work = || -> io::Result<Vec<(usize, Listed)>> {
+        let mut made: Vec<(usize, Listed)> = std::thread::scope(|scope| {
+            let work = || {
                 let mut made = Vec::new();
                 loop {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((path, size)) = shapes.get(number) else { return Ok(made) };
-                    // Another seed for each file: equal ones would be one to the Hub.
-                    let content = stored(&folder.join(path), (self as u64) << 32 | number as u64, *size)?;
+                    let Some((path, size)) = shapes.get(number) else { return made };
+                    // Another seed for each file: equal ones would be one to the Hub. In memory, so that the Hub does
+                    // nothing but send.
+                    let generated = Content::random((self as u64) << 32 | number as u64, *size);
+                    let content = Content::bytes(generated.to_vec());
                     let is_lfs = self != Self::Small || number % 2 == 0;
                     if is_lfs {
                         // Computed once, here, where it is done for several files at a time.
@@ -145,27 +139,14 @@ impl Set {
                 }
             };
             let makers: Vec<_> = (0..cpus).map(|_| scope.spawn(work)).collect();
-            let made = makers
+            makers
                 .into_iter()
-                .map(|maker| maker.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())));
-            made.collect::<io::Result<Vec<_>>>()
-        })?;
-        let mut made: Vec<_> = made.into_iter().flatten().collect();
+                .flat_map(|maker| maker.join().expect("there is memory for the files"))
+                .collect()
+        });
         made.sort_by_key(|(number, _)| *number);
-        Ok(made.into_iter().map(|(_, file)| file).collect())
+        made.into_iter().map(|(_, file)| file).collect()
     }
-}
-
-fn stored(path: &Path, seed: u64, size: u64) -> io::Result<Content> {
-    fs::create_dir_all(path.parent().unwrap_or(path))?;
-    let (content, mut file) = (Content::random(seed, size), File::create(path)?);
-    let mut at = 0;
-    while at < size {
-        let end = size.min(at + PIECE);
-        file.write_all(&content.read(at..end))?;
-        at = end;
-    }
-    Ok(Content::disk(path))
 }
 
 /// A Hub with these files, as the scenario wants it.

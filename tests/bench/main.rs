@@ -52,22 +52,22 @@ fn main() -> ExitCode {
 fn compare(wishes: &Wishes) -> Result<(), Box<dyn Error>> {
     say(&table::machine());
     let tools = found(wishes)?;
-    let mut ground = Ground::prepare(&wishes.on, wishes.size_divisor)?;
+    let mut ground = Ground::prepare(&wishes.on, wishes.size_divisor, wishes.connections)?;
     say(&format!("files in {}, {} rounds\n", ground.folder().display(), wishes.rounds));
     std::os::unix::fs::symlink(std::env::current_exe()?, ground.folder().join(HFDOWN))?;
     let scenarios = wishes.scenarios();
     if let (true, Some(scenario)) = (wishes.serve, scenarios.first()) {
-        let hub = ground::hub(*scenario, &ground.files(*scenario)?);
+        let hub = ground::hub(*scenario, &ground.files(*scenario));
         say(&format!("{scenario}: HF_ENDPOINT={} {}", hub.endpoint(), ground::MODEL));
         loop {
             std::thread::park();
         }
     }
     for (number, scenario) in scenarios.iter().enumerate() {
-        run(*scenario, &tools, &mut ground, wishes.rounds)?;
+        run(*scenario, &tools, &mut ground, wishes.rounds);
         let later: Vec<_> =
             scenarios[number + 1..].iter().flat_map(|scenario| scenario.sets()).copied().collect();
-        ground.keep_only(&later)?;
+        ground.keep_only(&later);
     }
     Ok(())
 }
@@ -84,13 +84,8 @@ fn found(wishes: &Wishes) -> Result<Vec<(Tool, PathBuf)>, Box<dyn Error>> {
     if found.is_empty() { Err("there is nothing to run".into()) } else { Ok(found) }
 }
 
-fn run(
-    scenario: Scenario,
-    tools: &[(Tool, PathBuf)],
-    ground: &mut Ground,
-    rounds: u64,
-) -> Result<(), Box<dyn Error>> {
-    let files = ground.files(scenario)?;
+fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], ground: &mut Ground, rounds: u64) {
+    let files = ground.files(scenario);
     let hub = ground::hub(scenario, &files);
     let mut table = Table::new(scenario, &files);
     let (mut taking_part, left_out): (Vec<_>, Vec<_>) =
@@ -113,7 +108,6 @@ fn run(
         });
     }
     say(&table.to_string());
-    Ok(())
 }
 
 /// What the benchmark has to say is all on standard output.

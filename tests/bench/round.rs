@@ -8,7 +8,7 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hfdown_tests::hub::{Origin, TestHub};
 
@@ -46,7 +46,7 @@ fn measured(scenario: Scenario, tool: Tool, site: &Site<'_>) -> Result<Figures, 
     }
     site.hub.forget_requests();
     let whole: u64 = site.files.iter().map(|file| file.content.size()).sum();
-    let sent_before = match scenario {
+    let killed = match scenario {
         Scenario::Killed => Some(kill_halfway(&steps.fetch, site.hub, whole)?),
         _ => None,
     };
@@ -61,12 +61,15 @@ fn measured(scenario: Scenario, tool: Tool, site: &Site<'_>) -> Result<Figures, 
         check_digests(steps.fetch.home(), &model, site.files)?;
     }
     let fetched = sent(site.hub);
+    let (connections, connected) = connections(site.hub);
     Ok(Figures {
         cost,
         fetched,
         requests: site.hub.requests().len() as u64,
-        connections: connections(site.hub),
-        again: sent_before.map(|before| (before + fetched).saturating_sub(whole)),
+        connections,
+        connected,
+        again: killed.as_ref().map(|killed| (killed.sent + fetched).saturating_sub(whole)),
+        buffered: killed.and_then(|killed| killed.buffered),
     })
 }
 
@@ -83,8 +86,15 @@ fn cost_of(step: &Step) -> Result<Cost, Failed> {
     Cost::of_line(&fs::read_to_string(report)?).ok_or_else(|| "there are no figures".into())
 }
 
-/// Says how many bytes had been sent to it in the end.
-fn kill_halfway(step: &Step, hub: &TestHub, size: u64) -> Result<u64, Failed> {
+/// A run that ended early.
+struct Killed {
+    /// Bytes that the Hub had sent to it in the end.
+    sent: u64,
+    /// Those of them that had not come further than the system's buffers.
+    buffered: Option<u64>,
+}
+
+fn kill_halfway(step: &Step, hub: &TestHub, size: u64) -> Result<Killed, Failed> {
     let mut child = step.command(&[])?.spawn()?;
     while sent(hub) < size / 2 {
         if let Some(status) = child.try_wait()? {
@@ -92,21 +102,48 @@ fn kill_halfway(step: &Step, hub: &TestHub, size: u64) -> Result<u64, Failed> {
         }
         std::thread::sleep(LOOK);
     }
+    let buffered = buffered(hub);
     child.kill()?;
     child.wait()?;
-    Ok(sent(hub))
+    Ok(Killed { sent: sent(hub), buffered })
+}
+
+/// What waits on both sides of the connections to the Hub, by the system's own table: `sl local remote state tx:rx …`, all
+/// numbers in hexadecimal.
+fn buffered(hub: &TestHub) -> Option<u64> {
+    let ports = [hub.endpoint(), hub.cdn_origin()].map(|origin| {
+        let port = origin.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
+        port.map(|port| format!(":{port:04X}"))
+    });
+    let table = fs::read_to_string("/proc/net/tcp").ok()?;
+    let connections = table.lines().filter_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let (local, remote, queues) = (words.next()?, words.next()?, words.nth(1)?);
+        ports.iter().flatten().any(|port| local.ends_with(port) || remote.ends_with(port)).then_some(queues)
+    });
+    let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or(0);
+    Some(
+        connections.filter_map(|queues| queues.split_once(':')).map(|(tx, rx)| number(tx) + number(rx)).sum(),
+    )
 }
 
 fn sent(hub: &TestHub) -> u64 {
     hub.bytes_sent(Origin::Cdn) + hub.bytes_sent(Origin::Hub)
 }
 
-fn connections(hub: &TestHub) -> u64 {
-    let mut carried: HashMap<u64, u64> = HashMap::new();
+/// How many connections there were, and for how long, added up.
+fn connections(hub: &TestHub) -> (u64, Duration) {
+    let mut all: HashMap<u64, (u64, Instant, Instant)> = HashMap::new();
     for request in hub.requests() {
-        *carried.entry(request.connection).or_default() += request.bytes_sent;
+        let end = request.came + request.lasted;
+        let (bytes, came, gone) = all.entry(request.connection).or_insert((0, request.came, end));
+        *bytes += request.bytes_sent;
+        (*came, *gone) = ((*came).min(request.came), (*gone).max(end));
     }
-    carried.values().filter(|bytes| **bytes >= WORTH_MENTIONING).count() as u64
+    let busy = all.values().filter(|(bytes, ..)| *bytes >= WORTH_MENTIONING);
+    busy.fold((0, Duration::ZERO), |(count, connected), (_, came, gone)| {
+        (count + 1, connected + gone.duration_since(*came))
+    })
 }
 
 /// A program that ends well may still have left something else than the file.

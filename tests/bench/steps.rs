@@ -91,6 +91,11 @@ impl Steps {
                 let step = step
                     .with(["rsync-sync", MODEL])
                     .with([&model])
+                    .with(
+                        site.connections
+                            .iter()
+                            .flat_map(|number| ["--connections".to_owned(), number.to_string()]),
+                    )
                     .knowing("HF_ENDPOINT", site.hub.endpoint());
                 (step, None)
             }

@@ -25,7 +25,9 @@ struct Middle {
     fetched: u64,
     requests: u64,
     connections: u64,
+    connected: f64,
     again: Option<u64>,
+    buffered: Option<u64>,
 }
 
 impl Table {
@@ -52,12 +54,20 @@ impl Table {
         match (self.scenario, middle.again) {
             (Scenario::Killed, Some(again)) => {
                 let share = 100.0 * again as f64 / self.bytes as f64;
-                format!(", {:.0} MB again ({share:.1} %)", megabytes(again))
+                let buffered = middle.buffered.map_or(String::new(), |buffered| {
+                    format!(", {:.0} MB were in the system's buffers", megabytes(buffered))
+                });
+                format!(", {:.0} MB again ({share:.1} %){buffered}", megabytes(again))
             }
             (Scenario::SlowConnections, _) => {
-                // One that is given up in mid-body is replaced: how many were opened is not how many there were at once.
-                let full = self.bytes as f64 / (CAP as f64 * middle.wall);
-                format!(", as much as {full:.1} connections carry, {} opened", middle.connections)
+                // Those that are opened later are there for a shorter time, and may carry less.
+                let may = CAP as f64 * middle.connected;
+                let (opened, share) = (middle.connections, 100.0 * middle.fetched as f64 / may);
+                let rate = megabytes(self.bytes) / middle.wall;
+                format!(
+                    ", {rate:.0} MB/s, {opened} opened, which may carry {:.0} MB in their time: {share:.1} %",
+                    may / 1e6
+                )
             }
             _ => String::new(),
         }
@@ -117,7 +127,9 @@ fn middle(rounds: &[Figures]) -> Option<Middle> {
         fetched: median(rounds.iter().map(|figures| figures.fetched))?,
         requests: median(rounds.iter().map(|figures| figures.requests))?,
         connections: median(rounds.iter().map(|figures| figures.connections))?,
+        connected: median(rounds.iter().map(|figures| figures.connected))?.as_secs_f64(),
         again: median(rounds.iter().filter_map(|figures| figures.again)),
+        buffered: median(rounds.iter().filter_map(|figures| figures.buffered)),
     })
 }
 

@@ -12,7 +12,8 @@ use crate::tool::Tool;
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Wishes {
-    /// Where the Hub's files and the destinations are: a folder on a disk, or `/dev/shm`. 8 GiB must be free there.
+    /// Where the destinations are: a folder on a disk, or `/dev/shm`. 5 GiB must be free there, and as much memory beside it
+    /// for the Hub's files.
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     pub(crate) on: PathBuf,
 
@@ -31,6 +32,10 @@ pub(crate) struct Wishes {
     /// Runs nothing: only serves the first scenario's files until Ctrl-C, for a profiler to watch a program by hand.
     #[arg(long)]
     pub(crate) serve: bool,
+
+    /// How many connections hfdown is told to have, instead of as many as it finds worth having.
+    #[arg(long, value_name = "N")]
+    pub(crate) connections: Option<u16>,
 
     /// Only these programs.
     #[arg(long, value_name = "TOOL,…", value_delimiter = ',')]

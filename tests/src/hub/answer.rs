@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -54,6 +54,8 @@ pub(super) async fn answer(
         headers: head.headers,
         status: 0,
         bytes_sent: 0,
+        came: Instant::now(),
+        lasted: Duration::ZERO,
         connection: line.number,
     });
     let question = collect(body).await;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
@@ -36,6 +37,10 @@ pub struct Request {
     pub status: u16,
     /// How many bytes of body went out.
     pub bytes_sent: u64,
+    /// When it came.
+    pub came: Instant,
+    /// How long after that the last of these bytes went out.
+    pub lasted: Duration,
     /// A number that requests on one TCP connection share.
     pub connection: u64,
 }
@@ -67,11 +72,13 @@ pub(super) struct Entry {
     request: Request,
     status: AtomicU16,
     bytes_sent: AtomicU64,
+    lasted_micros: AtomicU64,
 }
 
 impl Log {
     pub(super) fn open(&self, request: Request) -> Arc<Entry> {
-        let entry = Entry { request, status: AtomicU16::new(0), bytes_sent: AtomicU64::new(0) };
+        let (bytes_sent, lasted_micros) = (AtomicU64::new(0), AtomicU64::new(0));
+        let entry = Entry { request, status: AtomicU16::new(0), bytes_sent, lasted_micros };
         let entry = Arc::new(entry);
         lock(&self.0).push(Arc::clone(&entry));
         entry
@@ -98,12 +105,15 @@ impl Entry {
 
     pub(super) fn sent(&self, bytes: u64) {
         self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
+        let lasted = u64::try_from(self.request.came.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.lasted_micros.store(lasted, Ordering::Relaxed);
     }
 
     fn snapshot(&self) -> Request {
         Request {
             status: self.status.load(Ordering::Relaxed),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
+            lasted: Duration::from_micros(self.lasted_micros.load(Ordering::Relaxed)),
             ..self.request.clone()
         }
     }
