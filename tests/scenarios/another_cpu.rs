@@ -53,6 +53,7 @@ async fn a_model_arrives_on_a_box_with_another_cpu(place: Place) {
     let put = std::fs::read(put).unwrap();
     assert_eq!(put[18..20], EM_AARCH64);
     assert!(put == std::fs::read(&agent).unwrap());
+    assert!(put.len() <= 5_000_000, "{} bytes", put.len());
 
     // What is there is read and compared by the same agent, and found right.
     let sent = stage.hub.bytes_sent(Origin::Cdn);
