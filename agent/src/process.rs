@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use hfdown_protocol::{Failure, FailureKind, Nonce, Report, VERSION, greet, outbox};
-use tokio::io::{AsyncWriteExt, stdin, stdout};
+use futures_util::{SinkExt, StreamExt};
+use hfdown_protocol::{
+    Conduct, Failure, FailureKind, Nonce, Order, Report, VERSION, greet, inbox, limits, outbox,
+};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 
 use crate::serve::{Farewell, serve};
 use crate::surroundings::Surroundings;
@@ -27,7 +31,10 @@ pub fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let (verb, nonce, rest) = (words.next(), words.next(), words.next());
     match (verb.as_deref(), nonce.map(|nonce| nonce.parse()), rest) {
-        (Some("serve"), Some(Ok(nonce)), None) => run(nonce),
+        (Some("serve"), Some(Ok(nonce)), None) => run(converse(nonce)),
+        // The nonce tells whose it is, to whoever looks for it among the processes.
+        #[cfg(unix)]
+        (Some(crate::apart::HOLD), Some(Ok(Nonce(_))), None) => run(apart()),
         (Some("--version"), None, None) => ended(&std::io::Write::write_all(
             &mut std::io::stdout(),
             format!("hfdown-agent {VERSION}\n").as_bytes(),
@@ -46,14 +53,14 @@ fn ended(result: &std::io::Result<()>) -> ExitCode {
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EX_OSERR) }
 }
 
-fn run(nonce: Nonce) -> ExitCode {
+fn run(conversation: impl Future<Output = std::io::Result<Farewell>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
         .enable_all()
         .build();
     let Ok(runtime) = runtime else { return ExitCode::from(EX_OSERR) };
-    let farewell = runtime.block_on(converse(nonce));
+    let farewell = runtime.block_on(conversation);
     // A thread may still sit in a read of standard input, which nothing can interrupt.
     runtime.shutdown_background();
     match farewell {
@@ -63,18 +70,75 @@ fn run(nonce: Nonce) -> ExitCode {
     }
 }
 
+/// Greets, and does as the first word says: this process conducts the conversation, another one does, or there is one.
 async fn converse(nonce: Nonce) -> std::io::Result<Farewell> {
     let mut stdout = stdout();
     greet(&mut stdout, nonce).await?;
-    let extra_roots = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    match Surroundings::new(extra_roots.as_deref()) {
-        Ok(surroundings) => Ok(serve(stdin(), stdout, surroundings).await),
-        Err(error) => {
-            let failure = Failure::new(FailureKind::Disk, error);
-            let mut out = outbox(&mut stdout);
-            let _ = futures_util::SinkExt::send(&mut out, Report::Fatal { failure }).await;
-            stdout.flush().await?;
-            Ok(Farewell::Fatal)
+    let mut orders = inbox::<_, Order>(stdin(), &[]);
+    let patience = Duration::from_secs(limits::SILENCE_SECONDS);
+    let hello = match tokio::time::timeout(patience, orders.next()).await {
+        Err(_) => return Ok(Farewell::Silence),
+        Ok(None) => return Ok(Farewell::LinkLost),
+        Ok(Some(Err(error))) => return refuse(stdout, FailureKind::Protocol, error).await,
+        Ok(Some(Ok(hello))) => hello,
+    };
+    let rest = orders.read_buffer().to_vec();
+    let stdin = orders.into_inner();
+    match &hello {
+        #[cfg(unix)]
+        Order::Hello { conduct: Conduct::Apart, .. } => {
+            Ok(crate::apart::start(nonce, hello, &rest, stdin, stdout).await)
+        }
+        #[cfg(unix)]
+        Order::Hello { conduct: Conduct::Joining { root }, .. } => {
+            let root = root.clone();
+            Ok(crate::apart::join(&root, hello, &rest, stdin, stdout).await)
+        }
+        #[cfg(not(unix))]
+        Order::Hello { conduct: Conduct::Apart | Conduct::Joining { .. }, .. } => {
+            refuse(stdout, FailureKind::Disk, "this system has no transfers that outlive their link").await
+        }
+        _ => {
+            let mut heard = Vec::new();
+            outbox(&mut heard).send(hello).await.map_err(std::io::Error::other)?;
+            heard.extend(rest);
+            match surroundings() {
+                Ok(surroundings) => {
+                    Ok(serve(std::io::Cursor::new(heard).chain(stdin), stdout, surroundings).await)
+                }
+                Err(error) => refuse(stdout, FailureKind::Disk, error).await,
+            }
         }
     }
+}
+
+/// Holds the conversation whose first controller is at this process's standard input, whatever becomes of who started it.
+#[cfg(unix)]
+async fn apart() -> std::io::Result<Farewell> {
+    use std::os::fd::AsFd;
+    // Without a session of its own it would hear the signals of the one it was started in. It has one if this fails.
+    let _ = rustix::process::setsid();
+    let first = std::os::unix::net::UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
+    first.set_nonblocking(true)?;
+    let first = tokio::net::UnixStream::from_std(first)?;
+    match surroundings() {
+        Ok(surroundings) => Ok(crate::apart::hold(first, surroundings).await),
+        Err(error) => refuse(first, FailureKind::Disk, error).await,
+    }
+}
+
+fn surroundings() -> Result<Surroundings, crate::SetupError> {
+    let extra_roots = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
+    Surroundings::new(extra_roots.as_deref())
+}
+
+async fn refuse<W: AsyncWrite + Unpin>(
+    mut writer: W,
+    kind: FailureKind,
+    why: impl std::fmt::Display,
+) -> std::io::Result<Farewell> {
+    let failure = Failure::new(kind, why);
+    let _ = outbox(&mut writer).send(Report::Fatal { failure }).await;
+    writer.flush().await?;
+    Ok(Farewell::Fatal)
 }

@@ -71,7 +71,8 @@ where
     }
 }
 
-async fn write<W: AsyncWrite + Unpin>(
+/// Says reports as they come, and several at once where they come fast.
+pub(crate) async fn write<W: AsyncWrite + Unpin>(
     mut out: Outbox<W, Report>,
     mut outgoing: mpsc::Receiver<Report>,
 ) -> Result<(), CodecError> {
@@ -200,6 +201,8 @@ impl Conversation {
                 Ok(())
             }
             Order::Begin => self.begin().await,
+            // Whoever conducts a conversation apart answers this; an agent that ends with its link can't.
+            Order::Detach { .. } => self.out_of_order("Detach").await,
             Order::Source { file, address } => {
                 let given = self.network.answers.give(file, Answer::Address(address));
                 self.expect_asked(given.is_ok()).await
@@ -417,7 +420,11 @@ mod tests {
         let (_unread, writer) = split(near);
         let mut orders = outbox::<_, Order>(writer);
         // Each is answered; the answers fill the queue and the pipe.
-        while orders.send(Order::Hello { version: VERSION.to_owned() }).await.is_ok() {}
+        while orders
+            .send(Order::Hello { version: VERSION.to_owned(), conduct: hfdown_protocol::Conduct::Linked })
+            .await
+            .is_ok()
+        {}
         assert_eq!(agent.await.unwrap(), Farewell::LinkLost);
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_protocol::{Commit, End, Failure, Machine, RepoPath};
+use hfdown_protocol::{Account, Commit, End, Failure, Machine, RepoPath, Verdict};
 
 use crate::hub::{Listing, RepoInfo};
 use crate::plan::Plan;
@@ -151,6 +151,33 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
+    /// The transfer goes on without this machine.
+    Detached {
+        /// Files to fetch.
+        files: usize,
+        /// Bytes of them that were missing.
+        bytes: u64,
+        /// The command that watches it, and the one that ends it.
+        attach: String,
+        /// See there.
+        stop: String,
+    },
+    /// A transfer that was detached is still going on, and is watched from here on.
+    Joined {
+        /// What it has come to.
+        account: Box<Account>,
+    },
+    /// A transfer that was detached has ended.
+    Ended {
+        /// What it came to.
+        account: Box<Account>,
+        /// How.
+        verdict: Verdict,
+        /// How long ago.
+        ago: Duration,
+    },
+    /// The person has seen enough; the transfer goes on.
+    Left,
     /// Ctrl-C was seen; the agent is stopping.
     Cancelling,
     /// The run is over.

@@ -15,5 +15,6 @@ pub mod output;
 pub mod plan;
 pub mod session;
 mod system;
+pub mod ticket;
 
 pub use commands::main;

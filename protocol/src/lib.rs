@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! controller                                     agent
-//!   Hello {version}                        ──▶
+//!   Hello {version, conduct}               ──▶
 //!                                          ◀──   Hello {version, machine}
 //!   Trust {certificates}                   ──▶         where the person trusts more than the well-known authorities
 //!   Open {root, access, layout, limits}    ──▶
@@ -21,12 +21,28 @@
 //!   Ping ⇄ Pong  ·  Cancel  ·  Bye         ──▶
 //! ```
 //!
+//! A transfer that is to outlive its link is conducted by an agent apart, and joined by other controllers later:
+//!
+//! ```text
+//!   Hello {Apart}, Open … Fetch            ──▶
+//!   Source {file, address} …               ──▶   in advance: there will be nobody to ask
+//!   Begin, Detach {title, patience}        ──▶
+//!                                          ◀──   Detached
+//!   Bye                                    ──▶   it goes on
+//!
+//!   Hello {Joining {root}}                 ──▶
+//!                                          ◀──   Hello, Joined {account}, Remaining {files} … , Failed…, Want…
+//!   Source, Ping, Cancel, Bye as above     ──▶   ◀──   Started, Tick … Finished as above
+//!                                                or  Hello, Ended {account, verdict}
+//! ```
+//!
 //! A `…` marks what may travel as several frames. Any [`Report::Fatal`] ends the conversation.
 //!
 //! Two promises are kept by types here. No message has a field that could carry a Hub token: a source is a public or a
 //! signed [`Address`], or the bytes themselves. And what arrives has been checked: paths, digests, commits and addresses
 //! are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
 
+mod account;
 mod address;
 mod codec;
 mod commit;
@@ -38,15 +54,16 @@ mod order;
 mod path;
 mod report;
 
+pub use account::{Account, Remaining, Verdict};
 pub use address::{Address, AddressError};
 pub use codec::{Codec, CodecError, Inbox, Message, Outbox, inbox, outbox};
 pub use commit::{Commit, CommitError};
 pub use digest::{Digest, DigestError};
 pub use failure::{Failure, FailureKind};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
-pub use order::{Access, Check, FileId, Job, Layout, Limits, Order, Source, Stray, Wanted};
+pub use order::{Access, Check, Conduct, FileId, Job, Layout, Limits, Order, Source, Stray, Wanted};
 pub use path::{PathError, RepoPath};
 pub use report::{End, Found, Machine, Proof, Report, Stamp, Summary, Ticked};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/1");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");

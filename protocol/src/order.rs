@@ -1,6 +1,6 @@
 //! What a controller orders.
 
-use std::num::{NonZeroU16, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ pub enum Order {
     Hello {
         /// The controller's [`VERSION`](crate::VERSION).
         version: String,
+        /// Who is to conduct the conversation.
+        conduct: Conduct,
     },
     /// Trust these authorities as well, beside the well-known ones. Before `Open`.
     Trust {
@@ -52,6 +54,14 @@ pub enum Order {
     },
     /// The plan is complete: carry it out.
     Begin,
+    /// Go on without me once you have begun: the answer is `Detached`. Sources that were asked for on request may be given
+    /// before they are wanted, so that nothing has to be asked. For a conversation that is conducted [`Conduct::Apart`].
+    Detach {
+        /// What is fetched, for whoever joins later: a repository and a version, in words.
+        title: String,
+        /// How long an unanswered `Want` may keep everything waiting, in seconds, before the transfer is given up.
+        patience: NonZeroU32,
+    },
     /// The answer to `Want`: fetch it from here.
     Source {
         /// The wanted file.
@@ -81,6 +91,20 @@ pub enum Order {
     Cancel,
     /// The conversation is over.
     Bye,
+}
+
+/// Who conducts a conversation, and for how long.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Conduct {
+    /// The agent that hears this. It ends with the link.
+    Linked,
+    /// An agent with a session of its own, which can be detached.
+    Apart,
+    /// The one that was detached over this folder. It answers `Joined`, or `Ended` is answered for it.
+    Joining {
+        /// The folder, as in `Open`.
+        root: String,
+    },
 }
 
 /// A file's number within one conversation, given by the controller.
@@ -180,7 +204,14 @@ pub struct Stray {
 impl Message for Order {
     fn is_bounded(&self) -> bool {
         match self {
-            Self::Hello { version } => version.len() <= limits::TEXT,
+            Self::Hello { version, conduct } => {
+                let root_is = match conduct {
+                    Conduct::Joining { root } => root.len() <= limits::PATH,
+                    Conduct::Linked | Conduct::Apart => true,
+                };
+                version.len() <= limits::TEXT && root_is
+            }
+            Self::Detach { title, .. } => title.len() <= limits::TEXT,
             Self::Trust { authorities } => {
                 authorities.iter().map(Vec::len).sum::<usize>() <= limits::AUTHORITIES
             }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, FileId, Message, Stray, limits};
+use crate::{Account, Failure, FileId, Message, Remaining, Stray, Verdict, limits};
 
 /// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -110,6 +110,28 @@ pub enum Report {
     Finished {
         /// What was done.
         summary: Summary,
+    },
+    /// The answer to `Detach`: from here on the transfer goes on without a link.
+    Detached,
+    /// The answer to whoever joins a transfer that was detached and still runs. What is left of it follows, then whatever
+    /// happens.
+    Joined {
+        /// What it has come to so far.
+        account: Account,
+    },
+    /// Files of that transfer that are not in place: unfinished ones, and those that failed, for which `Failed` follows.
+    Remaining {
+        /// At most [`limits::ENTRIES`].
+        files: Vec<Remaining>,
+    },
+    /// The answer to whoever joins a transfer that was detached and has ended.
+    Ended {
+        /// What it came to.
+        account: Account,
+        /// How it ended.
+        verdict: Verdict,
+        /// Seconds since then.
+        ago: u64,
     },
     /// Nothing more can be done in this conversation.
     Fatal {
@@ -238,6 +260,9 @@ impl Message for Report {
             }
             Self::Strays { strays } => strays.len() <= limits::ENTRIES,
             Self::Tick { files } => files.len() <= limits::ENTRIES,
+            Self::Joined { account } => account.is_bounded(),
+            Self::Remaining { files } => files.len() <= limits::ENTRIES,
+            Self::Ended { account, verdict, .. } => account.is_bounded() && verdict.is_bounded(),
             Self::Retrying { failure, .. }
             | Self::Failed { failure, .. }
             | Self::Spared { failure, .. }
@@ -250,6 +275,7 @@ impl Message for Report {
             | Self::Placed { .. }
             | Self::Removed { .. }
             | Self::Finished { .. }
+            | Self::Detached
             | Self::Pong => true,
         }
     }

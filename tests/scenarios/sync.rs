@@ -4,6 +4,7 @@
 
 mod sync {
     pub(crate) mod basics;
+    pub(crate) mod detached;
     pub(crate) mod interrupted;
     pub(crate) mod lost;
     pub(crate) mod records;
@@ -52,6 +53,18 @@ on_boxes! {
         a_port_that_opens_later_is_waited_for,
         a_key_that_is_authorised_later_is_waited_for,
         a_box_that_never_comes_up_is_given_up_with_the_first_reason,
+    }
+    detached_in_process detached_sshd detached {
+        a_detached_transfer_goes_on_and_is_watched_to_its_end,
+        a_detached_transfer_ends_by_itself_and_leaves_word,
+        watching_can_be_left_and_ending_keeps_what_arrived,
+        what_a_private_repository_needs_is_handed_over,
+        addresses_that_go_stale_are_waited_for_and_then_given_up,
+        addresses_that_go_stale_are_renewed_by_whoever_attaches,
+        a_detached_agent_that_was_killed_is_said_to_have_vanished,
+        a_second_run_waits_for_the_detached_one,
+        whoever_dies_while_handing_over_leaves_nobody_behind,
+        nothing_to_do_is_done_at_once,
     }
     traces_in_process traces_sshd traces {
         a_box_is_left_as_it_was,

@@ -56,6 +56,15 @@ impl Process {
         rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
     }
 
+    /// Whether it leads a session, so that no terminal's end and no login's end is its own.
+    pub fn leads_a_session(self) -> bool {
+        let stat = String::from_utf8(self.read("stat")).unwrap_or_default();
+        // `pid (name) state parent group session …`
+        let session =
+            stat.rsplit_once(')').and_then(|(_, after)| after.split_whitespace().nth(3)?.parse().ok());
+        session == Some(self.pid)
+    }
+
     /// The name of its program, and the process that started it.
     fn name_and_parent(self) -> Option<(String, u32)> {
         let stat = String::from_utf8(self.read("stat")).ok()?;

@@ -10,4 +10,6 @@ mod root;
 pub(crate) use open::Folder;
 pub(crate) use place::{Durable, place, remove_stray};
 pub(crate) use records::{Origin, Records};
+#[cfg(unix)]
+pub(crate) use root::absolute;
 pub(crate) use root::{Root, Standing};

@@ -43,9 +43,7 @@ impl Root {
     /// Opens the folder, and with [`Access::Change`] creates it where it is not there. It is not locked yet.
     pub(crate) fn open(root: &str, access: Access, layout: Layout) -> Result<Self, Failure> {
         let attempt = format!("cannot open {root}");
-        let path = std::path::absolute(expand_home(root)).map_err(|error| disk::failure(&attempt, &error))?;
-        // Without a slash at its end.
-        let path: PathBuf = path.components().collect();
+        let path = absolute(root).map_err(|error| disk::failure(&attempt, &error))?;
         let folder = match access {
             Access::Look => match Dir::open_ambient_dir(&path, ambient_authority()) {
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -248,6 +246,11 @@ fn create_folder(path: &Path) -> Result<(), Failure> {
 fn not_a_folder(path: &Path) -> Failure {
     let file = path.ancestors().find(|ancestor| ancestor.exists() && !ancestor.is_dir()).unwrap_or(path);
     Failure::new(FailureKind::NotADirectory, format_args!("{} is not a folder", file.display()))
+}
+
+/// A destination as a person writes it: absolute, and without a slash at its end.
+pub(crate) fn absolute(root: &str) -> io::Result<PathBuf> {
+    Ok(std::path::absolute(expand_home(root))?.components().collect())
 }
 
 fn expand_home(root: &str) -> PathBuf {

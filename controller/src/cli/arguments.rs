@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use std::num::{NonZeroU16, NonZeroU64};
+use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -87,31 +87,46 @@ pub enum Command {
         /// What to fetch.
         #[command(flatten)]
         source: Source,
-        /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
-        #[arg(value_name = "SSH")]
-        ssh: String,
-        /// The folder on the box; files land directly in it
-        #[arg(value_name = "DIR")]
-        folder: String,
-        /// Accept only this host key (SHA256:…)
-        #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key")]
-        host_key: Option<String>,
-        /// Refuse hosts whose key is not known yet
-        #[arg(long)]
-        strict_host_key: bool,
+        /// Which box.
+        #[command(flatten)]
+        there: There,
+        /// Return as soon as the box has begun; it goes on by itself (see `attach` and `stop`)
+        #[arg(long, conflicts_with_all = ["dry_run", "no_trace"])]
+        detach: bool,
         /// Leave nothing on the box but the model: no agent, no records, so that the next sync reads everything again.
         /// Only parts of a run that was cut off stay, for the next one
         #[arg(long)]
         no_trace: bool,
-        /// What to put up with.
-        #[command(flatten)]
-        holding: Holding,
+        /// How long a detached box may wait for addresses that have gone stale to be renewed by `attach`
+        #[arg(long, value_name = "SECONDS", default_value = "600", hide = true)]
+        patience: NonZeroU32,
         /// How to compare.
         #[command(flatten)]
         syncing: Syncing,
         /// How to go about it.
         #[command(flatten)]
         copying: Copying,
+    },
+    /// Watch a transfer that was detached; Ctrl-C leaves it running
+    Attach {
+        /// Which box.
+        #[command(flatten)]
+        there: There,
+        /// A Hub token, for addresses of private files that have gone stale
+        #[arg(long, value_name = "TOKEN")]
+        token: Option<String>,
+        /// What to show of it.
+        #[command(flatten)]
+        face: Face,
+    },
+    /// End a transfer that was detached; what has arrived is kept
+    Stop {
+        /// Which box.
+        #[command(flatten)]
+        there: There,
+        /// What to show of it.
+        #[command(flatten)]
+        face: Face,
     },
     /// Forget the host key that hfdown remembers for a box; your own files are never written
     ForgetHost {
@@ -136,6 +151,26 @@ pub struct Source {
     /// A Hub token; other users of this machine can see it, `HF_TOKEN` they can't
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
+}
+
+/// A folder on a box, and how to get there.
+#[derive(Debug, Args)]
+pub struct There {
+    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
+    #[arg(value_name = "SSH")]
+    pub ssh: String,
+    /// The folder on the box; files land directly in it
+    #[arg(value_name = "DIR")]
+    pub folder: String,
+    /// Accept only this host key (SHA256:…)
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key")]
+    pub host_key: Option<String>,
+    /// Refuse hosts whose key is not known yet
+    #[arg(long)]
+    pub strict_host_key: bool,
+    /// What to put up with.
+    #[command(flatten)]
+    pub holding: Holding,
 }
 
 /// What to put up with from the link to a box.

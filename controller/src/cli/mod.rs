@@ -4,6 +4,6 @@ mod arguments;
 mod log;
 mod settings;
 
-pub use arguments::{Arguments, Command, Copying, Face, Holding, Source, Syncing};
+pub use arguments::{Arguments, Command, Copying, Face, Holding, Source, Syncing, There};
 pub use log::begin_log;
 pub use settings::{Settings, host_to_forget, there};

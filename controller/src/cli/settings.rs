@@ -8,7 +8,7 @@ use std::time::Duration;
 use hfdown_agent::{Surroundings, authorities, web};
 use hfdown_protocol::{Check, limits};
 
-use super::arguments::{Holding, Source, Syncing};
+use super::arguments::{Holding, Source, Syncing, There};
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{Exit, Problem, in_words};
@@ -95,13 +95,8 @@ impl Settings {
 }
 
 /// An agent on a box, and the box's name on the screen.
-pub fn there(
-    ssh: &str,
-    host_key: Option<&str>,
-    strict: bool,
-    traces: Traces,
-    holding: &Holding,
-) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
+pub fn there(there: &There, traces: Traces) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
+    let There { ssh, folder: _, host_key, strict_host_key, holding } = there;
     let mut settings = LinkSettings::from_environment();
     let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
         let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
@@ -110,8 +105,8 @@ pub fn there(
     let images = AgentImages::from_environment()
         .map_err(|error| Problem::new(Exit::Usage, "cannot use that agent").because_of(&error))?;
     if let Some(fingerprint) = host_key {
-        settings.host_keys = HostKeyPolicy::Pinned(fingerprint.to_owned());
-    } else if strict {
+        settings.host_keys = HostKeyPolicy::Pinned(fingerprint.clone());
+    } else if *strict_host_key {
         settings.host_keys = HostKeyPolicy::Strict;
     }
     settings.traces = traces;

@@ -26,6 +26,7 @@ pub(super) async fn run(
         bookkeeping: Bookkeeping::Full,
         policy: Policy { check: Check::Records, strays: Strays::Keep },
         copying,
+        detaching: None,
     };
     travel(trip, &events, &context.cancel).await
 }

@@ -29,6 +29,7 @@ pub(super) async fn run(
         bookkeeping: Bookkeeping::None,
         policy: Policy { check: Check::Records, strays: Strays::Keep },
         copying,
+        detaching: None,
     };
     travel(trip, &events, &context.cancel).await
 }

@@ -1,5 +1,7 @@
 //! The verbs. Each turns what was typed into a trip and goes down the same road.
 
+mod again;
+mod attach;
 mod course;
 mod download;
 mod file;
@@ -8,6 +10,7 @@ mod info;
 mod road;
 mod rsync_sync;
 mod rsync_to_vast;
+mod there;
 
 use std::process::ExitCode;
 
@@ -95,29 +98,25 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             rsync_sync::run(source, folder, syncing, copying, context).await
         }
         Command::ForgetHost { host, .. } => forget_host::run(host, context).await,
-        Command::RsyncToVast {
-            source,
-            ssh,
-            folder,
-            host_key,
-            strict_host_key,
-            no_trace,
-            holding,
-            syncing,
-            copying,
-        } => {
+        Command::RsyncToVast { source, there, detach, no_trace, patience, syncing, copying } => {
+            let detached_patience = detach.then_some(*patience);
             let traces = if *no_trace { Traces::Removed } else { Traces::Kept };
-            let (machine, name, ignored) =
-                crate::cli::there(ssh, host_key.as_deref(), *strict_host_key, traces, holding)?;
-            let there = rsync_to_vast::There { machine, name, ignored, folder, traces };
-            rsync_to_vast::run(source, there, syncing, copying, context).await
+            let wish = rsync_to_vast::Wish { source, there, syncing, copying, traces, detached_patience };
+            rsync_to_vast::run(wish, context).await
         }
+        Command::Attach { there, token, .. } => {
+            attach::run(attach::Wish::Attach { token: token.as_deref() }, there, context).await
+        }
+        Command::Stop { there, .. } => attach::run(attach::Wish::Stop, there, context).await,
     }
 }
 
 fn face(command: &Command) -> &Face {
     match command {
-        Command::Info { face, .. } | Command::ForgetHost { face, .. } => face,
+        Command::Info { face, .. }
+        | Command::Attach { face, .. }
+        | Command::Stop { face, .. }
+        | Command::ForgetHost { face, .. } => face,
         Command::Download { copying, .. }
         | Command::File { copying, .. }
         | Command::RsyncSync { copying, .. }

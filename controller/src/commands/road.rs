@@ -1,13 +1,13 @@
 //! The road of every transfer: list, then connect, survey, plan and execute on a [`Course`], then summarise.
 
-use std::num::NonZeroU16;
+use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Access, Commit, End, Failure, FailureKind, Layout, Limits, RepoPath};
+use hfdown_protocol::{Access, Commit, Conduct, End, Failure, FailureKind, Layout, Limits, RepoPath};
 use tokio_util::sync::CancellationToken;
 
-use super::course::Course;
+use super::course::{Arrival, Course, CourseEnd};
 use crate::cli::{Copying, Settings};
 use crate::display::Events;
 use crate::event::{Event, Intent, Outcome};
@@ -16,6 +16,7 @@ use crate::hub::{HubError, Listing, RepoId, RepoInfo};
 use crate::output::sanitize::sanitize;
 use crate::plan::{Plan, Policy};
 use crate::session::{Approach, Ask, Execution, Machine, SessionError, Sources};
+use crate::ticket::{Ticket, Tickets};
 
 /// One transfer: what, where to, and how.
 pub(super) struct Trip<'a> {
@@ -28,6 +29,17 @@ pub(super) struct Trip<'a> {
     pub(super) bookkeeping: Bookkeeping,
     pub(super) policy: Policy,
     pub(super) copying: &'a Copying,
+    /// Set where nobody stays until the end.
+    pub(super) detaching: Option<Detaching<'a>>,
+}
+
+/// How a transfer is left to itself.
+pub(super) struct Detaching<'a> {
+    /// The box, as it was typed and as it is called.
+    pub(super) ssh: &'a str,
+    pub(super) name: &'a str,
+    /// For how many seconds it may wait for new addresses.
+    pub(super) patience: NonZeroU32,
 }
 
 /// Which files of a repository are wanted.
@@ -59,10 +71,42 @@ pub(super) async fn travel(
     let intent = if trip.copying.dry_run { Intent::DryRun } else { Intent::Execute };
     let sources = sources(&trip, info);
     let course = Course { trip: &trip, listing, sources, intent, events, cancel };
-    let (plan, execution) = course.follow().await?;
-    let outcome = summarise(&plan, &execution, intent, began);
-    events.send(Event::Finished(outcome)).await;
-    Ok(exit(&plan, &execution, intent))
+    let Arrival { plan, end } = course.follow().await?;
+    match end {
+        CourseEnd::Executed(execution) => {
+            let outcome = summarise(&plan, &execution, intent, began);
+            events.send(Event::Finished(outcome)).await;
+            Ok(exit(&plan, &execution, intent))
+        }
+        CourseEnd::Detached(root) => {
+            keep_ticket(&course, &root, events).await;
+            events.send(detached(&trip, &plan)).await;
+            // As it will be, if all goes well.
+            Ok(exit(&plan, &Execution::default(), Intent::DryRun))
+        }
+    }
+}
+
+fn detached(trip: &Trip<'_>, plan: &Plan) -> Event {
+    let ssh = trip.detaching.as_ref().map_or("", |detaching| detaching.ssh);
+    let command = |verb| shell_words::join(["hfdown", verb, ssh, &trip.root]);
+    let (attach, stop) = (command("attach"), command("stop"));
+    Event::Detached { files: plan.to_fetch().count(), bytes: plan.missing_bytes(), attach, stop }
+}
+
+/// Remembers where addresses come from that an agent can't get by itself, for whoever attaches on this machine.
+async fn keep_ticket(course: &Course<'_>, root: &str, events: &Events) {
+    let Course { trip, listing, .. } = course;
+    let Some(detaching) = trip.detaching.as_ref().filter(|_| course.sources.are_on_request()) else { return };
+    let ticket = Ticket {
+        endpoint: trip.settings.hub.endpoint().to_string(),
+        repo: listing.repo.to_string(),
+        commit: listing.commit.clone(),
+    };
+    if let Err(error) = Tickets::from_environment().keep(detaching.name, root, &ticket) {
+        let text = format!("`hfdown attach` will not be able to renew addresses: {error}");
+        events.send(Event::Warning { text }).await;
+    }
 }
 
 /// What the Hub says, pinned to a commit. Files that only an account may read are asked for once now, so that a token
@@ -147,6 +191,7 @@ pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, approach: Approach) -> Ask {
             first_wait_millis: trip.copying.first_wait,
         },
         approach,
+        conduct: if trip.detaching.is_some() { Conduct::Apart } else { Conduct::Linked },
     }
 }
 

@@ -23,6 +23,7 @@ pub(super) async fn run(
         bookkeeping: Bookkeeping::Full,
         policy: syncing.policy(),
         copying,
+        detaching: None,
     };
     travel(trip, &events, &context.cancel).await
 }

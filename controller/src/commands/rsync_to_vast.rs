@@ -1,49 +1,44 @@
 //! `hfdown rsync-to-vast MODEL SSH DIR`: bring a folder on a box up to date.
 
+use std::num::NonZeroU32;
+
 use super::Context;
-use super::road::{Bookkeeping, Selection, Trip, travel};
-use crate::cli::{Copying, Settings, Source, Syncing};
+use super::road::{Bookkeeping, Detaching, Selection, Trip, travel};
+use super::there::Place;
+use crate::cli::{Copying, Settings, Source, Syncing, There};
 use crate::event::Event;
 use crate::failure::{Exit, Problem};
-use crate::link::{Ignored, Traces};
-use crate::session::Machine;
+use crate::link::Traces;
 
-/// A folder on a box.
-pub(super) struct There<'a> {
-    pub(super) machine: Machine,
-    /// The box's name on the screen.
-    pub(super) name: String,
-    /// What the SSH command asks for and does not get.
-    pub(super) ignored: Vec<Ignored>,
-    pub(super) folder: &'a str,
+/// What is asked for.
+pub(super) struct Wish<'a> {
+    pub(super) source: &'a Source,
+    pub(super) there: &'a There,
+    pub(super) syncing: &'a Syncing,
+    pub(super) copying: &'a Copying,
     pub(super) traces: Traces,
+    /// For how many seconds a box that is left alone may wait for new addresses; none where somebody stays.
+    pub(super) detached_patience: Option<NonZeroU32>,
 }
 
-pub(super) async fn run(
-    source: &Source,
-    there: There<'_>,
-    syncing: &Syncing,
-    copying: &Copying,
-    context: &Context,
-) -> Result<Exit, Problem> {
-    let There { machine, name, ignored, folder, traces } = there;
-    let events = context.events(Some(&name));
-    for Ignored { option, reason } in ignored {
-        events.send(Event::Warning { text: format!("{option} is ignored: {reason}") }).await;
-    }
+pub(super) async fn run(wish: Wish<'_>, context: &Context) -> Result<Exit, Problem> {
+    let Wish { source, there, syncing, copying, traces, detached_patience } = wish;
+    let folder = &there.folder;
+    let Place { machine, name, events } = Place::new(there, traces, context).await?;
     let settings = &Settings::new(source, &events)?;
     let trip = Trip {
         settings,
         selection: Selection::Everything,
         machine,
         destination: format!("{name}:{folder}"),
-        root: folder.to_owned(),
+        root: folder.clone(),
         bookkeeping: match traces {
             Traces::Kept => Bookkeeping::Full,
             Traces::Removed => Bookkeeping::Traceless,
         },
         policy: syncing.policy(),
         copying,
+        detaching: detached_patience.map(|patience| Detaching { ssh: &there.ssh, name: &name, patience }),
     };
     let outcome = travel(trip, &events, &context.cancel).await;
     if traces == Traces::Removed && may_have_left_parts(&outcome) {

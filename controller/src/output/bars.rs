@@ -135,7 +135,9 @@ impl Renderer for Bars {
         match event {
             Event::Surveying { read, of } => self.act(name, Activity::Survey { read: *read, of: *of }, now),
             Event::Progress(sample) => self.act(name, Activity::Transfer(sample.clone()), now),
-            Event::Planned { .. } | Event::Finished(_) => self.rest(name),
+            Event::Planned { .. } | Event::Finished(_) | Event::Detached { .. } | Event::Left => {
+                self.rest(name);
+            }
             _ => {}
         }
         for line in self.sentences.hear(name, event) {

@@ -35,7 +35,7 @@ impl Lines {
         let text = match event {
             Event::Surveying { read, of } => checking(*read, *of),
             Event::Progress(sample) => progress(sample),
-            Event::Planned { .. } => {
+            Event::Planned { .. } | Event::Joined { .. } => {
                 self.said.remove(name.unwrap_or_default());
                 return None;
             }

@@ -7,6 +7,7 @@
 
 mod bars;
 mod console;
+mod detached;
 mod info;
 mod json;
 mod lines;

@@ -116,6 +116,25 @@ pub(super) enum Object<'a> {
         kind: &'static str,
         why: String,
     },
+    Detached {
+        files: usize,
+        bytes: u64,
+        attach: &'a str,
+        stop: &'a str,
+    },
+    Joined {
+        #[serde(flatten)]
+        account: Tally<'a>,
+    },
+    Ended {
+        verdict: &'static str,
+        kind: Option<&'static str>,
+        why: Option<String>,
+        ago_seconds: Seconds,
+        #[serde(flatten)]
+        account: Tally<'a>,
+    },
+    Left {},
     Cancelling {},
     Finished {
         end: &'static str,
@@ -137,6 +156,21 @@ pub(super) enum Object<'a> {
         hint: Option<&'a str>,
         exit_code: u8,
     },
+}
+
+/// What a detached transfer has come to.
+#[derive(Debug, Serialize)]
+pub(super) struct Tally<'a> {
+    pub(super) title: &'a str,
+    pub(super) root: &'a str,
+    pub(super) age_seconds: u64,
+    pub(super) files: u32,
+    pub(super) bytes: u64,
+    pub(super) done: u64,
+    pub(super) placed: u32,
+    pub(super) failed: u32,
+    pub(super) removed: u32,
+    pub(super) fetched: u64,
 }
 
 /// A file to fetch.

@@ -1,8 +1,10 @@
 //! What happened, as the objects of `--json`.
 
-use hfdown_protocol::End;
+use std::time::Duration;
 
-use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, kind};
+use hfdown_protocol::{Account, End, Summary, Verdict};
+
+use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, Tally, kind};
 use super::plan_lines::REFUSED_NAME;
 use super::sanitize::sanitize;
 use super::sentences::because;
@@ -71,9 +73,49 @@ pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
         Event::Spared { path, failure } => {
             Object::Spared { path: path.as_str(), kind: kind(failure), why: because(failure) }
         }
+        Event::Detached { files, bytes, attach, stop } => {
+            Object::Detached { files: *files, bytes: *bytes, attach, stop }
+        }
+        Event::Joined { account } => Object::Joined { account: tally(account) },
+        Event::Ended { account, verdict, ago } => ended(account, verdict, *ago),
+        Event::Left => Object::Left {},
         Event::Cancelling => Object::Cancelling {},
         Event::Finished(outcome) => finished(outcome, expected),
     })
+}
+
+fn tally(account: &Account) -> Tally<'_> {
+    let Account { title, root, age, files, bytes, done, summary } = account;
+    let Summary { placed, failed, removed, fetched, end: _ } = *summary;
+    Tally {
+        title,
+        root,
+        age_seconds: *age,
+        files: *files,
+        bytes: *bytes,
+        done: *done,
+        placed,
+        failed,
+        removed,
+        fetched,
+    }
+}
+
+fn ended<'a>(account: &'a Account, verdict: &Verdict, ago: Duration) -> Object<'a> {
+    let (verdict, failure) = match verdict {
+        Verdict::Finished if account.summary.failed > 0 => ("incomplete", None),
+        Verdict::Finished => ("done", None),
+        Verdict::Stopped => ("stopped", None),
+        Verdict::Vanished => ("vanished", None),
+        Verdict::Failed { failure } => ("failed", Some(failure)),
+    };
+    Object::Ended {
+        verdict,
+        kind: failure.map(kind),
+        why: failure.map(because),
+        ago_seconds: Seconds(ago),
+        account: tally(account),
+    }
 }
 
 fn planned(plan: &Plan, intent: Intent, expected: Expected) -> Object<'_> {

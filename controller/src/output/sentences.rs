@@ -8,7 +8,7 @@ use hfdown_protocol::{Digest, Failure, FailureKind, Machine, RepoPath};
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{Expected, summary};
 use super::units::{bytes, count, duration};
-use super::{info, plan_lines};
+use super::{detached, info, plan_lines};
 use crate::event::{Agent, Event, Intent, Progress};
 use crate::plan::Plan;
 
@@ -52,6 +52,11 @@ impl Sentences {
             Event::Planned { plan, intent } => self.planned(name, plan, *intent),
             Event::Described { info, listing } => {
                 vec![Line::Data(info::text(info, &listing.files, &listing.refused))]
+            }
+            Event::Joined { account } => {
+                let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
+                run.expected = Expected::of_account(account);
+                self.sentence(name, event).into_iter().map(Line::Said).collect()
             }
             event => self.sentence(name, event).into_iter().map(Line::Said).collect(),
         };
@@ -148,6 +153,14 @@ impl Sentences {
             Event::Spared { path, failure } => {
                 (Verbosity::Normal, format!("warning: cannot remove {path}: {}", because(failure)))
             }
+            Event::Detached { files, bytes: size, attach, stop } => {
+                (Verbosity::Normal, detached::detached(*files, *size, attach, stop))
+            }
+            Event::Joined { account } => (Verbosity::Normal, detached::joined(account)),
+            Event::Ended { account, verdict, ago } => {
+                (Verbosity::Quiet, detached::ended(account, verdict, *ago))
+            }
+            Event::Left => (Verbosity::Normal, "left; the transfer goes on".to_owned()),
             Event::Cancelling => {
                 (Verbosity::Normal, "stopping; press Ctrl-C again to end at once".to_owned())
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{End, Proof};
+use hfdown_protocol::{Account, End, Proof};
 
 use super::units::{bytes, count, duration, mean_rate, rate};
 use crate::event::{Intent, Outcome};
@@ -27,6 +27,11 @@ impl Expected {
             to_fetch: plan.to_fetch().count(),
             by_size: plan.files.iter().filter(|file| is_by_size(&file.action)).count(),
         }
+    }
+
+    /// What a transfer that was detached has to fetch. What it kept, it does not speak of.
+    pub(super) fn of_account(account: &Account) -> Self {
+        Self { to_fetch: account.files as usize, by_size: 0 }
     }
 
     /// Kept files of which only the size is known.

@@ -1,11 +1,12 @@
 //! Answers to `Want`: who may have a file, and from where.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Source, limits};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::hub::{Hub, HubError, ListedFile, RepoInfo, Resolved};
+use crate::hub::{Hub, HubError, ListedFile, Listing, RepoInfo, Resolved};
 
 /// Questions to the Hub at once, whatever an agent asks for.
 const QUESTIONS: usize = 16;
@@ -17,19 +18,34 @@ pub struct Sources {
     info: Arc<RepoInfo>,
     /// What the one file that is wanted is called in the repository, where it is placed under another name.
     original: Option<RepoPath>,
+    /// What the repository contains, where an agent's word for it is not enough.
+    listed: Option<Arc<HashMap<RepoPath, ListedFile>>>,
     questions: Arc<Semaphore>,
 }
 
 impl Sources {
     /// The Hub that is asked, about the repository that was asked for.
     pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>) -> Self {
-        Self { hub, info, original: None, questions: Arc::new(Semaphore::new(QUESTIONS)) }
+        let questions = Arc::new(Semaphore::new(QUESTIONS));
+        Self { hub, info, original: None, listed: None, questions }
     }
 
     /// The same for a transfer of this one file, whatever it is placed as.
     #[must_use]
     pub fn of(self, original: RepoPath) -> Self {
         Self { original: Some(original), ..self }
+    }
+
+    /// The same for a plan that was heard from an agent: only what is listed is given away.
+    #[must_use]
+    pub fn within(self, listing: Listing) -> Self {
+        let files = listing.files.into_iter().map(|file| (file.path.clone(), file));
+        Self { listed: Some(Arc::new(files.collect())), ..self }
+    }
+
+    /// Whether an agent has to ask for every file.
+    pub fn are_on_request(&self) -> bool {
+        !self.info.is_public()
     }
 
     fn original<'a>(&'a self, placed: &'a RepoPath) -> &'a RepoPath {
@@ -48,6 +64,14 @@ impl Sources {
     /// Asks the Hub with the token and hands down what the agent may know: a signed address, or the bytes themselves.
     pub(super) async fn answer(self, id: FileId, mut file: ListedFile, orders: mpsc::Sender<Order>) {
         file.path = self.original(&file.path).clone();
+        if let Some(listed) = &self.listed {
+            let Some(known) = listed.get(&file.path) else {
+                let failure = Failure::new(FailureKind::NotFound, "the repository does not list it");
+                let _ = orders.send(Order::Withheld { file: id, failure }).await;
+                return;
+            };
+            file = known.clone();
+        }
         // Never closed, so its turn comes.
         let _turn = self.questions.acquire().await;
         match self.ask(id, &file, &orders).await {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hfdown_agent::{Surroundings, serve};
-use hfdown_protocol::{Access, Layout, Limits, Nonce, Order, Report, VERSION, limits};
+use hfdown_protocol::{Access, Conduct, Layout, Limits, Nonce, Order, Report, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
@@ -76,6 +76,8 @@ pub struct Ask {
     pub limits: Limits,
     /// Which time it is.
     pub approach: Approach,
+    /// Who is to conduct it.
+    pub conduct: Conduct,
 }
 
 /// Finds the agent and gives it the folder.
@@ -91,7 +93,7 @@ pub async fn connect(
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     // All orders go at once: a box is a long way off.
-    session.say(Order::Hello { version: VERSION.to_owned() }).await?;
+    session.say(Order::Hello { version: VERSION.to_owned(), conduct: ask.conduct }).await?;
     if let Machine::Box { authorities, .. } = machine
         && !authorities.is_empty()
     {
@@ -105,10 +107,7 @@ pub async fn connect(
         match session.hear().await? {
             Heard::Cancelled => return Err(SessionError::Cancelled),
             Heard::Report(Report::Hello { version, machine }) => {
-                if version != VERSION {
-                    let theirs = sanitize(&version, 80);
-                    return Err(SessionError::Version { theirs, ours: VERSION });
-                }
+                same_version(&version)?;
                 described = Some(machine);
             }
             Heard::Report(Report::Waiting { holder }) => {
@@ -124,6 +123,7 @@ pub async fn connect(
                     ..machine
                 };
                 let root = sanitize(&root, limits::PATH);
+                session.root.clone_from(&root);
                 events.send(Event::Opened { root, free, machine, agent, after: began.elapsed() }).await;
                 return Ok(session);
             }
@@ -132,7 +132,16 @@ pub async fn connect(
     }
 }
 
-async fn find(
+/// Both halves are of one build.
+pub(super) fn same_version(theirs: &str) -> Result<(), SessionError> {
+    if theirs == VERSION {
+        return Ok(());
+    }
+    Err(SessionError::Version { theirs: sanitize(theirs, 80), ours: VERSION })
+}
+
+/// An agent, here or on a box, that has not been told anything.
+pub(super) async fn find(
     machine: &Machine,
     approach: Approach,
     events: &Events,

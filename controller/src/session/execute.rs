@@ -5,6 +5,7 @@ use std::time::Duration;
 use hfdown_protocol::{Failure, FailureKind, Job, Order, Report, Summary, limits};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
 
 use super::answer::Sources;
 use super::error::SessionError;
@@ -19,6 +20,32 @@ use crate::plan::{Action, Plan, Planned};
 const SAMPLE: Duration = Duration::from_millis(100);
 /// How long an agent may take to stop when it was told to.
 const STOPPING: Duration = Duration::from_secs(5);
+
+/// What is said when a visitor is asked for addresses and has none.
+const NO_SOURCES: &str = "the addresses of some files have gone stale, and this machine does not know where to get new ones; \
+     run the same `hfdown rsync-to-vast` again where it was detached, or stop it";
+
+/// How long to listen.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Manner<'a> {
+    /// To the end.
+    Stay,
+    /// Until it has begun and needs nobody.
+    Leave,
+    /// Until the person has seen enough.
+    Visit {
+        /// Set then.
+        leave: &'a CancellationToken,
+    },
+}
+
+/// What listening came to.
+pub(super) enum Followed {
+    /// The transfer has ended.
+    Finished(Execution),
+    /// It goes on.
+    Left,
+}
 
 /// What came of a plan.
 #[derive(Debug, Clone, Default)]
@@ -40,29 +67,48 @@ impl Session {
         events: &Events,
         carried: &mut Carried,
     ) -> Result<Execution, SessionError> {
-        let began = Instant::now();
-        let mut watch = Watch::new(plan, carried);
+        let watch = Watch::new(plan, carried);
         watch.count_unheard(carried);
+        self.order(plan, sources).await?;
+        self.say(Order::Begin).await?;
+        match self.follow(watch, Some(sources), events, Manner::Stay, carried).await? {
+            Followed::Finished(execution) => Ok(execution),
+            Followed::Left => Err(SessionError::Cancelled),
+        }
+    }
+
+    /// Listens to a transfer until it ends, or until there is no reason to stay.
+    pub(super) async fn follow(
+        &mut self,
+        mut watch: Watch<'_>,
+        sources: Option<&Sources>,
+        events: &Events,
+        manner: Manner<'_>,
+        carried: &mut Carried,
+    ) -> Result<Followed, SessionError> {
+        let began = Instant::now();
         let before = *carried;
-        let ended = self.follow(plan, sources, events, &mut watch).await;
+        let ended = self.listen(&mut watch, sources, events, manner).await;
         let failures = std::mem::take(&mut watch.failures);
         watch.carry(carried, began.elapsed());
-        let summary = ended?;
+        let Some(summary) = ended? else { return Ok(Followed::Left) };
         // The agent's own count also has what it fetched in vain.
         carried.fetched = before.fetched.saturating_add(summary.fetched);
         let Carried { placed, removed, fetched, took, .. } = *carried;
-        Ok(Execution { summary: Summary { placed, removed, fetched, ..summary }, failures, took })
+        let summary = Summary { placed, removed, fetched, ..summary };
+        Ok(Followed::Finished(Execution { summary, failures, took }))
     }
 
-    async fn follow(
+    async fn listen(
         &mut self,
-        plan: &Plan,
-        sources: &Sources,
-        events: &Events,
         watch: &mut Watch<'_>,
-    ) -> Result<Summary, SessionError> {
-        self.order(plan, sources).await?;
+        sources: Option<&Sources>,
+        events: &Events,
+        manner: Manner<'_>,
+    ) -> Result<Option<Summary>, SessionError> {
         let mut answers = JoinSet::new();
+        let mut is_detached = false;
+        let mut has_complained = false;
         let mut deadline = None;
         let mut sampling = tokio::time::interval(SAMPLE);
         sampling.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -74,6 +120,7 @@ impl Session {
                     continue;
                 }
                 () = passed(deadline) => return Err(SessionError::Cancelled),
+                () = wished(&manner) => return Ok(None),
             };
             match heard {
                 Heard::Cancelled => {
@@ -83,7 +130,14 @@ impl Session {
                 Heard::Report(Report::Want { file }) => {
                     while answers.try_join_next().is_some() {}
                     // A question that was asked just before the file was given up needs no answer.
-                    if let Some(flight) = watch.unsettled(file)? {
+                    let flight = watch.unsettled(file)?;
+                    let Some(sources) = sources else {
+                        if !std::mem::replace(&mut has_complained, true) {
+                            events.send(Event::Warning { text: NO_SOURCES.to_owned() }).await;
+                        }
+                        continue;
+                    };
+                    if let Some(flight) = flight {
                         let Planned { path, size, digest, .. } = flight.planned;
                         let listed = ListedFile { path: path.clone(), size: *size, digest: *digest };
                         watch.may_ask(answers.len())?;
@@ -91,18 +145,23 @@ impl Session {
                     }
                 }
                 Heard::Report(Report::Finished { summary }) => {
-                    return watch.agreed(summary);
+                    return watch.agreed(summary).map(Some);
                 }
+                Heard::Report(Report::Detached) if matches!(manner, Manner::Leave) => is_detached = true,
                 Heard::Report(report) => {
                     if let Some(event) = watch.event(report)? {
                         events.send(event).await;
                     }
                 }
             }
+            if is_detached && watch.has_begun() {
+                return Ok(None);
+            }
         }
     }
 
-    async fn order(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
+    /// Says what is to be done. `Begin` is still to be said.
+    pub(super) async fn order(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
         let mut jobs = Vec::new();
         let mut bytes = 0;
         for planned in plan.to_fetch() {
@@ -122,7 +181,15 @@ impl Session {
         for strays in strays.chunks(limits::BATCH_BYTES / (limits::PATH + 64)) {
             self.say(Order::Remove { strays: strays.to_vec() }).await?;
         }
-        self.say(Order::Begin).await
+        Ok(())
+    }
+}
+
+/// Ends when a visitor wants to go.
+async fn wished(manner: &Manner<'_>) {
+    match manner {
+        Manner::Visit { leave } => leave.cancelled().await,
+        Manner::Stay | Manner::Leave => std::future::pending().await,
     }
 }
 

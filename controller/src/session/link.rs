@@ -38,6 +38,8 @@ pub struct Session {
     cancel: CancellationToken,
     stopping: Stopping,
     keeper: Keeper,
+    /// The folder that the agent has, by its absolute path there, sanitised.
+    pub(super) root: String,
 }
 
 /// How far the person's wish to stop has got.
@@ -88,6 +90,7 @@ impl Session {
             cancel,
             stopping: Stopping::No,
             keeper,
+            root: String::new(),
         }
     }
 
@@ -167,6 +170,19 @@ impl Session {
             }
             Keeper::Box(tether) => tether.close(PARTING).await.left,
         }
+    }
+
+    /// Waits for something that needs nothing of the agent, unless the person wants to stop.
+    pub(super) async fn unless_cancelled(&self, work: impl Future<Output = ()>) -> Result<(), SessionError> {
+        tokio::select! {
+            () = work => Ok(()),
+            () = self.cancel.cancelled() => Err(SessionError::Cancelled),
+        }
+    }
+
+    /// The folder that the agent has, by its absolute path there.
+    pub fn root(&self) -> &str {
+        &self.root
     }
 
     /// What the agent's process can be known by on its box.

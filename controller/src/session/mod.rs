@@ -1,14 +1,17 @@
 //! The conversation with one agent from the controller's side.
 //!
 //! [`connect`] finds the agent, here or on a box, and gives it the folder; [`Session::survey`] asks what is there;
-//! [`Session::execute`] has a plan carried out and turns what the agent reports into events. Whatever an agent says is
+//! [`Session::execute`] has a plan carried out and turns what the agent reports into events; [`Session::detach`] leaves
+//! once it has begun, and [`join()`] comes back to it. Whatever an agent says is
 //! checked against what it was asked: an id that was not handed out, a second final report for one file, or progress
 //! past a file's end ends the conversation.
 
 mod answer;
 mod connect;
+mod detach;
 mod error;
 mod execute;
+mod join;
 mod link;
 mod pace;
 mod person;
@@ -18,7 +21,9 @@ mod watch;
 
 pub use answer::Sources;
 pub use connect::{Approach, Ask, Endurance, Machine, connect};
+pub use detach::{Handed, Handover};
 pub use error::SessionError;
 pub use execute::Execution;
+pub use join::{Joined, join};
 pub use link::Session;
 pub use watch::Carried;

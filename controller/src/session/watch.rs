@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hfdown_protocol::{End, FailureKind, FileId, Report, Stray, Summary, Ticked};
+use hfdown_protocol::{Account, End, FailureKind, FileId, Report, Stray, Summary, Ticked};
 use tokio::time::Instant;
 
 use super::error::SessionError;
@@ -50,6 +50,22 @@ pub(super) struct Flight<'a> {
     received: u64,
     pace: Pace,
     is_settled: bool,
+}
+
+impl Carried {
+    /// What a detached transfer has come to before anybody joined it.
+    pub(super) fn of(account: &Account) -> Self {
+        let Account { bytes, done, summary, .. } = account;
+        Self {
+            placed: summary.placed,
+            removed: summary.removed,
+            // The agent's own count, which comes at the end, has all of it.
+            fetched: 0,
+            took: Duration::from_secs(account.age),
+            total: *bytes,
+            done: *done,
+        }
+    }
 }
 
 impl<'a> Watch<'a> {
@@ -104,6 +120,11 @@ impl<'a> Watch<'a> {
         } else {
             Err(protocol("it asks without waiting for answers"))
         }
+    }
+
+    /// Whether anything has been heard of any file.
+    pub(super) fn has_begun(&self) -> bool {
+        !self.in_flight.is_empty() || self.placed > 0 || !self.failures.is_empty()
     }
 
     /// The agent's account of the whole, which must be that of its parts.

@@ -115,7 +115,10 @@ pub(super) async fn starts_the_real_agent(kind: Kind) {
         let link = go_with(&host.command(), &host.settings(), &images).await.unwrap();
         let mut outbox = outbox(link.writer);
         let mut inbox = inbox(link.reader, &link.already_read);
-        outbox.send(Order::Hello { version: VERSION.to_owned() }).await.unwrap();
+        outbox
+            .send(Order::Hello { version: VERSION.to_owned(), conduct: hfdown_protocol::Conduct::Linked })
+            .await
+            .unwrap();
         let answer: Report = inbox.next().await.unwrap().unwrap();
         assert!(matches!(&answer, Report::Hello { version, .. } if version == VERSION), "{answer:?}");
         outbox.close().await.unwrap();

@@ -66,7 +66,7 @@ impl Halted {
 }
 
 /// Reads what a run says until it says this; the rest is read on behind.
-async fn until_it_says(child: &mut Child, words: &str) -> JoinHandle<String> {
+pub(crate) async fn until_it_says(child: &mut Child, words: &str) -> JoinHandle<String> {
     let mut lines = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
     while !said.contains(words) {

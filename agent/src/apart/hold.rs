@@ -1,0 +1,339 @@
+//! The agent with a session of its own: a conversation within the process, and the controllers that come and go.
+//!
+//! Orders go in and reports come out as they are; on their way the ledger takes note of them. Until `Detach` this is an
+//! agent like any other, and ends with its link.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use hfdown_protocol::{
+    CodecError, Conduct, End, Failure, FailureKind, Inbox, Order, Report, VERSION, Verdict, inbox, limits,
+    outbox,
+};
+use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::ledger::Ledger;
+use super::place::Place;
+use super::record::{Record, now};
+use super::visitor::{Visitor, hear, next, room};
+use crate::serve::{Farewell, serve};
+use crate::surroundings::Surroundings;
+
+/// Bytes in the pipe to the conversation: a few of the largest frames.
+const PIPE: usize = 2 << 20;
+/// Orders on their way in. More of them wait where they come from.
+const ORDERS: usize = 64;
+/// How often it is looked whether somebody speaks and something moves. Looks are counted, not time: a box that was stopped
+/// for a while has not been left alone for that long.
+const CHECK: Duration = Duration::from_secs(1);
+
+/// Conducts a conversation until it has come to its end. The first controller is at the other end of this stream.
+pub(crate) async fn hold(first: UnixStream, surroundings: Surroundings) -> Farewell {
+    let (near, far) = tokio::io::duplex(PIPE);
+    let (reader, writer) = tokio::io::split(far);
+    let serving = tokio::spawn(serve(reader, writer, surroundings));
+    let (reader, writer) = tokio::io::split(near);
+    let (orders, queue) = mpsc::channel(ORDERS);
+    tokio::spawn(write(writer, queue));
+    let hold = Hold {
+        orders,
+        inward: VecDeque::new(),
+        outward: VecDeque::new(),
+        visitor: Some(Visitor::new(first)),
+        ledger: Ledger::default(),
+        post: None,
+        leave: Leave::NotGiven,
+        verdict: None,
+    };
+    hold.conduct(inbox(reader, &[]), serving).await
+}
+
+struct Hold {
+    orders: mpsc::Sender<Order>,
+    /// Orders that there was no room for yet.
+    inward: VecDeque<Order>,
+    /// Reports that there was no room for yet.
+    outward: VecDeque<Report>,
+    visitor: Option<Visitor>,
+    ledger: Ledger,
+    /// Where others find this.
+    post: Option<(Place, UnixListener)>,
+    leave: Leave,
+    /// How it ended, once that is settled.
+    verdict: Option<Verdict>,
+}
+
+/// Whether this may go on without a controller.
+enum Leave {
+    NotGiven,
+    Given {
+        patience: NonZeroU32,
+        /// Seconds for which questions have been open, nothing has moved and nobody was there.
+        idle: u32,
+        /// Bytes on disk when it was last looked.
+        done: u64,
+    },
+}
+
+enum Heard {
+    Report(Report),
+    /// The conversation within has ended.
+    Over,
+    /// None when the controller has gone.
+    Order(Option<Order>),
+    Came(UnixStream),
+    Check,
+}
+
+/// Whether to go on.
+type Step = Result<(), Farewell>;
+
+impl Hold {
+    async fn conduct(
+        mut self,
+        mut reports: Inbox<ReadHalf<DuplexStream>, Report>,
+        serving: JoinHandle<Farewell>,
+    ) -> Farewell {
+        let mut check = tokio::time::interval(CHECK);
+        check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut seconds: u64 = 0;
+        let farewell = loop {
+            let (heard, said) = match &mut self.visitor {
+                Some(Visitor { orders, reports, .. }) => (Some(orders), Some(&*reports)),
+                None => (None, None),
+            };
+            // Every arm is cancel-safe: frames stay buffered, room stays free. Neither direction waits for the other.
+            let heard = tokio::select! {
+                report = reports.next(), if self.outward.is_empty() => match report {
+                    Some(Ok(report)) => Heard::Report(report),
+                    Some(Err(_)) | None => Heard::Over,
+                },
+                room = room(said), if !self.outward.is_empty() => {
+                    if let Some(report) = self.outward.pop_front() {
+                        room.send(report);
+                    }
+                    continue;
+                }
+                order = hear(heard), if self.inward.is_empty() => Heard::Order(order),
+                room = self.orders.reserve(), if !self.inward.is_empty() => {
+                    if let (Ok(room), Some(order)) = (room, self.inward.pop_front()) {
+                        room.send(order);
+                    }
+                    continue;
+                }
+                came = next(self.post.as_ref().map(|(_, listener)| listener)) => match came {
+                    Ok(stream) => Heard::Came(stream),
+                    // It has gone again.
+                    Err(_) => continue,
+                },
+                _ = check.tick() => Heard::Check,
+            };
+            let step = match heard {
+                Heard::Report(report) => self.pass_out(report),
+                Heard::Over => Err(Farewell::Bye),
+                Heard::Order(Some(order)) => {
+                    self.visitor.iter_mut().for_each(|visitor| visitor.silent = 0);
+                    self.pass_in(order)
+                }
+                Heard::Order(None) => self.left(Farewell::LinkLost),
+                Heard::Came(stream) => {
+                    let before = self.visitor.replace(Visitor::new(stream));
+                    self.outward.clear();
+                    before.into_iter().for_each(Visitor::dismiss);
+                    Ok(())
+                }
+                Heard::Check => {
+                    seconds += 1;
+                    self.check(seconds)
+                }
+            };
+            if let Err(farewell) = step {
+                break farewell;
+            }
+        };
+        self.end(reports, serving).await;
+        farewell
+    }
+
+    /// A report from within.
+    fn pass_out(&mut self, report: Report) -> Step {
+        self.ledger.reported(&report);
+        match &report {
+            // The answer to a ping of our own; controllers are answered here.
+            Report::Pong => return Ok(()),
+            Report::Opened { root, .. } => self.settle_down(root),
+            Report::Want { file } => {
+                let answers = self.ledger.ask(*file);
+                if !answers.is_empty() {
+                    self.inward.extend(answers);
+                    return Ok(());
+                }
+            }
+            Report::Finished { summary } => {
+                let stopped = summary.end == End::Cancelled;
+                let verdict = if stopped { Verdict::Stopped } else { Verdict::Finished };
+                self.verdict.get_or_insert(verdict);
+                self.record();
+            }
+            Report::Fatal { failure } => {
+                self.verdict = Some(Verdict::Failed { failure: failure.clone() });
+                self.record();
+            }
+            Report::Removed { .. } | Report::Spared { .. }
+                if self.visitor.as_ref().is_some_and(|visitor| visitor.has_joined) =>
+            {
+                return Ok(());
+            }
+            _ => {}
+        }
+        let is_over = matches!(report, Report::Finished { .. });
+        if self.visitor.is_some() {
+            self.outward.push_back(report);
+        }
+        // Whoever is there hears it, but nobody is waited for any more.
+        if is_over && matches!(self.leave, Leave::Given { .. }) { Err(Farewell::Bye) } else { Ok(()) }
+    }
+
+    /// An order from whoever is there.
+    fn pass_in(&mut self, order: Order) -> Step {
+        match order {
+            Order::Ping => self.outward.push_back(Report::Pong),
+            Order::Hello { conduct: Conduct::Joining { .. }, .. } => {
+                if let Some(visitor) = &mut self.visitor {
+                    visitor.has_joined = true;
+                }
+                let machine = crate::machine::describe();
+                self.outward.push_back(Report::Hello { version: VERSION.to_owned(), machine });
+                self.outward.extend(self.ledger.told());
+            }
+            Order::Detach { title, patience } => {
+                self.ledger.title = title;
+                if self.post.is_none() {
+                    let what = "cannot detach: no socket can be made beside the agent";
+                    self.outward.push_back(fatal(FailureKind::Disk, what));
+                    return Ok(());
+                }
+                self.leave = Leave::Given { patience, idle: 0, done: 0 };
+                self.record();
+                self.outward.push_back(Report::Detached);
+            }
+            Order::Source { file, .. } | Order::Inline { file, .. } | Order::Withheld { file, .. } => {
+                if let Ok(answer) = self.ledger.answered(file, order) {
+                    self.inward.extend(answer);
+                } else {
+                    let what =
+                        "more small files are handed over than may wait in memory; sync without --detach";
+                    self.outward.push_back(fatal(FailureKind::Disk, what));
+                }
+            }
+            Order::Bye if matches!(self.leave, Leave::Given { .. }) => return self.left(Farewell::Bye),
+            Order::Cancel => {
+                self.inward.push_back(Order::Cancel);
+            }
+            order => {
+                self.ledger.ordered(&order);
+                self.inward.push_back(order);
+            }
+        }
+        Ok(())
+    }
+
+    /// The controller has gone.
+    fn left(&mut self, farewell: Farewell) -> Step {
+        self.visitor = None;
+        self.outward.clear();
+        if matches!(self.leave, Leave::Given { .. }) { Ok(()) } else { Err(farewell) }
+    }
+
+    /// Looks whether somebody speaks and something moves.
+    fn check(&mut self, seconds: u64) -> Step {
+        if seconds.is_multiple_of(limits::PING_SECONDS) {
+            // A queue that is full says as clearly that somebody is there.
+            let _ = self.orders.try_send(Order::Ping);
+        }
+        if let Some(visitor) = &mut self.visitor {
+            visitor.silent += 1;
+            if visitor.is_silent() {
+                return self.left(Farewell::Silence);
+            }
+        }
+        let Leave::Given { patience, idle, done } = &mut self.leave else { return Ok(()) };
+        let has_moved = std::mem::replace(done, self.ledger.done()) != *done;
+        let unanswered = self.ledger.unanswered();
+        if has_moved || self.visitor.is_some() || unanswered == 0 {
+            *idle = 0;
+            return Ok(());
+        }
+        *idle += 1;
+        if *idle >= patience.get() && self.verdict.is_none() {
+            let detail = format!(
+                "the signed addresses have gone stale ({unanswered} files wait for new ones), and nobody came within {patience} s"
+            );
+            self.verdict = Some(Verdict::Failed { failure: Failure::new(FailureKind::Stale, detail) });
+            self.inward.push_back(Order::Cancel);
+        }
+        Ok(())
+    }
+
+    /// The folder is ours: from here on others may ask for it here.
+    fn settle_down(&mut self, root: &str) {
+        let listening = Place::of(root).and_then(|place| place.listen().map(|listener| (place, listener)));
+        // Whether that matters is known when somebody wants to leave.
+        self.post = listening.ok();
+    }
+
+    /// Leaves word of how things stand.
+    fn record(&self) {
+        let (Leave::Given { .. }, Some((place, _))) = (&self.leave, &self.post) else { return };
+        let record = Record {
+            account: self.ledger.account(),
+            began: self.ledger.began(),
+            ended: self.verdict.is_some().then(now),
+            verdict: self.verdict.clone().unwrap_or(Verdict::Vanished),
+        };
+        // Without one, whoever asks later hears that there was nothing; the files are what they are.
+        let _ = place.write(&record);
+    }
+
+    /// Lets go: the conversation within ends, what was said is let out, and nobody finds this any more.
+    async fn end(self, mut reports: Inbox<ReadHalf<DuplexStream>, Report>, serving: JoinHandle<Farewell>) {
+        let Self { orders, outward, visitor, post, .. } = self;
+        if let Some((place, listener)) = post {
+            place.leave();
+            drop(listener);
+        }
+        // Without orders it ends, and what it still has to say is let out so that it can.
+        drop(orders);
+        let draining = async { while let Some(Ok(_)) = reports.next().await {} };
+        let parting = async {
+            let Some(visitor) = visitor else { return };
+            for report in outward {
+                // It has gone as well, or does not listen.
+                let _ = visitor.reports.try_send(report);
+            }
+            visitor.leave().await;
+        };
+        let (_, (), ()) = tokio::join!(serving, draining, parting);
+    }
+}
+
+async fn write(writer: WriteHalf<DuplexStream>, mut queue: mpsc::Receiver<Order>) {
+    let mut out = outbox(writer);
+    while let Some(order) = queue.recv().await {
+        let sent: Result<(), CodecError> = out.send(order).await;
+        if sent.is_err() {
+            return;
+        }
+    }
+    // The other half of the pipe is still read from, so that it does not end by itself.
+    let _ = SinkExt::<Order>::close(&mut out).await;
+}
+
+fn fatal(kind: FailureKind, what: &str) -> Report {
+    Report::Fatal { failure: Failure::new(kind, what) }
+}

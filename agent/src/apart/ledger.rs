@@ -1,0 +1,341 @@
+//! What is known of a transfer from what was ordered and reported, for whoever joins it later.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use hfdown_protocol::{
+    Account, Failure, FileId, Found, Order, Remaining, Report, Summary, Ticked, Wanted, limits,
+};
+
+use super::record::now;
+
+/// Bytes of small files that may be handed over in advance. The Hub keeps larger ones elsewhere, so that a model has a few
+/// MB of them.
+const INLINE: usize = 32 << 20;
+
+/// The books of one transfer.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    pub(super) title: String,
+    pub(super) root: String,
+    began: u64,
+    wanted: Vec<Wanted>,
+    /// Bytes that an earlier run left behind.
+    partial: HashMap<FileId, u64>,
+    flights: BTreeMap<FileId, Flight>,
+    removed: u32,
+    fetched: u64,
+    /// Answers to questions that have not been asked.
+    given: HashMap<FileId, Vec<Order>>,
+    given_bytes: usize,
+    /// Questions that have not been answered, and how many bytes of an answer have come.
+    asked: BTreeMap<FileId, u64>,
+}
+
+#[derive(Debug, Default)]
+struct Flight {
+    done: u64,
+    fetched: u64,
+    stage: Stage,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
+    #[default]
+    Waiting,
+    Begun,
+    Placed,
+    Failed(Failure),
+}
+
+/// More was handed over than may be.
+#[derive(Debug)]
+pub(super) struct TooMuch;
+
+impl Ledger {
+    /// Takes note of an order that is passed on.
+    pub(super) fn ordered(&mut self, order: &Order) {
+        match order {
+            Order::List { files } => self.wanted.extend(files.iter().cloned()),
+            Order::Fetch { jobs } => {
+                for job in jobs {
+                    let done = self.partial.get(&job.file).copied().unwrap_or_default();
+                    self.flights.insert(job.file, Flight { done, ..Flight::default() });
+                }
+            }
+            Order::Begin => {
+                self.began = now();
+                self.partial = HashMap::new();
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of a report.
+    pub(super) fn reported(&mut self, report: &Report) {
+        match report {
+            Report::Opened { root, .. } => self.root.clone_from(root),
+            Report::Found { files } => {
+                for (file, found) in files {
+                    if let Found::Absent { partial }
+                    | Found::OtherSize { partial, .. }
+                    | Found::OtherContent { partial, .. } = found
+                    {
+                        self.partial.insert(*file, *partial);
+                    }
+                }
+            }
+            Report::Started { file, resumed } => {
+                self.advance(*file, *resumed);
+                self.set(*file, Stage::Begun);
+            }
+            Report::Tick { files } => {
+                for Ticked { file, done } in files {
+                    self.advance(*file, *done);
+                }
+            }
+            Report::Placed { file, fetched } => {
+                let size = self.wanted(*file).map_or(0, |wanted| wanted.size);
+                self.advance(*file, size);
+                self.settle(*file, *fetched, Stage::Placed);
+            }
+            Report::Failed { file, failure, fetched } => {
+                self.settle(*file, *fetched, Stage::Failed(failure.clone()));
+            }
+            Report::Removed { .. } => self.removed += 1,
+            _ => {}
+        }
+    }
+
+    /// A file is asked for. What was given for it in advance answers once: a second question says that it has gone stale.
+    pub(super) fn ask(&mut self, file: FileId) -> Vec<Order> {
+        let answers = self.given.remove(&file).unwrap_or_default();
+        self.given_bytes -= answers.iter().map(inline_bytes).sum::<usize>();
+        if answers.is_empty() {
+            self.asked.insert(file, 0);
+        }
+        answers
+    }
+
+    /// An answer has come. It is handed back if it was asked for, and kept otherwise.
+    pub(super) fn answered(&mut self, file: FileId, answer: Order) -> Result<Option<Order>, TooMuch> {
+        let Some(came) = self.asked.get_mut(&file) else {
+            self.given_bytes += inline_bytes(&answer);
+            self.given.entry(file).or_default().push(answer);
+            return if self.given_bytes > INLINE { Err(TooMuch) } else { Ok(None) };
+        };
+        *came += inline_bytes(&answer) as u64;
+        let came = *came;
+        let is_whole = match answer {
+            Order::Inline { .. } => self.wanted(file).is_none_or(|wanted| came >= wanted.size),
+            _ => true,
+        };
+        if is_whole {
+            self.asked.remove(&file);
+        }
+        Ok(Some(answer))
+    }
+
+    /// How many questions have not been answered.
+    pub(super) fn unanswered(&self) -> usize {
+        self.asked.len()
+    }
+
+    /// Bytes on disk: what tells whether anything moves.
+    pub(super) fn done(&self) -> u64 {
+        self.flights.values().map(|flight| flight.done).sum()
+    }
+
+    /// When it was begun, in seconds since the Unix epoch.
+    pub(super) fn began(&self) -> u64 {
+        self.began
+    }
+
+    /// What it has come to.
+    pub(super) fn account(&self) -> Account {
+        let count = |is: fn(&Stage) -> bool| {
+            u32::try_from(self.flights.values().filter(|flight| is(&flight.stage)).count())
+                .unwrap_or(u32::MAX)
+        };
+        let sizes = self.flights.keys().filter_map(|file| self.wanted(*file)).map(|wanted| wanted.size);
+        Account {
+            title: self.title.clone(),
+            root: self.root.clone(),
+            age: now().saturating_sub(self.began),
+            files: u32::try_from(self.flights.len()).unwrap_or(u32::MAX),
+            bytes: sizes.fold(0, u64::saturating_add),
+            done: self.done(),
+            summary: Summary {
+                placed: count(|stage| matches!(stage, Stage::Placed)),
+                failed: count(|stage| matches!(stage, Stage::Failed(_))),
+                removed: self.removed,
+                fetched: self.fetched,
+                ..Summary::default()
+            },
+        }
+    }
+
+    /// Everything that somebody who joins has to hear before what happens next.
+    pub(super) fn told(&self) -> Vec<Report> {
+        let mut told = vec![Report::Joined { account: self.account() }];
+        told.extend(self.remaining());
+        for (file, flight) in &self.flights {
+            match &flight.stage {
+                Stage::Waiting | Stage::Placed => {}
+                Stage::Begun => told.push(Report::Started { file: *file, resumed: flight.done }),
+                Stage::Failed(failure) => {
+                    let failure = failure.clone();
+                    told.push(Report::Failed { file: *file, failure, fetched: flight.fetched });
+                }
+            }
+        }
+        let open: BTreeSet<_> = self.asked.keys().copied().collect();
+        told.extend(open.into_iter().map(|file| Report::Want { file }));
+        told
+    }
+
+    /// The files that are not in place, in frames that keep their bounds.
+    fn remaining(&self) -> Vec<Report> {
+        let mut frames = Vec::new();
+        let (mut files, mut bytes) = (Vec::new(), 0);
+        for (file, flight) in &self.flights {
+            let (Stage::Waiting | Stage::Begun | Stage::Failed(_), Some(wanted)) =
+                (&flight.stage, self.wanted(*file))
+            else {
+                continue;
+            };
+            bytes += wanted.path.as_str().len() + 128;
+            files.push(Remaining { wanted: wanted.clone(), done: flight.done });
+            if files.len() == limits::ENTRIES || bytes >= limits::BATCH_BYTES {
+                frames.push(Report::Remaining { files: std::mem::take(&mut files) });
+                bytes = 0;
+            }
+        }
+        // One frame at least: the list's end is known by its length.
+        if !files.is_empty() || frames.is_empty() {
+            frames.push(Report::Remaining { files });
+        }
+        frames
+    }
+
+    fn wanted(&self, file: FileId) -> Option<&Wanted> {
+        self.wanted.get(file.0 as usize)
+    }
+
+    fn advance(&mut self, file: FileId, done: u64) {
+        if let Some(flight) = self.flights.get_mut(&file) {
+            flight.done = done;
+        }
+    }
+
+    fn settle(&mut self, file: FileId, fetched: u64, stage: Stage) {
+        self.fetched = self.fetched.saturating_add(fetched);
+        if let Some(flight) = self.flights.get_mut(&file) {
+            flight.fetched = fetched;
+        }
+        self.set(file, stage);
+        self.asked.remove(&file);
+        self.given.remove(&file);
+    }
+
+    fn set(&mut self, file: FileId, stage: Stage) {
+        if let Some(flight) = self.flights.get_mut(&file) {
+            flight.stage = stage;
+        }
+    }
+}
+
+fn inline_bytes(order: &Order) -> usize {
+    match order {
+        Order::Inline { bytes, .. } => bytes.len(),
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hfdown_protocol::{Address, Digest, FailureKind, Job, RepoPath, Source};
+
+    use super::*;
+
+    /// A transfer of files of these sizes, which has begun.
+    fn ledger(sizes: &[u64]) -> Ledger {
+        let wanted = |(id, size): (u32, &u64)| Wanted {
+            id: FileId(id),
+            path: RepoPath::new(format!("file-{id}")).unwrap(),
+            size: *size,
+            digest: Digest::Sha256([0; 32]),
+        };
+        let job = |wanted: &Wanted| Job { file: wanted.id, replaces: None, source: Source::OnRequest };
+        let files: Vec<_> = (0..).zip(sizes).map(wanted).collect();
+        let mut ledger = Ledger::default();
+        ledger.reported(&Report::Found { files: vec![(FileId(0), Found::Absent { partial: 5 })] });
+        ledger.ordered(&Order::Fetch { jobs: files.iter().map(job).collect() });
+        ledger.ordered(&Order::List { files });
+        ledger.ordered(&Order::Begin);
+        ledger
+    }
+
+    fn address(path: &str) -> Order {
+        Order::Source {
+            file: FileId(0),
+            address: Address::new(&format!("https://cdn.example/{path}")).unwrap(),
+        }
+    }
+
+    #[test]
+    fn what_was_given_in_advance_answers_once() {
+        let mut ledger = ledger(&[10]);
+        assert!(matches!(ledger.answered(FileId(0), address("early")), Ok(None)));
+        assert_eq!(ledger.ask(FileId(0)), [address("early")]);
+        assert_eq!(ledger.unanswered(), 0);
+        assert_eq!(ledger.ask(FileId(0)), [], "it has gone stale");
+        assert_eq!(ledger.unanswered(), 1);
+        assert_eq!(ledger.answered(FileId(0), address("late")).unwrap(), Some(address("late")));
+        assert_eq!(ledger.unanswered(), 0);
+    }
+
+    #[test]
+    fn bytes_are_an_answer_when_all_have_come_and_few_may_wait() {
+        let mut ledger = ledger(&[3]);
+        let bytes = |bytes: &[u8]| Order::Inline { file: FileId(0), bytes: bytes.to_vec() };
+        assert_eq!(ledger.ask(FileId(0)), []);
+        assert!(ledger.answered(FileId(0), bytes(b"ab")).unwrap().is_some());
+        assert_eq!(ledger.unanswered(), 1);
+        assert!(ledger.answered(FileId(0), bytes(b"c")).unwrap().is_some());
+        assert_eq!(ledger.unanswered(), 0);
+        assert!(matches!(ledger.answered(FileId(0), bytes(&vec![0; INLINE])), Ok(None)));
+        assert!(ledger.answered(FileId(0), bytes(b"d")).is_err());
+    }
+
+    #[test]
+    fn whoever_joins_hears_what_is_left_and_what_went_wrong() {
+        let mut ledger = ledger(&[10, 20, 30, 40]);
+        assert_eq!(ledger.done(), 5, "an earlier run left that");
+        let failure = Failure::new(FailureKind::NotFound, "gone");
+        for report in [
+            Report::Started { file: FileId(0), resumed: 5 },
+            Report::Tick { files: vec![Ticked { file: FileId(0), done: 7 }] },
+            Report::Placed { file: FileId(1), fetched: 25 },
+            Report::Failed { file: FileId(2), failure: failure.clone(), fetched: 1 },
+        ] {
+            ledger.reported(&report);
+        }
+        ledger.ask(FileId(3));
+        let told = ledger.told();
+        let [Report::Joined { account }, Report::Remaining { files }, rest @ ..] = &told[..] else {
+            panic!("{told:?}")
+        };
+        assert_eq!((account.files, account.bytes, account.done), (4, 100, 27));
+        assert_eq!((account.summary.placed, account.summary.failed, account.summary.fetched), (1, 1, 26));
+        assert_eq!(
+            files.iter().map(|file| (file.wanted.id.0, file.done)).collect::<Vec<_>>(),
+            [(0, 7), (2, 0), (3, 0)]
+        );
+        let expected = [
+            Report::Started { file: FileId(0), resumed: 7 },
+            Report::Failed { file: FileId(2), failure, fetched: 1 },
+            Report::Want { file: FileId(3) },
+        ];
+        assert_eq!(rest, expected);
+    }
+}

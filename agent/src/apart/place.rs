@@ -1,0 +1,117 @@
+//! Where a detached transfer can be found: a socket and a record in the agent's private folder, named for the destination.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use tokio::net::{UnixListener, UnixStream};
+
+use super::record::Record;
+use crate::folder;
+
+/// The longest path that a socket's address holds everywhere: 108 bytes on Linux, 104 elsewhere, with a NUL.
+const LONGEST_ADDRESS: usize = 100;
+
+/// The place of one destination's transfer.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// The folder that this program was started from: this user's own, and nobody else may write to it.
+    folder: PathBuf,
+    name: String,
+}
+
+impl Place {
+    /// The place for a destination as a person writes it.
+    pub(super) fn of(root: &str) -> io::Result<Self> {
+        let program = std::env::current_exe()?;
+        let folder = program.parent().ok_or(io::ErrorKind::NotFound)?.to_owned();
+        Self::within(folder, root)
+    }
+
+    fn within(folder: PathBuf, root: &str) -> io::Result<Self> {
+        let absolute = folder::absolute(root)?;
+        // Whatever links lead there, it is one folder.
+        let root = absolute.canonicalize().unwrap_or(absolute);
+        let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
+        let name = digest[..8].iter().fold("apart-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        Ok(Self { folder, name })
+    }
+
+    /// Listens for controllers. Whoever listened here before is gone: the caller holds the destination's lock.
+    pub(super) fn listen(&self) -> io::Result<UnixListener> {
+        let path = self.file("socket");
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = self.address("socket", |address| UnixListener::bind(address))?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    }
+
+    /// Connects to whoever listens here.
+    pub(super) fn connect(&self) -> io::Result<UnixStream> {
+        let stream = self.address("socket", |address| std::os::unix::net::UnixStream::connect(address))?;
+        stream.set_nonblocking(true)?;
+        UnixStream::from_std(stream)
+    }
+
+    /// Nobody listens here any more.
+    pub(super) fn leave(&self) {
+        // One that stays behind is known by nobody listening.
+        let _ = std::fs::remove_file(self.file("socket"));
+    }
+
+    /// Leaves word of what the transfer has come to.
+    pub(super) fn write(&self, record: &Record) -> io::Result<()> {
+        let new = self.file("new");
+        std::fs::write(&new, record.to_string())?;
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(new, self.file("record"))
+    }
+
+    /// What was left.
+    pub(super) fn read(&self) -> Option<Record> {
+        std::fs::read_to_string(self.file("record")).ok()?.parse().ok()
+    }
+
+    fn file(&self, kind: &str) -> PathBuf {
+        self.folder.join(format!("{}.{kind}", self.name))
+    }
+
+    /// A socket's address has little room; where the folder's path is too long, the folder goes by its descriptor.
+    fn address<T>(&self, kind: &str, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
+        let path = self.file(kind);
+        if path.as_os_str().len() <= LONGEST_ADDRESS {
+            return act(&path);
+        }
+        let folder = std::fs::File::open(&self.folder)?;
+        act(&PathBuf::from(format!("/proc/self/fd/{}/{}.{kind}", folder.as_raw_fd(), self.name)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_socket_is_found_however_long_its_folder_and_by_whatever_way_its_destination_is_named() {
+        let ground = tempfile::tempdir().unwrap();
+        let folder = ground.path().join("f".repeat(150));
+        let root = ground.path().join("models");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::create_dir(&root).unwrap();
+        std::os::unix::fs::symlink(&root, ground.path().join("link")).unwrap();
+        let place = |root: &Path| Place::within(folder.clone(), root.to_str().unwrap()).unwrap();
+        assert!(place(&root).connect().is_err());
+        let _listener = place(&root).listen().unwrap();
+        let mode = place(&root).file("socket").metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        place(&ground.path().join("link/")).connect().unwrap();
+        assert!(place(&ground.path().join("other")).connect().is_err());
+        place(&root).leave();
+        assert!(place(&root).connect().is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! Between a controller at the end of a channel and an agent with a session of its own.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+
+use futures_util::SinkExt;
+use hfdown_protocol::{Failure, FailureKind, Nonce, Order, Report, VERSION, Verdict, outbox};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use super::place::Place;
+use super::record::{Record, now};
+use crate::serve::Farewell;
+
+/// The verb by which this program is told to hold a conversation whose first controller is at its standard input.
+pub(crate) const HOLD: &str = "hold";
+
+/// Starts an agent with a session of its own and stands between it and these streams. `hello` is what was heard already,
+/// and `rest` what was read behind it.
+pub(crate) async fn start<R, W>(nonce: Nonce, hello: Order, rest: &[u8], reader: R, mut writer: W) -> Farewell
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    match spawn(nonce) {
+        Ok(stream) => relay(stream, hello, rest, reader, writer).await,
+        Err(error) => {
+            let detail = format_args!("cannot start an agent with a session of its own: {error}");
+            say(&mut writer, [Report::Fatal { failure: Failure::new(FailureKind::Disk, detail) }]).await
+        }
+    }
+}
+
+/// Joins the agent that was detached over this folder, or says what has become of it.
+pub(crate) async fn join<R, W>(root: &str, hello: Order, rest: &[u8], reader: R, mut writer: W) -> Farewell
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let place = match Place::of(root) {
+        Ok(place) => place,
+        Err(error) => {
+            let failure = Failure::new(FailureKind::Disk, format_args!("cannot look for it: {error}"));
+            return say(&mut writer, [Report::Fatal { failure }]).await;
+        }
+    };
+    if let Ok(stream) = place.connect() {
+        return relay(stream, hello, rest, reader, writer).await;
+    }
+    let machine = crate::machine::describe();
+    let hello = Report::Hello { version: VERSION.to_owned(), machine };
+    let nothing = || {
+        let detail = format_args!("no transfer to {root} was detached there");
+        Report::Fatal { failure: Failure::new(FailureKind::NotFound, detail) }
+    };
+    let answer = place.read().map_or_else(nothing, ended);
+    say(&mut writer, [hello, answer]).await
+}
+
+fn ended(record: Record) -> Report {
+    let Record { mut account, began, ended, verdict } = record;
+    let since = ended.unwrap_or_else(now);
+    account.age = now().saturating_sub(began);
+    let verdict = if ended.is_some() { verdict } else { Verdict::Vanished };
+    Report::Ended { account, verdict, ago: now().saturating_sub(since) }
+}
+
+/// The same program, in the same working directory, with nothing of this channel: sshd waits for whoever holds its pipes.
+fn spawn(nonce: Nonce) -> io::Result<UnixStream> {
+    let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+    ours.set_nonblocking(true)?;
+    Command::new(std::env::current_exe()?)
+        .args([HOLD, &nonce.to_string()])
+        .stdin(OwnedFd::from(theirs))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()?;
+    UnixStream::from_std(ours)
+}
+
+async fn relay<R, W>(
+    mut stream: UnixStream,
+    hello: Order,
+    rest: &[u8],
+    mut reader: R,
+    mut writer: W,
+) -> Farewell
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let mut first = outbox(&mut stream);
+    if first.send(hello).await.is_err() || stream.write_all(rest).await.is_err() {
+        return Farewell::LinkLost;
+    }
+    let (mut from, mut to) = stream.split();
+    tokio::select! {
+        // The agent at the other end sees that the link is gone, and knows what to do.
+        _ = tokio::io::copy(&mut reader, &mut to) => Farewell::LinkLost,
+        copied = tokio::io::copy(&mut from, &mut writer) => {
+            if copied.is_ok() && writer.flush().await.is_ok() { Farewell::Bye } else { Farewell::LinkLost }
+        }
+    }
+}
+
+async fn say<W: AsyncWrite + Unpin>(writer: &mut W, reports: impl IntoIterator<Item = Report>) -> Farewell {
+    let mut out = outbox(writer);
+    for report in reports {
+        if out.send(report).await.is_err() {
+            return Farewell::LinkLost;
+        }
+    }
+    Farewell::Fatal
+}

@@ -1,0 +1,91 @@
+//! The controller that is there at the moment.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use hfdown_protocol::{Failure, FailureKind, Inbox, Order, Report, inbox, limits, outbox};
+use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::serve;
+
+/// Reports on their way out; what does not fit waits with whoever has it.
+const REPORTS: usize = 256;
+/// How long the last words may take to be read.
+const PARTING: Duration = Duration::from_secs(5);
+
+/// A connected controller.
+pub(super) struct Visitor {
+    pub(super) orders: Inbox<OwnedReadHalf, Order>,
+    pub(super) reports: mpsc::Sender<Report>,
+    /// Seconds without an order.
+    pub(super) silent: u64,
+    /// Whether it came after the transfer had been planned, and so knows nothing of its strays.
+    pub(super) has_joined: bool,
+    writing: JoinHandle<()>,
+}
+
+impl Visitor {
+    pub(super) fn new(stream: UnixStream) -> Self {
+        let (reader, writer) = stream.into_split();
+        let (reports, outgoing) = mpsc::channel(REPORTS);
+        let writing = tokio::spawn(async move {
+            // A broken link is noticed by whoever reads.
+            let _ = serve::write(outbox(writer), outgoing).await;
+        });
+        Self { orders: inbox(reader, &[]), reports, silent: 0, has_joined: false, writing }
+    }
+
+    /// Whether it has not spoken for so long that it must be gone.
+    pub(super) fn is_silent(&self) -> bool {
+        self.silent > limits::SILENCE_SECONDS
+    }
+
+    /// Lets what was said be read, if that does not take long.
+    pub(super) async fn leave(self) {
+        let Self { reports, orders, mut writing, .. } = self;
+        drop(reports);
+        if tokio::time::timeout(PARTING, &mut writing).await.is_err() {
+            writing.abort();
+        }
+        drop(orders);
+    }
+
+    /// Makes room for another controller.
+    pub(super) fn dismiss(self) {
+        let failure = Failure::new(FailureKind::Locked, "another controller has joined the transfer");
+        // Where there is no room for it, nobody has read for a while.
+        let _ = self.reports.try_send(Report::Fatal { failure });
+        tokio::spawn(self.leave());
+    }
+}
+
+/// The next order of whoever is there; none when it has gone or makes no sense. Never, while nobody is there.
+pub(super) async fn hear(orders: Option<&mut Inbox<OwnedReadHalf, Order>>) -> Option<Order> {
+    match orders {
+        Some(orders) => orders.next().await.and_then(Result::ok),
+        None => std::future::pending().await,
+    }
+}
+
+/// Room for a report. Never, while nobody is there or nobody listens.
+pub(super) async fn room(reports: Option<&mpsc::Sender<Report>>) -> mpsc::Permit<'_, Report> {
+    match reports {
+        Some(reports) => match reports.reserve().await {
+            Ok(room) => room,
+            Err(_) => std::future::pending().await,
+        },
+        None => std::future::pending().await,
+    }
+}
+
+/// The next controller that comes. Never, while the place is not known yet.
+pub(super) async fn next(listener: Option<&tokio::net::UnixListener>) -> io::Result<UnixStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,89 @@
+//! Links break: how often in a row another one is made, and with what pauses.
+
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::display::Events;
+use crate::event::Event;
+use crate::failure::{self, Problem, in_words};
+use crate::session::{Approach, Machine, SessionError};
+
+/// The pause before the first new link; each is twice as long as the one before.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Why a conversation ended, and in the middle of what.
+pub(super) struct Broken {
+    pub(super) attempted: String,
+    pub(super) error: SessionError,
+}
+
+/// Attempts to go on.
+pub(super) struct Again<'a> {
+    /// What the next conversation has to know.
+    pub(super) approach: Approach,
+    attempts: u32,
+    retries: u32,
+    events: &'a Events,
+    cancel: &'a CancellationToken,
+}
+
+impl<'a> Again<'a> {
+    /// For conversations with an agent on this machine.
+    pub(super) fn new(machine: &Machine, events: &'a Events, cancel: &'a CancellationToken) -> Self {
+        let retries = match machine {
+            Machine::Here(_) => 0,
+            Machine::Box { endurance, .. } => endurance.retries,
+        };
+        Self { approach: Approach::First, attempts: 0, retries, events, cancel }
+    }
+
+    /// Something has arrived: attempts are counted anew.
+    pub(super) fn has_moved(&mut self) {
+        self.attempts = 0;
+    }
+
+    /// Waits until the next conversation is due, or says why there is none.
+    pub(super) async fn after(&mut self, broken: Broken) -> Result<(), Problem> {
+        let Broken { attempted, error } = broken;
+        if self.cancel.is_cancelled() {
+            return Err(failure::session(attempted, &SessionError::Cancelled));
+        }
+        // A box that was never reached has had its time.
+        let never_reached =
+            matches!(self.approach, Approach::First) && matches!(error, SessionError::Link { .. });
+        if !error.is_lost_link() || never_reached || self.attempts >= self.retries {
+            return Err(failure::session_after(attempted, &error, self.attempts));
+        }
+        self.attempts += 1;
+        if matches!(self.approach, Approach::First) {
+            self.approach = Approach::Again { supersedes: None };
+        }
+        let wait = pause(self.attempts);
+        let why = in_words(&error.to_string());
+        let (attempt, of) = (self.attempts, self.retries);
+        self.events.send(Event::Reconnecting { why, attempt, of, wait }).await;
+        tokio::select! {
+            () = tokio::time::sleep(wait) => Ok(()),
+            () = self.cancel.cancelled() => Err(failure::session(attempted, &SessionError::Cancelled)),
+        }
+    }
+}
+
+/// How long to wait before the attempt of this number, from 1.
+fn pause(attempt: u32) -> Duration {
+    PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_bound() {
+        let millis = [1, 2, 3, 7, 100].map(|attempt| pause(attempt).as_millis());
+        assert_eq!(millis, [500, 1000, 2000, 30_000, 30_000]);
+    }
+}

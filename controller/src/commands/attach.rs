@@ -1,0 +1,166 @@
+//! `hfdown attach SSH DIR`: watch a transfer that was detached, and give it new addresses if it needs any.
+//! `hfdown stop SSH DIR`: end it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hfdown_protocol::{Account, End, FailureKind, Verdict};
+
+use super::Context;
+use super::again::{Again, Broken};
+use super::there::Place;
+use crate::cli::{Settings, Source, There};
+use crate::display::Events;
+use crate::event::{Event, Intent, Outcome};
+use crate::failure::{self, Exit, Problem};
+use crate::hub::HubError;
+use crate::link::Traces;
+use crate::session::{self, Approach, Execution, Joined, Sources};
+use crate::ticket::{Ticket, Tickets};
+
+/// What is wanted of a transfer that was detached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wish<'a> {
+    /// To see it.
+    Attach { token: Option<&'a str> },
+    /// To end it.
+    Stop,
+}
+
+/// A visit to a box.
+struct Visit<'a> {
+    there: &'a There,
+    place: Place,
+    wish: Wish<'a>,
+    context: &'a Context,
+    began: Instant,
+}
+
+pub(super) async fn run(wish: Wish<'_>, there: &There, context: &Context) -> Result<Exit, Problem> {
+    let place = Place::new(there, Traces::Kept, context).await?;
+    let visit = Visit { there, place, wish, context, began: Instant::now() };
+    let mut again = Again::new(&visit.place.machine, &visit.place.events, &context.cancel);
+    loop {
+        match visit.pay(&mut again.approach).await {
+            Ok(exit) => return Ok(exit),
+            Err(broken) => again.after(broken).await?,
+        }
+    }
+}
+
+impl Visit<'_> {
+    /// One conversation.
+    async fn pay(&self, approach: &mut Approach) -> Result<Exit, Broken> {
+        let Self { there, place, context, .. } = self;
+        let Place { machine, name, events } = place;
+        let folder = &there.folder;
+        let broken = |attempted: &str| {
+            let attempted = format!("cannot {attempted} {name}:{folder}");
+            move |error| Broken { attempted, error }
+        };
+        let joined = session::join(machine, folder, *approach, events, &context.cancel)
+            .await
+            .map_err(broken("join the transfer to"))?;
+        // The next one leaves the agent alone: it is the transfer itself.
+        *approach = Approach::Again { supersedes: None };
+        let (mut session, account, plan) = match joined {
+            Joined::Underway { session, account, plan } => (session, account, plan),
+            Joined::Ended { account, verdict, ago } => {
+                Tickets::from_environment().forget(name, &account.root);
+                let exit = match self.wish {
+                    Wish::Attach { .. } => exit_of(&account, &verdict),
+                    // What was asked for is so.
+                    Wish::Stop => Exit::Done,
+                };
+                let ago = Duration::from_secs(ago);
+                events.send(Event::Ended { account: Box::new(account), verdict, ago }).await;
+                return Ok(exit);
+            }
+        };
+        events.send(Event::Joined { account: Box::new(account.clone()) }).await;
+        let sources = match self.wish {
+            Wish::Attach { token } => self.sources(&account, token).await,
+            Wish::Stop => None,
+        };
+        if self.wish == Wish::Stop {
+            session.stop().await.map_err(broken("stop the transfer to"))?;
+        }
+        let visited = session.visit(&account, &plan, sources.as_ref(), events, &context.cancel).await;
+        session.close().await;
+        let Some(execution) = visited.map_err(broken("watch the transfer to"))? else {
+            events.send(Event::Left).await;
+            return Ok(Exit::Cancelled);
+        };
+        Tickets::from_environment().forget(name, &account.root);
+        events.send(Event::Finished(self.outcome(&account, &execution))).await;
+        Ok(self.exit(&execution))
+    }
+
+    /// Where addresses come from that the box can't get by itself, if this machine knows.
+    async fn sources(&self, account: &Account, token: Option<&str>) -> Option<Sources> {
+        let Place { name, events, .. } = &self.place;
+        let ticket = Tickets::from_environment().find(name, &account.root)?;
+        match redeem(ticket, token, events).await {
+            Ok(sources) => Some(sources),
+            Err(why) => {
+                let text = format!("addresses that go stale can't be renewed: {why}");
+                events.send(Event::Warning { text }).await;
+                None
+            }
+        }
+    }
+
+    fn outcome(&self, account: &Account, execution: &Execution) -> Outcome {
+        let summary = execution.summary;
+        Outcome {
+            placed: summary.placed,
+            failed: summary.failed,
+            kept: 0,
+            kept_bytes: 0,
+            removed: summary.removed,
+            fetched: summary.fetched,
+            elapsed: Duration::from_secs(account.age) + self.began.elapsed(),
+            transfer: execution.took,
+            end: summary.end,
+            intent: Intent::Execute,
+        }
+    }
+
+    fn exit(&self, execution: &Execution) -> Exit {
+        match (execution.summary.end, self.wish) {
+            (End::Cancelled, Wish::Stop) => Exit::Done,
+            // Somebody else did that.
+            (End::Cancelled, Wish::Attach { .. }) => Exit::Cancelled,
+            (End::Complete, _) => failure::exit_of(&execution.failures, execution.summary.placed),
+        }
+    }
+}
+
+/// Asks the Hub for what the ticket is for.
+async fn redeem(ticket: Ticket, token: Option<&str>, events: &Events) -> Result<Sources, String> {
+    let Ticket { endpoint, repo, commit } = ticket;
+    let source = Source { model: repo, revision: Some(commit.to_string()), token: token.map(str::to_owned) };
+    let Settings { hub, repo, revision, .. } =
+        Settings::new(&source, events).map_err(|problem| problem.causes.join(": "))?;
+    if hub.endpoint().to_string() != endpoint {
+        return Err(format!("it was detached with HF_ENDPOINT={endpoint}"));
+    }
+    let words = |error: HubError| failure::in_words(&error.to_string());
+    let info = hub.info(&repo, &revision).await.map_err(words)?;
+    let listing = hub.list(&info).await.map_err(words)?;
+    Ok(Sources::new(hub, Arc::new(info)).within(listing))
+}
+
+/// The exit code of a transfer that ended while nobody was there: files that were lost then are known by their number.
+fn exit_of(account: &Account, verdict: &Verdict) -> Exit {
+    match verdict {
+        Verdict::Finished if account.summary.failed == 0 => Exit::Done,
+        Verdict::Finished if account.summary.placed > 0 => Exit::Partial,
+        Verdict::Finished | Verdict::Vanished => Exit::Failed,
+        Verdict::Stopped => Exit::Cancelled,
+        Verdict::Failed { failure } => {
+            let placed = if failure.kind == FailureKind::Corrupt { account.summary.placed } else { 0 };
+            failure::exit_of(&[failure.kind], placed)
+        }
+    }
+}

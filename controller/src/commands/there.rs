@@ -1,0 +1,29 @@
+//! A box, from what was typed.
+
+use super::Context;
+use crate::cli::{self, There};
+use crate::display::Events;
+use crate::event::Event;
+use crate::failure::Problem;
+use crate::link::{Ignored, Traces};
+use crate::session::Machine;
+
+/// A box, and where what happens on it is told.
+pub(super) struct Place {
+    pub(super) machine: Machine,
+    /// The box's name on the screen.
+    pub(super) name: String,
+    pub(super) events: Events,
+}
+
+impl Place {
+    /// Reads what was typed, and says what of it is passed over.
+    pub(super) async fn new(there: &There, traces: Traces, context: &Context) -> Result<Self, Problem> {
+        let (machine, name, ignored) = cli::there(there, traces)?;
+        let events = context.events(Some(&name));
+        for Ignored { option, reason } in ignored {
+            events.send(Event::Warning { text: format!("{option} is ignored: {reason}") }).await;
+        }
+        Ok(Self { machine, name, events })
+    }
+}

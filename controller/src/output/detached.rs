@@ -1,0 +1,118 @@
+//! What is said of transfers that were detached.
+
+use std::time::Duration;
+
+use hfdown_protocol::{Account, Summary, Verdict};
+
+use super::sentences::because;
+use super::units::{bytes, count, duration, percent};
+
+/// It was left to itself.
+pub(super) fn detached(files: usize, size: u64, attach: &str, stop: &str) -> String {
+    let files = count(files, "file");
+    format!(
+        "detached: the box goes on by itself with {files} ({})\nwatch it: {attach}\nend it:   {stop}",
+        bytes(size)
+    )
+}
+
+/// It runs.
+pub(super) fn joined(account: &Account) -> String {
+    let Account { title, root, age, .. } = account;
+    let age = since(Duration::from_secs(*age));
+    format!("{title} to {root}, detached {age} · {}", state(account))
+}
+
+/// It has ended.
+pub(super) fn ended(account: &Account, verdict: &Verdict, ago: Duration) -> String {
+    let Account { title, root, .. } = account;
+    let (ago, state) = (since(ago), state(account));
+    let how = match verdict {
+        Verdict::Finished if account.summary.failed > 0 => format!("ended incomplete {ago}"),
+        Verdict::Finished => format!("done {ago}"),
+        Verdict::Stopped => format!("stopped {ago}"),
+        Verdict::Failed { failure } => format!("failed {ago}: {}", because(failure)),
+        Verdict::Vanished => "ended without a word: it was killed, or the box was restarted".to_owned(),
+    };
+    let rest = match verdict {
+        Verdict::Finished if account.summary.failed == 0 => "every byte proved",
+        _ => "what arrived is kept, run `hfdown rsync-to-vast` again to go on",
+    };
+    match verdict {
+        // What it had come to by then, nobody wrote down.
+        Verdict::Vanished => format!("{title} to {root}: {how} · {rest}"),
+        _ => format!("{title} to {root}: {how} · {state} · {rest}"),
+    }
+}
+
+/// Boxes count in seconds.
+fn since(time: Duration) -> String {
+    if time < Duration::from_secs(1) { "just now".to_owned() } else { format!("{} ago", duration(time)) }
+}
+
+fn state(account: &Account) -> String {
+    let Account { files, bytes: size, done, summary, .. } = account;
+    let Summary { placed, failed, .. } = summary;
+    let lost = if *failed == 0 { String::new() } else { format!(", {failed} failed") };
+    format!(
+        "{placed} of {} placed{lost}, {} % of {}",
+        count(*files, "file"),
+        percent(*done, *size),
+        bytes(*size)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use hfdown_protocol::{Failure, FailureKind};
+    use insta::assert_snapshot;
+
+    use super::*;
+
+    #[test]
+    fn sentences_say_where_it_stands_and_what_to_do() {
+        let account = Account {
+            title: "acme/large @ 607a30d".to_owned(),
+            root: "/workspace/large".to_owned(),
+            age: 754,
+            files: 3,
+            bytes: 548_000_000,
+            done: 405_000_000,
+            summary: Summary { placed: 1, ..Summary::default() },
+        };
+        let whole = Account {
+            done: 548_000_000,
+            summary: Summary { placed: 3, ..Summary::default() },
+            ..account.clone()
+        };
+        let lost =
+            Account { summary: Summary { placed: 2, failed: 1, ..Summary::default() }, ..whole.clone() };
+        let failure = Failure::new(FailureKind::Stale, "the signed addresses have gone stale");
+        let hour = Duration::from_secs(3600);
+        let said = [
+            detached(
+                3,
+                548_000_000,
+                "hfdown attach 'ssh -p 1 root@h' /w",
+                "hfdown stop 'ssh -p 1 root@h' /w",
+            ),
+            joined(&account),
+            ended(&whole, &Verdict::Finished, hour),
+            ended(&lost, &Verdict::Finished, hour),
+            ended(&account, &Verdict::Stopped, Duration::from_secs(5)),
+            ended(&account, &Verdict::Failed { failure }, hour),
+            ended(&account, &Verdict::Vanished, hour),
+        ];
+        assert_snapshot!(said.join("\n"), @"
+        detached: the box goes on by itself with 3 files (548 MB)
+        watch it: hfdown attach 'ssh -p 1 root@h' /w
+        end it:   hfdown stop 'ssh -p 1 root@h' /w
+        acme/large @ 607a30d to /workspace/large, detached 12 m 34 s ago · 1 of 3 files placed, 73 % of 548 MB
+        acme/large @ 607a30d to /workspace/large: done 1 h 00 m ago · 3 of 3 files placed, 100 % of 548 MB · every byte proved
+        acme/large @ 607a30d to /workspace/large: ended incomplete 1 h 00 m ago · 2 of 3 files placed, 1 failed, 100 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
+        acme/large @ 607a30d to /workspace/large: stopped 5.0 s ago · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
+        acme/large @ 607a30d to /workspace/large: failed 1 h 00 m ago: the signed addresses have gone stale · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
+        acme/large @ 607a30d to /workspace/large: ended without a word: it was killed, or the box was restarted · what arrived is kept, run `hfdown rsync-to-vast` again to go on
+        ");
+    }
+}

@@ -1,0 +1,64 @@
+//! What is told of a transfer that was detached, to whoever asks for it later.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Failure, Summary, Wanted, limits};
+
+/// What a detached transfer has come to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// What is fetched, as `Detach` named it.
+    pub title: String,
+    /// The folder's absolute path.
+    pub root: String,
+    /// Seconds since it was begun.
+    pub age: u64,
+    /// Files that were to be fetched.
+    pub files: u32,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many of these are on disk.
+    pub done: u64,
+    /// Files placed and lost, strays removed, bytes that came over the network.
+    pub summary: Summary,
+}
+
+/// A file of a detached transfer that is not in place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remaining {
+    /// The file as it was listed.
+    pub wanted: Wanted,
+    /// How many of its bytes are on disk.
+    pub done: u64,
+}
+
+/// How a detached transfer ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// By itself; its account says whether files were lost.
+    Finished,
+    /// It was told to stop.
+    Stopped,
+    /// It could not go on, or nobody came to answer what it had to ask.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+    /// Without a word: it was killed, or the machine was.
+    Vanished,
+}
+
+impl Account {
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.title.len() <= limits::TEXT && self.root.len() <= limits::TEXT
+    }
+}
+
+impl Verdict {
+    pub(crate) fn is_bounded(&self) -> bool {
+        match self {
+            Self::Failed { failure } => failure.is_bounded(),
+            Self::Finished | Self::Stopped | Self::Vanished => true,
+        }
+    }
+}
