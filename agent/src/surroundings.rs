@@ -86,7 +86,8 @@ impl Surroundings {
     }
 }
 
-/// The client of the transfers.
+/// The client of the transfers. Inlined, it would be in the program twice.
+#[inline(never)]
 fn client(authorities: &[CertificateDer<'static>]) -> Result<reqwest::Client, SetupError> {
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls(authorities)?)

@@ -44,16 +44,28 @@ struct Luggage {
     /// The first plan: the whole of what is to be done.
     plan: Option<Arc<Plan>>,
     carried: Carried,
+    /// What the last conversation could not remove from its machine.
+    left: Left,
 }
 
 impl Course<'_> {
     /// Goes on until it is done, or until links break too often without anything arriving in between.
     pub(super) async fn follow(&self) -> Result<Arrival, Problem> {
-        let mut luggage = Luggage { plan: None, carried: Carried::default() };
+        let mut luggage = Luggage { plan: None, carried: Carried::default(), left: Left::Nothing };
+        let outcome = self.legs(&mut luggage).await;
+        if luggage.left == Left::Something {
+            let text = "what was put on the box could not be removed: look for agent-* in its ~/.cache/hfdown, and for \
+                        ~/.no_auto_tmux";
+            self.events.send(Event::Warning { text: text.to_owned() }).await;
+        }
+        outcome
+    }
+
+    async fn legs(&self, luggage: &mut Luggage) -> Result<Arrival, Problem> {
         let mut again = Again::new(&self.trip.machine, self.events, self.cancel);
         loop {
             let before = luggage.carried.fetched;
-            let broken = match self.leg(&mut luggage, &mut again.approach).await {
+            let broken = match self.leg(luggage, &mut again.approach).await {
                 Ok(arrival) => return Ok(arrival),
                 Err(broken) => broken,
             };
@@ -73,11 +85,7 @@ impl Course<'_> {
             .map_err(|error| Broken { attempted: not_opened(trip, &error), error })?;
         *approach = Approach::Again { supersedes: session.nonce() };
         let done = self.converse(&mut session, luggage).await;
-        if session.close().await == Left::Something {
-            let text = "not everything could be removed from the box: look for agent-* in its ~/.cache/hfdown, and for \
-                        ~/.no_auto_tmux";
-            events.send(Event::Warning { text: text.to_owned() }).await;
-        }
+        luggage.left = session.close().await;
         done
     }
 

@@ -125,7 +125,9 @@ impl Tether {
         _ = timeout(patience, self.outcome.ended()).await;
         let mut ending = self.ending();
         if let Some(sweeping) = self.sweeping {
-            ending.left = sweeping.end(&self.connection).await;
+            // Over a link that broke nothing more can be done; whoever makes a new one sweeps again.
+            ending.left =
+                if ending.closed { sweeping.end(&self.connection).await } else { sweeping.so_far() };
         }
         self.connection.close().await;
         ending

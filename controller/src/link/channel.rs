@@ -8,13 +8,15 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use russh::ChannelMsg;
 use russh::client::Msg;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// How much of a command's standard error is kept, in bytes: the last part, as that holds the reason.
@@ -22,6 +24,9 @@ const ERRORS_KEPT: usize = 32 * 1024;
 
 /// Blocks of output that wait to be read. Each has at most 64 KiB, and russh itself holds some more.
 const BLOCKS_WAITING: usize = 16;
+
+/// How long what was told to end may take.
+const PARTING: Duration = Duration::from_secs(2);
 
 /// A running command.
 pub(super) struct Running {
@@ -81,10 +86,14 @@ impl Running {
         Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, outcome, sender }
     }
 
-    /// Closes the channel, whatever runs at its other end.
-    pub(super) async fn hang_up(self) {
-        // It may have been closed from there.
-        _ = self.sender.close().await;
+    /// Ends its input and waits for its end, at most for a moment; then the channel is closed whatever runs there. Some
+    /// servers allow one channel at a time, so it should really be gone.
+    pub(super) async fn hang_up(mut self) {
+        // It may have ended by itself.
+        _ = self.writer.shutdown().await;
+        if timeout(PARTING, self.outcome.ended()).await.is_err() {
+            _ = self.sender.close().await;
+        }
     }
 }
 

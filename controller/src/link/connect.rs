@@ -29,6 +29,10 @@ const PACKET: u32 = 65_535;
 /// After this long without a word from the server it is asked for one; three unanswered questions end the connection.
 const KEEPALIVE: Duration = Duration::from_secs(15);
 
+/// How often a channel is asked for again, and after how long.
+const REFUSALS: u32 = 3;
+const BETWEEN_CHANNELS: Duration = Duration::from_millis(200);
+
 /// How much of the server's banner is kept, in bytes.
 const BANNER: usize = 4096;
 
@@ -188,12 +192,20 @@ impl Connection {
     /// Opens a channel for something. Whether the server agrees is seen in the channel.
     pub(super) async fn start(&self, request: Request<'_>) -> Result<Running, LinkError> {
         let lost = |error: russh::Error| self.lost(&error);
-        let channel = match self.handle.channel_open_session().await {
-            Ok(channel) => channel,
-            Err(russh::Error::ChannelOpenFailure(_)) => {
-                return Err(LinkError::NoExec { address: self.address.clone() });
+        let mut refusals = 0;
+        let channel = loop {
+            match self.handle.channel_open_session().await {
+                Ok(channel) => break channel,
+                // A server that allows one channel at a time may not have noticed yet that the last one has ended.
+                Err(russh::Error::ChannelOpenFailure(_)) if refusals < REFUSALS => {
+                    refusals += 1;
+                    tokio::time::sleep(BETWEEN_CHANNELS).await;
+                }
+                Err(russh::Error::ChannelOpenFailure(_)) => {
+                    return Err(LinkError::NoExec { address: self.address.clone() });
+                }
+                Err(error) => return Err(lost(error)),
             }
-            Err(error) => return Err(lost(error)),
         };
         match request {
             Request::Command(command) => channel.exec(true, command).await,

@@ -92,15 +92,23 @@ pub(super) async fn enter(
 }
 
 async fn by_sftp(connection: &Connection) -> Result<Made, SftpError> {
-    let Running { reader, writer, .. } =
-        &mut connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
-    Sftp::begin(reader, writer).await?.make(NO_TMUX).await
+    let mut running = connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
+    let made = match Sftp::begin(&mut running.reader, &mut running.writer).await {
+        Ok(mut sftp) => sftp.make(NO_TMUX).await,
+        Err(error) => Err(error),
+    };
+    running.hang_up().await;
+    made
 }
 
 async fn remove_by_sftp(connection: &Connection) -> Result<(), SftpError> {
-    let Running { reader, writer, .. } =
-        &mut connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
-    Sftp::begin(reader, writer).await?.remove(NO_TMUX).await
+    let mut running = connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
+    let removed = match Sftp::begin(&mut running.reader, &mut running.writer).await {
+        Ok(mut sftp) => sftp.remove(NO_TMUX).await,
+        Err(error) => Err(error),
+    };
+    running.hang_up().await;
+    removed
 }
 
 /// Whether it was heard is seen by trying again.

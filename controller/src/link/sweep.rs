@@ -43,6 +43,14 @@ impl Sweeping {
         Self { command, outcome }
     }
 
+    /// What is known of it, without a word more to the box.
+    pub(super) fn so_far(&self) -> Left {
+        match &self.outcome {
+            Some(outcome) if outcome.exit_status() == Some(0) => Left::Nothing,
+            _ => Left::Something,
+        }
+    }
+
     /// Waits for it. What could not be done beside the agent is tried again now.
     pub(super) async fn end(self, connection: &Connection) -> Left {
         let Self { command, outcome } = self;

@@ -49,7 +49,7 @@ impl Halted {
     }
 
     /// The next run goes on from what the orphan had.
-    async fn is_gone_on_from(self) {
+    async fn resumes(self) {
         let Self { stage, stall, child, .. } = self;
         ended(child).await;
         stall.release();
@@ -66,7 +66,7 @@ async fn a_controller_that_is_killed(place: Place) {
     let Some(mut halted) = halted(place).await else { return };
     halted.child.kill().await.expect("it runs");
     halted.left_alone().await;
-    halted.is_gone_on_from().await;
+    halted.resumes().await;
 }
 
 /// Nothing tells the box: no end of a stream, no packet. The agent counts for itself.
@@ -82,7 +82,7 @@ async fn a_controller_that_is_killed_behind_a_silent_link(place: Place) {
     // Whoever gives up too early loses transfers to links that are only slow.
     assert!(began.elapsed() > Duration::from_secs(40), "it waited {:?}", began.elapsed());
     assert!(processes::all().len() > 1, "processes can be seen here");
-    halted.is_gone_on_from().await;
+    halted.resumes().await;
 }
 
 mod orphans_in_process {

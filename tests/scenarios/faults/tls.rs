@@ -109,6 +109,18 @@ async fn an_authority_that_only_this_machine_names(place: Place) {
     assert!(encrypted.cdn.connections() >= 1);
 }
 
+/// A company has a few authorities; a whole system's are known on the box.
+#[tokio::test]
+async fn more_certificates_than_can_be_handed_down_are_refused() {
+    let encrypted = Encrypted::new().await;
+    let stage = Encrypted::strangers(Place::InProcess, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    let certificate = std::fs::read_to_string(encrypted.certificate()).expect("it was written");
+    std::fs::write(encrypted.certificate(), certificate.repeat(2_000)).expect("it can be written");
+    let words =
+        ["cannot hand the certificates of", "more than 256 KiB", "let SSL_CERT_FILE name a file that"];
+    assert_refused(&stage, &encrypted.sync(&stage).await, 2, &words);
+}
+
 #[tokio::test]
 async fn a_box_behind_sshd_is_told_of_an_authority_that_only_this_machine_names() {
     if Counterpart::Sshd.require().is_some() {

@@ -153,11 +153,11 @@ pub(crate) async fn nothing_stays_in_folders_outside_of_home_either(stage: Stage
     assert_only_the_model(&stage);
 }
 
-async fn a_hijacked_box(place: Place) {
+async fn a_hijacked_box(channels: Option<u32>) {
     let shell = Some(PathBuf::from("/bin/bash"));
     let bashrc = Some("[ -e ~/.no_auto_tmux ] || { echo no sessions; exit 1; }".to_owned());
-    let options = HostOptions { shell, bashrc, ..HostOptions::default() };
-    let Some(stage) = Stage::set_with(place, crate::HFDOWN, options).await else { return };
+    let options = HostOptions { shell, bashrc, channels, ..HostOptions::default() };
+    let Some(stage) = Stage::set_with(Place::Sshd, crate::HFDOWN, options).await else { return };
     publish(&stage);
     let home = host(&stage).home();
     let before = everything(home);
@@ -173,5 +173,11 @@ async fn a_hijacked_box(place: Place) {
 
 #[tokio::test]
 async fn a_file_that_had_to_be_placed_goes_again() {
-    a_hijacked_box(Place::Sshd).await;
+    a_hijacked_box(None).await;
+}
+
+/// Nothing can be removed while the agent runs, so it is done afterwards.
+#[tokio::test]
+async fn a_server_that_allows_one_channel_is_swept_at_the_end() {
+    a_hijacked_box(Some(1)).await;
 }

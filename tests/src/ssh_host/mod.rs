@@ -39,6 +39,8 @@ pub struct HostOptions {
     pub shell: Option<PathBuf>,
     /// Who answers for the subsystem `sftp`. The server in this process has none.
     pub sftp: Sftp,
+    /// How many channels the real server allows at a time; without a number, as many as it does by itself.
+    pub channels: Option<u32>,
     /// Which programs a command finds.
     pub programs: Programs,
 }

@@ -24,6 +24,7 @@ pub(super) struct Sshd {
 struct Setup {
     program: PathBuf,
     sftp: Option<PathBuf>,
+    channels: Option<u32>,
     /// A library that shows sshd the user database in the ground's folder `server`.
     users: Option<PathBuf>,
     /// Busybox, which then is `/bin/sh` as well, in a view of the machine that only this server has.
@@ -95,7 +96,8 @@ impl Setup {
             Sftp::External => Some(Counterpart::SftpServer.require()?),
             Sftp::Missing => None,
         };
-        Some(Self { program: Counterpart::Sshd.require()?, sftp, users, busybox })
+        let (program, channels) = (Counterpart::Sshd.require()?, options.channels);
+        Some(Self { program, sftp, channels, users, busybox })
     }
 
     /// The command that becomes sshd.
@@ -196,8 +198,9 @@ fn text(ground: &Ground, setup: &Setup, port: u16) -> String {
         "ListenAddress 127.0.0.1\nPort {port}\nHostKey \"{host_key}\"\nAuthorizedKeysFile \"{authorized_keys}\"\n\
          PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPubkeyAuthentication yes\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitUserRC no\nX11Forwarding no\n\
-         PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}SetEnv {environment}\n",
+         PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}{channels}SetEnv {environment}\n",
         sftp = sftp.unwrap_or_default(),
+        channels = setup.channels.map(|channels| format!("MaxSessions {channels}\n")).unwrap_or_default(),
         host_key = ground.host_keys.private.display(),
         authorized_keys = ground.authorized_keys.display(),
         environment = environment.join(" "),
