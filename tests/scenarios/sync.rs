@@ -52,6 +52,7 @@ on_boxes! {
         another_box_behind_the_same_port_is_not_tried_twice,
         a_port_that_opens_later_is_waited_for,
         a_key_that_is_authorised_later_is_waited_for,
+        a_web_server_instead_of_a_box_is_not_waited_for,
         a_box_that_never_comes_up_is_given_up_with_the_first_reason,
     }
     detached_in_process detached_sshd detached {

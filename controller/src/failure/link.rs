@@ -32,6 +32,7 @@ fn exit(error: &LinkError) -> Exit {
         | LinkError::Refused { .. }
         | LinkError::Timeout { .. }
         | LinkError::Unreachable { .. }
+        | LinkError::NotSsh { .. }
         | LinkError::Handshake { .. }
         | LinkError::Lost { .. } => Exit::Unreachable,
         LinkError::HostKey { source, .. } => match source {
@@ -42,7 +43,8 @@ fn exit(error: &LinkError) -> Exit {
         | LinkError::NoExec { .. }
         | LinkError::NotForwarded { why: NotForwarded::Forbidden, .. } => Exit::NotAllowed,
         LinkError::NoUser => Exit::Usage,
-        LinkError::Shell { .. }
+        LinkError::Algorithms { .. }
+        | LinkError::Shell { .. }
         | LinkError::Noisy { .. }
         | LinkError::AgentSilent { .. }
         | LinkError::OtherMachine { .. }
@@ -68,6 +70,13 @@ fn advice(error: &LinkError) -> Option<String> {
         }
         LinkError::Timeout { .. } | LinkError::Unreachable { .. } => {
             "check that the box is running and that host and port are those of its console".to_owned()
+        }
+        LinkError::NotSsh { said, .. } if said.starts_with("HTTP/") => {
+            "that is a web server's port; the box's console shows the one for SSH".to_owned()
+        }
+        LinkError::NotSsh { .. } => "check the port: the box's console shows the one for SSH".to_owned(),
+        LinkError::Algorithms { .. } => {
+            "its SSH server is old, or allows little: its `sshd_config` decides about that".to_owned()
         }
         LinkError::Handshake { .. } => {
             "check the port; a proxy that is busy hangs up like this, too: try again in a minute".to_owned()

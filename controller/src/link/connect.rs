@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use russh::client::{self, ChannelOpenHandle, Handle, Msg};
 use russh::keys::PublicKeyOrCertificate;
-use russh::{Channel, ChannelOpenFailure, ChannelStream, Disconnect, Preferred, SshId, cipher, compression};
+use russh::{
+    AlgorithmKind, Channel, ChannelOpenFailure, ChannelStream, Disconnect, Preferred, SshId, cipher,
+    compression,
+};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{error::Elapsed, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -16,9 +19,11 @@ use super::auth;
 use super::channel::{Cuttable, Running};
 use super::dial::dial;
 use super::error::{LinkError, NotForwarded};
+use super::first_words::{FirstWords, Overheard, Peer};
 use super::host_key::{HostKeyError, HostKeySeen, Judge};
 use super::settings::LinkSettings;
 use super::target::SshTarget;
+use crate::output::sanitize::{sanitize, sanitize_lines};
 
 /// What may be on its way to us unread, per channel, in bytes. At 100 ms it allows 160 MB/s; russh's 2 MiB allow 20.
 const WINDOW: u32 = 16 << 20;
@@ -167,17 +172,23 @@ impl Connection {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let client = Client { judge, seen: Arc::clone(&seen) };
         let cut = CancellationToken::new();
-        let stream = Cuttable::new(stream, cut.clone());
+        let words = FirstWords::default();
+        let stream = Cuttable::new(Overheard::new(stream, words.clone()), cut.clone());
         let guard = cut.drop_guard();
         let mut handle = match timeout(patience, client::connect_stream(config, stream, client)).await {
             Ok(Ok(handle)) => handle,
             Ok(Err(ClientError::HostKey(error))) => return Err(untrusted(error)),
-            Ok(Err(ClientError::Ssh(error))) => return Err(handshake_error(address, &error)),
-            Err(Elapsed { .. }) => return Err(LinkError::Timeout { address, after: patience }),
+            Ok(Err(ClientError::Ssh(error))) => return Err(no_handshake(address, &words, &error)),
+            Err(Elapsed { .. }) => {
+                return Err(match words.peer() {
+                    Peer::Other(said) => LinkError::NotSsh { address, said },
+                    Peer::Silent | Peer::Ssh => LinkError::Timeout { address, after: patience },
+                });
+            }
         };
         auth::log_in(&mut handle, &user, target, settings).await.map_err(|tried| {
             let banner = std::mem::take(&mut lock(&seen).banner);
-            let banner = crate::output::sanitize::sanitize_lines(banner, 4, 400);
+            let banner = sanitize_lines(banner, 4, 400);
             LinkError::Auth { address: address.clone(), user: user.clone(), tried, banner }
         })?;
         let host_key = lock(&seen).host_key.take().unwrap_or(HostKeySeen::Known);
@@ -271,18 +282,31 @@ fn config(judge: &Judge) -> client::Config {
     }
 }
 
-fn handshake_error(address: String, error: &russh::Error) -> LinkError {
-    LinkError::Handshake { address, detail: detail(error) }
+/// What the peer said tells more than what russh made of it.
+fn no_handshake(address: String, words: &FirstWords, error: &russh::Error) -> LinkError {
+    match (words.peer(), error) {
+        (Peer::Other(said), _) => LinkError::NotSsh { address, said },
+        (_, russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
+            let kind = match kind {
+                AlgorithmKind::Kex => "key exchange",
+                AlgorithmKind::Key => "host key",
+                AlgorithmKind::Cipher => "cipher",
+                AlgorithmKind::Compression => "compression",
+                AlgorithmKind::Mac => "MAC",
+            };
+            LinkError::Algorithms { address, kind, theirs: sanitize(theirs.join(", "), 200) }
+        }
+        _ => LinkError::Handshake { address, detail: detail(error) },
+    }
 }
 
 /// What russh says, for people. Parts of it may be the server's words.
 fn detail(error: &russh::Error) -> String {
     let text = match error {
         russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => "it hung up".to_owned(),
-        russh::Error::Version => "it does not speak SSH".to_owned(),
         error => error.to_string(),
     };
-    crate::output::sanitize::sanitize(text, 300)
+    sanitize(text, 300)
 }
 
 fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {

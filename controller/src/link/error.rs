@@ -63,7 +63,25 @@ pub enum LinkError {
         #[source]
         source: io::Error,
     },
-    /// A connection came up, but no SSH session: something else listens there, or it hung up, or no algorithm is common.
+    /// Something else listens there.
+    #[error("{address} is no SSH server{}", says(.said))]
+    NotSsh {
+        /// `host:port`.
+        address: String,
+        /// Its first words, sanitised.
+        said: String,
+    },
+    /// An SSH server with which nothing can be agreed on.
+    #[error("{address} and hfdown have no {kind} algorithm in common: it knows {theirs}")]
+    Algorithms {
+        /// `host:port`.
+        address: String,
+        /// What for.
+        kind: &'static str,
+        /// Those that the server knows, sanitised.
+        theirs: String,
+    },
+    /// A connection came up, but no SSH session: it hung up, for one.
     #[error("{address} does not complete an SSH handshake: {detail}")]
     Handshake {
         /// `host:port`.
@@ -258,6 +276,10 @@ fn list(tried: &[Tried]) -> String {
 
 fn ended(exit: Option<u32>) -> String {
     exit.map(|status| format!(" (exit status {status})")).unwrap_or_default()
+}
+
+fn says(said: &str) -> String {
+    if said.is_empty() { String::new() } else { format!(": it says `{said}`") }
 }
 
 fn quoted(said: &str) -> String {

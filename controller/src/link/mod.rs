@@ -14,6 +14,7 @@ mod connect;
 mod dial;
 mod enter;
 mod error;
+mod first_words;
 mod given;
 mod host_key;
 mod identity;

@@ -42,6 +42,67 @@ async fn a_port_that_says_nothing_times_out() {
 async fn a_port_that_hangs_up_is_no_ssh_server() {
     let failed = go_to(|stream| async move { drop(stream) }).await;
     assert!(matches!(failed, LinkError::Handshake { .. }), "{failed:?}");
+    assert!(failed.is_of_the_moment(), "a busy proxy does that, too");
+}
+
+#[tokio::test]
+async fn a_server_that_has_too_many_logins_just_now_is_one() {
+    let failed = go_to(|mut stream| async move {
+        stream.write_all(b"Exceeded MaxStartups\r\n").await.unwrap();
+    })
+    .await;
+    assert!(matches!(failed, LinkError::Handshake { .. }) && failed.is_of_the_moment(), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_port_that_greets_and_waits_is_no_ssh_server() {
+    let failed = go_to(|mut stream| async move {
+        stream.write_all(b"220 mail.example.com ESMTP\r\n").await.unwrap();
+        _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    assert!(
+        matches!(&failed, LinkError::NotSsh { said, .. } if said == "220 mail.example.com ESMTP"),
+        "{failed:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_server_that_knows_no_algorithm_of_ours_says_which_it_knows() {
+    let failed = go_to(|mut stream| async move {
+        stream.write_all(b"SSH-2.0-old\r\n").await.unwrap();
+        let lists = [
+            "ancient-kex",
+            "ssh-dss",
+            "3des-cbc",
+            "3des-cbc",
+            "hmac-md5",
+            "hmac-md5",
+            "none",
+            "none",
+            "",
+            "",
+        ];
+        let mut payload = vec![20; 17];
+        for list in lists {
+            payload.extend(u32::try_from(list.len()).unwrap().to_be_bytes());
+            payload.extend(list.as_bytes());
+        }
+        payload.extend([0; 5]);
+        let padding = 8 - (payload.len() + 5) % 8 + 8;
+        let length = u32::try_from(payload.len() + 1 + padding).unwrap();
+        stream.write_all(&length.to_be_bytes()).await.unwrap();
+        stream.write_all(&[u8::try_from(padding).unwrap()]).await.unwrap();
+        stream.write_all(&payload).await.unwrap();
+        stream.write_all(&vec![0; padding]).await.unwrap();
+        _ = stream.read_to_end(&mut Vec::new()).await;
+    })
+    .await;
+    assert_eq!(
+        failed.to_string().split_once(' ').unwrap().1,
+        "and hfdown have no key exchange algorithm in common: it knows ancient-kex"
+    );
+    assert!(!failed.is_of_the_moment());
 }
 
 #[tokio::test]
@@ -51,8 +112,9 @@ async fn a_port_that_speaks_something_else_is_no_ssh_server() {
         _ = stream.shutdown().await;
     })
     .await;
-    let LinkError::Handshake { detail, .. } = failed else { panic!("{failed:?}") };
-    assert!(!detail.contains('\u{1b}'), "{detail:?}");
+    let LinkError::NotSsh { said, .. } = &failed else { panic!("{failed:?}") };
+    assert_eq!(said, "HTTP/1.1 400 Bad [31mRequest");
+    assert!(!failed.is_of_the_moment());
 }
 
 #[tokio::test]
@@ -62,7 +124,7 @@ async fn a_flood_instead_of_a_handshake_is_cut() {
         while stream.write_all(&line).await.is_ok() {}
     })
     .await;
-    assert!(matches!(failed, LinkError::Handshake { .. } | LinkError::Timeout { .. }), "{failed:?}");
+    assert!(matches!(failed, LinkError::NotSsh { .. }), "{failed:?}");
 }
 
 #[tokio::test]

@@ -180,6 +180,21 @@ pub(crate) async fn a_key_that_is_authorised_later_is_waited_for(stage: Stage) {
     assert_eq!(stage.files(), ["config.json"]);
 }
 
+/// Nobody waits the 180 s for which a box is asked again: the scenario has less.
+pub(crate) async fn a_web_server_instead_of_a_box_is_not_waited_for(stage: Stage) {
+    stage.hub.model(MODEL).file("config.json", "{}").commit();
+    let endpoint = stage.hub.endpoint();
+    let port = endpoint.trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
+    let ended = run(stage.syncing_via(port, MODEL, &[])).await;
+    assert_eq!(ended.code, 6, "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("is no SSH server: it says `HTTP/1.1 400 Bad Request`"),
+        "{}",
+        ended.stderr
+    );
+    assert!(ended.stderr.ends_with("the box's console shows the one for SSH\n"), "{}", ended.stderr);
+}
+
 pub(crate) async fn a_box_that_never_comes_up_is_given_up_with_the_first_reason(stage: Stage) {
     stage.hub.model(MODEL).file("config.json", "{}").commit();
     let ended = run(stage.syncing_via(free_port(), MODEL, &["--wait", "1"])).await;
