@@ -88,6 +88,8 @@ on_both! {
         refuses_a_changed_host_key,
         refuses_an_unknown_host_key_when_strict,
         believes_only_the_pinned_key,
+        refuses_a_revoked_host_key,
+        forwards_nothing_whatever_the_command_and_the_environment_say,
     }
     boxes {
         speaks_through_banners_and_noise,

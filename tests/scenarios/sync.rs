@@ -45,6 +45,7 @@ macro_rules! on_boxes {
 on_boxes! {
     lost_in_process lost_sshd lost {
         a_link_that_is_cut_in_mid_file_is_made_anew,
+        a_file_that_can_not_be_had_is_told_and_counted_once_though_the_link_breaks,
         a_link_that_falls_silent_in_mid_file_is_made_anew,
         a_link_that_stays_away_is_given_up_and_parts_are_kept,
         without_retries_a_link_is_made_once,

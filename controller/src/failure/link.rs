@@ -150,6 +150,9 @@ fn host_key_advice(error: &HostKeyError) -> Option<String> {
             "mend the file or its permissions; a file that can't be read is not taken for an empty one"
                 .to_owned()
         }
-        HostKeyError::Revoked { .. } | HostKeyError::Certificate => return None,
+        HostKeyError::Certificate(_) => {
+            "ask whoever runs the host's certificate authority, or run with --host-key SHA256:… of the host's own key".to_owned()
+        }
+        HostKeyError::Revoked { .. } => return None,
     })
 }

@@ -258,6 +258,7 @@ impl Connection {
 fn config(judge: &Judge) -> client::Config {
     let preferred = Preferred {
         key: Cow::Owned(judge.algorithms()),
+        host_key_certificates: Cow::Owned(judge.certificates()),
         // Measured 1.2 to 1.4 times as fast as ChaCha20 where the CPU has AES, and all boxes' have.
         cipher: Cow::Borrowed(&[
             cipher::AES_256_GCM,
@@ -325,10 +326,11 @@ impl client::Handler for Client {
     }
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
-        let PublicKeyOrCertificate::PublicKey { key, .. } = shown else {
-            return Err(ClientError::HostKey(HostKeyError::Certificate));
+        let judged = match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => self.judge.judge(key),
+            PublicKeyOrCertificate::Certificate(certificate) => self.judge.judge_certificate(certificate),
         };
-        let believed = self.judge.judge(key).map_err(ClientError::HostKey)?;
+        let believed = judged.map_err(ClientError::HostKey)?;
         lock(&self.seen).host_key.get_or_insert(believed);
         Ok(true)
     }

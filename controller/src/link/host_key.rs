@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use russh::keys::{Algorithm, EcdsaCurve, HashAlg, PublicKey};
+use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PublicKey};
 
+use super::host_certificate::{self, CertificateError};
 use super::known_hosts::{self, Entry, KnownHostsError, Marker, Place};
 use super::target::SshTarget;
 
@@ -86,9 +87,9 @@ pub enum HostKeyError {
         /// Fingerprint of the key that was shown.
         shown: String,
     },
-    /// The server showed a certificate although none was asked for.
-    #[error("the server shows a host certificate, which was not asked for")]
-    Certificate,
+    /// A known authority signed a certificate, but it does not vouch for this host.
+    #[error("the host's certificate is not taken: {0}")]
+    Certificate(CertificateError),
     /// A `known_hosts` file exists and can't be read, or the own one can't be written.
     #[error("cannot use a known_hosts file")]
     File(#[from] KnownHostsError),
@@ -97,7 +98,7 @@ pub enum HostKeyError {
 /// How a believed key came to be believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HostKeySeen {
-    /// A file knew it.
+    /// A file knew it, or the authority that signed its certificate.
     Known,
     /// It was pinned.
     Pinned,
@@ -116,6 +117,8 @@ pub(super) struct Judge {
     name: String,
     /// The host as `hfdown forget-host` takes it.
     host: String,
+    /// The host as certificates name it: without its port.
+    principal: String,
     policy: HostKeyPolicy,
     /// Lines for exactly this host and port.
     entries: Vec<Entry>,
@@ -142,8 +145,9 @@ impl Judge {
             Ok(lists.concat())
         };
         let without_port = if plain == name { Vec::new() } else { read(&plain)? };
+        let principal = host.to_owned();
         let host = target.host_key_alias.clone().unwrap_or_else(|| target.to_string());
-        Ok(Self { host, entries: read(&name)?, without_port, name, policy, own_file })
+        Ok(Self { host, principal, entries: read(&name)?, without_port, name, policy, own_file })
     }
 
     /// The algorithms to ask for, those of known keys first: a server that has several keys then shows the one that can
@@ -159,21 +163,47 @@ impl Judge {
         algorithms
     }
 
+    /// Of certificates: those that there is an authority for.
+    pub(super) fn certificates(&self) -> Vec<Algorithm> {
+        if self.lines(Marker::Authority).next().is_some() { all_algorithms() } else { Vec::new() }
+    }
+
+    /// Everything that speaks of the host, with its port or without.
+    fn lines(&self, marker: Marker) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().chain(&self.without_port).filter(move |entry| entry.marker == marker)
+    }
+
+    fn revoked(&self, key: &PublicKey) -> Result<(), HostKeyError> {
+        let Some(entry) = self.lines(Marker::Revoked).find(|entry| entry.is(key)) else { return Ok(()) };
+        let shown = key.fingerprint(HashAlg::Sha256).to_string();
+        Err(HostKeyError::Revoked { shown, place: entry.place.clone() })
+    }
+
+    /// Believes the key of a certificate, for its authority's sake or for its own.
+    pub(super) fn judge_certificate(&self, certificate: &Certificate) -> Result<HostKeySeen, HostKeyError> {
+        let key = PublicKey::from(certificate.public_key().clone());
+        let authority = PublicKey::from(certificate.signature_key().clone());
+        let is_known = self.lines(Marker::Authority).any(|entry| entry.is(&authority));
+        // A pin is a pin of the key; of an authority that nobody knows, nothing follows.
+        if matches!(self.policy, HostKeyPolicy::Pinned(_)) || !is_known {
+            return self.judge(&key);
+        }
+        self.revoked(&key)?;
+        self.revoked(&authority)?;
+        host_certificate::check(certificate, &self.principal).map_err(HostKeyError::Certificate)?;
+        Ok(HostKeySeen::Known)
+    }
+
     /// Believes the key or says why not; writes a new one down if the policy allows it.
     pub(super) fn judge(&self, key: &PublicKey) -> Result<HostKeySeen, HostKeyError> {
         let shown = key.fingerprint(HashAlg::Sha256).to_string();
-        let encoded = key.to_openssh().unwrap_or_default();
-        let is_same = |entry: &&Entry| encoded.split(' ').nth(1) == Some(&entry.key);
-        let all = || self.entries.iter().chain(&self.without_port);
-        if let Some(entry) = all().filter(|entry| entry.marker == Marker::Revoked).find(is_same) {
-            return Err(HostKeyError::Revoked { shown, place: entry.place.clone() });
-        }
+        self.revoked(key)?;
         if let HostKeyPolicy::Pinned(pinned) = &self.policy {
             let same = pinned.trim_end_matches('=') == shown;
             let error = HostKeyError::NotPinned { pinned: pinned.clone(), shown };
             return if same { Ok(HostKeySeen::Pinned) } else { Err(error) };
         }
-        if all().filter(|entry| entry.marker == Marker::Plain).any(|entry| is_same(&entry)) {
+        if self.lines(Marker::Plain).any(|entry| entry.is(key)) {
             return Ok(HostKeySeen::Known);
         }
         // A key of another algorithm counts as changed too: a machine in the middle would else just show one of those.

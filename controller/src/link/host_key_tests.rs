@@ -5,6 +5,7 @@ use std::path::Path;
 
 use russh::keys::PrivateKey;
 use russh::keys::key::safe_rng;
+use russh::keys::ssh_key::certificate::{Builder, CertType};
 
 use super::*;
 
@@ -42,7 +43,7 @@ fn word(judged: &Result<HostKeySeen, HostKeyError>) -> &'static str {
         Err(HostKeyError::Unknown { .. }) => "unknown",
         Err(HostKeyError::Revoked { .. }) => "revoked",
         Err(HostKeyError::NotPinned { .. }) => "not pinned",
-        Err(HostKeyError::Certificate) => "certificate",
+        Err(HostKeyError::Certificate(_)) => "certificate",
         Err(HostKeyError::File(_)) => "file",
     }
 }
@@ -128,4 +129,60 @@ fn asks_for_known_algorithms_first_and_never_for_sha1() {
         "ecdsa-sha2-nistp521",
     ];
     assert_eq!(asked, expected);
+}
+
+#[test]
+fn an_authority_vouches_for_the_hosts_of_its_certificates() {
+    use HostKeyPolicy::{AcceptNew, Pinned, Strict};
+    let folder = tempfile::tempdir().unwrap();
+    let authority = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
+    let stranger = PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).unwrap();
+    let key = ed25519();
+    let (past, future) = (1_000_000_000, 1 << 40);
+    let certificate = |kind, principal: &str, from, to, signer: &PrivateKey| {
+        let mut certificate = Builder::new_with_random_nonce(&mut safe_rng(), &key, from, to).unwrap();
+        certificate.cert_type(kind).unwrap();
+        if principal.is_empty() {
+            certificate.all_principals_valid().unwrap();
+        } else {
+            certificate.valid_principal(principal).unwrap();
+        }
+        certificate.sign(signer).unwrap()
+    };
+    let good = || certificate(CertType::Host, "box", past, future, &authority);
+    let ca = line("@cert-authority [box]:*,box", authority.public_key());
+    let revoked_ca = ca.clone() + &line("@revoked *", authority.public_key());
+    let revoked_key = ca.clone() + &line("@revoked *", &key);
+    let of_others = line("@cert-authority *.example.com", authority.public_key());
+    let pin = Pinned(key.fingerprint(HashAlg::Sha256).to_string());
+    for (text, policy, shown, expected) in [
+        (&ca, Strict, good(), "known"),
+        (&ca, AcceptNew, certificate(CertType::Host, "", past, future, &authority), "known"),
+        (&ca, AcceptNew, certificate(CertType::Host, "b*", past, future, &authority), "known"),
+        (&ca, AcceptNew, certificate(CertType::Host, "fox", past, future, &authority), "certificate"),
+        (&ca, AcceptNew, certificate(CertType::User, "box", past, future, &authority), "certificate"),
+        (&ca, AcceptNew, certificate(CertType::Host, "box", past, past + 1, &authority), "certificate"),
+        (&ca, AcceptNew, certificate(CertType::Host, "box", future, future + 1, &authority), "certificate"),
+        // Of an authority that is not known, nothing follows.
+        (&ca, Strict, certificate(CertType::Host, "box", past, future, &stranger), "unknown"),
+        (&of_others, Strict, good(), "unknown"),
+        (&line("[box]:7", &ed25519()), AcceptNew, good(), "changed"),
+        (&line("[box]:7", &key), Strict, good(), "known"),
+        (&revoked_ca, AcceptNew, good(), "revoked"),
+        (&revoked_key, AcceptNew, good(), "revoked"),
+        (&ca, pin, certificate(CertType::Host, "fox", past, future, &stranger), "pinned"),
+    ] {
+        let judged = judge(folder.path(), text, policy).judge_certificate(&shown);
+        assert_eq!(word(&judged), expected, "{text} {:?}", shown.valid_principals());
+        _ = fs::remove_file(folder.path().join("own"));
+    }
+    assert!(!judge(folder.path(), &ca, Strict).certificates().is_empty());
+    assert!(judge(folder.path(), &line("box", &key), Strict).certificates().is_empty());
+    // A signature of somebody else under the authority's name.
+    let forged = good().to_bytes().unwrap();
+    let mut forged = forged;
+    let last = forged.len() - 1;
+    forged[last] ^= 1;
+    let forged = Certificate::from_bytes(&forged).unwrap();
+    assert_eq!(word(&judge(folder.path(), &ca, AcceptNew).judge_certificate(&forged)), "certificate");
 }

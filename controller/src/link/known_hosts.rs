@@ -68,6 +68,12 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Whether the line has this very key.
+    pub(super) fn is(&self, key: &PublicKey) -> bool {
+        let encoded = key.to_openssh().unwrap_or_default();
+        encoded.split(' ').nth(1) == Some(&self.key)
+    }
+
     /// The key's SHA-256 fingerprint as `ssh-keygen` prints it, or a word for a key that can't be parsed.
     pub(super) fn fingerprint(&self) -> String {
         match PublicKey::from_openssh(&format!("{} {}", self.algorithm, self.key)) {
@@ -130,6 +136,10 @@ fn entry(line: &str, name: &str, place: Place) -> Option<Entry> {
         hosts = words.next()?;
     }
     let (algorithm, key) = (words.next()?.to_owned(), words.next()?.to_owned());
+    // Keys of SSH 1 are numbers. OpenSSH passes them over, and no server shows them any more.
+    if algorithm.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     matches(hosts, name).then_some(Entry { marker, algorithm, key, place })
 }
 

@@ -34,6 +34,8 @@ struct Lookup<'a> {
 
 impl Lookup<'_> {
     fn read(mut self, pasted: &str) -> Result<(SshTarget, Vec<Ignored>), TargetError> {
+        // Web pages have spaces that don't break.
+        let pasted = pasted.replace('\u{a0}', " ");
         let words = shell_words::split(pasted.trim()).map_err(|_| TargetError::Quote)?;
         let words = match words.split_first() {
             Some((first, rest)) if is_ssh(first) && !rest.is_empty() => rest,

@@ -186,7 +186,8 @@ impl fmt::Display for Ignored {
 
 pub(super) fn is_ssh(word: &str) -> bool {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
-    name == "ssh" || name.eq_ignore_ascii_case("ssh.exe")
+    // Phones begin a sentence with a capital.
+    name.eq_ignore_ascii_case("ssh") || name.eq_ignore_ascii_case("ssh.exe")
 }
 
 /// The destination word: `host`, `user@host`, `user@host:port`, `[v6]:port`, `ssh://user@host:port/`.

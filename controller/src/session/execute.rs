@@ -87,14 +87,14 @@ impl Session {
         carried: &mut Carried,
     ) -> Result<Followed, SessionError> {
         let began = Instant::now();
-        let before = *carried;
+        let before = carried.fetched;
         let ended = self.listen(&mut watch, sources, events, manner).await;
         let failures = std::mem::take(&mut watch.failures);
         watch.carry(carried, began.elapsed());
         let Some(summary) = ended? else { return Ok(Followed::Left) };
         // The agent's own count also has what it fetched in vain.
-        carried.fetched = before.fetched.saturating_add(summary.fetched);
-        let Carried { placed, removed, fetched, took, .. } = *carried;
+        carried.fetched = before.saturating_add(summary.fetched);
+        let &mut Carried { placed, removed, fetched, took, .. } = carried;
         let summary = Summary { placed, removed, fetched, ..summary };
         Ok(Followed::Finished(Execution { summary, failures, took }))
     }

@@ -1,9 +1,9 @@
 //! What is known of a transfer while it goes on, and what an agent may still say of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use hfdown_protocol::{Account, End, FailureKind, FileId, Report, Stray, Summary, Ticked};
+use hfdown_protocol::{Account, End, FailureKind, FileId, RepoPath, Report, Stray, Summary, Ticked};
 use tokio::time::Instant;
 
 use super::error::SessionError;
@@ -13,7 +13,7 @@ use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
 
 /// What earlier conversations of the same run have brought. Links break, and what was done stays done.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Carried {
     /// Files placed.
     pub placed: u32,
@@ -27,6 +27,8 @@ pub struct Carried {
     total: u64,
     /// Bytes of those that had arrived, as far as was heard.
     done: u64,
+    /// Files of which it has been told that they could not be had, or not be removed. They are tried again, but not told again.
+    told: HashSet<RepoPath>,
 }
 
 /// What is known of the transfer, and what may still be said of it.
@@ -38,6 +40,7 @@ pub(super) struct Watch<'a> {
     placed: u32,
     pub(super) failures: Vec<FailureKind>,
     removed: u32,
+    told: HashSet<RepoPath>,
     total: u64,
     done: u64,
     pace: Pace,
@@ -64,6 +67,7 @@ impl Carried {
             took: Duration::from_secs(account.age),
             total: *bytes,
             done: *done,
+            told: HashSet::new(),
         }
     }
 }
@@ -94,6 +98,7 @@ impl<'a> Watch<'a> {
             placed: 0,
             failures: Vec::new(),
             removed: 0,
+            told: before.told.clone(),
             total,
             done,
             pace,
@@ -151,6 +156,7 @@ impl<'a> Watch<'a> {
         carried.removed = carried.removed.saturating_add(self.removed);
         carried.fetched = carried.fetched.saturating_add(received);
         carried.took += took;
+        carried.told = self.told;
         carried.total = self.total;
         carried.done = self.done;
     }
@@ -216,6 +222,9 @@ impl<'a> Watch<'a> {
             Report::Failed { file, failure, .. } => {
                 let planned = self.settle(file)?;
                 self.failures.push(failure.kind);
+                if !self.told.insert(planned.path.clone()) {
+                    return Ok(None);
+                }
                 Event::Failed { path: planned.path.to_string(), failure: cleaned(&failure) }
             }
             Report::Removed { stray } => {
@@ -224,7 +233,11 @@ impl<'a> Watch<'a> {
                 Event::Removed { path }
             }
             Report::Spared { stray, failure } => {
-                Event::Spared { path: self.stray(stray)?.path.clone(), failure: cleaned(&failure) }
+                let path = self.stray(stray)?.path.clone();
+                if !self.told.insert(path.clone()) {
+                    return Ok(None);
+                }
+                Event::Spared { path, failure: cleaned(&failure) }
             }
             report => return Err(unexpected(&report)),
         }))
@@ -255,7 +268,7 @@ fn protocol(what: &str) -> SessionError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hfdown_protocol::{Digest, Failure, RepoPath};
+    use hfdown_protocol::{Digest, Failure};
 
     use crate::plan::Reason;
 
@@ -327,6 +340,23 @@ mod tests {
         watch.event(Report::Failed { file: FileId(1), failure: failure(), fetched: 0 }).unwrap();
         let agreed = watch.agreed(said).unwrap();
         assert_eq!((agreed.placed, agreed.failed), (1, 1));
+    }
+
+    #[test]
+    fn a_file_that_fails_again_after_the_link_broke_is_told_and_counted_once() {
+        let plan = plan(&[10, 10]);
+        let failed = |file| Report::Failed { file: FileId(file), failure: failure(), fetched: 0 };
+        let mut carried = Carried::default();
+        let mut watch = Watch::new(&plan, &carried);
+        assert!(watch.event(failed(0)).unwrap().is_some());
+        assert!(watch.event(failed(1)).unwrap().is_some());
+        watch.carry(&mut carried, Duration::ZERO);
+        let mut watch = Watch::new(&plan, &carried);
+        assert!(watch.event(failed(0)).unwrap().is_none());
+        // What is had after all is told.
+        assert!(watch.event(Report::Placed { file: FileId(1), fetched: 10 }).unwrap().is_some());
+        assert_eq!(watch.failures.len(), 1);
+        assert_eq!(watch.agreed(Summary::default()).unwrap().failed, 1);
     }
 
     #[test]

@@ -5,13 +5,13 @@ use hfdown::link::Locked;
 use super::*;
 
 /// An ssh-agent that ends with the test.
-struct KeyAgent {
+pub(super) struct KeyAgent {
     child: std::process::Child,
-    socket: PathBuf,
+    pub(super) socket: PathBuf,
 }
 
 impl KeyAgent {
-    async fn start(folder: &Path) -> Option<Self> {
+    pub(super) async fn start(folder: &Path) -> Option<Self> {
         // It comes with the server.
         Counterpart::Sshd.require()?;
         let socket = folder.join("agent.sock");
@@ -22,7 +22,7 @@ impl KeyAgent {
         Some(agent)
     }
 
-    fn add(&self, key: &Path) {
+    pub(super) fn add(&self, key: &Path) {
         let mut add = Command::new("ssh-add");
         add.arg("-q").arg(key).env("SSH_AUTH_SOCK", &self.socket).stdin(Stdio::null());
         assert!(add.status().unwrap().success());

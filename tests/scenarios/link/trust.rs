@@ -48,3 +48,64 @@ pub(super) async fn believes_only_the_pinned_key(kind: Kind) {
         "{failed:?}"
     );
 }
+
+pub(super) async fn refuses_a_revoked_host_key(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    go(&host.command(), &host.settings()).await.unwrap();
+    let line = format!("@revoked * {}\n", host.host_keys().public());
+    fs::write(host.users_known_hosts(), line).unwrap();
+    let failed = error(go(&host.command(), &host.settings()).await);
+    let LinkError::HostKey { source: HostKeyError::Revoked { shown, place }, .. } = failed else {
+        panic!("{failed:?}")
+    };
+    assert_eq!(shown, host.host_keys().fingerprint());
+    assert_eq!((place.file, place.line), (host.users_known_hosts(), 1));
+}
+
+/// Also where somebody would like it to.
+pub(super) async fn forwards_nothing_whatever_the_command_and_the_environment_say(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let Some(agent) = super::agents::KeyAgent::start(host.near()).await else { return };
+    agent.add(&host.client_keys().private);
+    let settings = LinkSettings { agent_socket: Some(agent.socket.clone()), ..host.settings() };
+    let wishes = "-A -X -R 1:localhost:1 -L 2:localhost:2 -o ForwardAgent=yes -o SendEnv=* -t";
+    let mut link = go(&format!("{} {wishes}", host.command()), &settings).await.unwrap();
+    talk(&mut link).await;
+    assert_eq!(host.asked_for(), [""; 0]);
+    let pid = host.agent_pids()[0];
+    let environment = hfdown_tests::processes::Process { pid }.environment();
+    let leaked = |name: &&str| environment.iter().any(|variable| variable.starts_with(*name));
+    let names = ["SSH_AUTH_SOCK=", "DISPLAY=", "SSH_TTY="];
+    assert_eq!(names.iter().find(|name| leaked(name)), None, "{environment:?}");
+    talk(&mut link).await;
+}
+
+#[tokio::test]
+async fn channels_that_the_server_opens_are_refused() {
+    let host = SshHost::start(Kind::InProcess, HostOptions::default()).await.unwrap();
+    let mut link = go(&host.command(), &host.settings()).await.unwrap();
+    assert_eq!(host.opened_to_clients().await, [""; 0]);
+    talk(&mut link).await;
+}
+
+/// On the real `sshd`, which shows the certificate.
+#[tokio::test]
+async fn believes_a_host_whose_authority_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Keys::generate(folder.path(), "authority", Algorithm::Ed25519);
+    let Some(mut host) = SshHost::start(Kind::Sshd, HostOptions::default()).await else { return };
+    let strict = LinkSettings { host_keys: HostKeyPolicy::Strict, ..host.settings() };
+    let known = format!("@cert-authority [127.0.0.1]:* {}\n", authority.public());
+    fs::write(host.users_known_hosts(), known).unwrap();
+    // It shows a plain key, of which an authority says nothing.
+    let failed = error(go(&host.command(), &strict).await);
+    assert!(matches!(failed, LinkError::HostKey { source: HostKeyError::Unknown { .. }, .. }), "{failed:?}");
+    host.certify_host_key(&authority, "another-host").await;
+    let failed = error(go(&host.command(), &strict).await);
+    assert!(matches!(failed, LinkError::HostKey { source: HostKeyError::Certificate(_), .. }), "{failed:?}");
+    host.certify_host_key(&authority, "127.0.0.1").await;
+    let mut link = go(&host.command(), &strict).await.unwrap();
+    talk(&mut link).await;
+    assert_eq!(link.host_key, HostKeySeen::Known);
+    assert!(!host.own_known_hosts().exists(), "nothing is written down");
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_tests::hub::{Content, Origin, When};
+use hfdown_tests::hub::{Content, Fault, Origin, When};
 use hfdown_tests::processes;
 use hfdown_tests::proxy::Proxy;
 use hfdown_tests::ssh_host::{Keys, SshHost};
@@ -99,6 +99,32 @@ pub(crate) async fn a_link_that_is_cut_in_mid_file_is_made_anew(stage: Stage) {
     let finished = events.last().unwrap();
     assert_eq!(finished["placed"], 2, "{finished}");
     assert!(finished["fetched"].as_u64().unwrap() >= SIZE - IN_HANDS, "{finished}");
+}
+
+pub(crate) async fn a_file_that_can_not_be_had_is_told_and_counted_once_though_the_link_breaks(stage: Stage) {
+    publish(&stage);
+    let gone = stage.hub.fault(Fault::Status(404), When::file("config.json").at(Origin::Hub));
+    let proxy = Proxy::to(host(&stage).port()).await;
+    let stall = stage.hub.stall(3_000_000, When::file(FILE).at(Origin::Cdn));
+    let mut child = stage.syncing_via(proxy.port(), MODEL, &["--json"]).spawn().unwrap();
+    stall.reached_by(4).await;
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut events = Vec::new();
+    let is_of = |event: &serde_json::Value, kind: &str| event["type"] == kind;
+    while !events.last().is_some_and(|event| is_of(event, "failed")) {
+        events.push(serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap());
+    }
+    proxy.cut();
+    stall.release();
+    while let Some(line) = lines.next_line().await.unwrap() {
+        events.push(serde_json::from_str(&line).unwrap());
+    }
+    assert_eq!(ended(child).await.code, 3);
+    assert_eq!(gone.times_struck(), 2, "it is asked for again");
+    let of = |kind: &str| events.iter().filter(|event| is_of(event, kind)).count();
+    assert_eq!((of("reconnecting"), of("failed"), of("placed")), (1, 1, 1), "{events:?}");
+    let finished = events.last().unwrap();
+    assert_eq!((&finished["failed"], &finished["placed"]), (&1.into(), &1.into()), "{finished}");
 }
 
 pub(crate) async fn a_link_that_falls_silent_in_mid_file_is_made_anew(stage: Stage) {

@@ -131,6 +131,18 @@ impl Ground {
         self.authorize_line(&format!("cert-authority {}", authority.public()));
     }
 
+    /// Where the certificate of the host's key is, if it has one.
+    pub(super) fn host_certificate(&self) -> PathBuf {
+        self.folder.path().join("server").join("host_key-cert.pub")
+    }
+
+    pub(super) fn certify_host_keys(&self, authority: &Keys, principal: &str) {
+        let mut sign = Command::new("ssh-keygen");
+        sign.args(["-q", "-h", "-I", "test", "-n", principal, "-s"]).arg(&authority.private);
+        let signed = sign.arg(self.host_keys.private.with_extension("pub")).status();
+        assert!(signed.expect("ssh-keygen comes with sshd").success(), "ssh-keygen signs a host key");
+    }
+
     pub(super) fn put_program(&self, name: &str, script: &str) {
         let path = self.bin.join(name);
         // What is there may be a link to a program of this machine, which must not be written to. There may be nothing.

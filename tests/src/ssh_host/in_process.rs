@@ -37,6 +37,10 @@ struct State {
     shell: PathBuf,
     environment: Vec<(&'static str, String)>,
     home: PathBuf,
+    /// What clients asked for that they should not.
+    asked_for: Mutex<Vec<&'static str>>,
+    /// Of connections that run something.
+    handles: Mutex<Vec<server::Handle>>,
 }
 
 impl InProcess {
@@ -64,6 +68,8 @@ impl InProcess {
             shell,
             environment,
             home: ground.home.clone(),
+            asked_for: Mutex::default(),
+            handles: Mutex::default(),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
         let port = listener.local_addr().expect("a listener has an address").port();
@@ -78,6 +84,31 @@ impl InProcess {
     pub(super) fn set_host_key(&self, ground: &Ground) {
         let config = Arc::new(config(ground.host_keys.private_key().clone()));
         *self.state.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    pub(super) fn asked_for(&self) -> Vec<&'static str> {
+        self.state.asked_for.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) async fn opened_to_clients(&self) -> Vec<&'static str> {
+        let handles = self.state.handles.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        assert!(!handles.is_empty(), "there is a client");
+        let mut opened = Vec::new();
+        for handle in handles {
+            let mut note = |kind, is_open| {
+                if is_open {
+                    opened.push(kind);
+                }
+            };
+            note("agent", handle.channel_open_agent().await.is_ok());
+            note("session", handle.channel_open_session().await.is_ok());
+            note("x11", handle.channel_open_x11("127.0.0.1", 1).await.is_ok());
+            note("tcp", handle.channel_open_forwarded_tcpip("127.0.0.1", 1, "127.0.0.1", 1).await.is_ok());
+            note("direct", handle.channel_open_direct_tcpip("127.0.0.1", 1, "127.0.0.1", 1).await.is_ok());
+            note("socket", handle.channel_open_forwarded_streamlocal("/x").await.is_ok());
+            note("direct socket", handle.channel_open_direct_streamlocal("/x").await.is_ok());
+        }
+        opened
     }
 
     pub(super) fn kill_connections(&self) {
@@ -138,6 +169,12 @@ impl Connection {
     }
 }
 
+impl Connection {
+    fn note(&self, wish: &'static str) {
+        self.state.asked_for.lock().unwrap_or_else(PoisonError::into_inner).push(wish);
+    }
+}
+
 impl server::Handler for Connection {
     type Error = russh::Error;
 
@@ -195,12 +232,47 @@ impl server::Handler for Connection {
         session.channel_failure(id)
     }
 
+    async fn agent_request(&mut self, _: ChannelId, _: &mut Session) -> Result<bool, russh::Error> {
+        self.note("agent");
+        Ok(true)
+    }
+
+    async fn x11_request(
+        &mut self,
+        _: ChannelId,
+        _: bool,
+        _: &str,
+        _: &str,
+        _: u32,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.note("x11");
+        Ok(())
+    }
+
+    async fn env_request(
+        &mut self,
+        _: ChannelId,
+        _: &str,
+        _: &str,
+        _: &mut Session,
+    ) -> Result<(), russh::Error> {
+        self.note("env");
+        Ok(())
+    }
+
+    async fn tcpip_forward(&mut self, _: &str, _: &mut u32, _: &mut Session) -> Result<bool, russh::Error> {
+        self.note("tcp");
+        Ok(true)
+    }
+
     async fn exec_request(
         &mut self,
         id: ChannelId,
         command: &[u8],
         session: &mut Session,
     ) -> Result<(), russh::Error> {
+        self.state.handles.lock().unwrap_or_else(PoisonError::into_inner).push(session.handle());
         let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
         let mut shell = Command::new(&self.state.shell);
         shell

@@ -173,6 +173,35 @@ impl SshHost {
         }
     }
 
+    /// The host shows a certificate of its key for this name, which the authority has signed.
+    ///
+    /// # Panics
+    /// Where it is not the real `sshd`.
+    pub async fn certify_host_key(&mut self, authority: &Keys, principal: &str) {
+        self.ground.certify_host_keys(authority, principal);
+        match &mut self.server {
+            Server::InProcess(_) => panic!("the server in this process shows no certificates"),
+            Server::Sshd(server) => server.restart(&self.ground).await,
+        }
+    }
+
+    /// What clients have asked for, beside logging in and running commands. The server in this process alone can tell.
+    pub fn asked_for(&self) -> Vec<&'static str> {
+        match &self.server {
+            Server::InProcess(server) => server.asked_for(),
+            Server::Sshd(_) => Vec::new(),
+        }
+    }
+
+    /// Tries to open a channel of every kind to the clients that run something, and says which they let it. The server in
+    /// this process alone can.
+    pub async fn opened_to_clients(&self) -> Vec<&'static str> {
+        match &self.server {
+            Server::InProcess(server) => server.opened_to_clients().await,
+            Server::Sshd(_) => Vec::new(),
+        }
+    }
+
     /// Lets one more key in.
     pub fn authorize(&self, keys: &Keys) {
         self.ground.authorize(keys);

@@ -194,8 +194,14 @@ fn text(ground: &Ground, setup: &Setup, port: u16) -> String {
         ground.environment().into_iter().map(|(name, value)| format!("\"{name}={value}\"")).collect();
     let sftp = setup.sftp.as_ref().map(|sftp| format!("Subsystem sftp {}\n", sftp.display()));
     let banner = ground.banner.as_ref().map_or("none".to_owned(), |path| format!("\"{}\"", path.display()));
+    let certificate = ground.host_certificate();
+    let certificate = if certificate.exists() {
+        format!("HostCertificate \"{}\"\n", certificate.display())
+    } else {
+        String::new()
+    };
     format!(
-        "ListenAddress 127.0.0.1\nPort {port}\nHostKey \"{host_key}\"\nAuthorizedKeysFile \"{authorized_keys}\"\n\
+        "{certificate}ListenAddress 127.0.0.1\nPort {port}\nHostKey \"{host_key}\"\nAuthorizedKeysFile \"{authorized_keys}\"\n\
          PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPubkeyAuthentication yes\n\
          PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitUserRC no\nX11Forwarding no\n\
          PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}{channels}SetEnv {environment}\n",
