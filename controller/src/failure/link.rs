@@ -108,8 +108,8 @@ fn advice(error: &LinkError) -> Option<String> {
         }
         LinkError::NoImage { variable, .. } => {
             format!(
-                "build the agent for that CPU (hfdown's sources say how in agent/build-aarch64 and README.md) and name its \
-                 file: {variable}=FILE hfdown …"
+                "build the agent for that CPU (the README of hfdown's sources says how) and name its file: {variable}=FILE \
+                 hfdown …"
             )
         }
         LinkError::NoFolder { .. } => "the agent needs 5 MB in a folder that is not mounted noexec".to_owned(),

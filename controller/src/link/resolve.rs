@@ -9,6 +9,7 @@ use super::settings::LinkSettings;
 use super::target::{
     DEFAULT_PORT, Destination, Ignored, MOST_JUMPS, SshTarget, TargetError, check_host, check_user, is_ssh,
 };
+use crate::system;
 
 const RUNS_COMMAND: &str =
     "hfdown runs no commands on the way to a box; ProxyJump (-J) does what most of them are for";
@@ -36,7 +37,7 @@ impl Lookup<'_> {
     fn read(mut self, pasted: &str) -> Result<(SshTarget, Vec<Ignored>), TargetError> {
         // Web pages have spaces that don't break.
         let pasted = pasted.replace('\u{a0}', " ");
-        let words = shell_words::split(pasted.trim()).map_err(|_| TargetError::Quote)?;
+        let words = system::split_words(pasted.trim()).map_err(|_| TargetError::Quote)?;
         let words = match words.split_first() {
             Some((first, rest)) if is_ssh(first) && !rest.is_empty() => rest,
             _ => &words,

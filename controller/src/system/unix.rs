@@ -35,6 +35,11 @@ pub(crate) async fn connect_ssh_agent(socket: &Path) -> Result<SshAgent, russh::
     Ok(AgentClient::connect_uds(socket).await?.dynamic())
 }
 
+/// Splits a command line as the person's own shell does.
+pub(crate) fn split_words(text: &str) -> Result<Vec<String>, shell_words::ParseError> {
+    shell_words::split(text)
+}
+
 /// Where an ssh-agent listens that no variable names: nowhere.
 pub(crate) fn usual_ssh_agent() -> Option<PathBuf> {
     None

@@ -25,6 +25,11 @@ pub(crate) async fn connect_ssh_agent(pipe: &Path) -> Result<SshAgent, russh::ke
     Ok(AgentClient::connect_named_pipe(pipe).await?.dynamic())
 }
 
+/// Splits a command line: quotes are those of other shells, and `\` separates folders.
+pub(crate) fn split_words(text: &str) -> Result<Vec<String>, shell_words::ParseError> {
+    shell_words::split(&super::with_literal_backslashes(text))
+}
+
 /// Where the system's own ssh-agent listens, which sets no variable.
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere there is none")]
 pub(crate) fn usual_ssh_agent() -> Option<PathBuf> {
