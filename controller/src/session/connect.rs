@@ -21,6 +21,9 @@ use crate::output::sanitize::sanitize;
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
 const PIPE: usize = 2 << 20;
 
+/// How often an agent may say that somebody holds the folder. Each is shown.
+const MOST_WAITS: u32 = 100;
+
 /// Where an agent runs.
 #[expect(clippy::large_enum_variant, reason = "there is one per run, and it is never moved about")]
 pub enum Machine {
@@ -103,14 +106,19 @@ pub async fn connect(
         .say(Order::Open { root: ask.root, access: ask.access, layout: ask.layout, limits: ask.limits })
         .await?;
     let mut described = None;
+    let mut waits = 0;
     loop {
         match session.hear().await? {
             Heard::Cancelled => return Err(SessionError::Cancelled),
-            Heard::Report(Report::Hello { version, machine }) => {
+            Heard::Report(Report::Hello { version, machine }) if described.is_none() => {
                 same_version(&version)?;
                 described = Some(machine);
             }
             Heard::Report(Report::Waiting { holder }) => {
+                waits += 1;
+                if waits > MOST_WAITS {
+                    return Err(SessionError::Protocol("it waits for one holder after the other".to_owned()));
+                }
                 events.send(Event::Waiting { holder: sanitize(&holder, 200) }).await;
             }
             Heard::Report(Report::Opened { root, free }) => {

@@ -140,7 +140,7 @@ impl Session {
                     if let Some(flight) = flight {
                         let Planned { path, size, digest, .. } = flight.planned;
                         let listed = ListedFile { path: path.clone(), size: *size, digest: *digest };
-                        watch.may_ask(answers.len())?;
+                        watch.may_ask(file, answers.len())?;
                         answers.spawn(sources.clone().answer(file, listed, self.orders()));
                     }
                 }

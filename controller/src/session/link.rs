@@ -19,6 +19,9 @@ const ORDERS: usize = 64;
 /// An agent answers every ping; one that is silent over this many checks is gone. Checks are counted, not time: after
 /// Ctrl-Z and `fg` the clock has gone on, but nobody has listened.
 const SILENT_CHECKS: u32 = 6;
+/// How many words that say nothing new (pongs, samples of progress) may come between two checks. A few a second are right, and
+/// a backlog of hours fits; a flood comes to this within a second.
+const MOST_CHATTER: u32 = 100_000;
 /// How long an agent may be silent where nothing else is asked for: a ping every 5 s.
 pub(super) const SILENCE: Duration = Duration::from_secs(limits::PING_SECONDS * SILENT_CHECKS as u64);
 /// How long an agent may take to end after it was told to.
@@ -34,6 +37,7 @@ pub struct Session {
     reports: Inbox<Reader, Report>,
     check: Interval,
     silent_checks: u32,
+    chatter: u32,
     silence: Duration,
     cancel: CancellationToken,
     stopping: Stopping,
@@ -86,6 +90,7 @@ impl Session {
             reports: inbox(Box::new(reader), already_read),
             check: ticks(pace),
             silent_checks: 0,
+            chatter: 0,
             silence,
             cancel,
             stopping: Stopping::No,
@@ -120,6 +125,12 @@ impl Session {
                 }
                 report = self.reports.next() => {
                     self.silent_checks = 0;
+                    if let Some(Ok(Report::Pong | Report::Tick { .. } | Report::Surveying { .. })) = &report {
+                        self.chatter += 1;
+                        if self.chatter > MOST_CHATTER {
+                            return Err(SessionError::Protocol("it talks without end and says nothing".to_owned()));
+                        }
+                    }
                     match report {
                         None => return Err(self.lost()),
                         Some(Err(error)) => {
@@ -138,6 +149,7 @@ impl Session {
                     }
                 }
                 _ = self.check.tick() => {
+                    self.chatter = 0;
                     self.silent_checks += 1;
                     if self.silent_checks >= SILENT_CHECKS {
                         return Err(SessionError::Silent(self.silence.as_secs()));

@@ -12,6 +12,9 @@ use super::pace::Pace;
 use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
 
+/// How often one file's source may be asked for. Each is a question to the Hub with the token; addresses last an hour.
+const MOST_QUESTIONS: u32 = 1000;
+
 /// What earlier conversations of the same run have brought. Links break, and what was done stays done.
 #[derive(Debug, Clone, Default)]
 pub struct Carried {
@@ -52,6 +55,8 @@ pub(super) struct Flight<'a> {
     /// Bytes that came over the network.
     received: u64,
     pace: Pace,
+    /// How often its source was asked for.
+    asked: u32,
     is_settled: bool,
 }
 
@@ -80,7 +85,10 @@ impl<'a> Watch<'a> {
                 Action::Fetch { partial, .. } => partial.min(planned.size),
                 Action::Keep { .. } | Action::Refuse { .. } => 0,
             };
-            (planned.id, Flight { planned, done, received: 0, pace: Pace::default(), is_settled: false })
+            (
+                planned.id,
+                Flight { planned, done, received: 0, pace: Pace::default(), asked: 0, is_settled: false },
+            )
         };
         let flights: HashMap<_, _> = plan.to_fetch().map(flight).collect();
         // The sizes are whatever the Hub says.
@@ -119,12 +127,16 @@ impl<'a> Watch<'a> {
     }
 
     /// Whether another question may be asked while so many are unanswered: an agent asks once per file.
-    pub(super) fn may_ask(&self, unanswered: usize) -> Result<(), SessionError> {
-        if unanswered <= self.flights.len() {
-            Ok(())
-        } else {
-            Err(protocol("it asks without waiting for answers"))
+    pub(super) fn may_ask(&mut self, file: FileId, unanswered: usize) -> Result<(), SessionError> {
+        if unanswered > self.flights.len() {
+            return Err(protocol("it asks without waiting for answers"));
         }
+        let flight = self.flight(file)?;
+        flight.asked += 1;
+        if flight.asked > MOST_QUESTIONS {
+            return Err(protocol("it asks for one file without end"));
+        }
+        Ok(())
     }
 
     /// Whether anything has been heard of any file.
