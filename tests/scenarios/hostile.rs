@@ -194,7 +194,6 @@ async fn floods_cost_one_error_and_a_few_mib() {
         assert!(ended.stderr.contains(why), "{then}: {}", ended.stderr);
         assert!(ended.stderr.len() < 4_000, "{then}: one error");
         assert!(peak > 0 && peak < ALLOWED, "{then}: {peak} bytes were resident");
-        eprintln!("{then}: {peak} bytes resident");
     }
 }
 
