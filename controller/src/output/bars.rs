@@ -152,7 +152,9 @@ impl Renderer for Bars {
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
         self.finish();
         let Problem { attempted, causes, hint, exit } = problem;
-        self.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour), printer);
+        // Nothing moves any more. Indicatif fills its lines up to the edge, so that behind the `^C` of the terminal each
+        // would begin two columns further to the right.
+        printer.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour));
         Ok(())
     }
 

@@ -178,7 +178,8 @@ fn an_error_is_the_last_thing_on_the_screen() {
     }
     let problem = Problem::new(Exit::Unreachable, "cannot reach the box").because("it went away");
     stage.bars.problem(&problem, &mut stage.printer).unwrap();
-    assert_eq!(stage.terminal.contents(), "error: cannot reach the box\ncaused by: it went away");
+    assert_eq!(stage.terminal.contents(), "", "no bar is left");
+    assert_eq!(stage.said.text(), "error: cannot reach the box\ncaused by: it went away\n");
 }
 
 #[test]
