@@ -204,6 +204,7 @@ impl Shared {
     /// Bytes have come over the network; the next ones may have to wait.
     pub(super) async fn arrived(&self, task: &Task, connection: usize, bytes: usize) {
         task.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.count.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
         self.arrived.fetch_add(bytes as u64, Ordering::Relaxed);
         // Where more connections were asked for than there are bits, nothing is governed.
         self.carried.fetch_or(1 << (connection % 64), Ordering::Relaxed);
@@ -248,7 +249,6 @@ impl Shared {
         task.abandoned.cancel();
         task.forget_source().await;
         self.count.failed.fetch_add(1, Ordering::Relaxed);
-        self.count.fetched.fetch_add(task.fetched(), Ordering::Relaxed);
         let (file, failure, fetched) = (task.wanted.id, fault.failure(), task.fetched());
         self.report(Report::Failed { file, failure, fetched }).await;
     }
@@ -256,7 +256,6 @@ impl Shared {
     /// A file has its final name.
     pub(super) async fn placed(&self, task: &Task) {
         self.count.placed.fetch_add(1, Ordering::Relaxed);
-        self.count.fetched.fetch_add(task.fetched(), Ordering::Relaxed);
         self.report(Report::Placed { file: task.wanted.id, fetched: task.fetched() }).await;
     }
 

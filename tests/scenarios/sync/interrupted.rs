@@ -71,13 +71,16 @@ pub(crate) async fn a_killed_run_goes_on_where_it_stopped(stage: Stage) {
 pub(crate) async fn ctrl_c_stops_the_agent_and_keeps_what_arrived(stage: Stage) {
     publish(&stage);
     let stall = stage.hub.stall(3_000_000, When::file(FILE).at(Origin::Cdn));
-    let mut child = stage.syncing(MODEL, &[]).spawn().unwrap();
+    let mut child = stage.syncing(MODEL, &["--json"]).spawn().unwrap();
     stall.reached_by(4).await;
     begun(&stage, &mut child).await;
     processes::interrupt(child.id().unwrap());
     let stopped = ended(child).await;
     assert_eq!(stopped.code, 130, "{}", stopped.stderr);
-    assert!(stopped.stderr.contains("cancelled"), "{}", stopped.stderr);
+    let finished: serde_json::Value = serde_json::from_str(stopped.stdout.lines().last().unwrap()).unwrap();
+    assert_eq!((&finished["type"], &finished["end"]), (&"finished".into(), &"cancelled".into()), "{finished}");
+    // Whoever pays for bytes wants to know of those as well that make no whole file.
+    assert!(finished["fetched"].as_u64().unwrap() >= 8_000_000, "{finished}");
     if let Some(host) = &stage.host {
         while !host.agent_pids().is_empty() {
             tokio::task::yield_now().await;
