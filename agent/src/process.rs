@@ -120,9 +120,11 @@ async fn apart() -> std::io::Result<Farewell> {
     let _ = rustix::process::setsid();
     let first = std::os::unix::net::UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     first.set_nonblocking(true)?;
+    // The one handle on it from here on: when it is closed, whoever is at the other end is to see that.
+    rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     let first = tokio::net::UnixStream::from_std(first)?;
     match surroundings() {
-        Ok(surroundings) => Ok(crate::apart::hold(first, surroundings).await),
+        Ok(surroundings) => Ok(crate::apart::hold(first, crate::apart::own_folder()?, surroundings).await),
         Err(error) => refuse(first, FailureKind::Disk, error).await,
     }
 }

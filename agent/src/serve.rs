@@ -327,8 +327,8 @@ impl Conversation {
         if self.work.is_empty() { self.say(cancelled()).await } else { Ok(()) }
     }
 
-    async fn expect_asked(&self, wlimited_by: bool) -> Step {
-        if wlimited_by || self.stop.is_cancelled() {
+    async fn expect_asked(&self, was_asked: bool) -> Step {
+        if was_asked || self.stop.is_cancelled() {
             Ok(())
         } else {
             self.out_of_order("an answer that nobody asked for").await
@@ -373,67 +373,5 @@ fn defect(error: &tokio::task::JoinError) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio::io::{DuplexStream, split};
-
-    /// An agent at the end of a pipe of so many bytes.
-    fn agent(pipe: usize) -> (tokio::task::JoinHandle<Farewell>, DuplexStream) {
-        let (near, far) = tokio::io::duplex(pipe);
-        let (reader, writer) = split(far);
-        let serving = serve(reader, writer, Surroundings::new(None).unwrap());
-        (tokio::spawn(serving), near)
-    }
-
-    #[tokio::test]
-    async fn what_is_no_certificate_is_not_trusted() {
-        let (agent, near) = agent(4096);
-        let (reader, writer) = split(near);
-        let mut orders = outbox::<_, Order>(writer);
-        orders.send(Order::Trust { authorities: vec![b"not a certificate".to_vec()] }).await.unwrap();
-        let mut reports = inbox::<_, Report>(reader, &[]);
-        let report = reports.next().await.unwrap().unwrap();
-        assert!(
-            matches!(&report, Report::Fatal { failure } if failure.kind == FailureKind::Protocol),
-            "{report:?}"
-        );
-        assert_eq!(agent.await.unwrap(), Farewell::Fatal);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_silent_controller_is_given_up_but_not_a_quiet_one() {
-        let (agent, near) = agent(4096);
-        let mut orders = outbox::<_, Order>(near);
-        let began = tokio::time::Instant::now();
-        for _ in 0..10 {
-            tokio::time::sleep(Duration::from_secs(limits::SILENCE_SECONDS / 2)).await;
-            orders.send(Order::Ping).await.unwrap();
-        }
-        assert_eq!(agent.await.unwrap(), Farewell::Silence);
-        let silence = Duration::from_secs(limits::SILENCE_SECONDS);
-        assert!(began.elapsed() + CHECK >= silence * 6);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_agent_that_nobody_reads_from_ends_all_the_same() {
-        let (agent, near) = agent(64);
-        let (_unread, writer) = split(near);
-        let mut orders = outbox::<_, Order>(writer);
-        // Each is answered; the answers fill the queue and the pipe.
-        while orders
-            .send(Order::Hello { version: VERSION.to_owned(), conduct: hfdown_protocol::Conduct::Linked })
-            .await
-            .is_ok()
-        {}
-        assert_eq!(agent.await.unwrap(), Farewell::LinkLost);
-    }
-
-    #[tokio::test]
-    async fn work_stops_when_the_conversation_is_dropped() {
-        let (reports, _outgoing) = mpsc::channel(1);
-        let conversation = Conversation::new(Surroundings::new(None).unwrap(), reports);
-        let stop = conversation.stop.clone();
-        drop(conversation);
-        assert!(stop.is_cancelled());
-    }
-}
+#[path = "serve_tests.rs"]
+mod tests;

@@ -12,6 +12,8 @@ use hfdown_protocol::Commit;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::link::SshTarget;
+
 /// A repository's version on a Hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticket {
@@ -26,7 +28,8 @@ pub struct Ticket {
 /// Where tickets are kept.
 #[derive(Debug)]
 pub struct Tickets {
-    folder: PathBuf,
+    /// None where this machine has no place for a person's files.
+    folder: Option<PathBuf>,
 }
 
 impl Tickets {
@@ -34,30 +37,38 @@ impl Tickets {
     pub fn from_environment() -> Self {
         let set = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
         let home = || env::home_dir().map(|home| home.join(".local").join("state"));
-        Self { folder: set.or_else(home).unwrap_or_default().join("hfdown").join("detached") }
+        let folder = set.or_else(home).filter(|folder| folder.is_absolute());
+        Self { folder: folder.map(|folder| folder.join("hfdown").join("detached")) }
     }
 
     /// Remembers what is fetched to a folder of a box.
-    pub fn keep(&self, name: &str, root: &str, ticket: &Ticket) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        fs::write(self.file(name, root), serde_json::to_vec(ticket)?)
+    pub fn keep(&self, target: &SshTarget, root: &str, ticket: &Ticket) -> io::Result<()> {
+        let file = self.file(target, root).ok_or(io::ErrorKind::NotFound)?;
+        file.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(file, serde_json::to_vec(ticket)?)
     }
 
     /// What was remembered. What can't be read is nothing.
-    pub fn find(&self, name: &str, root: &str) -> Option<Ticket> {
-        serde_json::from_slice(&fs::read(self.file(name, root)).ok()?).ok()
+    pub fn find(&self, target: &SshTarget, root: &str) -> Option<Ticket> {
+        serde_json::from_slice(&fs::read(self.file(target, root)?).ok()?).ok()
     }
 
     /// Forgets it.
-    pub fn forget(&self, name: &str, root: &str) {
-        // One that stays behind is overwritten by the next transfer to that folder.
-        let _ = fs::remove_file(self.file(name, root));
+    pub fn forget(&self, target: &SshTarget, root: &str) {
+        if let Some(file) = self.file(target, root) {
+            // One that stays behind is overwritten by the next transfer to that folder.
+            let _ = fs::remove_file(file);
+        }
     }
 
-    fn file(&self, name: &str, root: &str) -> PathBuf {
-        let digest = Sha256::digest(format!("{name}\n{root}"));
+    /// The way to a box is part of its name: `localhost` behind one jump host is not that behind another, and a box only gets
+    /// what was meant for it.
+    fn file(&self, target: &SshTarget, root: &str) -> Option<PathBuf> {
+        let name = |target: &SshTarget| format!("{}@{target}\n", target.user.as_deref().unwrap_or_default());
+        let way: String = target.jumps.iter().chain([target]).map(name).collect();
+        let digest = Sha256::digest(way + root);
         let name = digest[..8].iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
-        self.folder.join(name + ".json")
+        Some(self.folder.as_ref()?.join(name + ".json"))
     }
 }
 
@@ -68,18 +79,24 @@ mod tests {
     #[test]
     fn a_ticket_is_for_one_folder_of_one_box() {
         let folder = tempfile::tempdir().unwrap();
-        let tickets = Tickets { folder: folder.path().join("a/b") };
+        let tickets = Tickets { folder: Some(folder.path().join("a/b")) };
+        let target = |typed: &str| SshTarget::parse(typed).unwrap().0;
         let ticket = Ticket {
             endpoint: "https://hub.example".to_owned(),
             repo: "datasets/acme/private".to_owned(),
             commit: Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap(),
         };
-        tickets.keep("box:1", "/workspace", &ticket).unwrap();
-        assert_eq!(tickets.find("box:1", "/workspace"), Some(ticket));
-        for (name, root) in [("box:2", "/workspace"), ("box:1", "/workspace/a"), ("box:1/workspace", "")] {
-            assert_eq!(tickets.find(name, root), None);
+        let there = target("ssh -J gate root@box");
+        tickets.keep(&there, "/workspace", &ticket).unwrap();
+        assert_eq!(tickets.find(&there, "/workspace"), Some(ticket.clone()));
+        assert_eq!(tickets.find(&there, "/workspace/a"), None);
+        for other in
+            ["ssh -J other root@box", "ssh root@box", "ssh -J gate you@box", "ssh -J gate -p 2 root@box"]
+        {
+            assert_eq!(tickets.find(&target(other), "/workspace"), None, "{other}");
         }
-        tickets.forget("box:1", "/workspace");
-        assert_eq!(tickets.find("box:1", "/workspace"), None);
+        tickets.forget(&there, "/workspace");
+        assert_eq!(tickets.find(&there, "/workspace"), None);
+        assert!(Tickets { folder: None }.keep(&there, "/workspace", &ticket).is_err());
     }
 }

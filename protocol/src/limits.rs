@@ -40,5 +40,8 @@ pub const SILENCE_SECONDS: u64 = 60;
 /// How often a controller pings, in seconds.
 pub const PING_SECONDS: u64 = 5;
 
+/// How many bytes of sources may be given before they are wanted: they wait in the memory of an agent that was detached.
+pub const HANDED_OVER: usize = 32 << 20;
+
 /// The largest file whose bytes may travel `Inline`, in bytes. The Hub itself keeps files over 10 MB in LFS.
 pub const INLINE_FILE: u64 = 32 << 20;

@@ -66,6 +66,7 @@ on_boxes! {
         a_detached_agent_that_was_killed_is_said_to_have_vanished,
         a_second_run_waits_for_the_detached_one,
         whoever_dies_while_handing_over_leaves_nobody_behind,
+        whoever_attaches_amid_many_files_misses_none,
         nothing_to_do_is_done_at_once,
     }
     traces_in_process traces_sshd traces {

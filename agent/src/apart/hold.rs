@@ -4,7 +4,7 @@
 //! agent like any other, and ends with its link.
 
 use std::collections::VecDeque;
-use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -17,10 +17,11 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::leave::{Leave, Standing};
 use super::ledger::Ledger;
 use super::place::Place;
 use super::record::{Record, now};
-use super::visitor::{Visitor, hear, next, room};
+use super::visitor::{Part, Visitor, hear, next, room};
 use crate::serve::{Farewell, serve};
 use crate::surroundings::Surroundings;
 
@@ -32,8 +33,9 @@ const ORDERS: usize = 64;
 /// for a while has not been left alone for that long.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// Conducts a conversation until it has come to its end. The first controller is at the other end of this stream.
-pub(crate) async fn hold(first: UnixStream, surroundings: Surroundings) -> Farewell {
+/// Conducts a conversation until it has come to its end. The first controller is at the other end of this stream; others
+/// find it in this folder once it was detached.
+pub(crate) async fn hold(first: UnixStream, folder: PathBuf, surroundings: Surroundings) -> Farewell {
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);
     let serving = tokio::spawn(serve(reader, writer, surroundings));
@@ -44,10 +46,12 @@ pub(crate) async fn hold(first: UnixStream, surroundings: Surroundings) -> Farew
         orders,
         inward: VecDeque::new(),
         outward: VecDeque::new(),
-        visitor: Some(Visitor::new(first)),
+        stuck: 0,
+        visitor: Some(Visitor::new(first, Part::Began)),
         ledger: Ledger::default(),
+        folder,
         post: None,
-        leave: Leave::NotGiven,
+        leave: Leave::default(),
         verdict: None,
     };
     hold.conduct(inbox(reader, &[]), serving).await
@@ -59,25 +63,16 @@ struct Hold {
     inward: VecDeque<Order>,
     /// Reports that there was no room for yet.
     outward: VecDeque<Report>,
+    /// Seconds for which there has been no room.
+    stuck: u64,
     visitor: Option<Visitor>,
     ledger: Ledger,
-    /// Where others find this.
+    folder: PathBuf,
+    /// Where others find this, once it may be left.
     post: Option<(Place, UnixListener)>,
     leave: Leave,
     /// How it ended, once that is settled.
     verdict: Option<Verdict>,
-}
-
-/// Whether this may go on without a controller.
-enum Leave {
-    NotGiven,
-    Given {
-        patience: NonZeroU32,
-        /// Seconds for which questions have been open, nothing has moved and nobody was there.
-        idle: u32,
-        /// Bytes on disk when it was last looked.
-        done: u64,
-    },
 }
 
 enum Heard {
@@ -102,6 +97,7 @@ impl Hold {
         let mut check = tokio::time::interval(CHECK);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut seconds: u64 = 0;
+        let mut is_deaf = false;
         let farewell = loop {
             let (heard, said) = match &mut self.visitor {
                 Some(Visitor { orders, reports, .. }) => (Some(orders), Some(&*reports)),
@@ -116,6 +112,7 @@ impl Hold {
                 room = room(said), if !self.outward.is_empty() => {
                     if let Some(report) = self.outward.pop_front() {
                         room.send(report);
+                        self.stuck = 0;
                     }
                     continue;
                 }
@@ -126,29 +123,34 @@ impl Hold {
                     }
                     continue;
                 }
-                came = next(self.post.as_ref().map(|(_, listener)| listener)) => match came {
-                    Ok(stream) => Heard::Came(stream),
-                    // It has gone again.
-                    Err(_) => continue,
+                came = next(self.post.as_ref().map(|(_, listener)| listener)), if !is_deaf => {
+                    // It has gone again, or there are no descriptors: then asking at once would never end.
+                    is_deaf = came.is_err();
+                    let Ok(stream) = came else { continue };
+                    Heard::Came(stream)
                 },
                 _ = check.tick() => Heard::Check,
             };
             let step = match heard {
                 Heard::Report(report) => self.pass_out(report),
-                Heard::Over => Err(Farewell::Bye),
+                Heard::Over => {
+                    self.verdict.get_or_insert_with(unsaid);
+                    self.record();
+                    Err(Farewell::Bye)
+                }
                 Heard::Order(Some(order)) => {
                     self.visitor.iter_mut().for_each(|visitor| visitor.silent = 0);
                     self.pass_in(order)
                 }
                 Heard::Order(None) => self.left(Farewell::LinkLost),
                 Heard::Came(stream) => {
-                    let before = self.visitor.replace(Visitor::new(stream));
-                    self.outward.clear();
-                    before.into_iter().for_each(Visitor::dismiss);
+                    self.alone().into_iter().for_each(Visitor::dismiss);
+                    self.visitor = Some(Visitor::new(stream, Part::Came));
                     Ok(())
                 }
                 Heard::Check => {
                     seconds += 1;
+                    is_deaf = false;
                     self.check(seconds)
                 }
             };
@@ -163,10 +165,10 @@ impl Hold {
     /// A report from within.
     fn pass_out(&mut self, report: Report) -> Step {
         self.ledger.reported(&report);
+        let part = self.visitor.as_ref().map(|visitor| visitor.part);
         match &report {
             // The answer to a ping of our own; controllers are answered here.
             Report::Pong => return Ok(()),
-            Report::Opened { root, .. } => self.settle_down(root),
             Report::Want { file } => {
                 let answers = self.ledger.ask(*file);
                 if !answers.is_empty() {
@@ -184,19 +186,16 @@ impl Hold {
                 self.verdict = Some(Verdict::Failed { failure: failure.clone() });
                 self.record();
             }
-            Report::Removed { .. } | Report::Spared { .. }
-                if self.visitor.as_ref().is_some_and(|visitor| visitor.has_joined) =>
-            {
-                return Ok(());
-            }
+            Report::Removed { .. } | Report::Spared { .. } if part == Some(Part::Joined) => return Ok(()),
             _ => {}
         }
         let is_over = matches!(report, Report::Finished { .. });
-        if self.visitor.is_some() {
+        // Whoever has not said yet what it came for is told all of it then.
+        if matches!(part, Some(Part::Began | Part::Joined)) {
             self.outward.push_back(report);
         }
         // Whoever is there hears it, but nobody is waited for any more.
-        if is_over && matches!(self.leave, Leave::Given { .. }) { Err(Farewell::Bye) } else { Ok(()) }
+        if is_over && self.leave.is_given() { Err(Farewell::Bye) } else { Ok(()) }
     }
 
     /// An order from whoever is there.
@@ -205,7 +204,7 @@ impl Hold {
             Order::Ping => self.outward.push_back(Report::Pong),
             Order::Hello { conduct: Conduct::Joining { .. }, .. } => {
                 if let Some(visitor) = &mut self.visitor {
-                    visitor.has_joined = true;
+                    visitor.part = Part::Joined;
                 }
                 let machine = crate::machine::describe();
                 self.outward.push_back(Report::Hello { version: VERSION.to_owned(), machine });
@@ -213,14 +212,24 @@ impl Hold {
             }
             Order::Detach { title, patience } => {
                 self.ledger.title = title;
-                if self.post.is_none() {
-                    let what = "cannot detach: no socket can be made beside the agent";
-                    self.outward.push_back(fatal(FailureKind::Disk, what));
-                    return Ok(());
+                // Others may come from here on.
+                match Place::within(self.folder.clone(), &self.ledger.root)
+                    .and_then(|place| place.listen().map(|listener| (place, listener)))
+                {
+                    Ok(post) => self.post = Some(post),
+                    Err(error) => {
+                        let what = format!("cannot detach: no socket can be made beside the agent: {error}");
+                        self.outward.push_back(fatal(FailureKind::Disk, &what));
+                        return Ok(());
+                    }
                 }
-                self.leave = Leave::Given { patience, idle: 0, done: 0 };
+                self.leave = Leave::new(patience);
                 self.record();
                 self.outward.push_back(Report::Detached);
+                // It may have been over before this was heard.
+                if self.verdict.is_some() {
+                    return Err(Farewell::Bye);
+                }
             }
             Order::Source { file, .. } | Order::Inline { file, .. } | Order::Withheld { file, .. } => {
                 if let Ok(answer) = self.ledger.answered(file, order) {
@@ -231,10 +240,7 @@ impl Hold {
                     self.outward.push_back(fatal(FailureKind::Disk, what));
                 }
             }
-            Order::Bye if matches!(self.leave, Leave::Given { .. }) => return self.left(Farewell::Bye),
-            Order::Cancel => {
-                self.inward.push_back(Order::Cancel);
-            }
+            Order::Bye if self.leave.is_given() => return self.left(Farewell::Bye),
             order => {
                 self.ledger.ordered(&order);
                 self.inward.push_back(order);
@@ -245,9 +251,16 @@ impl Hold {
 
     /// The controller has gone.
     fn left(&mut self, farewell: Farewell) -> Step {
-        self.visitor = None;
+        self.alone().into_iter().for_each(Visitor::forget);
+        if self.leave.is_given() && self.verdict.is_none() { Ok(()) } else { Err(farewell) }
+    }
+
+    /// Nobody is there any more. Whoever was can be told so.
+    fn alone(&mut self) -> Option<Visitor> {
         self.outward.clear();
-        if matches!(self.leave, Leave::Given { .. }) { Ok(()) } else { Err(farewell) }
+        self.stuck = 0;
+        self.inward.extend(self.ledger.interrupted());
+        self.visitor.take()
     }
 
     /// Looks whether somebody speaks and something moves.
@@ -258,38 +271,29 @@ impl Hold {
         }
         if let Some(visitor) = &mut self.visitor {
             visitor.silent += 1;
-            if visitor.is_silent() {
+            self.stuck += u64::from(!self.outward.is_empty());
+            // A terminal that was stopped goes on pinging, and must not hold up the transfer for ever.
+            if visitor.is_silent() || self.stuck > limits::SILENCE_SECONDS {
                 return self.left(Farewell::Silence);
             }
         }
-        let Leave::Given { patience, idle, done } = &mut self.leave else { return Ok(()) };
-        let has_moved = std::mem::replace(done, self.ledger.done()) != *done;
-        let unanswered = self.ledger.unanswered();
-        if has_moved || self.visitor.is_some() || unanswered == 0 {
-            *idle = 0;
-            return Ok(());
-        }
-        *idle += 1;
-        if *idle >= patience.get() && self.verdict.is_none() {
-            let detail = format!(
-                "the signed addresses have gone stale ({unanswered} files wait for new ones), and nobody came within {patience} s"
-            );
+        let standing = Standing {
+            done: self.ledger.done(),
+            unanswered: self.ledger.unanswered(),
+            is_watched: self.visitor.is_some(),
+        };
+        if let Some(detail) = self.leave.second(standing)
+            && self.verdict.is_none()
+        {
             self.verdict = Some(Verdict::Failed { failure: Failure::new(FailureKind::Stale, detail) });
             self.inward.push_back(Order::Cancel);
         }
         Ok(())
     }
 
-    /// The folder is ours: from here on others may ask for it here.
-    fn settle_down(&mut self, root: &str) {
-        let listening = Place::of(root).and_then(|place| place.listen().map(|listener| (place, listener)));
-        // Whether that matters is known when somebody wants to leave.
-        self.post = listening.ok();
-    }
-
     /// Leaves word of how things stand.
     fn record(&self) {
-        let (Leave::Given { .. }, Some((place, _))) = (&self.leave, &self.post) else { return };
+        let Some((place, _)) = &self.post else { return };
         let record = Record {
             account: self.ledger.account(),
             began: self.ledger.began(),
@@ -311,12 +315,9 @@ impl Hold {
         drop(orders);
         let draining = async { while let Some(Ok(_)) = reports.next().await {} };
         let parting = async {
-            let Some(visitor) = visitor else { return };
-            for report in outward {
-                // It has gone as well, or does not listen.
-                let _ = visitor.reports.try_send(report);
+            if let Some(visitor) = visitor {
+                visitor.leave(outward).await;
             }
-            visitor.leave().await;
         };
         let (_, (), ()) = tokio::join!(serving, draining, parting);
     }
@@ -334,6 +335,15 @@ async fn write(writer: WriteHalf<DuplexStream>, mut queue: mpsc::Receiver<Order>
     let _ = SinkExt::<Order>::close(&mut out).await;
 }
 
+/// How a transfer ended whose conversation did without saying so.
+fn unsaid() -> Verdict {
+    Verdict::Failed { failure: Failure::new(FailureKind::Protocol, "the agent ended it without a word") }
+}
+
 fn fatal(kind: FailureKind, what: &str) -> Report {
     Report::Fatal { failure: Failure::new(kind, what) }
 }
+
+#[cfg(test)]
+#[path = "hold_tests.rs"]
+mod tests;

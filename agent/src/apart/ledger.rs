@@ -3,14 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hfdown_protocol::{
-    Account, Failure, FileId, Found, Order, Remaining, Report, Summary, Ticked, Wanted, limits,
+    Account, Failure, FailureKind, FileId, Found, Order, Remaining, Report, Summary, Ticked, Wanted, limits,
 };
 
 use super::record::now;
-
-/// Bytes of small files that may be handed over in advance. The Hub keeps larger ones elsewhere, so that a model has a few
-/// MB of them.
-const INLINE: usize = 32 << 20;
 
 /// The books of one transfer.
 #[derive(Debug, Default)]
@@ -108,8 +104,7 @@ impl Ledger {
 
     /// A file is asked for. What was given for it in advance answers once: a second question says that it has gone stale.
     pub(super) fn ask(&mut self, file: FileId) -> Vec<Order> {
-        let answers = self.given.remove(&file).unwrap_or_default();
-        self.given_bytes -= answers.iter().map(inline_bytes).sum::<usize>();
+        let answers = self.forget_given(file);
         if answers.is_empty() {
             self.asked.insert(file, 0);
         }
@@ -119,11 +114,21 @@ impl Ledger {
     /// An answer has come. It is handed back if it was asked for, and kept otherwise.
     pub(super) fn answered(&mut self, file: FileId, answer: Order) -> Result<Option<Order>, TooMuch> {
         let Some(came) = self.asked.get_mut(&file) else {
-            self.given_bytes += inline_bytes(&answer);
+            let is_settled = |flight: &Flight| matches!(flight.stage, Stage::Placed | Stage::Failed(_));
+            // An answer to a question that has settled itself.
+            if self.flights.get(&file).is_some_and(is_settled) {
+                return Ok(None);
+            }
+            if self.given_bytes + weight(&answer) > limits::HANDED_OVER {
+                return Err(TooMuch);
+            }
+            self.given_bytes += weight(&answer);
             self.given.entry(file).or_default().push(answer);
-            return if self.given_bytes > INLINE { Err(TooMuch) } else { Ok(None) };
+            return Ok(None);
         };
-        *came += inline_bytes(&answer) as u64;
+        if let Order::Inline { bytes, .. } = &answer {
+            *came += bytes.len() as u64;
+        }
         let came = *came;
         let is_whole = match answer {
             Order::Inline { .. } => self.wanted(file).is_none_or(|wanted| came >= wanted.size),
@@ -133,6 +138,20 @@ impl Ledger {
             self.asked.remove(&file);
         }
         Ok(Some(answer))
+    }
+
+    /// Whoever was answering has gone in the middle of it. What is to be said instead: the beginning of an answer is none,
+    /// and the next one begins anew.
+    pub(super) fn interrupted(&mut self) -> Vec<Order> {
+        let begun: Vec<FileId> =
+            self.asked.iter().filter(|(_, came)| **came > 0).map(|(file, _)| *file).collect();
+        let withheld = |file: FileId| {
+            self.asked.remove(&file);
+            let failure =
+                Failure::new(FailureKind::Unreachable, "the controller went in the middle of an answer");
+            Order::Withheld { file, failure }
+        };
+        begun.into_iter().map(withheld).collect()
     }
 
     /// How many questions have not been answered.
@@ -234,7 +253,13 @@ impl Ledger {
         }
         self.set(file, stage);
         self.asked.remove(&file);
-        self.given.remove(&file);
+        self.forget_given(file);
+    }
+
+    fn forget_given(&mut self, file: FileId) -> Vec<Order> {
+        let answers = self.given.remove(&file).unwrap_or_default();
+        self.given_bytes -= answers.iter().map(weight).sum::<usize>();
+        answers
     }
 
     fn set(&mut self, file: FileId, stage: Stage) {
@@ -244,16 +269,18 @@ impl Ledger {
     }
 }
 
-fn inline_bytes(order: &Order) -> usize {
-    match order {
+/// What an answer weighs while it waits, in bytes.
+fn weight(answer: &Order) -> usize {
+    match answer {
         Order::Inline { bytes, .. } => bytes.len(),
+        Order::Source { address, .. } => address.expose().as_str().len(),
         _ => 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Address, Digest, FailureKind, Job, RepoPath, Source};
+    use hfdown_protocol::{Address, Digest, Job, RepoPath, Source};
 
     use super::*;
 
@@ -303,8 +330,22 @@ mod tests {
         assert_eq!(ledger.unanswered(), 1);
         assert!(ledger.answered(FileId(0), bytes(b"c")).unwrap().is_some());
         assert_eq!(ledger.unanswered(), 0);
-        assert!(matches!(ledger.answered(FileId(0), bytes(&vec![0; INLINE])), Ok(None)));
+        assert!(matches!(ledger.answered(FileId(0), bytes(&vec![0; limits::HANDED_OVER])), Ok(None)));
         assert!(ledger.answered(FileId(0), bytes(b"d")).is_err());
+        ledger.ask(FileId(0));
+        assert!(matches!(ledger.answered(FileId(0), bytes(b"d")), Ok(None)), "there is room again");
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        let mut ledger = ledger(&[3, 3]);
+        ledger.ask(FileId(0));
+        ledger.ask(FileId(1));
+        let half = Order::Inline { file: FileId(0), bytes: b"ab".to_vec() };
+        assert!(ledger.answered(FileId(0), half).unwrap().is_some());
+        let instead = ledger.interrupted();
+        assert!(matches!(&instead[..], [Order::Withheld { file: FileId(0), .. }]), "{instead:?}");
+        assert_eq!((ledger.unanswered(), ledger.interrupted().len()), (1, 0));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //! address: those are in the memory of the process that uses them, and nowhere else.
 
 mod hold;
+mod leave;
 mod ledger;
 mod place;
 mod record;
@@ -17,4 +18,5 @@ mod relay;
 mod visitor;
 
 pub(crate) use hold::hold;
+pub(crate) use place::own_folder;
 pub(crate) use relay::{HOLD, join, start};

@@ -17,20 +17,14 @@ const LONGEST_ADDRESS: usize = 100;
 /// The place of one destination's transfer.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// The folder that this program was started from: this user's own, and nobody else may write to it.
+    /// The folder that the agent was started from: this user's own, and nobody else may write to it.
     folder: PathBuf,
     name: String,
 }
 
 impl Place {
     /// The place for a destination as a person writes it.
-    pub(super) fn of(root: &str) -> io::Result<Self> {
-        let program = std::env::current_exe()?;
-        let folder = program.parent().ok_or(io::ErrorKind::NotFound)?.to_owned();
-        Self::within(folder, root)
-    }
-
-    fn within(folder: PathBuf, root: &str) -> io::Result<Self> {
+    pub(super) fn within(folder: PathBuf, root: &str) -> io::Result<Self> {
         let absolute = folder::absolute(root)?;
         // Whatever links lead there, it is one folder.
         let root = absolute.canonicalize().unwrap_or(absolute);
@@ -90,6 +84,12 @@ impl Place {
         let folder = std::fs::File::open(&self.folder)?;
         act(&PathBuf::from(format!("/proc/self/fd/{}/{}.{kind}", folder.as_raw_fd(), self.name)))
     }
+}
+
+/// The folder that this program was started from.
+pub(crate) fn own_folder() -> io::Result<PathBuf> {
+    let program = std::env::current_exe()?;
+    program.parent().map(Path::to_owned).ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use hfdown_protocol::{Failure, FailureKind, Nonce, Order, Report, VERSION, Verdi
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::place::Place;
+use super::place::{Place, own_folder};
 use super::record::{Record, now};
 use crate::serve::Farewell;
 
@@ -24,7 +24,7 @@ where
     W: AsyncWrite + Unpin,
 {
     match spawn(nonce) {
-        Ok(stream) => relay(stream, hello, rest, reader, writer).await,
+        Ok(stream) => relay(stream, hello, rest, reader, &mut writer).await.0,
         Err(error) => {
             let detail = format_args!("cannot start an agent with a session of its own: {error}");
             say(&mut writer, [Report::Fatal { failure: Failure::new(FailureKind::Disk, detail) }]).await
@@ -38,7 +38,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let place = match Place::of(root) {
+    let place = match own_folder().and_then(|folder| Place::within(folder, root)) {
         Ok(place) => place,
         Err(error) => {
             let failure = Failure::new(FailureKind::Disk, format_args!("cannot look for it: {error}"));
@@ -46,7 +46,11 @@ where
         }
     };
     if let Ok(stream) = place.connect() {
-        return relay(stream, hello, rest, reader, writer).await;
+        let (farewell, heard) = relay(stream, hello, rest, reader, &mut writer).await;
+        // Nothing is heard from one that was about to end: then its record says how.
+        if farewell != Farewell::Bye || heard > 0 {
+            return farewell;
+        }
     }
     let machine = crate::machine::describe();
     let hello = Report::Hello { version: VERSION.to_owned(), machine };
@@ -79,27 +83,29 @@ fn spawn(nonce: Nonce) -> io::Result<UnixStream> {
     UnixStream::from_std(ours)
 }
 
+/// Also returns how many bytes were heard from the agent.
 async fn relay<R, W>(
     mut stream: UnixStream,
     hello: Order,
     rest: &[u8],
     mut reader: R,
-    mut writer: W,
-) -> Farewell
+    writer: &mut W,
+) -> (Farewell, u64)
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let mut first = outbox(&mut stream);
     if first.send(hello).await.is_err() || stream.write_all(rest).await.is_err() {
-        return Farewell::LinkLost;
+        return (Farewell::Bye, 0);
     }
     let (mut from, mut to) = stream.split();
     tokio::select! {
         // The agent at the other end sees that the link is gone, and knows what to do.
-        _ = tokio::io::copy(&mut reader, &mut to) => Farewell::LinkLost,
-        copied = tokio::io::copy(&mut from, &mut writer) => {
-            if copied.is_ok() && writer.flush().await.is_ok() { Farewell::Bye } else { Farewell::LinkLost }
+        _ = tokio::io::copy(&mut reader, &mut to) => (Farewell::LinkLost, 0),
+        copied = tokio::io::copy(&mut from, writer) => match (copied, writer.flush().await) {
+            (Ok(heard), Ok(())) => (Farewell::Bye, heard),
+            _ => (Farewell::LinkLost, 0),
         }
     }
 }

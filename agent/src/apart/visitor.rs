@@ -17,26 +17,36 @@ const REPORTS: usize = 256;
 /// How long the last words may take to be read.
 const PARTING: Duration = Duration::from_secs(5);
 
+/// What a controller has to do with the transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// It ordered it.
+    Began,
+    /// It has come, and not said what for.
+    Came,
+    /// It has been told what there is, and knows nothing of strays.
+    Joined,
+}
+
 /// A connected controller.
 pub(super) struct Visitor {
     pub(super) orders: Inbox<OwnedReadHalf, Order>,
     pub(super) reports: mpsc::Sender<Report>,
     /// Seconds without an order.
     pub(super) silent: u64,
-    /// Whether it came after the transfer had been planned, and so knows nothing of its strays.
-    pub(super) has_joined: bool,
+    pub(super) part: Part,
     writing: JoinHandle<()>,
 }
 
 impl Visitor {
-    pub(super) fn new(stream: UnixStream) -> Self {
+    pub(super) fn new(stream: UnixStream, part: Part) -> Self {
         let (reader, writer) = stream.into_split();
         let (reports, outgoing) = mpsc::channel(REPORTS);
         let writing = tokio::spawn(async move {
             // A broken link is noticed by whoever reads.
             let _ = serve::write(outbox(writer), outgoing).await;
         });
-        Self { orders: inbox(reader, &[]), reports, silent: 0, has_joined: false, writing }
+        Self { orders: inbox(reader, &[]), reports, silent: 0, part, writing }
     }
 
     /// Whether it has not spoken for so long that it must be gone.
@@ -44,22 +54,35 @@ impl Visitor {
         self.silent > limits::SILENCE_SECONDS
     }
 
-    /// Lets what was said be read, if that does not take long.
-    pub(super) async fn leave(self) {
+    /// Says the last words and lets them be read, if that does not take long.
+    pub(super) async fn leave(self, last: impl IntoIterator<Item = Report>) {
         let Self { reports, orders, mut writing, .. } = self;
-        drop(reports);
-        if tokio::time::timeout(PARTING, &mut writing).await.is_err() {
+        let parting = async {
+            for report in last {
+                // It has gone as well.
+                if reports.send(report).await.is_err() {
+                    break;
+                }
+            }
+            drop(reports);
+            let _ = (&mut writing).await;
+        };
+        let is_read = tokio::time::timeout(PARTING, parting).await.is_ok();
+        if !is_read {
             writing.abort();
         }
         drop(orders);
     }
 
+    /// It has gone: what it was to be told is of no interest any more.
+    pub(super) fn forget(self) {
+        self.writing.abort();
+    }
+
     /// Makes room for another controller.
     pub(super) fn dismiss(self) {
         let failure = Failure::new(FailureKind::Locked, "another controller has joined the transfer");
-        // Where there is no room for it, nobody has read for a while.
-        let _ = self.reports.try_send(Report::Fatal { failure });
-        tokio::spawn(self.leave());
+        tokio::spawn(self.leave([Report::Fatal { failure }]));
     }
 }
 

@@ -98,7 +98,7 @@ pub enum Command {
         #[arg(long)]
         no_trace: bool,
         /// How long a detached box may wait for addresses that have gone stale to be renewed by `attach`
-        #[arg(long, value_name = "SECONDS", default_value = "600", hide = true)]
+        #[arg(long, value_name = "SECONDS", default_value = "600", hide = true, requires = "detach")]
         patience: NonZeroU32,
         /// How to compare.
         #[command(flatten)]

@@ -15,7 +15,7 @@ use crate::event::{Event, Intent, Outcome};
 use crate::failure::{self, Exit, Problem};
 use crate::hub::HubError;
 use crate::link::Traces;
-use crate::session::{self, Approach, Execution, Joined, Sources};
+use crate::session::{self, Approach, Execution, Joined, Machine, Sources};
 use crate::ticket::{Ticket, Tickets};
 
 /// What is wanted of a transfer that was detached.
@@ -41,7 +41,7 @@ pub(super) async fn run(wish: Wish<'_>, there: &There, context: &Context) -> Res
     let visit = Visit { there, place, wish, context, began: Instant::now() };
     let mut again = Again::new(&visit.place.machine, &visit.place.events, &context.cancel);
     loop {
-        match visit.pay(&mut again.approach).await {
+        match visit.pay(&mut again).await {
             Ok(exit) => return Ok(exit),
             Err(broken) => again.after(broken).await?,
         }
@@ -50,7 +50,7 @@ pub(super) async fn run(wish: Wish<'_>, there: &There, context: &Context) -> Res
 
 impl Visit<'_> {
     /// One conversation.
-    async fn pay(&self, approach: &mut Approach) -> Result<Exit, Broken> {
+    async fn pay(&self, again: &mut Again<'_>) -> Result<Exit, Broken> {
         let Self { there, place, context, .. } = self;
         let Place { machine, name, events } = place;
         let folder = &there.folder;
@@ -58,15 +58,16 @@ impl Visit<'_> {
             let attempted = format!("cannot {attempted} {name}:{folder}");
             move |error| Broken { attempted, error }
         };
-        let joined = session::join(machine, folder, *approach, events, &context.cancel)
+        let joined = session::join(machine, folder, again.approach, events, &context.cancel)
             .await
             .map_err(broken("join the transfer to"))?;
         // The next one leaves the agent alone: it is the transfer itself.
-        *approach = Approach::Again { supersedes: None };
+        again.approach = Approach::Again { supersedes: None };
+        again.has_moved();
         let (mut session, account, plan) = match joined {
             Joined::Underway { session, account, plan } => (session, account, plan),
             Joined::Ended { account, verdict, ago } => {
-                Tickets::from_environment().forget(name, &account.root);
+                self.forget_ticket(&account);
                 let exit = match self.wish {
                     Wish::Attach { .. } => exit_of(&account, &verdict),
                     // What was asked for is so.
@@ -79,27 +80,31 @@ impl Visit<'_> {
         };
         events.send(Event::Joined { account: Box::new(account.clone()) }).await;
         let sources = match self.wish {
-            Wish::Attach { token } => self.sources(&account, token).await,
+            Wish::Attach { token } => tokio::select! {
+                sources = self.sources(&account, token) => sources,
+                () = context.cancel.cancelled() => None,
+            },
             Wish::Stop => None,
         };
-        if self.wish == Wish::Stop {
-            session.stop().await.map_err(broken("stop the transfer to"))?;
-        }
-        let visited = session.visit(&account, &plan, sources.as_ref(), events, &context.cancel).await;
+        let (visit, attempt) = match self.wish {
+            Wish::Attach { .. } => (session::Visit::Watch(sources.as_ref()), "watch the transfer to"),
+            Wish::Stop => (session::Visit::End, "stop the transfer to"),
+        };
+        let visited = session.visit(visit, &account, &plan, events, &context.cancel).await;
         session.close().await;
-        let Some(execution) = visited.map_err(broken("watch the transfer to"))? else {
+        let Some(execution) = visited.map_err(broken(attempt))? else {
             events.send(Event::Left).await;
             return Ok(Exit::Cancelled);
         };
-        Tickets::from_environment().forget(name, &account.root);
+        self.forget_ticket(&account);
         events.send(Event::Finished(self.outcome(&account, &execution))).await;
         Ok(self.exit(&execution))
     }
 
     /// Where addresses come from that the box can't get by itself, if this machine knows.
     async fn sources(&self, account: &Account, token: Option<&str>) -> Option<Sources> {
-        let Place { name, events, .. } = &self.place;
-        let ticket = Tickets::from_environment().find(name, &account.root)?;
+        let Place { machine: Machine::Box { target, .. }, events, .. } = &self.place else { return None };
+        let ticket = Tickets::from_environment().find(target, &account.root)?;
         match redeem(ticket, token, events).await {
             Ok(sources) => Some(sources),
             Err(why) => {
@@ -107,6 +112,12 @@ impl Visit<'_> {
                 events.send(Event::Warning { text }).await;
                 None
             }
+        }
+    }
+
+    fn forget_ticket(&self, account: &Account) {
+        if let Machine::Box { target, .. } = &self.place.machine {
+            Tickets::from_environment().forget(target, &account.root);
         }
     }
 
@@ -119,7 +130,7 @@ impl Visit<'_> {
             kept_bytes: 0,
             removed: summary.removed,
             fetched: summary.fetched,
-            elapsed: Duration::from_secs(account.age) + self.began.elapsed(),
+            elapsed: Duration::from_secs(account.age).saturating_add(self.began.elapsed()),
             transfer: execution.took,
             end: summary.end,
             intent: Intent::Execute,

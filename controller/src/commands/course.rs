@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::again::{Again, Broken};
-use super::road::{Trip, ask, not_opened, refuse};
+use super::road::{Trip, ask, keep_ticket, not_opened, refuse};
 use crate::display::Events;
 use crate::event::{Event, Intent};
 use crate::failure::Problem;
@@ -35,8 +35,8 @@ pub(super) struct Arrival {
 pub(super) enum CourseEnd {
     /// The plan was carried out, as far as it could be.
     Executed(Execution),
-    /// The agent goes on with it, in this folder.
-    Detached(String),
+    /// The agent goes on with it.
+    Detached,
 }
 
 /// What one conversation leaves to the next.
@@ -111,9 +111,11 @@ impl Course<'_> {
             (Intent::Execute, Some(detaching)) if plan.to_fetch().next().is_some() => {
                 let title = format!("{} @ {}", listing.repo, listing.commit.short());
                 let handover = Handover { title, patience: detaching.patience };
+                // Before anybody can leave: links break at any time.
+                keep_ticket(self, session.root()).await;
                 let handed = session.detach(&plan, sources, &handover, events, &mut luggage.carried).await;
                 match handed.map_err(fetching)? {
-                    Handed::On => CourseEnd::Detached(session.root().to_owned()),
+                    Handed::On => CourseEnd::Detached,
                     Handed::Over(execution) => CourseEnd::Executed(execution),
                 }
             }

@@ -35,9 +35,8 @@ pub(super) struct Trip<'a> {
 
 /// How a transfer is left to itself.
 pub(super) struct Detaching<'a> {
-    /// The box, as it was typed and as it is called.
+    /// The box, as it was typed.
     pub(super) ssh: &'a str,
-    pub(super) name: &'a str,
     /// For how many seconds it may wait for new addresses.
     pub(super) patience: NonZeroU32,
 }
@@ -78,8 +77,7 @@ pub(super) async fn travel(
             events.send(Event::Finished(outcome)).await;
             Ok(exit(&plan, &execution, intent))
         }
-        CourseEnd::Detached(root) => {
-            keep_ticket(&course, &root, events).await;
+        CourseEnd::Detached => {
             events.send(detached(&trip, &plan)).await;
             // As it will be, if all goes well.
             Ok(exit(&plan, &Execution::default(), Intent::DryRun))
@@ -95,15 +93,18 @@ fn detached(trip: &Trip<'_>, plan: &Plan) -> Event {
 }
 
 /// Remembers where addresses come from that an agent can't get by itself, for whoever attaches on this machine.
-async fn keep_ticket(course: &Course<'_>, root: &str, events: &Events) {
-    let Course { trip, listing, .. } = course;
-    let Some(detaching) = trip.detaching.as_ref().filter(|_| course.sources.are_on_request()) else { return };
+pub(super) async fn keep_ticket(course: &Course<'_>, root: &str) {
+    let Course { trip, listing, sources, events, .. } = course;
+    let Machine::Box { target, .. } = &trip.machine else { return };
+    if !sources.are_on_request() {
+        return;
+    }
     let ticket = Ticket {
         endpoint: trip.settings.hub.endpoint().to_string(),
         repo: listing.repo.to_string(),
         commit: listing.commit.clone(),
     };
-    if let Err(error) = Tickets::from_environment().keep(detaching.name, root, &ticket) {
+    if let Err(error) = Tickets::from_environment().keep(target, root, &ticket) {
         let text = format!("`hfdown attach` will not be able to renew addresses: {error}");
         events.send(Event::Warning { text }).await;
     }

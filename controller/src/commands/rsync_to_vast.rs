@@ -38,7 +38,7 @@ pub(super) async fn run(wish: Wish<'_>, context: &Context) -> Result<Exit, Probl
         },
         policy: syncing.policy(),
         copying,
-        detaching: detached_patience.map(|patience| Detaching { ssh: &there.ssh, name: &name, patience }),
+        detaching: detached_patience.map(|patience| Detaching { ssh: &there.ssh, patience }),
     };
     let outcome = travel(trip, &events, &context.cancel).await;
     if traces == Traces::Removed && may_have_left_parts(&outcome) {

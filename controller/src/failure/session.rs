@@ -24,7 +24,11 @@ pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
                 .because(error)
                 .hint("run the same command again: what has arrived is kept")
         }
-        SessionError::Setup(_) | SessionError::Version { .. } | SessionError::Protocol(_) => {
+        SessionError::Version { .. } => Problem::new(Exit::Failed, attempted).because(error).hint(
+            "a transfer that another version of hfdown has detached is watched and ended by that version; or end its process on \
+             the box and run `hfdown rsync-to-vast` again",
+        ),
+        SessionError::Setup(_) | SessionError::Protocol(_) => {
             Problem::new(Exit::Failed, attempted).because(error)
         }
         SessionError::Cancelled => cancelled(),

@@ -1,18 +1,23 @@
 //! A transfer that goes on without this machine: everything that it needs is handed over, then it is left.
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 
-use hfdown_protocol::Order;
-use tokio::task::JoinSet;
+use futures_util::{StreamExt, stream};
+use hfdown_protocol::{Digest, Failure, FailureKind, Order, limits};
 
 use super::answer::Sources;
 use super::error::SessionError;
 use super::execute::{Execution, Followed, Manner};
-use super::link::Session;
+use super::link::{Heard, Session, unexpected};
 use super::watch::{Carried, Watch};
 use crate::display::Events;
 use crate::hub::ListedFile;
+use crate::output::units::bytes;
 use crate::plan::Plan;
+
+/// Files whose sources are got at once.
+const AT_ONCE: usize = 16;
 
 /// What the agent is told for the time when nobody is there.
 #[derive(Debug, Clone)]
@@ -42,10 +47,15 @@ impl Session {
         carried: &mut Carried,
     ) -> Result<Handed, SessionError> {
         let Handover { title, patience } = handover.clone();
+        if sources.are_on_request() {
+            check_weight(plan)?;
+        }
         let watch = Watch::new(plan, carried);
         watch.count_unheard(carried);
         self.order(plan, sources).await?;
-        self.hand_over(plan, sources).await?;
+        if sources.are_on_request() {
+            self.hand_over(plan, sources).await?;
+        }
         self.say(Order::Begin).await?;
         self.say(Order::Detach { title, patience }).await?;
         match self.follow(watch, Some(sources), events, Manner::Leave, carried).await? {
@@ -54,16 +64,44 @@ impl Session {
         }
     }
 
+    /// Gives every file's source before it is wanted. The agent has nothing to say meanwhile but that it is there.
     async fn hand_over(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
-        if !sources.are_on_request() {
-            return Ok(());
-        }
-        let mut answers = JoinSet::new();
-        for planned in plan.to_fetch() {
+        let orders = self.orders();
+        let answers = plan.to_fetch().map(|planned| {
             let listed =
                 ListedFile { path: planned.path.clone(), size: planned.size, digest: planned.digest };
-            answers.spawn(sources.clone().answer(planned.id, listed, self.orders()));
+            sources.clone().answer(planned.id, listed, orders.clone())
+        });
+        let mut answers = pin!(stream::iter(answers).buffer_unordered(AT_ONCE));
+        loop {
+            tokio::select! {
+                answered = answers.next() => if answered.is_none() {
+                    return Ok(());
+                },
+                heard = self.hear() => match heard? {
+                    Heard::Cancelled => return Err(SessionError::Cancelled),
+                    Heard::Report(report) => return Err(unexpected(&report)),
+                },
+            }
         }
-        self.unless_cancelled(async { while answers.join_next().await.is_some() {} }).await
     }
+}
+
+/// Small files of a private repository are handed over whole, and wait in the agent's memory.
+fn check_weight(plan: &Plan) -> Result<(), SessionError> {
+    let is_whole = |digest: &Digest| matches!(digest, Digest::GitSha1(_));
+    let files = plan.to_fetch().filter(|planned| is_whole(&planned.digest));
+    let weight = files.map(|planned| planned.size).fold(0, u64::saturating_add);
+    // Addresses weigh something as well.
+    let addresses = 2048 * plan.to_fetch().count() as u64;
+    if weight.saturating_add(addresses) <= limits::HANDED_OVER as u64 {
+        return Ok(());
+    }
+    let detail = format!(
+        "this repository is not public, and its small files and addresses are {}: a box that is left alone keeps at most {} in \
+         memory; sync without --detach",
+        bytes(weight.saturating_add(addresses)),
+        bytes(limits::HANDED_OVER as u64)
+    );
+    Err(SessionError::Agent(Failure::new(FailureKind::Protocol, detail)))
 }

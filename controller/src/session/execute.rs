@@ -22,8 +22,10 @@ const SAMPLE: Duration = Duration::from_millis(100);
 const STOPPING: Duration = Duration::from_secs(5);
 
 /// What is said when a visitor is asked for addresses and has none.
-const NO_SOURCES: &str = "the addresses of some files have gone stale, and this machine does not know where to get new ones; \
-     run the same `hfdown rsync-to-vast` again where it was detached, or stop it";
+const NO_SOURCES: &str = "the addresses of some files have gone stale, and this machine does not know where to get new ones: \
+     attach on the machine that detached it, or stop it and run `hfdown rsync-to-vast` again";
+/// How long an agent that was detached may take to stop: what it is flushing to a slow disk is let finish.
+const ENDING: Duration = Duration::from_secs(40);
 
 /// How long to listen.
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +36,11 @@ pub(super) enum Manner<'a> {
     Leave,
     /// Until the person has seen enough.
     Visit {
+        /// Set then.
+        leave: &'a CancellationToken,
+    },
+    /// Until it has stopped, as it was told to, or the person has waited enough.
+    End {
         /// Set then.
         leave: &'a CancellationToken,
     },
@@ -87,14 +94,15 @@ impl Session {
         carried: &mut Carried,
     ) -> Result<Followed, SessionError> {
         let began = Instant::now();
-        let before = carried.fetched;
+        let (before, removed_before) = (carried.fetched, carried.removed);
         let ended = self.listen(&mut watch, sources, events, manner).await;
         let failures = std::mem::take(&mut watch.failures);
         watch.carry(carried, began.elapsed());
         let Some(summary) = ended? else { return Ok(Followed::Left) };
         // The agent's own count also has what it fetched in vain.
         carried.fetched = before.saturating_add(summary.fetched);
-        let &mut Carried { placed, removed, fetched, took, .. } = carried;
+        let removed = removed_before.saturating_add(summary.removed);
+        let &mut Carried { placed, fetched, took, .. } = carried;
         let summary = Summary { placed, removed, fetched, ..summary };
         Ok(Followed::Finished(Execution { summary, failures, took }))
     }
@@ -109,18 +117,25 @@ impl Session {
         let mut answers = JoinSet::new();
         let mut is_detached = false;
         let mut has_complained = false;
-        let mut deadline = None;
+        let mut deadline = matches!(manner, Manner::End { .. }).then(|| Instant::now() + ENDING);
         let mut sampling = tokio::time::interval(SAMPLE);
         sampling.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let heard = tokio::select! {
-                heard = self.hear() => heard?,
+                heard = self.hear() => match heard {
+                    // It needs no link any more.
+                    Err(error) if is_detached && error.is_lost_link() => return Ok(None),
+                    heard => heard?,
+                },
                 _ = sampling.tick() => {
                     events.sample(Event::Progress(watch.sample()));
                     continue;
                 }
                 () = passed(deadline) => return Err(SessionError::Cancelled),
-                () = wished(&manner) => return Ok(None),
+                () = wished(&manner) => return match manner {
+                    Manner::End { .. } => Err(SessionError::Cancelled),
+                    _ => Ok(None),
+                },
             };
             match heard {
                 Heard::Cancelled => {
@@ -132,7 +147,8 @@ impl Session {
                     // A question that was asked just before the file was given up needs no answer.
                     let flight = watch.unsettled(file)?;
                     let Some(sources) = sources else {
-                        if !std::mem::replace(&mut has_complained, true) {
+                        let is_of_interest = matches!(manner, Manner::Visit { .. });
+                        if is_of_interest && !std::mem::replace(&mut has_complained, true) {
                             events.send(Event::Warning { text: NO_SOURCES.to_owned() }).await;
                         }
                         continue;
@@ -188,7 +204,7 @@ impl Session {
 /// Ends when a visitor wants to go.
 async fn wished(manner: &Manner<'_>) {
     match manner {
-        Manner::Visit { leave } => leave.cancelled().await,
+        Manner::Visit { leave } | Manner::End { leave } => leave.cancelled().await,
         Manner::Stay | Manner::Leave => std::future::pending().await,
     }
 }

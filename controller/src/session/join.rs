@@ -15,6 +15,11 @@ use crate::display::Events;
 use crate::output::sanitize::sanitize;
 use crate::plan::{Action, Plan, Planned, Reason};
 
+/// Bytes in the names of all files that are left: those of a repository with a million files have fewer.
+const NAMES: usize = 64 << 20;
+/// No transfer is older than this, in seconds, whatever an agent says.
+const LONGEST_TIME: u64 = u32::MAX as u64;
+
 /// What was found where a transfer was detached. Texts in it are sanitised.
 #[expect(clippy::large_enum_variant, reason = "there is one per run")]
 pub enum Joined {
@@ -48,27 +53,32 @@ pub async fn join(
 ) -> Result<Joined, SessionError> {
     // The session hears of no wish to stop: whoever goes leaves the transfer alone.
     let deaf = CancellationToken::new();
-    let (mut session, _) = tokio::select! {
+    let (session, _) = tokio::select! {
         found = find(machine, approach, events, &deaf) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     let conduct = Conduct::Joining { root: root.to_owned() };
     session.say(Order::Hello { version: VERSION.to_owned(), conduct }).await?;
+    tokio::select! {
+        joined = hear(session) => joined,
+        () = cancel.cancelled() => Err(SessionError::Cancelled),
+    }
+}
+
+async fn hear(mut session: Session) -> Result<Joined, SessionError> {
     loop {
-        let report = tokio::select! {
-            heard = session.hear() => heard?,
-            () = cancel.cancelled() => return Err(SessionError::Cancelled),
-        };
-        match report {
+        match session.hear().await? {
             Heard::Cancelled => return Err(SessionError::Cancelled),
             Heard::Report(Report::Hello { version, .. }) => same_version(&version)?,
             Heard::Report(Report::Joined { account }) => {
                 let account = shown(account);
+                check(&account)?;
                 let plan = remaining(&mut session, &account).await?;
                 return Ok(Joined::Underway { session, account, plan });
             }
             Heard::Report(Report::Ended { account, verdict, ago }) => {
                 session.close().await;
+                let ago = ago.min(LONGEST_TIME);
                 return Ok(Joined::Ended { account: shown(account), verdict: verdict_shown(verdict), ago });
             }
             Heard::Report(report) => return Err(unexpected(&report)),
@@ -76,28 +86,49 @@ pub async fn join(
     }
 }
 
+/// Why somebody joins.
+#[derive(Debug, Clone, Copy)]
+pub enum Visit<'a> {
+    /// To watch, and to give addresses to an agent that wants any.
+    Watch(Option<&'a Sources>),
+    /// To end it.
+    End,
+}
+
 impl Session {
     /// Listens to a transfer that was joined, until it ends or the person has seen enough. `None` then.
     pub async fn visit(
         &mut self,
+        visit: Visit<'_>,
         account: &Account,
         plan: &Plan,
-        sources: Option<&Sources>,
         events: &Events,
         leave: &CancellationToken,
     ) -> Result<Option<Execution>, SessionError> {
         let mut carried = Carried::of(account);
-        let watch = Watch::new(plan, &carried);
-        match self.follow(watch, sources, events, Manner::Visit { leave }, &mut carried).await? {
+        let watch = Watch::joined(plan, &carried);
+        let (sources, manner) = match visit {
+            Visit::Watch(sources) => (sources, Manner::Visit { leave }),
+            Visit::End => {
+                self.say(Order::Cancel).await?;
+                (None, Manner::End { leave })
+            }
+        };
+        match self.follow(watch, sources, events, manner, &mut carried).await? {
             Followed::Finished(execution) => Ok(Some(execution)),
             Followed::Left => Ok(None),
         }
     }
+}
 
-    /// Tells the agent to stop. It says what it has come to by then.
-    pub async fn stop(&mut self) -> Result<(), SessionError> {
-        self.say(Order::Cancel).await
+/// What an agent says of itself must be possible.
+fn check(account: &Account) -> Result<(), SessionError> {
+    let Account { files, bytes, done, summary, .. } = account;
+    let settled = summary.placed.checked_add(summary.failed);
+    if settled.is_some_and(|settled| settled <= *files) && done <= bytes {
+        return Ok(());
     }
+    Err(protocol("what it says of the transfer makes no sense"))
 }
 
 /// The files that are not in place, as a plan.
@@ -108,9 +139,14 @@ async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, Ses
     }
     let mut plan = Plan::default();
     let mut known = HashSet::new();
+    let mut names = 0;
     loop {
         match session.hear().await? {
             Heard::Report(Report::Remaining { files }) => {
+                names += files.iter().map(|file| file.wanted.path.as_str().len()).sum::<usize>();
+                if (files.is_empty() && expected > 0) || names > NAMES {
+                    return Err(protocol("its list of files has no end"));
+                }
                 for Remaining { wanted, done } in files {
                     if !known.insert(wanted.id) || done > wanted.size {
                         return Err(protocol("what it says of the files that are left makes no sense"));
@@ -138,6 +174,7 @@ async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, Ses
 fn shown(mut account: Account) -> Account {
     account.title = sanitize(&account.title, 200);
     account.root = sanitize(&account.root, limits::PATH);
+    account.age = account.age.min(LONGEST_TIME);
     account
 }
 
@@ -150,4 +187,30 @@ fn verdict_shown(verdict: Verdict) -> Verdict {
 
 fn protocol(what: &str) -> SessionError {
     SessionError::Protocol(what.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use hfdown_protocol::Summary;
+
+    use super::*;
+
+    #[test]
+    fn an_account_that_can_not_be_is_refused_and_no_age_is_too_much() {
+        let account = Account {
+            title: "t\u{1b}[2J".to_owned(),
+            root: "/r".to_owned(),
+            age: u64::MAX,
+            files: 2,
+            bytes: 10,
+            done: 10,
+            summary: Summary { placed: 1, failed: 1, ..Summary::default() },
+        };
+        assert!(check(&account).is_ok());
+        let shown = shown(account.clone());
+        assert_eq!((shown.title.contains('\u{1b}'), shown.age), (false, LONGEST_TIME));
+        let lost = Summary { placed: 1, failed: u32::MAX, ..Summary::default() };
+        assert!(check(&Account { summary: lost, ..account.clone() }).is_err());
+        assert!(check(&Account { done: 11, ..account }).is_err());
+    }
 }

@@ -184,14 +184,6 @@ impl Session {
         }
     }
 
-    /// Waits for something that needs nothing of the agent, unless the person wants to stop.
-    pub(super) async fn unless_cancelled(&self, work: impl Future<Output = ()>) -> Result<(), SessionError> {
-        tokio::select! {
-            () = work => Ok(()),
-            () = self.cancel.cancelled() => Err(SessionError::Cancelled),
-        }
-    }
-
     /// The folder that the agent has, by its absolute path there.
     pub fn root(&self) -> &str {
         &self.root

@@ -24,6 +24,6 @@ pub use connect::{Approach, Ask, Endurance, Machine, connect};
 pub use detach::{Handed, Handover};
 pub use error::SessionError;
 pub use execute::Execution;
-pub use join::{Joined, join};
+pub use join::{Joined, Visit, join};
 pub use link::Session;
 pub use watch::Carried;

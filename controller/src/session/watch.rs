@@ -44,9 +44,19 @@ pub(super) struct Watch<'a> {
     pub(super) failures: Vec<FailureKind>,
     removed: u32,
     told: HashSet<RepoPath>,
+    removals: Removals,
     total: u64,
     done: u64,
     pace: Pace,
+}
+
+/// Who counts the strays that are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Removals {
+    /// We do, as each is reported.
+    Ours,
+    /// The agent: whoever joined a transfer does not know them.
+    Theirs,
 }
 
 pub(super) struct Flight<'a> {
@@ -66,7 +76,7 @@ impl Carried {
         let Account { bytes, done, summary, .. } = account;
         Self {
             placed: summary.placed,
-            removed: summary.removed,
+            removed: 0,
             // The agent's own count, which comes at the end, has all of it.
             fetched: 0,
             took: Duration::from_secs(account.age),
@@ -107,10 +117,16 @@ impl<'a> Watch<'a> {
             failures: Vec::new(),
             removed: 0,
             told: before.told.clone(),
+            removals: Removals::Ours,
             total,
             done,
             pace,
         }
+    }
+
+    /// A transfer that others began, after what it has come to.
+    pub(super) fn joined(plan: &'a Plan, before: &Carried) -> Self {
+        Self { removals: Removals::Theirs, ..Self::new(plan, before) }
     }
 
     /// A file that was ordered and is not settled yet.
@@ -151,7 +167,11 @@ impl<'a> Watch<'a> {
             return Err(protocol("it says that it has finished and has not"));
         }
         let failed = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
-        Ok(Summary { placed: self.placed, failed, removed: self.removed, ..summary })
+        let removed = match self.removals {
+            Removals::Ours => self.removed,
+            Removals::Theirs => summary.removed,
+        };
+        Ok(Summary { placed: self.placed, failed, removed, ..summary })
     }
 
     /// Counts what had arrived when the last link broke, and was not heard of any more.

@@ -255,6 +255,22 @@ pub(crate) async fn whoever_dies_while_handing_over_leaves_nobody_behind(stage: 
     assert_eq!(code, 5);
 }
 
+pub(crate) async fn whoever_attaches_amid_many_files_misses_none(stage: Stage) {
+    stage.hub.token(TOKEN);
+    let files = (0..600).fold(stage.hub.model(MODEL), |draft, n| {
+        draft.lfs(&format!("file-{n:03}.bin"), Content::random(n, 2_000))
+    });
+    files.commit();
+    let Ended { code, stderr, .. } = stage.sync(MODEL, &["--detach"]).await;
+    assert_eq!(code, 0, "{stderr}");
+    let Ended { code, stdout, stderr } = run(visiting(&stage, "attach", &["--json"])).await;
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    let last: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["placed"], 600, "{last}");
+    gone(&stage).await;
+    assert_eq!(stage.files().len(), 600);
+}
+
 pub(crate) async fn nothing_to_do_is_done_at_once(stage: Stage) {
     public(&stage).release();
     assert_eq!(stage.sync(MODEL, &[]).await.code, 0);

@@ -78,7 +78,11 @@ pub(crate) async fn ctrl_c_stops_the_agent_and_keeps_what_arrived(stage: Stage) 
     let stopped = ended(child).await;
     assert_eq!(stopped.code, 130, "{}", stopped.stderr);
     let finished: serde_json::Value = serde_json::from_str(stopped.stdout.lines().last().unwrap()).unwrap();
-    assert_eq!((&finished["type"], &finished["end"]), (&"finished".into(), &"cancelled".into()), "{finished}");
+    assert_eq!(
+        (&finished["type"], &finished["end"]),
+        (&"finished".into(), &"cancelled".into()),
+        "{finished}"
+    );
     // Whoever pays for bytes wants to know of those as well that make no whole file.
     assert!(finished["fetched"].as_u64().unwrap() >= 8_000_000, "{finished}");
     if let Some(host) = &stage.host {

@@ -1,0 +1,168 @@
+//! Controllers that come and go, around a real conversation.
+
+use std::num::NonZeroU32;
+
+use hfdown_protocol::{
+    Access, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Source, Wanted,
+};
+use tempfile::TempDir;
+use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
+
+use super::*;
+
+/// What `hello\n` is to git.
+const HELLO: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
+/// Not a measurement: a test that hangs fails.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// One controller's end.
+struct Controller {
+    orders: Outbox<OwnedWriteHalf, Order>,
+    reports: Inbox<OwnedReadHalf, Report>,
+}
+
+impl Controller {
+    fn new(stream: UnixStream) -> Self {
+        let (reader, writer) = stream.into_split();
+        Self { orders: outbox(writer), reports: inbox(reader, &[]) }
+    }
+
+    async fn say(&mut self, orders: impl IntoIterator<Item = Order>) {
+        for order in orders {
+            self.orders.send(order).await.unwrap();
+        }
+    }
+
+    /// What is heard up to the report that is waited for.
+    async fn until(&mut self, is: fn(&Report) -> bool) -> Vec<Report> {
+        let mut heard = Vec::new();
+        let hearing = async {
+            while !heard.last().is_some_and(is) {
+                let report = self.reports.next().await;
+                heard.push(report.unwrap_or_else(|| panic!("it ended after {heard:?}")).unwrap());
+            }
+        };
+        tokio::time::timeout(PATIENCE, hearing).await.unwrap();
+        heard
+    }
+}
+
+struct Scene {
+    ground: TempDir,
+    controller: Controller,
+    holding: JoinHandle<Farewell>,
+}
+
+impl Scene {
+    /// A transfer of one small file, up to the moment before it begins.
+    async fn set() -> Self {
+        let ground = tempfile::tempdir().unwrap();
+        std::fs::create_dir(ground.path().join("agent")).unwrap();
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let surroundings = Surroundings::new(None).unwrap();
+        let holding = tokio::spawn(hold(theirs, ground.path().join("agent"), surroundings));
+        let mut scene = Self { controller: Controller::new(ours), ground, holding };
+        let file = Wanted {
+            id: FileId(0),
+            path: RepoPath::new("hello").unwrap(),
+            size: 6,
+            digest: Digest::git_sha1(HELLO).unwrap(),
+        };
+        let layout = Layout::Folder { commit: Commit::new(HELLO).unwrap() };
+        let open =
+            Order::Open { root: scene.root(), access: Access::Change, layout, limits: Limits::default() };
+        let hello = Order::Hello { version: VERSION.to_owned(), conduct: Conduct::Apart };
+        let survey = Order::Survey { check: Check::Records };
+        scene.controller.say([hello, open, Order::List { files: vec![file] }, survey]).await;
+        scene.controller.until(|report| matches!(report, Report::Surveyed)).await;
+        let jobs = vec![Job { file: FileId(0), replaces: None, source: Source::OnRequest }];
+        scene.controller.say([Order::Fetch { jobs }]).await;
+        scene
+    }
+
+    fn root(&self) -> String {
+        self.ground.path().join("model").to_str().unwrap().to_owned()
+    }
+
+    async fn join(&self) -> Controller {
+        let place = Place::within(self.ground.path().join("agent"), &self.root()).unwrap();
+        Controller::new(place.connect().unwrap())
+    }
+
+    /// Waits for the end, and says what lies beside the agent then.
+    async fn end(self) -> Vec<(String, String)> {
+        tokio::time::timeout(PATIENCE, self.holding).await.expect("it ends").unwrap();
+        assert_eq!(std::fs::read(self.ground.path().join("model/hello")).unwrap(), b"hello\n");
+        let files =
+            std::fs::read_dir(self.ground.path().join("agent")).unwrap().map(|file| file.unwrap().path());
+        let kind = |path: &PathBuf| path.extension().unwrap().to_str().unwrap().to_owned();
+        files.map(|path| (kind(&path), std::fs::read_to_string(path).unwrap())).collect()
+    }
+}
+
+fn bytes(text: &[u8]) -> Order {
+    Order::Inline { file: FileId(0), bytes: text.to_vec() }
+}
+
+fn detach() -> Order {
+    Order::Detach { title: "acme/hello".to_owned(), patience: NonZeroU32::MAX }
+}
+
+fn is_finished(report: &Report) -> bool {
+    matches!(report, Report::Finished { .. })
+}
+
+#[tokio::test]
+async fn a_transfer_that_was_over_before_it_was_detached_ends_all_the_same() {
+    let mut scene = Scene::set().await;
+    scene.controller.say([bytes(b"hello\n"), Order::Begin]).await;
+    scene.controller.until(is_finished).await;
+    scene.controller.say([detach()]).await;
+    scene.controller.until(|report| matches!(report, Report::Detached)).await;
+    let left = scene.end().await;
+    assert!(
+        matches!(&left[..], [(kind, text)] if kind == "record" && text.contains("\nverdict finished\n")),
+        "{left:?}"
+    );
+}
+
+#[tokio::test]
+async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
+    let mut scene = Scene::set().await;
+    scene.controller.say([Order::Begin, detach()]).await;
+    scene.controller.until(|report| matches!(report, Report::Detached)).await;
+    scene.controller.say([Order::Bye]).await;
+
+    // It says nothing, and is told nothing but that another one has come.
+    let mut silent = scene.join().await;
+    let mut joined = scene.join().await;
+    let heard = silent.until(|report| matches!(report, Report::Fatal { .. })).await;
+    assert_eq!(heard.len(), 1, "{heard:?}");
+
+    let conduct = Conduct::Joining { root: scene.root() };
+    joined.say([Order::Hello { version: VERSION.to_owned(), conduct }]).await;
+    let heard = joined.until(|report| matches!(report, Report::Want { .. })).await;
+    let [Report::Hello { .. }, Report::Joined { account }, Report::Remaining { files }, rest @ ..] =
+        &heard[..]
+    else {
+        panic!("{heard:?}")
+    };
+    assert_eq!((account.title.as_str(), account.files, files.len()), ("acme/hello", 1, 1));
+    // Whether it has begun is a question of the moment.
+    assert!(
+        matches!(rest, [Report::Started { .. }, Report::Want { .. }] | [Report::Want { .. }]),
+        "{heard:?}"
+    );
+
+    // Half an answer, and it is gone: the next one begins anew.
+    joined.say([bytes(b"hel")]).await;
+    drop(joined);
+    let mut last = scene.join().await;
+    let conduct = Conduct::Joining { root: scene.root() };
+    last.say([Order::Hello { version: VERSION.to_owned(), conduct }]).await;
+    last.until(|report| matches!(report, Report::Want { .. })).await;
+    last.say([bytes(b"hello\n")]).await;
+    let heard = last.until(is_finished).await;
+    assert!(heard.iter().any(|report| matches!(report, Report::Placed { .. })), "{heard:?}");
+    scene.end().await;
+}
