@@ -84,7 +84,7 @@ impl Scene {
         self.ground.path().join("model").to_str().unwrap().to_owned()
     }
 
-    async fn join(&self) -> Controller {
+    fn join(&self) -> Controller {
         let place = Place::within(self.ground.path().join("agent"), &self.root()).unwrap();
         Controller::new(place.connect().unwrap())
     }
@@ -134,8 +134,8 @@ async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
     scene.controller.say([Order::Bye]).await;
 
     // It says nothing, and is told nothing but that another one has come.
-    let mut silent = scene.join().await;
-    let mut joined = scene.join().await;
+    let mut silent = scene.join();
+    let mut joined = scene.join();
     let heard = silent.until(|report| matches!(report, Report::Fatal { .. })).await;
     assert_eq!(heard.len(), 1, "{heard:?}");
 
@@ -157,7 +157,7 @@ async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
     // Half an answer, and it is gone: the next one begins anew.
     joined.say([bytes(b"hel")]).await;
     drop(joined);
-    let mut last = scene.join().await;
+    let mut last = scene.join();
     let conduct = Conduct::Joining { root: scene.root() };
     last.say([Order::Hello { version: VERSION.to_owned(), conduct }]).await;
     last.until(|report| matches!(report, Report::Want { .. })).await;
