@@ -209,6 +209,9 @@ impl State {
     }
 
     fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
+        // Towards the end everyone gets an equal share, so that all finish together. Before, whatever is shorter than need be
+        // only costs questions.
+        let is_last = self.waiting.is_empty();
         for &index in &self.active {
             let slot = &mut self.slots[index];
             if !slot.is_ready(now) {
@@ -216,9 +219,8 @@ impl State {
             }
             let Some(flight) = &mut slot.flight else { continue };
             let range = match slot.asks {
-                // Shorter pieces towards the end, so that all connections finish together.
                 Asks::Ranges => {
-                    let share = flight.unleased.total() / (2 * connections);
+                    let share = if is_last { flight.left() / connections } else { LONGEST_PIECE };
                     flight.unleased.take_first(share.clamp(SHORTEST_PIECE, LONGEST_PIECE))
                 }
                 // One connection begins at the beginning, once the others have found out as well.

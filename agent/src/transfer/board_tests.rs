@@ -95,6 +95,23 @@ fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
 }
 
 #[test]
+fn equal_connections_get_equal_shares_and_finish_together() {
+    let (_folder, parts) = folder();
+    // One and a half rounds of the longest pieces.
+    let board = board(&[CONNECTIONS * LONGEST_PIECE * 3 / 2]);
+    open(&board, &parts);
+    for length in [LONGEST_PIECE, LONGEST_PIECE / 2] {
+        let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&board)).collect();
+        for piece in &pieces {
+            assert_eq!(piece.lease.end() - piece.lease.start, length);
+            piece.lease.advance(piece.lease.end());
+        }
+        pieces.iter().for_each(|piece| board.fetched(piece));
+    }
+    assert!(assign(&board).is_none());
+}
+
+#[test]
 fn connections_that_do_harm_leave_what_is_before_them_to_the_others() {
     let (_folder, parts) = folder();
     let board = board(&[SIZE]);

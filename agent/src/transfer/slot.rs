@@ -53,6 +53,14 @@ pub(super) struct Flight {
     pub(super) leases: Vec<Arc<Lease>>,
 }
 
+impl Flight {
+    /// Bytes that have not arrived yet.
+    pub(super) fn left(&self) -> u64 {
+        let leased = self.leases.iter().map(|lease| lease.end().saturating_sub(lease.position()));
+        self.unleased.total() + leased.sum::<u64>()
+    }
+}
+
 /// A range that one connection works on. Another may take over its end.
 #[derive(Debug)]
 pub(super) struct Lease {
