@@ -21,6 +21,8 @@ pub(super) const SMALL: u64 = 1 << 20;
 const SHORTEST_PIECE: u64 = 4 << 20;
 /// The longest range of one request: at 40 MB/s and 50 ms a pause of 3 %, and the digest never trails by much.
 const LONGEST_PIECE: u64 = 64 << 20;
+/// Equal shares of less are not worth one slow connection's time.
+const WORTH_SHARING: u64 = 16 << 20;
 /// What a connection has received and not yet written when it is told to stop: more than it gathers before it writes.
 const IN_HANDS: u64 = 1 << 20;
 /// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and many
@@ -209,9 +211,6 @@ impl State {
     }
 
     fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
-        // Towards the end everyone gets an equal share, so that all finish together. Before, whatever is shorter than need be
-        // only costs questions.
-        let is_last = self.waiting.is_empty();
         for &index in &self.active {
             let slot = &mut self.slots[index];
             if !slot.is_ready(now) {
@@ -220,8 +219,13 @@ impl State {
             let Some(flight) = &mut slot.flight else { continue };
             let range = match slot.asks {
                 Asks::Ranges => {
-                    let share = if is_last { flight.left() / connections } else { LONGEST_PIECE };
-                    flight.unleased.take_first(share.clamp(SHORTEST_PIECE, LONGEST_PIECE))
+                    let share = match flight.left() / connections {
+                        // Equal shares, so that all finish together.
+                        share if share >= WORTH_SHARING => share.min(LONGEST_PIECE),
+                        // A slow one must not be what everyone waits for.
+                        _ => flight.unleased.total() / (2 * connections),
+                    };
+                    flight.unleased.take_first(share.max(SHORTEST_PIECE))
                 }
                 // One connection begins at the beginning, once the others have found out as well.
                 Asks::Whole if flight.leases.is_empty() => {

@@ -106,7 +106,9 @@ fn equal_connections_get_equal_shares_and_finish_together() {
             assert_eq!(piece.lease.end() - piece.lease.start, length);
             piece.lease.advance(piece.lease.end());
         }
-        pieces.iter().for_each(|piece| board.fetched(piece));
+        for piece in &pieces {
+            board.fetched(piece);
+        }
     }
     assert!(assign(&board).is_none());
 }
