@@ -16,7 +16,7 @@ use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{HashAlg, PrivateKey, PublicKey, signature};
 use tokio::time::timeout;
 
-use super::connect::Client;
+use super::handler::Client;
 use super::identity::{Hand, Identity, Proof, identities};
 use super::keyring::{Keyring, Locked};
 use super::settings::LinkSettings;

@@ -1,15 +1,12 @@
 //! From a target to a connection that is let in: the hosts on the way, the handshake, the host's key, the login.
 
 use std::borrow::Cow;
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use russh::client::{self, ChannelOpenHandle, Handle, Msg};
-use russh::keys::PublicKeyOrCertificate;
+use russh::client::{self, Handle, Msg};
 use russh::{
-    AlgorithmKind, Channel, ChannelOpenFailure, ChannelStream, Disconnect, Preferred, SshId, cipher,
-    compression,
+    AlgorithmKind, ChannelOpenFailure, ChannelStream, Disconnect, Preferred, SshId, cipher, compression,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{error::Elapsed, timeout};
@@ -20,6 +17,7 @@ use super::channel::{Cuttable, Running};
 use super::dial::dial;
 use super::error::{LinkError, NotForwarded};
 use super::first_words::{FirstWords, Overheard, Peer};
+use super::handler::{Client, ClientError, Seen};
 use super::host_key::{HostKeyError, HostKeySeen, Judge};
 use super::settings::LinkSettings;
 use super::target::SshTarget;
@@ -37,9 +35,6 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 /// How often a channel is asked for again, and after how long.
 const REFUSALS: u32 = 3;
 const BETWEEN_CHANNELS: Duration = Duration::from_millis(200);
-
-/// How much of the server's banner is kept, in bytes.
-const BANNER: usize = 4096;
 
 /// How long saying goodbye may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -62,32 +57,6 @@ pub(super) enum Request<'a> {
     Sftp,
     /// The login shell at a terminal.
     Terminal,
-}
-
-/// What russh asks us during a connection.
-pub(super) struct Client {
-    judge: Judge,
-    seen: Arc<Mutex<Seen>>,
-}
-
-/// What a connection showed before the login.
-#[derive(Debug, Default)]
-struct Seen {
-    host_key: Option<HostKeySeen>,
-    banner: Vec<u8>,
-}
-
-/// What can end a handshake.
-#[derive(Debug)]
-pub(super) enum ClientError {
-    Ssh(russh::Error),
-    HostKey(HostKeyError),
-}
-
-impl From<russh::Error> for ClientError {
-    fn from(error: russh::Error) -> Self {
-        Self::Ssh(error)
-    }
 }
 
 impl Connection {
@@ -169,8 +138,8 @@ impl Connection {
         let judge = Judge::new(target, policy, &files, settings.own_known_hosts.clone())
             .map_err(|error| untrusted(error.into()))?;
         let config = Arc::new(config(&judge));
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let client = Client { judge, seen: Arc::clone(&seen) };
+        let seen = Seen::default();
+        let client = Client::new(judge, seen.clone());
         let cut = CancellationToken::new();
         let words = FirstWords::default();
         let stream = Cuttable::new(Overheard::new(stream, words.clone()), cut.clone());
@@ -187,11 +156,11 @@ impl Connection {
             }
         };
         auth::log_in(&mut handle, &user, target, settings).await.map_err(|tried| {
-            let banner = std::mem::take(&mut lock(&seen).banner);
+            let banner = seen.take_banner();
             let banner = sanitize_lines(banner, 4, 400);
             LinkError::Auth { address: address.clone(), user: user.clone(), tried, banner }
         })?;
-        let host_key = lock(&seen).host_key.take().unwrap_or(HostKeySeen::Known);
+        let host_key = seen.take_host_key().unwrap_or(HostKeySeen::Known);
         Ok(Self { handle, address, host_key, through: None, _cut: guard })
     }
 
@@ -308,110 +277,4 @@ fn detail(error: &russh::Error) -> String {
         error => error.to_string(),
     };
     sanitize(text, 300)
-}
-
-fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Everything that a server may open is refused: russh's defaults would accept it.
-impl client::Handler for Client {
-    type Error = ClientError;
-
-    async fn auth_banner(&mut self, banner: &str, _: &mut client::Session) -> Result<(), ClientError> {
-        let mut seen = lock(&self.seen);
-        let room = BANNER.saturating_sub(seen.banner.len()).min(banner.len());
-        seen.banner.extend_from_slice(&banner.as_bytes()[..room]);
-        Ok(())
-    }
-
-    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
-        let judged = match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } => self.judge.judge(key),
-            PublicKeyOrCertificate::Certificate(certificate) => self.judge.judge_certificate(certificate),
-        };
-        let believed = judged.map_err(ClientError::HostKey)?;
-        lock(&self.seen).host_key.get_or_insert(believed);
-        Ok(true)
-    }
-
-    fn server_channel_open_forwarded_tcpip(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: u32,
-        reply: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
-        refuse(reply)
-    }
-
-    fn server_channel_open_forwarded_streamlocal(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        reply: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
-        refuse(reply)
-    }
-
-    fn server_channel_open_agent_forward(
-        &mut self,
-        _: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
-        refuse(reply)
-    }
-
-    fn server_channel_open_session(
-        &mut self,
-        _: Channel<Msg>,
-        reply: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
-        refuse(reply)
-    }
-
-    fn server_channel_open_direct_tcpip(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        _: u32,
-        _: &str,
-        _: u32,
-        reply: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
-        refuse(reply)
-    }
-
-    fn server_channel_open_direct_streamlocal(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        reply: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
-        refuse(reply)
-    }
-
-    fn server_channel_open_x11(
-        &mut self,
-        _: Channel<Msg>,
-        _: &str,
-        _: u32,
-        reply: ChannelOpenHandle,
-        _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
-        refuse(reply)
-    }
-}
-
-async fn refuse(reply: ChannelOpenHandle) -> Result<(), ClientError> {
-    reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
-    Ok(())
 }

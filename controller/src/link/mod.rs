@@ -16,6 +16,7 @@ mod enter;
 mod error;
 mod first_words;
 mod given;
+mod handler;
 mod host_certificate;
 mod host_key;
 mod identity;
