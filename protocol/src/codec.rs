@@ -203,7 +203,63 @@ mod tests {
         assert!(matches!(Codec::new().encode(report, &mut BytesMut::new()), Err(CodecError::Unbounded)));
     }
 
+    /// Frames as an honest peer sends them, of many forms.
+    fn honest() -> Vec<Vec<u8>> {
+        let address = crate::Address::new("https://cdn.example/a?b").unwrap();
+        let path = crate::RepoPath::new("a/b").unwrap();
+        let stamp = crate::Stamp { size: 1, modified: 2, changed: 3, inode: 4 };
+        let digest = crate::Digest::Sha256([7; 32]);
+        let wanted = crate::Wanted { id: FileId(1), path: path.clone(), size: 9, digest };
+        let failure = crate::Failure::new(crate::FailureKind::NoSpace { needed: 1, free: 0 }, "full");
+        let orders = [
+            Order::Hello {
+                version: "v".to_owned(),
+                conduct: crate::Conduct::Joining { root: "/r".to_owned() },
+            },
+            Order::List { files: vec![wanted.clone(), wanted.clone()] },
+            Order::Remove { strays: vec![crate::Stray { path, stamp }] },
+            Order::Source { file: FileId(1), address },
+            Order::Inline { file: FileId(1), bytes: vec![1, 2, 3] },
+            Order::Withheld { file: FileId(1), failure: failure.clone() },
+            Order::Trust { authorities: vec![vec![1], vec![2, 3]] },
+        ];
+        let reports = [
+            Report::Found { files: vec![(FileId(0), Found::OtherSize { stamp, partial: 1 })] },
+            Report::Remaining { files: vec![crate::Remaining { wanted, done: 2 }] },
+            Report::Tick { files: vec![crate::Ticked { file: FileId(0), done: 1 }] },
+            Report::Retrying { file: FileId(0), attempt: 1, failure, wait_ms: 5 },
+        ];
+        let bodies = orders.iter().map(|order| bincode::serde::encode_to_vec(order, BINCODE).unwrap());
+        bodies
+            .chain(reports.iter().map(|report| bincode::serde::encode_to_vec(report, BINCODE).unwrap()))
+            .collect()
+    }
+
     proptest! {
+        #[test]
+        fn no_frame_that_is_almost_right_makes_the_decoder_panic_or_hold_more_than_a_frame(
+            chosen in any::<prop::sample::Index>(),
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+            cut in any::<prop::sample::Index>(),
+            cuts in any::<bool>(),
+        ) {
+            let frames = honest();
+            let mut body = frames[chosen.index(frames.len())].clone();
+            for (at, byte) in changes {
+                let at = at.index(body.len());
+                body[at] = byte;
+            }
+            if cuts {
+                body.truncate(cut.index(body.len()));
+            }
+            if let Ok(Some(order)) = decode::<Order>(&frame(&body)) {
+                prop_assert_eq!(bincode::serde::encode_to_vec(&order, BINCODE).unwrap().len(), body.len());
+            }
+            if let Ok(Some(report)) = decode::<Report>(&frame(&body)) {
+                prop_assert_eq!(bincode::serde::encode_to_vec(&report, BINCODE).unwrap().len(), body.len());
+            }
+        }
+
         #[test]
         fn no_bytes_make_the_decoder_panic(body in prop::collection::vec(any::<u8>(), 0..600)) {
             let _ = decode::<Order>(&frame(&body));
