@@ -125,6 +125,8 @@ impl Stage {
         let files = std::fs::read_dir(parts).into_iter().flatten().flatten().map(|entry| entry.path());
         files
             .filter(|path| path.extension().is_some_and(|end| end == "journal"))
+            // A kill between the two leaves the journal of a part that has got its final name.
+            .filter(|path| path.with_extension("").exists())
             .map(|path| claimed_by(&path))
             .sum()
     }
