@@ -237,7 +237,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_frame_that_is_almost_right_makes_the_decoder_panic_or_hold_more_than_a_frame(
+        fn no_frame_that_is_almost_right_makes_the_decoder_panic_or_break_a_bound(
             chosen in any::<prop::sample::Index>(),
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
             cut in any::<prop::sample::Index>(),
@@ -253,10 +253,10 @@ mod tests {
                 body.truncate(cut.index(body.len()));
             }
             if let Ok(Some(order)) = decode::<Order>(&frame(&body)) {
-                prop_assert_eq!(bincode::serde::encode_to_vec(&order, BINCODE).unwrap().len(), body.len());
+                prop_assert!(order.is_bounded());
             }
             if let Ok(Some(report)) = decode::<Report>(&frame(&body)) {
-                prop_assert_eq!(bincode::serde::encode_to_vec(&report, BINCODE).unwrap().len(), body.len());
+                prop_assert!(report.is_bounded());
             }
         }
 
