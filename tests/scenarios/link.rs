@@ -95,6 +95,7 @@ on_both! {
         speaks_through_banners_and_noise,
         goes_elsewhere_when_home_is_no_place,
         goes_elsewhere_when_home_runs_no_programs,
+        keeps_a_folder_that_another_gives_up,
         says_that_there_is_no_folder,
         says_why_an_agent_could_not_be_put_there,
         replaces_an_agent_that_was_cut_short_and_sweeps_old_ones,

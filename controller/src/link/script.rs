@@ -1,8 +1,8 @@
-//! The commands that a box is sent: two that start an agent, one that takes it away again. Each is one line, `exec /bin/sh -c '…'`, without a single quote, a double
-//! backslash or a `!` in it: so it means the same to bash, dash, zsh, fish and tcsh as login shells. Nothing that came
-//! from a box is ever put into one.
+//! The commands that a box is sent: two that start an agent, one that takes it away again. Each is one line,
+//! `exec /bin/sh -c '…'`, without a single quote, a double backslash or a `!` in it: so it means the same to bash, dash,
+//! zsh, fish and tcsh as login shells. Nothing that came from a box is ever put into one.
 //!
-//! Both look at the same folders, in this order: `~/.cache/hfdown`, `$XDG_RUNTIME_DIR/hfdown`, `/dev/shm/hfdown-$UID`,
+//! All look at the same folders, in this order: `~/.cache/hfdown`, `$XDG_RUNTIME_DIR/hfdown`, `/dev/shm/hfdown-$UID`,
 //! `/tmp/hfdown-$UID`. A folder counts only if it belongs to this user and nobody else can write to it, since anyone
 //! could have made the latter two.
 
@@ -93,6 +93,9 @@ fn supersede(nonce: Nonce) -> String {
 /// from there with the same standard input. A folder that is no good is not left behind, nor is one for an agent that did
 /// not arrive. Agents that were not used for 14 days go. A `head` that knows no `-c` is replaced by a slow `dd`, which reads
 /// not a byte too many either. `\041` is a `!`.
+///
+/// Another conversation may take an empty folder away at any moment. So the file that shows that programs run here stays
+/// until the agent has its place, and a folder is tried twice: from that file on it is not empty.
 pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
     let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
     let machine = cpu.machine();
@@ -106,20 +109,19 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
         }};
         {SOUND}
         runs() {{
-            t=$1/.try.$$;
-            printf "#\041/bin/sh\nexit 0\n" >"$t" && chmod 700 "$t" && "$t";
-            r=$?; rm -f "$t"; return $r;
+            t=$1/.new.$$;
+            mkdir -p "$1" && sound "$1" && printf "#\041/bin/sh\nexit 0\n" >"$t" && chmod 700 "$t" && "$t"
+                || {{ rm -f "$t"; return 1; }};
         }};
-        f=;
+        f=; t=;
+        trap "rm -f \"\$t\"" EXIT;
         {EACH_FOLDER}
             k=; [ -d "${{d%/*}}" ] || k=${{d%/*}};
-            mkdir -p "$d" && sound "$d" && runs "$d"
+            runs "$d" 2>/dev/null || runs "$d"
                 || {{ rmdir "$d" ${{k:+"$k"}} 2>/dev/null; continue; }};
             f=$d; break;
         done;
         [ -n "$f" ] || fail folder;
-        t=$f/.new.$$;
-        trap "rm -f \"\$t\"" EXIT;
         if printf ab | head -c 1 >/dev/null 2>&1; then
             head -c {size} >"$t" || fail write;
         else
@@ -131,7 +133,7 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
         fi;
         chmod 700 "$t" && mv -f "$t" "$f/{name}" || fail write;
         find "$f" -type f
-            \( -name "agent-*" -mtime +14 -o -name ".new.*" -mtime +1 -o -name ".try.*" -mtime +1 -o -name "apart-*" -mtime +14 \)
+            \( -name "agent-*" -mtime +14 -o -name ".new.*" -mtime +1 -o -name "apart-*" -mtime +14 \)
             -exec rm -f {{}} + 2>/dev/null;
         printf "\n{LAUNCHING} %s|Linux|{machine}|%s|\n" {nonce} "${{k#$HOME/}}";
         exec "$f/{name}" serve {nonce}

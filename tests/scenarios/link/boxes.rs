@@ -39,6 +39,21 @@ pub(super) async fn goes_elsewhere_when_home_runs_no_programs(kind: Kind) {
     assert!(!host.home().join(".cache/hfdown").exists(), "no empty folder is left there");
 }
 
+/// What another conversation does when it takes its agent away: it removes the folder, if that is empty.
+pub(super) async fn keeps_a_folder_that_another_gives_up(kind: Kind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let given_up = "rmdir $HOME/.cache/hfdown 2>/dev/null";
+    // Once before there is anything in it, and then again and again.
+    host.put_program("mkdir", &format!("/bin/mkdir \"$@\"; [ -e ~/once ] || {{ : >~/once; {given_up}; }}"));
+    host.put_program("chmod", &format!("{given_up}; exec /bin/chmod \"$@\""));
+    host.put_program("head", &format!("{given_up}; exec /usr/bin/head \"$@\""));
+    host.put_program("wc", &format!("{given_up}; exec /usr/bin/wc \"$@\""));
+    let mut link = go(&host.command(), &host.settings()).await.unwrap();
+    talk(&mut link).await;
+    assert!(host.home().join("once").exists(), "it was given up while nothing was in it");
+    assert_eq!(running_agent(&host).parent().unwrap(), host.home().join(".cache/hfdown"));
+}
+
 pub(super) async fn says_that_there_is_no_folder(kind: Kind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     host.put_program("chmod", "exit 0");
