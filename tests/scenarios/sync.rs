@@ -10,6 +10,7 @@ mod sync {
     pub(crate) mod records;
     pub(crate) mod secrets;
     pub(crate) mod traces;
+    pub(crate) mod visits;
 }
 
 /// The program under test.
@@ -63,11 +64,16 @@ on_boxes! {
         what_a_private_repository_needs_is_handed_over,
         addresses_that_go_stale_are_waited_for_and_then_given_up,
         addresses_that_go_stale_are_renewed_by_whoever_attaches,
-        a_detached_agent_that_was_killed_is_said_to_have_vanished,
         a_second_run_waits_for_the_detached_one,
         whoever_dies_while_handing_over_leaves_nobody_behind,
         whoever_attaches_amid_many_files_misses_none,
         nothing_to_do_is_done_at_once,
+    }
+    visits_in_process visits_sshd visits {
+        a_box_that_can_not_be_reached_is_said_to_be_so,
+        where_nothing_was_detached_that_is_said,
+        a_detached_agent_that_was_killed_is_said_to_have_vanished,
+        an_agent_that_is_killed_while_it_is_watched_is_said_to_have_vanished,
     }
     traces_in_process traces_sshd traces {
         a_box_is_left_as_it_was,

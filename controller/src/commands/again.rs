@@ -20,6 +20,17 @@ pub(super) struct Broken {
     pub(super) error: SessionError,
 }
 
+impl Broken {
+    /// What failed may have been the way there already.
+    pub(super) fn on(machine: &Machine, attempted: impl FnOnce() -> String, error: SessionError) -> Self {
+        let attempted = match (machine, &error) {
+            (Machine::Box { target, .. }, SessionError::Link { .. }) => format!("cannot reach {target}"),
+            _ => attempted(),
+        };
+        Self { attempted, error }
+    }
+}
+
 /// Attempts to go on.
 pub(super) struct Again<'a> {
     /// What the next conversation has to know.

@@ -12,10 +12,10 @@ use super::there::Place;
 use crate::cli::{Settings, Source, There};
 use crate::display::Events;
 use crate::event::{Event, Intent, Outcome};
-use crate::failure::{self, Exit, Problem};
+use crate::failure::{self, Errand, Exit, Problem};
 use crate::hub::HubError;
 use crate::link::Traces;
-use crate::session::{self, Approach, Execution, Joined, Machine, Sources};
+use crate::session::{self, Approach, Execution, Joined, Machine, SessionError, Sources};
 use crate::ticket::{Ticket, Tickets};
 
 /// What is wanted of a transfer that was detached.
@@ -40,11 +40,23 @@ pub(super) async fn run(wish: Wish<'_>, there: &There, context: &Context) -> Res
     let place = Place::new(there, Traces::Kept, context).await?;
     let visit = Visit { there, place, wish, context, began: Instant::now() };
     let mut again = Again::new(&visit.place.machine, &visit.place.events, &context.cancel);
+    let mut has_inquired = false;
     loop {
-        match visit.pay(&mut again).await {
+        let broken = match visit.pay(&mut again).await {
             Ok(exit) => return Ok(exit),
-            Err(broken) => again.after(broken).await?,
+            Err(broken) => broken,
+        };
+        // It was killed before our eyes. Its record says the rest, once: to whoever asks now.
+        let is_gone = matches!(broken.error, SessionError::Ended(_));
+        if is_gone && !context.cancel.is_cancelled() && !std::mem::replace(&mut has_inquired, true) {
+            continue;
         }
+        let errand = match wish {
+            Wish::Attach { .. } => Errand::Attach,
+            Wish::Stop => Errand::Stop,
+        };
+        let advice = errand.advice(&broken.error);
+        again.after(broken).await.map_err(|problem| advice.into_iter().fold(problem, Problem::hint))?;
     }
 }
 
@@ -54,13 +66,14 @@ impl Visit<'_> {
         let Self { there, place, context, .. } = self;
         let Place { machine, name, events } = place;
         let folder = &there.folder;
-        let broken = |attempted: &str| {
-            let attempted = format!("cannot {attempted} {name}:{folder}");
-            move |error| Broken { attempted, error }
+        let attempt = match self.wish {
+            Wish::Attach { .. } => "watch",
+            Wish::Stop => "stop",
         };
-        let joined = session::join(machine, folder, again.approach, events, &context.cancel)
-            .await
-            .map_err(broken("join the transfer to"))?;
+        let attempted = || format!("cannot {attempt} the transfer to {name}:{folder}");
+        let broken = |error| Broken::on(machine, attempted, error);
+        let joined =
+            session::join(machine, folder, again.approach, events, &context.cancel).await.map_err(broken)?;
         // The next one leaves the agent alone: it is the transfer itself.
         again.approach = Approach::Again { supersedes: None };
         again.has_moved();
@@ -86,13 +99,13 @@ impl Visit<'_> {
             },
             Wish::Stop => None,
         };
-        let (visit, attempt) = match self.wish {
-            Wish::Attach { .. } => (session::Visit::Watch(sources.as_ref()), "watch the transfer to"),
-            Wish::Stop => (session::Visit::End, "stop the transfer to"),
+        let visit = match self.wish {
+            Wish::Attach { .. } => session::Visit::Watch(sources.as_ref()),
+            Wish::Stop => session::Visit::End,
         };
         let visited = session.visit(visit, &account, &plan, events, &context.cancel).await;
         session.close().await;
-        let Some(execution) = visited.map_err(broken(attempt))? else {
+        let Some(execution) = visited.map_err(broken)? else {
             events.send(Event::Left).await;
             return Ok(Exit::Cancelled);
         };

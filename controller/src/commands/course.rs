@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::again::{Again, Broken};
-use super::road::{Trip, ask, keep_ticket, not_opened, refuse};
+use super::road::{Trip, ask, keep_ticket, refuse};
 use crate::display::Events;
 use crate::event::{Event, Intent};
 use crate::failure::Problem;
@@ -80,9 +80,9 @@ impl Course<'_> {
     async fn leg(&self, luggage: &mut Luggage, approach: &mut Approach) -> Result<Arrival, Broken> {
         let Self { trip, events, cancel, .. } = self;
         let ask = ask(trip, &self.listing.commit, *approach);
-        let mut session = session::connect(&trip.machine, ask, events, cancel)
-            .await
-            .map_err(|error| Broken { attempted: not_opened(trip, &error), error })?;
+        let mut session = session::connect(&trip.machine, ask, events, cancel).await.map_err(|error| {
+            Broken::on(&trip.machine, || format!("cannot open {}", trip.destination), error)
+        })?;
         *approach = Approach::Again { supersedes: session.nonce() };
         let done = self.converse(&mut session, luggage).await;
         luggage.left = session.close().await;

@@ -134,14 +134,6 @@ async fn list(trip: &Trip<'_>, events: &Events) -> Result<(RepoInfo, Listing), P
     Ok((info, listing))
 }
 
-/// The way there, or the folder at its end.
-pub(super) fn not_opened(trip: &Trip<'_>, error: &SessionError) -> String {
-    match (&trip.machine, error) {
-        (Machine::Box { target, .. }, SessionError::Link { .. }) => format!("cannot reach {target}"),
-        _ => format!("cannot open {}", trip.destination),
-    }
-}
-
 fn not_listed(name: &str, repo: &RepoId, is_refused: bool) -> Problem {
     let attempted = format!("cannot fetch {} of {repo}", sanitize(name, 200));
     if is_refused {

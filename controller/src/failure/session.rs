@@ -28,7 +28,7 @@ pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
             "a transfer that another version of hfdown has detached is watched and ended by that version; or end its process on \
              the box and run `hfdown rsync-to-vast` again",
         ),
-        SessionError::Setup(_) | SessionError::Protocol(_) => {
+        SessionError::Setup(_) | SessionError::Protocol(_) | SessionError::Unstopped { .. } => {
             Problem::new(Exit::Failed, attempted).because(error)
         }
         SessionError::Cancelled => cancelled(),
@@ -46,6 +46,45 @@ pub fn session_after(attempted: impl Into<String>, error: &SessionError, reconne
         }
     }
     problem
+}
+
+/// What somebody wants of a transfer that was detached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// To watch it.
+    Attach,
+    /// To end it.
+    Stop,
+}
+
+impl Errand {
+    /// What to do next where the transfer goes on, or not, whatever becomes of this conversation.
+    pub fn advice(self, error: &SessionError) -> Option<&'static str> {
+        Some(match error {
+            SessionError::Agent(failure) => match failure.kind {
+                FailureKind::NotFound => {
+                    "name the folder as it was named for `hfdown rsync-to-vast --detach`, which starts one"
+                }
+                FailureKind::Locked => "the transfer goes on; run the same command again to take over",
+                _ => return None,
+            },
+            SessionError::Cancelled => match self {
+                Self::Attach => "what was detached there goes on",
+                Self::Stop => "the transfer may go on: run the same command again to be sure",
+            },
+            SessionError::Lost(_) | SessionError::Ended(_) | SessionError::Silent(_) => match self {
+                Self::Attach => "run the same command again: the box goes on by itself",
+                Self::Stop => "run the same command again: the box may go on by itself",
+            },
+            SessionError::Unstopped { .. } => {
+                "it may be waiting for a slow disk: run the same command again in a minute"
+            }
+            SessionError::Link { .. }
+            | SessionError::Setup(_)
+            | SessionError::Version { .. }
+            | SessionError::Protocol(_) => return None,
+        })
+    }
 }
 
 fn cancelled() -> Problem {

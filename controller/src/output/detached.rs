@@ -40,7 +40,10 @@ pub(super) fn ended(account: &Account, verdict: &Verdict, ago: Duration) -> Stri
     };
     match verdict {
         // What it had come to by then, nobody wrote down.
-        Verdict::Vanished => format!("{title} to {root}: {how} · {rest}"),
+        Verdict::Vanished => {
+            let began = since(Duration::from_secs(account.age));
+            format!("{title} to {root}, detached {began}: {how} · {rest}")
+        }
         _ => format!("{title} to {root}: {how} · {state} · {rest}"),
     }
 }
@@ -112,7 +115,7 @@ mod tests {
         acme/large @ 607a30d to /workspace/large: ended incomplete 1 h 00 m ago · 2 of 3 files placed, 1 failed, 100 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
         acme/large @ 607a30d to /workspace/large: stopped 5.0 s ago · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
         acme/large @ 607a30d to /workspace/large: failed 1 h 00 m ago: the signed addresses have gone stale · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
-        acme/large @ 607a30d to /workspace/large: ended without a word: it was killed, or the box was restarted · what arrived is kept, run `hfdown rsync-to-vast` again to go on
+        acme/large @ 607a30d to /workspace/large, detached 12 m 34 s ago: ended without a word: it was killed, or the box was restarted · what arrived is kept, run `hfdown rsync-to-vast` again to go on
         ");
     }
 }

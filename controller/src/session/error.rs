@@ -44,6 +44,12 @@ pub enum SessionError {
     /// The agent broke the protocol.
     #[error("the agent broke the protocol: {0}")]
     Protocol(String),
+    /// It goes on though it was told to stop.
+    #[error("it was told to stop, and has not within {after} s")]
+    Unstopped {
+        /// How long it was waited for, in seconds.
+        after: u64,
+    },
     /// It was told to stop.
     #[error("cancelled")]
     Cancelled,
@@ -62,6 +68,7 @@ impl SessionError {
             | Self::Ended(_)
             | Self::Version { .. }
             | Self::Protocol(_)
+            | Self::Unstopped { .. }
             | Self::Cancelled => false,
         }
     }

@@ -131,7 +131,10 @@ impl Session {
                     events.sample(Event::Progress(watch.sample()));
                     continue;
                 }
-                () = passed(deadline) => return Err(SessionError::Cancelled),
+                () = passed(deadline) => return Err(match manner {
+                    Manner::End { .. } => SessionError::Unstopped { after: ENDING.as_secs() },
+                    _ => SessionError::Cancelled,
+                }),
                 () = wished(&manner) => return match manner {
                     Manner::End { .. } => Err(SessionError::Cancelled),
                     _ => Ok(None),

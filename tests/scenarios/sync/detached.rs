@@ -8,37 +8,37 @@ use tokio::process::Command;
 
 use super::lost::until_it_says;
 
-const MODEL: &str = "acme/large";
-const FILE: &str = "model.safetensors";
-const SIZE: u64 = 40_000_000;
+pub(super) const MODEL: &str = "acme/large";
+pub(super) const FILE: &str = "model.safetensors";
+pub(super) const SIZE: u64 = 40_000_000;
 /// Where each of the first connections stops.
-const STOP: u64 = 3_000_000;
-const TOKEN: &str = "hf_verySecretTokenOfTheTests";
+pub(super) const STOP: u64 = 3_000_000;
+pub(super) const TOKEN: &str = "hf_verySecretTokenOfTheTests";
 
-fn host(stage: &Stage) -> &SshHost {
+pub(super) fn host(stage: &Stage) -> &SshHost {
     stage.host.as_ref().unwrap()
 }
 
 /// `hfdown attach` or `hfdown stop`.
-fn visiting(stage: &Stage, verb: &str, more: &[&str]) -> Command {
+pub(super) fn visiting(stage: &Stage, verb: &str, more: &[&str]) -> Command {
     let (root, ssh) = (stage.root(), host(stage).command());
     stage.hfdown([verb, &ssh, root.to_str().unwrap()].iter().chain(more))
 }
 
-fn public(stage: &Stage) -> Stall {
+pub(super) fn public(stage: &Stage) -> Stall {
     stage.hub.token(TOKEN);
     stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(7, SIZE)).commit();
     stage.hub.stall(STOP, When::file(FILE).at(Origin::Cdn))
 }
 
-fn private(stage: &Stage) -> Stall {
+pub(super) fn private(stage: &Stage) -> Stall {
     let draft = stage.hub.model(MODEL).file("config.json", vec![b'x'; 700_000]);
     draft.lfs(FILE, Content::random(7, SIZE)).private(TOKEN).commit();
     stage.hub.stall(STOP, When::file(FILE).at(Origin::Cdn))
 }
 
 /// Detaches, and finds the one agent that is left.
-async fn detached(stage: &Stage, more: &[&str]) -> Process {
+pub(super) async fn detached(stage: &Stage, more: &[&str]) -> Process {
     let mut command = stage.syncing(MODEL, &[&["--detach"], more].concat());
     command.env("HF_TOKEN", TOKEN);
     let Ended { code, stderr, .. } = run(command).await;
@@ -53,18 +53,18 @@ async fn detached(stage: &Stage, more: &[&str]) -> Process {
     Process { pid: pids[0] }
 }
 
-async fn gone(stage: &Stage) {
+pub(super) async fn gone(stage: &Stage) {
     while !host(stage).agent_pids().is_empty() {
         tokio::task::yield_now().await;
     }
 }
 
-fn is_whole(stage: &Stage) -> bool {
+pub(super) fn is_whole(stage: &Stage) -> bool {
     stage.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec())
 }
 
 /// What a private folder holds beside the agent itself.
-fn left_beside_the_agent(stage: &Stage) -> Vec<(String, Vec<u8>)> {
+pub(super) fn left_beside_the_agent(stage: &Stage) -> Vec<(String, Vec<u8>)> {
     let folder = host(stage).home().join(".cache/hfdown");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with("agent-"));
@@ -208,20 +208,6 @@ pub(crate) async fn addresses_that_go_stale_are_renewed_by_whoever_attaches(stag
     assert_eq!(ended(stranger).await.code, 1);
     assert!(said.await.unwrap().contains("another controller has joined"));
     gone(&stage).await;
-    assert!(is_whole(&stage));
-}
-
-pub(crate) async fn a_detached_agent_that_was_killed_is_said_to_have_vanished(stage: Stage) {
-    let stall = public(&stage);
-    let agent = detached(&stage, &[]).await;
-    stall.reached_by(4).await;
-    processes::kill(agent.pid);
-    gone(&stage).await;
-    let Ended { code, stderr, .. } = run(visiting(&stage, "attach", &[])).await;
-    assert_eq!(code, 1, "{stderr}");
-    assert!(stderr.contains("ended without a word"), "{stderr}");
-    stall.release();
-    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
     assert!(is_whole(&stage));
 }
 

@@ -1,0 +1,80 @@
+//! What `attach` and `stop` say, and how they end, where all is not well.
+
+use hfdown_tests::processes;
+use hfdown_tests::ssh_host::Keys;
+use hfdown_tests::stage::{Ended, Stage, ended, run};
+use russh::keys::Algorithm;
+
+use super::detached::{MODEL, detached, gone, host, is_whole, public, visiting};
+use super::lost::until_it_says;
+
+/// `error: …`, what caused it and what to do, as far as it says so.
+fn says(stderr: &str, lines: [&str; 3]) {
+    let [error, cause, hint] = lines;
+    let position = |start: &str, text: &str| {
+        let found = stderr.lines().position(|line| line.starts_with(start) && line.contains(text));
+        found.unwrap_or_else(|| panic!("`{start}…{text}` is missing in: {stderr}"))
+    };
+    assert!(position("error: ", error) < position("caused by: ", cause), "{stderr}");
+    assert!(position("caused by: ", cause) < position("hint: ", hint), "{stderr}");
+}
+
+pub(crate) async fn a_box_that_can_not_be_reached_is_said_to_be_so(stage: Stage) {
+    let (closed, root) = (std::net::TcpListener::bind("127.0.0.1:0").unwrap(), stage.root());
+    let port = closed.local_addr().unwrap().port();
+    drop(closed);
+    let wrong = Keys::generate(host(&stage).near(), "wrong", Algorithm::Ed25519).private;
+    let wrong =
+        format!("ssh -p {} -i {} root@127.0.0.1 -o BatchMode=yes", host(&stage).port(), wrong.display());
+    for verb in ["attach", "stop"] {
+        let visit = |ssh: &str| stage.hfdown([verb, ssh, root.to_str().unwrap(), "--wait", "0"]);
+        let address = format!("cannot reach 127.0.0.1:{port}");
+        let Ended { code, stderr, .. } = run(visit(&host(&stage).command_via(port))).await;
+        assert_eq!(code, 6, "{stderr}");
+        says(&stderr, [&address, "refused the connection", "check the port"]);
+        let address = format!("cannot reach 127.0.0.1:{}", host(&stage).port());
+        let Ended { code, stderr, .. } = run(visit(&wrong)).await;
+        assert_eq!(code, 4, "{stderr}");
+        says(&stderr, [&address, "with none of these keys", "name the right key"]);
+    }
+}
+
+pub(crate) async fn where_nothing_was_detached_that_is_said(stage: Stage) {
+    for verb in ["attach", "stop"] {
+        let Ended { code, stderr, .. } = run(visiting(&stage, verb, &[])).await;
+        assert_eq!(code, 5, "{stderr}");
+        let wish = if verb == "attach" { "watch" } else { "stop" };
+        says(&stderr, [&format!("cannot {wish} the transfer to "), "no transfer to ", "--detach"]);
+    }
+}
+
+pub(crate) async fn a_detached_agent_that_was_killed_is_said_to_have_vanished(stage: Stage) {
+    let stall = public(&stage);
+    let agent = detached(&stage, &[]).await;
+    stall.reached_by(4).await;
+    processes::kill(agent.pid);
+    gone(&stage).await;
+    let Ended { code, stderr, .. } = run(visiting(&stage, "attach", &[])).await;
+    assert_eq!(code, 1, "{stderr}");
+    assert!(stderr.contains("ended without a word"), "{stderr}");
+    assert!(stderr.contains(", detached "), "{stderr}");
+    // There is nothing to end, and so nothing has failed.
+    assert_eq!(run(visiting(&stage, "stop", &[])).await.code, 0);
+    stall.release();
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    assert!(is_whole(&stage));
+}
+
+pub(crate) async fn an_agent_that_is_killed_while_it_is_watched_is_said_to_have_vanished(stage: Stage) {
+    let stall = public(&stage);
+    let agent = detached(&stage, &[]).await;
+    stall.reached_by(4).await;
+    let mut attach = visiting(&stage, "attach", &[]).spawn().unwrap();
+    let said = until_it_says(&mut attach, "detached ").await;
+    processes::kill(agent.pid);
+    let Ended { code, .. } = ended(attach).await;
+    let said = said.await.unwrap();
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("ended without a word"), "{said}");
+    stall.release();
+}
