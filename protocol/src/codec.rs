@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio_util::codec::{Decoder, Encoder, FramedRead, FramedWrite, LengthDelimitedCodec};
+use tokio_util::codec::{Decoder, Encoder, Framed, FramedParts, FramedWrite, LengthDelimitedCodec};
 
 use crate::limits;
 
@@ -42,15 +42,17 @@ pub enum CodecError {
 }
 
 /// Received messages, as a stream. Cancel-safe: a message is yielded whole or stays buffered.
-pub type Inbox<R, M> = FramedRead<R, Codec<M>>;
+///
+/// `FramedRead` could not be this: it looks at what its buffer begins with only once more has come.
+pub type Inbox<R, M> = Framed<R, Codec<M>>;
 /// Messages to send, as a sink.
 pub type Outbox<W, M> = FramedWrite<W, Codec<M>>;
 
 /// Reads messages from a byte stream. `already_read` are bytes that were taken from the stream before.
 pub fn inbox<R: AsyncRead, M: Message>(stream: R, already_read: &[u8]) -> Inbox<R, M> {
-    let mut inbox = FramedRead::new(stream, Codec::new());
-    inbox.read_buffer_mut().extend_from_slice(already_read);
-    inbox
+    let mut parts = FramedParts::new::<M>(stream, Codec::new());
+    parts.read_buf = BytesMut::from(already_read);
+    Framed::from_parts(parts)
 }
 
 /// Writes messages to a byte stream.
@@ -141,7 +143,7 @@ pub(crate) mod byte_string {
 mod tests {
     use super::*;
     use crate::{FileId, Found, Order, Proof, Report};
-    use futures_util::{SinkExt, StreamExt};
+    use futures_util::{FutureExt, SinkExt, StreamExt};
     use proptest::prelude::*;
 
     fn decode<M: Message>(bytes: &[u8]) -> Result<Option<M>, CodecError> {
@@ -167,6 +169,16 @@ mod tests {
         };
         let (received, ()) = tokio::join!(reports.by_ref().map(Result::unwrap).collect::<Vec<_>>(), sending);
         assert_eq!(received, sent);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_is_heard_though_nothing_more_comes() {
+        let (_silent, far) = tokio::io::duplex(8);
+        let body = bincode::serde::encode_to_vec(Report::Surveyed, BINCODE).unwrap();
+        let two = [frame(&body), frame(&body)].concat();
+        let mut reports = inbox::<_, Report>(far, &two[..two.len() - 1]);
+        assert!(matches!(reports.next().now_or_never(), Some(Some(Ok(Report::Surveyed)))));
+        assert!(reports.next().now_or_never().is_none(), "half of one");
     }
 
     #[test]

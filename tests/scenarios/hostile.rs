@@ -209,3 +209,25 @@ async fn a_shell_that_never_stops_talking_is_given_up() {
     assert!(ended.stderr.contains("printed more than can be noise: xxx"), "{}", ended.stderr);
     assert!(peak > 0 && peak < ALLOWED, "{peak} bytes were resident");
 }
+
+/// Frames that come with the greeting, in one write, are no less heard than those that come later.
+#[tokio::test]
+async fn a_word_that_comes_with_the_greeting_is_heard_though_nothing_follows() {
+    for place in [Place::InProcess, Place::Sshd] {
+        let Some(stage) = stage(place).await else { continue };
+        let failure = Failure::new(FailureKind::Disk, "there is nothing here for you");
+        let (agent, words) = (stage.scratch().join("agent"), stage.scratch().join("words"));
+        fs::write(&words, frames(&[Report::Fatal { failure }]).await).unwrap();
+        let (words, all) = (words.display(), stage.scratch().join("all"));
+        let script = format!(
+            "#!/bin/sh\n{{ printf '\\nHFDOWN-AGENT %s\\n' \"$2\"; cat '{words}'; }} >'{0}'\ncat '{0}'\nexec cat >/dev/null\n",
+            all.display()
+        );
+        fs::write(&agent, script).unwrap();
+        let mut command = stage.syncing(MODEL, &["--link-silence", "5", "--retries", "0"]);
+        command.env("HFDOWN_AGENT_X86_64", &agent).env("HFDOWN_AGENT_AARCH64", &agent);
+        let Ended { code, stderr, .. } = ended(command.spawn().unwrap()).await;
+        assert_eq!(code, 1, "{stderr}");
+        assert!(stderr.contains("there is nothing here for you"), "{stderr}");
+    }
+}
