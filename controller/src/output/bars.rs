@@ -24,6 +24,12 @@ const PATIENCE: Duration = Duration::from_millis(250);
 /// Columns of a terminal that does not say. A narrower one cuts rows off at its edge.
 const COLUMNS: u16 = 80;
 
+/// One row. The terminal's edge cuts it off, so that it stays one row whatever happens to the window.
+const ROW: &str = "{wide_msg}";
+/// The last one takes the cursor back to its first column, which is empty. Indicatif leaves it at the edge, where the `^C`
+/// of the terminal would begin another row that it knows nothing of, and one of its own would stay on the screen.
+const LAST_ROW: &str = "{wide_msg}\u{1b}[1G";
+
 /// Where bars are drawn.
 pub(super) struct Screen {
     bars: MultiProgress,
@@ -100,7 +106,13 @@ impl Bars {
             }
         }
         while self.slots.len() < rows.len() {
-            self.slots.push(self.screen.bars.add(slot()));
+            if let Some(last) = self.slots.last() {
+                last.set_style(style(ROW));
+            }
+            self.slots.push(self.screen.bars.add(ProgressBar::no_length().with_style(style(ROW))));
+        }
+        if let Some(last) = self.slots.last() {
+            last.set_style(style(LAST_ROW));
         }
         for (slot, row) in self.slots.iter().zip(rows) {
             slot.set_message(row);
@@ -117,11 +129,8 @@ impl Bars {
     }
 }
 
-/// One row. The terminal's edge cuts it off, so that it stays one row whatever happens to the window.
-fn slot() -> ProgressBar {
-    let style =
-        ProgressStyle::with_template("{wide_msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
-    ProgressBar::no_length().with_style(style)
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 impl Renderer for Bars {

@@ -171,6 +171,18 @@ fn boxes_share_the_screen_and_are_named_from_the_second_on() {
 }
 
 #[test]
+fn what_the_terminal_writes_for_ctrl_c_leaves_no_row_behind() {
+    let mut stage = Stage::new(80);
+    for _ in 0..5 {
+        stage.sample(None);
+    }
+    indicatif::TermLike::write_str(&stage.terminal, "^C").unwrap();
+    stage.tell(None, &Event::Cancelling);
+    stage.bars.finish();
+    assert_eq!(stage.terminal.contents(), "stopping; press Ctrl-C again to end at once");
+}
+
+#[test]
 fn an_error_is_the_last_thing_on_the_screen() {
     let mut stage = Stage::new(80);
     for _ in 0..4 {
