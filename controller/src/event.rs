@@ -176,6 +176,13 @@ pub enum Event {
         /// How long ago.
         ago: Duration,
     },
+    /// The key of a box is no longer remembered.
+    Forgotten {
+        /// The box, as its key was looked up.
+        host: String,
+        /// The file that had it.
+        file: String,
+    },
     /// The person has seen enough; the transfer goes on.
     Left,
     /// Ctrl-C was seen; the agent is stopping.

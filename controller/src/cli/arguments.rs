@@ -1,7 +1,10 @@
 //! What can be typed.
 
+use std::ffi::OsString;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
+use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 const AFTER: &str = "\
@@ -14,16 +17,45 @@ nothing), HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE mean what they mean to `hf`; N
 colours off. HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead
 of the one built in. HFDOWN_LOG=debug shows the talk with the agent.";
 
+const UNQUOTED: &str =
+    "the SSH command is one word: put it in quotes, like 'ssh -p 20544 root@142.214.185.187'";
+
 /// More than this a CDN takes for an attack.
 const MOST_CONNECTIONS: i64 = 64;
 
+/// Characters of a SHA-256 in base64, without padding.
+const FINGERPRINT: usize = 43;
+
 /// Moves Hugging Face models to where they are used: a folder here, or a rented box over SSH. Every byte is proved.
 #[derive(Debug, Parser)]
-#[command(name = "hfdown", version, after_help = AFTER, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "hfdown", version, after_help = AFTER, max_term_width = 100)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Reads a command line. One that has an SSH command in it without quotes is told so: to clap, its words are options
+    /// and folders too many.
+    pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let words: Vec<OsString> = words.into_iter().collect();
+        Self::try_parse_from(&words).map_err(|mut error| {
+            let verb = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+            let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop"].contains(&verb);
+            if is_to_a_box && is_about_a_short_word(&error) {
+                let tip = StyledStr::from(UNQUOTED);
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+            }
+            error
+        })
+    }
+}
+
+/// Whether it complains of a word that is no long option.
+fn is_about_a_short_word(error: &clap::Error) -> bool {
+    error.kind() == ErrorKind::UnknownArgument
+        && matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with("--"))
 }
 
 /// The verbs.
@@ -44,7 +76,7 @@ pub enum Command {
         #[command(flatten)]
         source: Source,
         /// The folder [default: ./MODEL]
-        #[arg(value_name = "DIR")]
+        #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
         folder: Option<String>,
         /// How to go about it.
         #[command(flatten)]
@@ -56,10 +88,10 @@ pub enum Command {
         #[command(flatten)]
         source: Source,
         /// The file's path in the repository
-        #[arg(value_name = "NAME")]
+        #[arg(value_name = "NAME", value_parser = NotEmpty::new())]
         name: String,
         /// Where to put it: a file, or a folder that exists or ends in `/` [default: the current folder]
-        #[arg(value_name = "DEST")]
+        #[arg(value_name = "DEST", value_parser = NotEmpty::new())]
         destination: Option<String>,
         /// How to go about it.
         #[command(flatten)]
@@ -72,7 +104,7 @@ pub enum Command {
         #[command(flatten)]
         source: Source,
         /// The folder
-        #[arg(value_name = "DIR")]
+        #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
         folder: String,
         /// How to compare.
         #[command(flatten)]
@@ -81,7 +113,7 @@ pub enum Command {
         #[command(flatten)]
         copying: Copying,
     },
-    /// The same on a rented box: the box downloads from the Hub itself, and never sees a token
+    /// Bring a folder on a rented box up to date: the box downloads from the Hub itself, and never sees a token
     #[command(visible_alias = "push")]
     RsyncToVast {
         /// What to fetch.
@@ -148,7 +180,7 @@ pub struct Source {
     /// A branch, tag, commit or refs/pr/N [default: main]
     #[arg(long, value_name = "REVISION")]
     pub revision: Option<String>,
-    /// A Hub token; other users of this machine can see it, `HF_TOKEN` they can't
+    /// A Hub token; better in `HF_TOKEN`: what is typed here, other users of this machine can see
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
 }
@@ -160,10 +192,10 @@ pub struct There {
     #[arg(value_name = "SSH")]
     pub ssh: String,
     /// The folder on the box; files land directly in it
-    #[arg(value_name = "DIR")]
+    #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
     pub folder: String,
     /// Accept only this host key (SHA256:…)
-    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key")]
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key", value_parser = parse_fingerprint)]
     pub host_key: Option<String>,
     /// Refuse hosts whose key is not known yet
     #[arg(long)]
@@ -235,6 +267,18 @@ pub struct Face {
     pub json: bool,
 }
 
+/// Checks that a fingerprint can be one of a host key, which is SHA-256 in base64.
+fn parse_fingerprint(text: &str) -> Result<String, String> {
+    let digest = text.strip_prefix("SHA256:").map(|digest| digest.trim_end_matches('='));
+    let is_base64 = |digest: &str| {
+        digest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
+    };
+    match digest {
+        Some(digest) if digest.len() == FINGERPRINT && is_base64(digest) => Ok(text.to_owned()),
+        _ => Err(format!("it is `SHA256:` and {FINGERPRINT} characters, as `ssh-keygen -l` shows it")),
+    }
+}
+
 /// Reads a rate as people write it: a number, and `k`, `M` or `G` for thousands, millions and milliards.
 fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
     let number = text.trim_end_matches(|character: char| !character.is_ascii_digit());
@@ -258,6 +302,45 @@ fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn complaint(words: &str) -> String {
+        let words = words.split(' ').map(OsString::from);
+        Arguments::read(words).expect_err("it makes no sense").to_string()
+    }
+
+    #[test]
+    fn an_ssh_command_without_quotes_is_told_so() {
+        for words in [
+            "hfdown rsync-to-vast gpt2 ssh -p 20544 root@h /workspace",
+            "hfdown push gpt2 ssh root@h /workspace",
+            "hfdown attach ssh -p 1 root@h /workspace",
+            "hfdown stop root@h -p 1 /workspace",
+        ] {
+            assert!(
+                complaint(words).contains(&format!("tip: {UNQUOTED}\n")),
+                "{words}: {}",
+                complaint(words)
+            );
+        }
+        for words in ["hfdown push gpt2 root@h /w --detatch", "hfdown download gpt2 a b", "hfdown info -p"] {
+            assert!(!complaint(words).contains(UNQUOTED), "{words}: {}", complaint(words));
+        }
+    }
+
+    #[test]
+    fn fingerprints_are_those_of_ssh_keygen() {
+        let digest = "w3MILNbSXilvfoHY2dLAuMsiulsH8T8U/0eILIQ7sKM";
+        for (text, is_one) in [
+            (format!("SHA256:{digest}"), true),
+            (format!("SHA256:{digest}="), true),
+            (digest.to_owned(), false),
+            ("SHA256:abc".to_owned(), false),
+            ("MD5:16:27:ac:a5:76:28:2d:36:63:1b:56:4d:eb:df:a6:48".to_owned(), false),
+            (format!("SHA256:{}", digest.replace('/', "_")), false),
+        ] {
+            assert_eq!(parse_fingerprint(&text).is_ok(), is_one, "{text}");
+        }
+    }
 
     #[test]
     fn rates_are_read_as_people_write_them() {

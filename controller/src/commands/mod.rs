@@ -14,7 +14,6 @@ mod there;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Arguments, Command, Face, begin_log};
@@ -45,7 +44,7 @@ impl Context {
 
 /// Runs the program: reads what was typed, does it, says what came of it.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help goes to standard output, complaints to standard error; a pipe that nobody reads is no reason to fail.
@@ -70,7 +69,7 @@ pub fn main() -> ExitCode {
     let display = Display::begin(output);
     let context = Context { display, cancel: cancel.clone() };
     let outcome = runtime.block_on(async {
-        tokio::spawn(interrupt::watch(cancel));
+        tokio::spawn(interrupt::watch(cancel, context.events(None)));
         run(&arguments.command, &context).await
     });
     // What is still running has been told to stop, and what is on disk can be resumed.

@@ -102,7 +102,7 @@ pub enum LinkError {
     #[error("no user to log in as")]
     NoUser,
     /// The server took none of the keys.
-    #[error("{address} let {user} in with none of these keys: {}", list(.tried))]
+    #[error("{address} did not let {user} in: {}", list(.tried))]
     Auth {
         /// `host:port`.
         address: String,
@@ -269,9 +269,9 @@ pub enum InstallStage {
 
 fn list(tried: &[Tried]) -> String {
     if tried.is_empty() {
-        return "there is none to try".to_owned();
+        return "there is no key to try".to_owned();
     }
-    tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    format!("tried {}", tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
 }
 
 fn ended(exit: Option<u32>) -> String {

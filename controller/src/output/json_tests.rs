@@ -39,6 +39,7 @@ fn the_others() -> Vec<Event> {
         Event::Failed { path: "config.json".to_owned(), failure: failure() },
         Event::Removed { path: path("old.bin") },
         Event::Spared { path: path("older.bin"), failure: failure() },
+        Event::Forgotten { host: "box:7".to_owned(), file: "/home/me/known_hosts".to_owned() },
         Event::Cancelling,
     ]
 }
@@ -68,6 +69,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"failed","path":"config.json","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
     {"type":"removed","path":"old.bin"}
     {"type":"spared","path":"older.bin","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
+    {"type":"forgotten","host":"box:7","file":"/home/me/known_hosts"}
     {"type":"cancelling"}
     "#);
 }

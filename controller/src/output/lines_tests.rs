@@ -88,9 +88,7 @@ fn quiet_says_nothing_but_errors() {
         Event::Spared { path: path("old.bin"), failure: sample::failure(FailureKind::ChangedMeanwhile) },
         Event::Cancelling,
     ];
-    assert_snapshot!(said(Verbosity::Quiet, &events), @"
-    error: cannot fetch config.json: it does not work (5.0 MB missing, 12 kB free)
-    ");
+    assert_snapshot!(said(Verbosity::Quiet, &events), @"error: cannot fetch config.json: it does not work (5.0 MB missing, 12 kB free)");
     assert_snapshot!(said(Verbosity::Normal, &events), @"
     warning: option -L is ignored
     error: cannot fetch config.json: it does not work (5.0 MB missing, 12 kB free)
@@ -232,9 +230,9 @@ fn the_summary_is_true() {
     done: 2 files, 548 MB in 4.6 s (119 MB/s) · 1 already there (1.0 MB) · every byte proved
     done: 2 files, 548 MB in 4.6 s (119 MB/s) · 1 already there (1.0 MB) · 2 removed · 1 m 12 s in all · every byte proved
     done: 2 files, 548 MB in 4.6 s (119 MB/s) · 1 already there (1.0 MB) · every byte proved but for 1 compared by size only
-    done: nothing to fetch, 1 file (1.0 MB) already there, in 0.3 s · every byte proved
-    done: nothing to fetch, 1 file (1.0 MB) already there, in 0.3 s · only sizes were compared
-    done: nothing to fetch, 1 file (1.0 MB) already there, in 0.3 s · 1 removed · every byte proved
+    done: 1 file (1.0 MB) already there, in 0.3 s · every byte proved
+    done: 1 file (1.0 MB) already there, in 0.3 s · only sizes were compared
+    done: 1 file (1.0 MB) already there, in 0.3 s · 1 removed · every byte proved
     done: nothing to fetch in 0.3 s
     incomplete: 1 of 2 files, 300 MB in 4.6 s (65 MB/s) · 1 already there (1.0 MB) · 1 failed
     incomplete: nothing fetched in 0.3 s · 1 already there (1.0 MB) · 1 failed

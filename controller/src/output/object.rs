@@ -134,6 +134,10 @@ pub(super) enum Object<'a> {
         #[serde(flatten)]
         account: Tally<'a>,
     },
+    Forgotten {
+        host: &'a str,
+        file: &'a str,
+    },
     Left {},
     Cancelling {},
     Finished {

@@ -78,6 +78,7 @@ pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
         }
         Event::Joined { account } => Object::Joined { account: tally(account) },
         Event::Ended { account, verdict, ago } => ended(account, verdict, *ago),
+        Event::Forgotten { host, file } => Object::Forgotten { host, file },
         Event::Left => Object::Left {},
         Event::Cancelling => Object::Cancelling {},
         Event::Finished(outcome) => finished(outcome, expected),

@@ -160,6 +160,9 @@ impl Sentences {
             Event::Ended { account, verdict, ago } => {
                 (Verbosity::Quiet, detached::ended(account, verdict, *ago))
             }
+            Event::Forgotten { host, file } => {
+                (Verbosity::Normal, format!("forgot the key of {host} (it was in {file})"))
+            }
             Event::Left => (Verbosity::Normal, "left; the transfer goes on".to_owned()),
             Event::Cancelling => {
                 (Verbosity::Normal, "stopping; press Ctrl-C again to end at once".to_owned())

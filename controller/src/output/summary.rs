@@ -87,10 +87,7 @@ fn opening(outcome: &Outcome, expected: Expected) -> String {
         }
         (End::Complete, 0) if outcome.placed == 0 && outcome.fetched == 0 => {
             let (files, size) = (count(outcome.kept, "file"), bytes(outcome.kept_bytes));
-            format!(
-                "done: nothing to fetch, {files} ({size}) already there, in {}",
-                duration(outcome.elapsed)
-            )
+            format!("done: {files} ({size}) already there, in {}", duration(outcome.elapsed))
         }
         (End::Complete, 0) => format!("done: {}, {fetched}", of_all()),
     }

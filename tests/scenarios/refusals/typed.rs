@@ -6,7 +6,7 @@ use crate::{assert_untouched, refusal, refused};
 
 pub(crate) async fn what_makes_no_sense_is_a_matter_of_usage(stage: Stage) {
     // What clap refuses, in its own words.
-    let clap: [(&[&str], &str); 9] = [
+    let clap: [(&[&str], &str); 12] = [
         (&[], "Usage:"),
         (&["fetch", "gpt2"], "unrecognized subcommand 'fetch'"),
         (&["info"], "<MODEL>"),
@@ -19,6 +19,12 @@ pub(crate) async fn what_makes_no_sense_is_a_matter_of_usage(stage: Stage) {
         (&["rsync-sync", "gpt2", "models", "--quiet", "--verbose"], "cannot be used with"),
         (&["download", "gpt2", "--delete"], "unexpected argument '--delete'"),
         (&["info", "gpt2", "--token"], "a value is required for '--token <TOKEN>'"),
+        (&["download", "gpt2", ""], "a value is required for '[DIR]'"),
+        (
+            &["push", "gpt2", "ssh", "root@h", "/workspace"],
+            "tip: the SSH command is one word: put it in quotes",
+        ),
+        (&["attach", "root@h", "/w", "--host-key", "SHA256:abc"], "it is `SHA256:` and 43 characters"),
     ];
     for (words, expected) in clap {
         let ended = run(stage.hfdown(words)).await;
