@@ -7,6 +7,7 @@
 
 #[cfg(unix)]
 mod apart;
+mod asked_wait;
 mod disk;
 mod folder;
 mod hasher;
@@ -20,6 +21,7 @@ mod survey;
 mod system;
 mod transfer;
 
+pub use asked_wait::{asked_wait, wait_in_words};
 pub use process::main;
 pub use serve::{Farewell, serve};
 pub use surroundings::{SetupError, Surroundings, authorities, web};

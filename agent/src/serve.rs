@@ -19,7 +19,7 @@ use crate::machine;
 use crate::plan::Plan;
 use crate::surroundings::Surroundings;
 use crate::survey::Survey;
-use crate::transfer::{Answer, Answers, Network};
+use crate::transfer::{Answer, Answers, Network, Truces};
 
 /// Reports on their way out: a thousand small files may be placed while the link is slow.
 const REPORTS: usize = 1024;
@@ -359,6 +359,7 @@ fn network(surroundings: &Surroundings, reports: &mpsc::Sender<Report>) -> Arc<N
     Arc::new(Network {
         client: surroundings.client.clone(),
         stall: surroundings.patience.stall,
+        truces: Truces::default(),
         answers: Answers::default(),
         reports: reports.clone(),
     })

@@ -12,6 +12,8 @@ mod faults {
     mod for_ever;
     mod orphans;
     mod outage;
+    mod patience;
+    mod small;
     mod tls;
 }
 
@@ -65,13 +67,13 @@ async fn a_reset_connection(place: Place) {
 }
 
 async fn a_server_in_trouble(place: Place) {
+    const STATUSES: [u16; 4] = [500, 502, 503, 504];
     let stage = stage(place).await;
-    let armed: Vec<Armed> = [500, 502, 503, 504]
-        .iter()
-        .map(|status| stage.hub.fault(Fault::Status(*status), cdn().first(1)))
-        .collect();
-    let ended = stage.sync(MODEL, &["--verbose"]).await;
-    for armed in &armed {
+    let armed = STATUSES.map(|status| stage.hub.fault(Fault::Status(status), cdn().first(1)));
+    // One after the other strikes the first question, which the others wait for.
+    let ended = stage.sync(MODEL, &["--verbose", "--first-wait", "10"]).await;
+    for (armed, status) in armed.iter().zip(STATUSES) {
+        assert!(ended.stderr.contains(&format!("answered {status}")), "{}", ended.stderr);
         assert_survived(&stage, armed, &ended, REFUSALS);
     }
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use hfdown_protocol::{Failure, FailureKind};
 
+use crate::asked_wait::wait_in_words;
+
 /// Why an attempt failed.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum Fault {
@@ -20,10 +22,10 @@ pub(crate) enum Fault {
     #[error("{host} sent nothing for {} s", .after.as_secs())]
     Stalled { host: String, after: Duration },
     /// The server has trouble of its own.
-    #[error("{host} answered {status}")]
-    Server { host: String, status: u16 },
+    #[error("{host} answered {status}{}", asking(*.wait))]
+    Server { host: String, status: u16, wait: Option<Duration> },
     /// Too many requests.
-    #[error("{host} asks for patience: {status} too many requests")]
+    #[error("{host} answered {status}, too many requests{}", asking(*.wait))]
     RateLimited { host: String, status: u16, wait: Option<Duration> },
     /// A signed address that no longer works.
     #[error("{host} no longer takes the signed address ({status})")]
@@ -51,6 +53,15 @@ pub(crate) enum Fault {
     Corrupt(String),
 }
 
+/// A server that asks for more patience than this has none of our time: the Hub's windows are five minutes long. Whatever
+/// comes before it says is only refused again.
+const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(330);
+
+fn asking(wait: Option<Duration>) -> String {
+    let wait = wait.filter(|wait| !wait.is_zero());
+    wait.map(|wait| format!(", asking to be left alone for {}", wait_in_words(wait))).unwrap_or_default()
+}
+
 fn said(why: &str) -> String {
     if why.is_empty() { String::new() } else { format!(" {why}") }
 }
@@ -75,6 +86,7 @@ pub(crate) enum Verdict {
 impl Fault {
     pub(crate) fn verdict(&self) -> Verdict {
         match self {
+            Self::RateLimited { .. } | Self::Server { .. } if self.asks_for_too_much() => Verdict::GiveUp,
             Self::Connect { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. }
@@ -87,7 +99,9 @@ impl Fault {
             Self::Refused { .. } | Self::Missing { .. } => Verdict::GiveUp,
             // The controller has tried a few times; a Hub that is away for a minute needs more.
             Self::Withheld(failure) => match failure.kind {
-                FailureKind::Unreachable | FailureKind::RateLimited => Verdict::Again,
+                FailureKind::Unreachable => Verdict::Again,
+                // It has waited as long as it was told to, or was told to wait for too long.
+                FailureKind::RateLimited => Verdict::AgainBriefly,
                 _ => Verdict::GiveUp,
             },
             Self::Disk(failure) => match failure.kind {
@@ -97,9 +111,19 @@ impl Fault {
         }
     }
 
-    /// How long the server asked to wait.
+    /// How long the server asked to wait, and one second more: it counts whole ones.
     pub(crate) fn asked_wait(&self) -> Option<Duration> {
-        if let Self::RateLimited { wait, .. } = self { *wait } else { None }
+        match self {
+            Self::RateLimited { wait, .. } | Self::Server { wait, .. } => {
+                wait.map(|wait| wait.saturating_add(Duration::from_secs(1)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether that is more than anyone waits for in front of a running program.
+    fn asks_for_too_much(&self) -> bool {
+        self.asked_wait().is_some_and(|wait| wait > LONGEST_ASKED_WAIT)
     }
 
     /// The same in the protocol's words.

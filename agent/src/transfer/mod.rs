@@ -16,8 +16,10 @@ mod request;
 mod slot;
 mod task;
 mod throttle;
+mod truce;
 mod worker;
 
 pub(crate) use answers::{Answer, Answers};
 pub(crate) use engine::{Engine, Workshop};
 pub(crate) use task::{Network, Task};
+pub(crate) use truce::Truces;

@@ -1,22 +1,20 @@
 //! One request: from an address to an answer that is known to be what was asked for.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use hfdown_protocol::Address;
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION,
-    RANGE, RETRY_AFTER,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE,
 };
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::fault::Fault;
+use super::task::Network;
+use crate::asked_wait::asked_wait;
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
 const HOPS: usize = 10;
-/// A server that asks for more patience than this is as good as away.
-const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
 
 /// Which bytes to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,27 +36,27 @@ pub(crate) struct Answered {
 /// Asks for bytes of a file of `size` bytes, following redirects by hand: no credential is ever sent, and an https
 /// address never leads to an http one.
 pub(crate) async fn send(
-    client: &Client,
+    through: &Network,
     address: &Address,
     asked: &Asked,
     size: u64,
-    patience: Duration,
 ) -> Result<Answered, Fault> {
     let mut at = address.clone();
     let mut redirected = false;
     for _ in 0..HOPS {
-        let mut request = client.get(at.expose().clone()).header(ACCEPT_ENCODING, "identity");
+        let host = host_of(at.expose());
+        through.truces.check(&host)?;
+        let mut request = through.client.get(at.expose().clone()).header(ACCEPT_ENCODING, "identity");
         if let Asked::Range(range) = asked {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
         }
-        let host = host_of(at.expose());
-        let response = match tokio::time::timeout(patience, request.send()).await {
-            Err(_) => return Err(Fault::Stalled { host, after: patience }),
+        let response = match tokio::time::timeout(through.stall, request.send()).await {
+            Err(_) => return Err(Fault::Stalled { host, after: through.stall }),
             Ok(Err(error)) => return Err(network(host, &error)),
             Ok(Ok(response)) => response,
         };
         if !response.status().is_redirection() {
-            check(&host, &at, &response, asked, size)?;
+            check(&host, &at, &response, asked, size).inspect_err(|fault| through.truces.heed(fault))?;
             return Ok(Answered { response, redirected_to: redirected.then_some(at) });
         }
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
@@ -146,23 +144,9 @@ fn refusal(host: String, at: &Address, status: StatusCode, headers: &HeaderMap) 
         401 | 403 | 451 => Fault::Refused { host, status: code, why },
         404 | 410 => Fault::Missing { host, status: code, why },
         429 => Fault::RateLimited { host, status: code, wait: asked_wait(headers) },
-        408 | 425 | 500..=599 => Fault::Server { host, status: code },
+        408 | 425 | 500..=599 => Fault::Server { host, status: code, wait: asked_wait(headers) },
         _ => Fault::Nonsense { host, what: format!("answered {code}") },
     }
-}
-
-/// `RateLimit: "resolvers";r=0;t=55` (IETF draft 9, what the Hub sends) or `Retry-After: 55`.
-fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-    let reset = text("ratelimit").and_then(|value| {
-        value
-            .split(';')
-            .find_map(|field| field.trim().strip_prefix("t="))
-            .and_then(|seconds| seconds.parse().ok())
-    });
-    let seconds: u64 = reset.or_else(|| text(RETRY_AFTER.as_str())?.trim().parse().ok())?;
-    // The window is counted in whole seconds: one more is on the safe side.
-    Some(Duration::from_secs(seconds.saturating_add(1)).min(LONGEST_ASKED_WAIT))
 }
 
 fn check_range(host: &str, headers: &HeaderMap, range: &Range<u64>, size: u64) -> Result<(), Fault> {

@@ -194,6 +194,9 @@ impl Slot {
         }
         // Several connections of one file usually fail together, and that is one failure.
         if !self.is_ready(now) {
+            // Whatever else went wrong at the same time: who asks for patience gets it.
+            let asked = fault.asked_wait().map(|wait| now + wait);
+            self.not_before = self.not_before.max(asked);
             return Course::Silently;
         }
         let done = self.task.done.load(Ordering::Relaxed);

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::answers::{Answer, Answers};
 use super::fault::{Fault, Verdict};
 use super::request::{Asked, send};
+use super::truce::Truces;
 
 /// A file to fetch.
 #[derive(Debug)]
@@ -42,8 +43,8 @@ enum Known {
     Nothing,
     Address(Address),
     Bytes(Bytes),
-    /// The controller can't have it, it said then: those who waited for the answer need not ask again.
-    Withheld(Fault, Instant),
+    /// Whoever asked was refused, and that was then: those who waited for the answer need not ask again.
+    Refused(Fault, Instant),
 }
 
 /// Where bytes come from, ready to be read.
@@ -60,6 +61,7 @@ pub(crate) enum Body {
 pub(crate) struct Network {
     pub(crate) client: Client,
     pub(crate) stall: Duration,
+    pub(crate) truces: Truces,
     pub(crate) answers: Answers,
     pub(crate) reports: mpsc::Sender<Report>,
 }
@@ -89,16 +91,16 @@ impl Task {
     pub(crate) async fn request(&self, network: &Network, asked: &Asked) -> Result<Body, Fault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;
-        if matches!(&*known, Known::Withheld(fault, at) if *at < began && fault.verdict() == Verdict::Again) {
+        if matches!(&*known, Known::Refused(fault, at) if *at < began && fault.verdict() != Verdict::GiveUp) {
             *known = Known::Nothing;
         }
         let address = match &*known {
             Known::Bytes(bytes) => return Ok(Body::Inline(bytes.clone())),
-            Known::Withheld(fault, _) => return Err(fault.clone()),
+            Known::Refused(fault, _) => return Err(fault.clone()),
             Known::Address(address) => {
                 let address = address.clone();
                 drop(known);
-                let answered = send(&network.client, &address, asked, self.wanted.size, network.stall).await;
+                let answered = send(network, &address, asked, self.wanted.size).await;
                 return self.unless_stale(answered.map(|answered| answered.response), &address).await;
             }
             Known::Nothing => match &self.source {
@@ -110,14 +112,13 @@ impl Task {
                         return Ok(Body::Inline(bytes));
                     }
                     Answer::Withheld(failure) => {
-                        let fault = Fault::Withheld(failure);
-                        *known = Known::Withheld(fault.clone(), Instant::now());
-                        return Err(fault);
+                        return Err(known.refused(Fault::Withheld(failure)));
                     }
                 },
             },
         };
-        let answered = send(&network.client, &address, asked, self.wanted.size, network.stall).await?;
+        let answered = send(network, &address, asked, self.wanted.size).await;
+        let answered = answered.map_err(|fault| known.refused(fault))?;
         *known = Known::Address(answered.redirected_to.unwrap_or(address));
         Ok(Body::Network(answered.response))
     }
@@ -151,6 +152,14 @@ impl Task {
     }
 }
 
+impl Known {
+    /// Remembers a refusal for those who wait for the same answer.
+    fn refused(&mut self, fault: Fault) -> Fault {
+        *self = Self::Refused(fault.clone(), Instant::now());
+        fault
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,7 +170,8 @@ mod tests {
     async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
         let (reports, mut asked) = mpsc::channel(8);
         let (answers, client) = (Answers::default(), Surroundings::new(None).unwrap().client);
-        let network = Network { client, stall: Duration::from_secs(1), answers, reports };
+        let (stall, truces) = (Duration::from_secs(1), Truces::default());
+        let network = Network { client, stall, truces, answers, reports };
         let path = RepoPath::new("file").unwrap();
         let wanted = Wanted { id: FileId(0), path, size: 4, digest: Digest::Sha256([0; 32]) };
         let task = Task::new(wanted, None, "part".to_owned(), Source::OnRequest);

@@ -1,7 +1,13 @@
 //! What the Hub refuses.
 
+use std::time::Duration;
+
 use super::{Exit, Problem};
-use crate::hub::{Credential, Hub, HubError, Reason, RepoId};
+use crate::hub::{Answer, Credential, Hub, HubError, Reason, RepoId};
+use crate::output::units::left;
+
+/// The Hub's windows, where it does not say how much of one is left.
+const WINDOW: Duration = Duration::from_secs(300);
 
 /// A question to the Hub about a repository that failed.
 pub fn hub(attempted: impl Into<String>, error: &HubError, hub: &Hub, repo: &RepoId) -> Problem {
@@ -55,9 +61,14 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
                 .to_owned()
         }
         HubError::NotAllowed(_) => "check what the token is allowed to read".to_owned(),
-        HubError::RateLimited(_) if has_token => "wait five minutes and run the same command again".to_owned(),
-        HubError::RateLimited(_) => {
-            "wait five minutes and run the same command again; with a token the limits are higher".to_owned()
+        HubError::RateLimited(answer) if has_token => {
+            format!("wait {} and run the same command again", patience(answer))
+        }
+        HubError::RateLimited(answer) => {
+            format!("wait {} and run the same command again; with a token the limits are higher", patience(answer))
+        }
+        HubError::Server(answer) if answer.wait.is_some() => {
+            format!("the Hub has trouble of its own; run the same command again in {}", patience(answer))
         }
         HubError::Server(_) => "the Hub has trouble of its own; run the same command again later".to_owned(),
         HubError::Offline { .. } => "unset HF_HUB_OFFLINE to ask the Hub".to_owned(),
@@ -70,4 +81,9 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         },
         HubError::Disabled(_) | HubError::Nonsense { .. } | HubError::Setup(_) => return None,
     })
+}
+
+/// How long to wait, by the Hub's own word if there is one.
+fn patience(answer: &Answer) -> String {
+    left(answer.wait.unwrap_or(WINDOW))
 }

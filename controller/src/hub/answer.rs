@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use reqwest::header::HeaderMap;
+use hfdown_agent::{asked_wait, wait_in_words};
 use reqwest::{Response, StatusCode};
 
 use super::{Credential, HubError, Tried};
@@ -66,7 +66,7 @@ impl Answer {
             code: text("x-error-code"),
             message: text("x-error-message"),
             request: ["x-request-id", "x-amzn-trace-id", "x-amz-cf-id"].into_iter().find_map(text),
-            wait: named_wait(headers),
+            wait: asked_wait(headers),
             ..Self::new(asked, response.status().as_u16())
         };
         if answer.message.is_none() {
@@ -113,27 +113,6 @@ impl Answer {
     }
 }
 
-/// The wait that a server asks for: the window's rest of an exhausted `RateLimit`, or else `Retry-After` in seconds.
-fn named_wait(headers: &HeaderMap) -> Option<Duration> {
-    let texts = |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    let exhausted = texts("ratelimit").filter_map(exhausted_for).max();
-    let seconds = exhausted.or_else(|| texts("retry-after").find_map(|text| text.trim().parse().ok()));
-    seconds.map(Duration::from_secs)
-}
-
-/// How many seconds a `RateLimit: "api";r=0;t=55` has left, if nothing remains of any of its buckets.
-fn exhausted_for(header: &str) -> Option<u64> {
-    let bucket = |item: &str| {
-        let number = |name: &str| {
-            let mut parameters = item.split(';').filter_map(|parameter| parameter.split_once('='));
-            let value = parameters.find(|(key, _)| key.trim() == name)?.1;
-            value.trim().parse::<u64>().ok()
-        };
-        (number("r")? == 0).then(|| number("t"))?
-    };
-    header.split(',').filter_map(bucket).max()
-}
-
 /// A server's text, cut and without what could move a terminal's cursor.
 pub(super) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(TEXT).collect()
@@ -148,6 +127,9 @@ impl fmt::Display for Answer {
         if let Some(message) = &self.message {
             write!(formatter, ": {message}")?;
         }
+        if let Some(wait) = self.wait.filter(|wait| !wait.is_zero()) {
+            write!(formatter, ", asking to be left alone for {}", wait_in_words(wait))?;
+        }
         if let Some(request) = &self.request {
             write!(formatter, " (request {request})")?;
         }
@@ -160,27 +142,6 @@ impl std::error::Error for Answer {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use reqwest::header::HeaderValue;
-
-    #[test]
-    fn waits_as_long_as_the_server_names() {
-        for (headers, seconds) in [
-            (vec![], None),
-            (vec![("ratelimit", "\"api\";r=0;t=55")], Some(55)),
-            (vec![("ratelimit", "\"api\" ; r = 0 ; t = 55")], Some(55)),
-            (vec![("ratelimit", "\"api\";r=3;t=55")], None),
-            (vec![("ratelimit", "\"api\";r=3;t=55, \"resolvers\";r=0;t=7")], Some(7)),
-            (vec![("ratelimit", "\"api\";r=3;t=55"), ("retry-after", "12")], Some(12)),
-            (vec![("ratelimit", "\"api\";r=0;t=5"), ("retry-after", "12")], Some(5)),
-            (vec![("ratelimit", "\"api\";r=0"), ("retry-after", " 9 ")], Some(9)),
-            (vec![("ratelimit", "\"api\";r=0;t=-5")], None),
-            (vec![("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT")], None),
-        ] {
-            let map =
-                headers.iter().map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
-            assert_eq!(named_wait(&map.collect()), seconds.map(Duration::from_secs), "{headers:?}");
-        }
-    }
 
     #[test]
     fn refusals_are_told_apart() {

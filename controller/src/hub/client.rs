@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::answer::Subject;
-use super::retry::persist;
+use super::retry::{Truce, persist};
 use super::settings::Network;
 use super::{Answer, Endpoint, HubError, Nonsense, Reason, Settings, Token, Unreached};
 
@@ -21,6 +21,7 @@ pub struct Hub {
     credential: Credential,
     web: reqwest::Client,
     settings: Settings,
+    truce: Truce,
 }
 
 /// Whether a token goes with the questions.
@@ -92,7 +93,7 @@ impl Hub {
         // A token for this machine must not make a detour through a proxy on another.
         let web = if endpoint.is_loopback() { web.no_proxy() } else { web };
         let web = web.build().map_err(|error| HubError::Setup(innermost(&error)))?;
-        Ok(Self { endpoint, authorization, credential, web, settings })
+        Ok(Self { endpoint, authorization, credential, web, settings, truce: Truce::default() })
     }
 
     /// The Hub that is asked.
@@ -135,7 +136,7 @@ impl Hub {
                 Err(HubError::Unreachable(Box::new(Unreached::new(shown(url), Reason::Timeout, detail))))
             })
         };
-        persist(&self.settings.patience, &self.settings.observer, attempt).await
+        persist(&self.settings.patience, &self.settings.observer, &self.truce, attempt).await
     }
 
     /// One attempt: sends, follows redirects by hand, and tells refusals from answers.

@@ -1,10 +1,11 @@
 //! Trying again: one wrapper round one attempt.
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{HubError, Observer, Patience, Tried};
+use super::{Answer, HubError, Observer, Patience, Tried};
 
 /// An attempt that failed and will be repeated.
 #[derive(Debug, Clone, Copy)]
@@ -19,10 +20,39 @@ pub struct Retrying<'a> {
     pub wait: Duration,
 }
 
+/// What a Hub that wants to be left alone has said. It says so to one question and means all of them.
+#[derive(Debug, Default)]
+pub(super) struct Truce(Mutex<Option<(Instant, Box<Answer>)>>);
+
+/// Longer than any run lives that has been refused for so long.
+const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+
+impl Truce {
+    /// Hears a refusal that names its time.
+    fn heed(&self, error: &HubError) {
+        let HubError::RateLimited(answer) = error else { return };
+        let Some(wait) = answer.wait else { return };
+        let until = Instant::now() + wait.min(FAR);
+        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.as_ref().is_none_or(|(before, _)| *before < until) {
+            *refused = Some((until, answer.clone()));
+        }
+    }
+
+    /// What the Hub would answer now, without asking it, where that is known.
+    fn refusal(&self) -> Option<HubError> {
+        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (until, answer) = refused.as_ref()?;
+        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        Some(HubError::RateLimited(Box::new(Answer { wait: Some(left), ..Answer::clone(answer) })))
+    }
+}
+
 /// Makes attempts until one succeeds, fails for good, or patience ends. The error then says how much was tried.
 pub(super) async fn persist<T, F>(
     patience: &Patience,
     observer: &Observer,
+    truce: &Truce,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, HubError>
 where
@@ -31,10 +61,14 @@ where
     let started = Instant::now();
     let mut number = 1;
     loop {
-        let error = match attempt().await {
-            Ok(value) => return Ok(value),
-            Err(error) => error,
+        let error = match truce.refusal() {
+            Some(refusal) => refusal,
+            None => match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(error) => error,
+            },
         };
+        truce.heed(&error);
         let wait = patience.wait_after(number, error.named_wait(), rand::random_range(0.5..=1.0));
         let is_over = number >= patience.attempts || started.elapsed().saturating_add(wait) > patience.total;
         if is_over || !error.is_worth_another_try() {
@@ -58,7 +92,7 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Answer, Reason, Unreached};
+    use crate::hub::{Reason, Unreached};
     use std::cell::Cell;
     use std::sync::{Arc, Mutex};
 
@@ -89,7 +123,8 @@ mod tests {
             let told = told.clone();
             Observer::new(move |retrying| told.lock().unwrap().push((retrying.attempt, retrying.attempts)))
         };
-        let result: Result<(), _> = persist(&Patience::default(), &observer, async || Err(unreached())).await;
+        let result: Result<(), _> =
+            persist(&Patience::default(), &observer, &Truce::default(), async || Err(unreached())).await;
         assert_eq!(*told.lock().unwrap(), [(1, 6), (2, 6), (3, 6), (4, 6), (5, 6)]);
         let Err(HubError::Unreachable(seen)) = result else { panic!("{result:?}") };
         assert_eq!(seen.tried.map(|tried| tried.attempts), Some(6));
@@ -99,7 +134,7 @@ mod tests {
     async fn a_named_wait_is_obeyed() {
         let started = Instant::now();
         let attempts = Cell::new(0);
-        let result = persist(&Patience::default(), &Observer::default(), async || {
+        let result = persist(&Patience::default(), &Observer::default(), &Truce::default(), async || {
             attempts.set(attempts.get() + 1);
             if attempts.get() == 1 { Err(limited(200)) } else { Ok(started.elapsed().as_secs()) }
         })
@@ -111,7 +146,10 @@ mod tests {
     async fn a_wait_that_is_too_long_ends_at_once() {
         let started = Instant::now();
         let result: Result<(), _> =
-            persist(&Patience::default(), &Observer::default(), async || Err(limited(3600))).await;
+            persist(&Patience::default(), &Observer::default(), &Truce::default(), async || {
+                Err(limited(3600))
+            })
+            .await;
         assert!(matches!(result, Err(HubError::RateLimited(_))));
         assert_eq!(started.elapsed(), Duration::ZERO);
     }
@@ -119,12 +157,44 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_will_not_change_is_not_repeated() {
         let attempts = Cell::new(0);
-        let result: Result<(), _> = persist(&Patience::default(), &Observer::default(), async || {
-            attempts.set(attempts.get() + 1);
-            Err(HubError::EntryNotFound(Box::new(Answer::new("https://hub.example/x", 404))))
-        })
-        .await;
+        let result: Result<(), _> =
+            persist(&Patience::default(), &Observer::default(), &Truce::default(), async || {
+                attempts.set(attempts.get() + 1);
+                Err(HubError::EntryNotFound(Box::new(Answer::new("https://hub.example/x", 404))))
+            })
+            .await;
         assert!(matches!(result, Err(HubError::EntryNotFound(_))));
         assert_eq!(attempts.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_asks_something_else_meanwhile_waits_as_well() {
+        let (patience, observer, truce) = (Patience::default(), Observer::default(), Truce::default());
+        let started = Instant::now();
+        let asked = Cell::new(0);
+        let first = persist(&patience, &observer, &truce, async || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 1 { Err(limited(200)) } else { Ok(started.elapsed().as_secs()) }
+        });
+        let second = async {
+            sleep(Duration::from_secs(10)).await;
+            persist(&patience, &observer, &truce, async || Ok(started.elapsed().as_secs())).await
+        };
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!((first.unwrap(), second.unwrap()), (201, 201));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_hub_that_wants_none_of_it_for_too_long_is_not_asked_anything_else() {
+        let (patience, observer, truce) = (Patience::default(), Observer::default(), Truce::default());
+        for wait in [u64::MAX, 3600] {
+            let refused: Result<(), _> =
+                persist(&patience, &observer, &truce, async || Err(limited(wait))).await;
+            let Err(HubError::RateLimited(answer)) = refused else { panic!("{refused:?}") };
+            assert!(answer.wait.is_some_and(|wait| wait >= FAR), "the first refusal holds");
+        }
+        tokio::time::advance(FAR).await;
+        let asked = persist(&patience, &observer, &truce, async || Ok(())).await;
+        assert!(asked.is_ok());
     }
 }

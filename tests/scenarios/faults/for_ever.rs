@@ -127,6 +127,18 @@ async fn a_name_that_nobody_knows(place: Place) {
     trouble(place, lost, when, "cannot connect to no-such-host.invalid", 0).await;
 }
 
+async fn connections_that_stay_silent(place: Place) {
+    let stage = stage(place).await;
+    let stall = stage.hub.stall(0, cdn());
+    let mut command = stage.syncing(MODEL, &HURRIED);
+    command.env("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+    let ended = run(command).await;
+    stall.release();
+    assert_given_up(&stage, &ended, 3, "sent nothing for 1 s");
+    assert!(ended.stderr.contains("(attempt 9 failed)"), "attempts are visible: {}", ended.stderr);
+    assert_eq!(stage.hub.bytes_sent(Origin::Cdn), 0);
+}
+
 async fn attempts_are_events(place: Place) {
     let stage = stage(place).await;
     stage.hub.fault(Fault::Status(503), cdn().first(1));
@@ -153,5 +165,6 @@ in_both_places! {
     a_resolver_in_trouble,
     bodies_that_are_too_short,
     a_name_that_nobody_knows,
+    connections_that_stay_silent,
     attempts_are_events,
 }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
@@ -16,9 +16,9 @@ use super::body::Body;
 use super::catalogue::{Catalogue, Found};
 use super::cdn;
 use super::delivery::deliver;
-use super::fault::Fault;
+use super::fault::{Fault, Form};
 use super::lock;
-use super::log::{Origin, Request};
+use super::log::{Entry, Origin, Request};
 use super::rate::Bucket;
 use super::refusal::Refusal;
 use super::reply::Reply;
@@ -57,11 +57,12 @@ pub(super) async fn answer(
         came: Instant::now(),
         lasted: Duration::ZERO,
         connection: line.number,
+        not_before: None,
     });
     let question = collect(body).await;
 
     let asked = entry.request();
-    let (replaced, delay) = before(&hub, &route, asked);
+    let (replaced, delay) = before(&hub, &route, &entry);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }
@@ -87,18 +88,27 @@ pub(super) async fn answer(
 }
 
 /// What faults make of a request before anyone looks at it: another answer, a delay, or both.
-fn before(hub: &Hub, route: &Route, request: &Request) -> (Option<Reply>, Duration) {
+fn before(hub: &Hub, route: &Route, entry: &Entry) -> (Option<Reply>, Duration) {
+    let request = entry.request();
     let (mut reply, mut delay) = (None, Duration::ZERO);
     hub.faults.before(request, |fault| match fault {
         Fault::Delay(by) => delay += by,
-        Fault::Status(status) => {
-            let status = StatusCode::from_u16(status).expect("a test asks for a status that exists");
-            let reason = status.canonical_reason().unwrap_or_default().to_owned();
-            reply = Some(Reply::text(status, reason));
-        }
+        Fault::Status(status) => reply = Some(bare(status)),
         Fault::RateLimited { seconds } => {
+            let (until, renewed_in) = in_seconds(seconds);
+            entry.asks_for_patience(until);
             let standing = lock(&hub.limits).count(route.bucket().unwrap_or(Bucket::Resolvers));
-            reply = Some(standing.exhausted(Duration::from_secs(seconds)).refusal());
+            reply = Some(standing.exhausted(renewed_in).refusal());
+        }
+        Fault::RetryAfter { status, seconds, form: Form::Seconds } => {
+            entry.asks_for_patience(in_seconds(seconds).0);
+            reply = Some(bare(status).with("retry-after", &seconds.to_string()));
+        }
+        Fault::RetryAfter { status, seconds, form: Form::Date } => {
+            let date = in_whole_seconds(seconds);
+            let left = date.duration_since(SystemTime::now()).unwrap_or_default();
+            entry.asks_for_patience(Instant::now() + left);
+            reply = Some(bare(status).with("retry-after", &httpdate::fmt_http_date(date)));
         }
         Fault::Expired => reply = Some(cdn::denied()),
         Fault::RedirectLoop => {
@@ -110,6 +120,23 @@ fn before(hub: &Hub, route: &Route, request: &Request) -> (Option<Reply>, Durati
         _ => {}
     });
     (reply, delay)
+}
+
+fn bare(status: u16) -> Reply {
+    let status = StatusCode::from_u16(status).expect("a test asks for a status that exists");
+    Reply::text(status, status.canonical_reason().unwrap_or_default().to_owned())
+}
+
+fn in_seconds(seconds: u64) -> (Instant, Duration) {
+    let wait = Duration::from_secs(seconds);
+    (Instant::now() + wait, wait)
+}
+
+/// The first whole second of the clock that is at least so far off.
+fn in_whole_seconds(seconds: u64) -> SystemTime {
+    let then = SystemTime::now() + Duration::from_secs(seconds);
+    let since = then.duration_since(UNIX_EPOCH).expect("it is later than 1970");
+    UNIX_EPOCH + Duration::from_secs(since.as_secs() + u64::from(since.subsec_nanos() > 0))
 }
 
 fn limited(hub: &Hub, route: &Route, reply: impl FnOnce() -> Reply) -> Reply {

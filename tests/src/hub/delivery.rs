@@ -91,6 +91,7 @@ impl Answer {
             Fault::LongBody(_) | Fault::Throttle { .. } => true,
             Fault::Status(_)
             | Fault::RateLimited { .. }
+            | Fault::RetryAfter { .. }
             | Fault::Expired
             | Fault::RedirectLoop
             | Fault::RedirectTo(_)

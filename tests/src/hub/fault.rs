@@ -28,6 +28,15 @@ pub enum Fault {
         /// When the window is renewed.
         seconds: u64,
     },
+    /// This status, with a `Retry-After` that asks for so many seconds of patience.
+    RetryAfter {
+        /// `429`, `503`.
+        status: u16,
+        /// When it may be asked again.
+        seconds: u64,
+        /// How that is written.
+        form: Form,
+    },
     /// `200` and the whole file, though a range was asked for.
     IgnoresRange,
     /// `206` whose `Content-Range` begins one byte further than the body does.
@@ -60,6 +69,15 @@ pub enum Fault {
     Delay(Duration),
 }
 
+/// How a `Retry-After` names its instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// As a number of seconds from now.
+    Seconds,
+    /// As a date: whole seconds, rounded up.
+    Date,
+}
+
 impl Fault {
     /// Whether it takes the place of an answer, or goes before it; the others tamper with its body.
     fn is_whole(&self) -> bool {
@@ -67,6 +85,7 @@ impl Fault {
             self,
             Self::Status(_)
                 | Self::RateLimited { .. }
+                | Self::RetryAfter { .. }
                 | Self::Expired
                 | Self::RedirectLoop
                 | Self::RedirectTo(_)
@@ -125,12 +144,16 @@ impl Faults {
         armed
     }
 
-    /// Strikes with those that don't wait for an answer.
+    /// Strikes with those that don't wait for an answer. One alone takes its place: the others lie in wait for the next.
     pub(super) fn before(&self, request: &Request, mut strike: impl FnMut(Fault)) {
         for armed in self.picking(request) {
-            let reachable = !matches!(armed.0.fault, Fault::Expired) || request.origin == Origin::Cdn;
-            if armed.0.fault.is_whole() && reachable && armed.strikes() {
-                strike(armed.0.fault.clone());
+            let fault = &armed.0.fault;
+            let reachable = !matches!(fault, Fault::Expired) || request.origin == Origin::Cdn;
+            if fault.is_whole() && reachable && armed.strikes() {
+                strike(fault.clone());
+                if !matches!(fault, Fault::Delay(_)) {
+                    return;
+                }
             }
         }
     }

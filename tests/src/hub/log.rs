@@ -1,7 +1,7 @@
 //! What was asked of the Hub, for tests to assert on.
 
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
@@ -43,6 +43,8 @@ pub struct Request {
     pub lasted: Duration,
     /// A number that requests on one TCP connection share.
     pub connection: u64,
+    /// The instant that the answer asked to be left alone until, if it did.
+    pub not_before: Option<Instant>,
 }
 
 impl Request {
@@ -73,13 +75,14 @@ pub(super) struct Entry {
     status: AtomicU16,
     bytes_sent: AtomicU64,
     lasted_micros: AtomicU64,
+    not_before: OnceLock<Instant>,
 }
 
 impl Log {
     pub(super) fn open(&self, request: Request) -> Arc<Entry> {
         let (bytes_sent, lasted_micros) = (AtomicU64::new(0), AtomicU64::new(0));
-        let entry = Entry { request, status: AtomicU16::new(0), bytes_sent, lasted_micros };
-        let entry = Arc::new(entry);
+        let (status, not_before) = (AtomicU16::new(0), OnceLock::new());
+        let entry = Arc::new(Entry { request, status, bytes_sent, lasted_micros, not_before });
         lock(&self.0).push(Arc::clone(&entry));
         entry
     }
@@ -103,6 +106,12 @@ impl Entry {
         self.status.store(status, Ordering::Relaxed);
     }
 
+    /// The answer asks to be left alone until then.
+    pub(super) fn asks_for_patience(&self, until: Instant) {
+        // Faults that ask for it strike a request once.
+        let _ = self.not_before.set(until);
+    }
+
     pub(super) fn sent(&self, bytes: u64) {
         self.bytes_sent.fetch_add(bytes, Ordering::Relaxed);
         let lasted = u64::try_from(self.request.came.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -114,6 +123,7 @@ impl Entry {
             status: self.status.load(Ordering::Relaxed),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
             lasted: Duration::from_micros(self.lasted_micros.load(Ordering::Relaxed)),
+            not_before: self.not_before.get().copied(),
             ..self.request.clone()
         }
     }

@@ -52,7 +52,7 @@ mod wire;
 pub use access::Gate;
 pub use content::Content;
 pub use draft::Draft;
-pub use fault::{Armed, Fault};
+pub use fault::{Armed, Fault, Form};
 pub use log::{Origin, Request};
 pub use rate::Bucket;
 pub use repository::Kind;

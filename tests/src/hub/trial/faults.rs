@@ -2,12 +2,12 @@
 
 use std::error::Error as _;
 use std::io;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::StreamExt as _;
 use reqwest::Response;
 
-use super::super::{Armed, Content, Fault, Origin, TestHub, When};
+use super::super::{Armed, Content, Fault, Form, Origin, TestHub, When};
 use super::{LARGE, ask, get, header, hub, signed};
 
 /// A Hub with the fault armed for the large file's content, and the answer to a request for a range of it.
@@ -177,6 +177,31 @@ async fn answers_are_late_and_slow() {
     let started = Instant::now();
     assert_eq!(drain(get(&signed(&hub).await).send().await.unwrap()).await.0.len(), 3_000_000);
     assert!(started.elapsed() >= Duration::from_millis(250), "3 MB at 10 MB/s took {:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn patience_is_asked_for_in_seconds_and_as_a_date() {
+    let (hub, _) = hub();
+    let path = "/api/models/acme/tiny";
+    hub.fault(
+        Fault::RetryAfter { status: 429, seconds: 7, form: Form::Seconds },
+        When::path("/api/").first(1),
+    );
+    hub.fault(Fault::RetryAfter { status: 503, seconds: 7, form: Form::Date }, When::path("/api/").first(1));
+    let refused = ask(&hub, path).await;
+    assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (429, "7"));
+    let refused = ask(&hub, path).await;
+    assert_eq!(refused.status(), 503);
+    let date = httpdate::parse_http_date(header(&refused, "retry-after")).unwrap();
+    assert!(date > SystemTime::now() + Duration::from_secs(6));
+    assert_eq!(ask(&hub, path).await.status(), 200);
+    let requests = hub.requests();
+    let asked: Vec<_> = requests.iter().map(|request| Some(request.not_before? - request.came)).collect();
+    assert!(
+        asked[..2].iter().all(|wait| wait.is_some_and(|wait| wait >= Duration::from_secs(7))),
+        "{asked:?}"
+    );
+    assert_eq!(asked[2], None);
 }
 
 #[tokio::test]
