@@ -1,5 +1,6 @@
 //! Who fetches what: hands out files and ranges to connections, takes back what they could not do, and lets an idle
-//! connection take over a piece of what a slow one still has before it.
+//! connection take over a piece of what a slow one still has before it. A file whose digest trails is left to one connection,
+//! and then to none: what arrives must be proved as well, and that is no faster for arriving earlier.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +11,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::fault::{Fault, Verdict};
-use super::slot::{Asks, Assignment, Course, Flight, Piece, Slot};
+use super::flight::Flight;
+use super::slot::{Asks, Assignment, Course, Piece, Slot};
 use super::task::Task;
 use crate::part::Part;
 use crate::surroundings::Patience;
@@ -50,16 +52,23 @@ struct State {
     /// otherwise have to be told.
     patient_until: Option<Instant>,
     unsettled: usize,
+    /// How many digests can be computed at a time.
+    digests: usize,
 }
 
 impl Board {
     /// The largest files come first: small ones fill the gaps at the end.
-    pub(super) fn new(mut tasks: Vec<Arc<Task>>, connections: usize, patience: Patience) -> Self {
+    pub(super) fn new(
+        mut tasks: Vec<Arc<Task>>,
+        connections: usize,
+        digests: usize,
+        patience: Patience,
+    ) -> Self {
         tasks.sort_by_key(|task| (std::cmp::Reverse(task.wanted.size), task.wanted.id));
         let waiting = (0..tasks.len()).collect();
         let unsettled = tasks.len();
         let slots = tasks.into_iter().map(Slot::new).collect();
-        let state = State { slots, waiting, active: Vec::new(), patient_until: None, unsettled };
+        let state = State { slots, waiting, active: Vec::new(), patient_until: None, unsettled, digests };
         Self {
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -124,8 +133,7 @@ impl Board {
     /// A large file's part is open: its missing ranges are there for everyone.
     pub(super) fn opened(&self, slot: usize, part: Arc<Part>) {
         let mut state = self.state();
-        let unleased = part.missing();
-        state.slots[slot].flight = Some(Flight { part, unleased, leases: Vec::new() });
+        state.slots[slot].flight = Some(Flight::new(part));
         state.active.push(slot);
         drop(state);
         self.changed.notify_waiters();
@@ -136,6 +144,15 @@ impl Board {
         // Should anything be missing all the same, somebody else fetches it: nothing is ever waited for in vain.
         self.state().slots[piece.slot].give_back(piece);
         self.changed.notify_waiters();
+    }
+
+    /// The digest of a large file has come so far.
+    pub(super) fn digested(&self, slot: usize, position: u64) {
+        let caught_up =
+            self.state().slots[slot].flight.as_mut().is_some_and(|flight| flight.digested(position));
+        if caught_up {
+            self.changed.notify_waiters();
+        }
     }
 
     /// An attempt failed: what it did not fetch is there for everyone again, when the wait is over.
@@ -216,7 +233,9 @@ impl State {
             if !slot.is_ready(now) {
                 continue;
             }
-            let Some(flight) = &mut slot.flight else { continue };
+            let Some(flight) = slot.flight.as_mut().filter(|flight| flight.has_room()) else {
+                continue;
+            };
             let range = match slot.asks {
                 Asks::Ranges => {
                     let share = match flight.left() / connections {
@@ -255,14 +274,20 @@ impl State {
             if task.wanted.size <= SMALL {
                 return Some(Assignment::Small(index, task));
             }
-            if self.active.len() < FLIGHTS {
+            if self.active.len() < FLIGHTS && self.trailing() < self.digests {
                 return Some(Assignment::Open(index, task));
             }
-            // The disk does not keep up. What is behind this one would only add to that.
+            // The disk or the digests do not keep up. What is behind this one would only add to that.
             self.waiting.push_front(index);
             return None;
         }
         None
+    }
+
+    /// Files whose digest trails.
+    fn trailing(&self) -> usize {
+        let flights = self.active.iter().filter_map(|index| self.slots[*index].flight.as_ref());
+        flights.filter(|flight| flight.digest_trails()).count()
     }
 
     /// Takes the second half of the longest range in flight.
@@ -272,7 +297,8 @@ impl State {
             slot.is_ready(now) && slot.asks == Asks::Ranges
         });
         let leases = ready.flat_map(|index| {
-            let leases = self.slots[*index].flight.iter().flat_map(|flight| &flight.leases);
+            let flight = self.slots[*index].flight.iter().filter(|flight| flight.has_room());
+            let leases = flight.flat_map(|flight| &flight.leases);
             leases.map(|lease| (lease.end().saturating_sub(lease.position()), *index, Arc::clone(lease)))
         });
         let (left, index, lease) = leases.max_by_key(|(left, ..)| *left)?;

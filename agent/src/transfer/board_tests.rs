@@ -1,15 +1,18 @@
 //! Who gets what, and when.
 
+use super::super::flight::BACKLOG;
 use super::super::request::Asked;
 use super::super::slot::ATTEMPTS;
 use super::*;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
+use futures_util::FutureExt as _;
 use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
 use std::time::Duration;
 
 const SIZE: u64 = 40_000_000;
 const CONNECTIONS: u64 = 4;
+const DIGESTS: usize = 2;
 
 fn board(sizes: &[u64]) -> Board {
     let task = |(id, size): (u32, &u64)| {
@@ -20,7 +23,7 @@ fn board(sizes: &[u64]) -> Board {
     };
     let at_once =
         Patience { stall: Duration::ZERO, first_wait: Duration::ZERO, longest_wait: Duration::ZERO };
-    Board::new((0..).zip(sizes).map(task).collect(), 4, at_once)
+    Board::new((0..).zip(sizes).map(task).collect(), 4, DIGESTS, at_once)
 }
 
 fn assign(board: &Board) -> Option<Assignment> {
@@ -158,4 +161,64 @@ fn a_slow_disk_bounds_the_files_in_flight() {
     assert!(assign(&board).is_none());
     board.settled(slots[0]);
     assert!(matches!(assign(&board), Some(Assignment::Open(..))));
+}
+
+/// Brings a MiB more than this.
+fn bring(part: &Part, from: u64, more_than: u64) {
+    let mebibyte = bytes::Bytes::from(vec![0; 1 << 20]);
+    let chunks = vec![mebibyte; usize::try_from(more_than >> 20).unwrap() + 1];
+    part.write(from, &chunks).unwrap();
+}
+
+#[test]
+fn a_file_whose_digest_trails_is_left_to_one_connection_and_then_to_none() {
+    let (_folder, parts) = folder();
+    let board = board(&[4 * BACKLOG]);
+    let part = open(&board, &parts);
+    let leased = piece(&board);
+    bring(&part, 0, BACKLOG);
+    assert!(assign(&board).is_none(), "neither a piece nor the end of another's");
+    board.fetched(&leased);
+    let leased = piece(&board);
+    bring(&part, 0, 2 * BACKLOG);
+    board.fetched(&leased);
+    let mut next = Box::pin(board.next(0));
+    assert!((&mut next).now_or_never().is_none());
+    board.digested(leased.slot, 1 << 20);
+    assert!(matches!(next.now_or_never(), Some(Some(Assignment::Piece(_)))), "whoever waited is told");
+    assert!(assign(&board).is_none(), "one is enough");
+    board.digested(leased.slot, BACKLOG + (1 << 20));
+    assert!(assign(&board).is_some());
+}
+
+#[test]
+fn bytes_that_wait_for_others_before_them_hold_nobody_back() {
+    let (_folder, parts) = folder();
+    let board = board(&[4 * BACKLOG]);
+    let part = open(&board, &parts);
+    bring(&part, 1, 2 * BACKLOG);
+    assert_eq!(piece(&board).lease.start, 0);
+}
+
+#[test]
+fn more_arrives_while_the_digest_is_in_what_an_earlier_run_left() {
+    let (_folder, parts) = folder();
+    bring(&open(&board(&[4 * BACKLOG]), &parts), 0, 2 * BACKLOG);
+    let board = board(&[4 * BACKLOG]);
+    open(&board, &parts);
+    board.digested(0, BACKLOG);
+    assert_eq!(piece(&board).lease.start, 2 * BACKLOG + (1 << 20));
+}
+
+#[test]
+fn the_next_file_is_begun_while_a_digest_trails_unless_that_would_trail_as_well() {
+    let (_folder, parts) = folder();
+    let board = board(&[2 * BACKLOG; DIGESTS + 1]);
+    for _ in 0..DIGESTS {
+        bring(&open(&board, &parts), 0, BACKLOG);
+        piece(&board);
+    }
+    assert!(assign(&board).is_none());
+    board.digested(0, BACKLOG);
+    assert!(assign(&board).is_some());
 }

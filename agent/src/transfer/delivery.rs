@@ -27,7 +27,7 @@ const READ: usize = 256 << 10;
 /// Follows a large file's front with its digest, then places it.
 pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, part: Arc<Part>) {
     let digest = tokio::select! {
-        digest = follow(&shared, &task, &part) => digest,
+        digest = follow(&shared, slot, &task, &part) => digest,
         () = task.abandoned.cancelled() => return,
         () = shared.stop.cancelled() => return,
     };
@@ -55,7 +55,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, p
 
 /// One pass over the bytes, never ahead of what is on disk without a gap. What an earlier run left is read again: its
 /// digest is computed, not believed.
-async fn follow(shared: &Shared, task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
+async fn follow(shared: &Shared, slot: usize, task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
     let size = task.wanted.size;
     let mut hasher = Hasher::like(task.wanted.digest, size);
     let mut ahead = FlushAhead::default();
@@ -77,6 +77,7 @@ async fn follow(shared: &Shared, task: &Arc<Task>, part: &Arc<Part>) -> Result<D
         });
         hasher = stride.await?;
         position = end;
+        shared.board.digested(slot, position);
         ahead.advance(shared, task, part, position).await?;
     }
     ahead.finish().await?;

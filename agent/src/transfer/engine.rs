@@ -20,6 +20,7 @@ use super::task::{Network, Task};
 use super::throttle::Throttle;
 use super::worker;
 use crate::folder::{Records, Root};
+use crate::machine;
 use crate::part::Part;
 use crate::surroundings::Patience;
 
@@ -89,7 +90,9 @@ impl Engine {
         // The sizes are whatever the Hub says.
         let needed = missing.fold(0, u64::saturating_add);
         let governor = Governor::new(limits.connections.map(NonZeroU16::get).map(usize::from));
-        let board = Board::new(tasks.into_iter().map(Arc::new).collect(), governor.allowed(), patience);
+        let digests = machine::cpus().min(HASHES);
+        let tasks = tasks.into_iter().map(Arc::new).collect();
+        let board = Board::new(tasks, governor.allowed(), digests, patience);
         let throttle = Throttle::new(limits.bytes_per_second);
         let underway = TaskTracker::new();
         let (flushes, hashes) = (Semaphore::new(FLUSHES), Semaphore::new(HASHES));

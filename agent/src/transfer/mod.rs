@@ -10,6 +10,7 @@ mod board;
 mod delivery;
 mod engine;
 mod fault;
+mod flight;
 mod governor;
 mod pace;
 mod request;

@@ -1,15 +1,16 @@
-//! One file on the board: which of its ranges nobody works on, who works on the others, and how often it has failed.
+//! One file on the board: how it is asked for, what is under way for it, and how often it has failed.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::fault::{Fault, Verdict};
+use super::flight::{Flight, Lease};
 use super::request::Asked;
 use super::task::Task;
-use crate::part::{Part, RangeSet};
+use crate::part::Part;
 use crate::surroundings::Patience;
 
 /// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when every
@@ -43,52 +44,6 @@ pub(super) enum Asks {
     Ranges,
     /// Its server ignores ranges.
     Whole,
-}
-
-/// A large file whose part is open.
-#[derive(Debug)]
-pub(super) struct Flight {
-    pub(super) part: Arc<Part>,
-    pub(super) unleased: RangeSet,
-    pub(super) leases: Vec<Arc<Lease>>,
-}
-
-impl Flight {
-    /// Bytes that have not arrived yet.
-    pub(super) fn left(&self) -> u64 {
-        let leased = self.leases.iter().map(|lease| lease.end().saturating_sub(lease.position()));
-        self.unleased.total() + leased.sum::<u64>()
-    }
-}
-
-/// A range that one connection works on. Another may take over its end.
-#[derive(Debug)]
-pub(super) struct Lease {
-    /// The connection that works on it.
-    pub(super) connection: usize,
-    pub(super) start: u64,
-    position: AtomicU64,
-    end: AtomicU64,
-}
-
-impl Lease {
-    pub(super) fn position(&self) -> u64 {
-        self.position.load(Ordering::Acquire)
-    }
-
-    pub(super) fn end(&self) -> u64 {
-        self.end.load(Ordering::Acquire)
-    }
-
-    /// Somebody else has taken over what follows.
-    pub(super) fn cut(&self, end: u64) {
-        self.end.store(end, Ordering::Release);
-    }
-
-    /// Everything before this is on disk.
-    pub(super) fn advance(&self, position: u64) {
-        self.position.store(position, Ordering::Release);
-    }
 }
 
 /// What a connection is to do next.
@@ -150,12 +105,7 @@ impl Slot {
         connection: usize,
         range: std::ops::Range<u64>,
     ) -> Assignment {
-        let lease = Arc::new(Lease {
-            connection,
-            start: range.start,
-            position: AtomicU64::new(range.start),
-            end: AtomicU64::new(range.end),
-        });
+        let lease = Arc::new(Lease::new(connection, range.clone()));
         let asked = match self.asks {
             Asks::Ranges => Asked::Range(range),
             Asks::Whole => Asked::Whole,

@@ -1,0 +1,100 @@
+//! A large file in flight: which of its ranges nobody works on, who works on the others, and how far its digest has come.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::part::{Part, RangeSet};
+
+/// When so much waits for the digest, one connection is enough; at twice as much it is one too many. It is read back, so it
+/// had better still be in the page cache, on small boxes too; and what waits when the last byte arrives is what a person
+/// waits for.
+pub(super) const BACKLOG: u64 = 128 << 20;
+
+/// A large file whose part is open.
+#[derive(Debug)]
+pub(super) struct Flight {
+    pub(super) part: Arc<Part>,
+    pub(super) unleased: RangeSet,
+    pub(super) leases: Vec<Arc<Lease>>,
+    /// What an earlier run left. While its digest is computed again, more may arrive.
+    resumed: u64,
+    digested: u64,
+}
+
+impl Flight {
+    pub(super) fn new(part: Arc<Part>) -> Self {
+        let (unleased, resumed) = (part.missing(), part.front());
+        Self { part, unleased, leases: Vec::new(), resumed, digested: 0 }
+    }
+
+    /// Bytes that have not arrived yet.
+    pub(super) fn left(&self) -> u64 {
+        let leased = self.leases.iter().map(|lease| lease.end().saturating_sub(lease.position()));
+        self.unleased.total() + leased.sum::<u64>()
+    }
+
+    /// The digest has come so far. True when more connections may work on the file than before.
+    pub(super) fn digested(&mut self, position: u64) -> bool {
+        let before = self.room();
+        self.digested = position;
+        self.room() > before
+    }
+
+    /// More connections may work on it than do.
+    pub(super) fn has_room(&self) -> bool {
+        self.leases.len() < self.room()
+    }
+
+    /// More arrives than is proved.
+    pub(super) fn digest_trails(&self) -> bool {
+        self.room() < usize::MAX
+    }
+
+    /// How many connections may work on it. Bytes that wait for others before them don't count: those others are what is to
+    /// be fetched then.
+    fn room(&self) -> usize {
+        let backlog = self.part.front().saturating_sub(self.digested);
+        if self.digested < self.resumed || backlog <= BACKLOG {
+            usize::MAX
+        } else {
+            // Not none at once: both the link and the digest would have to wait in turn.
+            usize::from(backlog <= 2 * BACKLOG)
+        }
+    }
+}
+
+/// A range that one connection works on. Another may take over its end.
+#[derive(Debug)]
+pub(super) struct Lease {
+    /// The connection that works on it.
+    pub(super) connection: usize,
+    pub(super) start: u64,
+    position: AtomicU64,
+    end: AtomicU64,
+}
+
+impl Lease {
+    pub(super) fn new(connection: usize, range: Range<u64>) -> Self {
+        let (position, end) = (AtomicU64::new(range.start), AtomicU64::new(range.end));
+        Self { connection, start: range.start, position, end }
+    }
+
+    pub(super) fn position(&self) -> u64 {
+        self.position.load(Ordering::Acquire)
+    }
+
+    pub(super) fn end(&self) -> u64 {
+        self.end.load(Ordering::Acquire)
+    }
+
+    /// Somebody else has taken over what follows.
+    pub(super) fn cut(&self, end: u64) {
+        self.end.store(end, Ordering::Release);
+    }
+
+    /// Everything before this is on disk.
+    pub(super) fn advance(&self, position: u64) {
+        self.position.store(position, Ordering::Release);
+    }
+}
