@@ -166,11 +166,11 @@ impl Survey<'_> {
         }
     }
 
-    /// Remembers what has just been proved. A file that changed while it was read is not remembered. A dry run, and a
-    /// disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
+    /// Remembers what has just been proved. A file that changed while it was read, or right before, is not remembered. A dry
+    /// run, and a disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
     fn adopt(&self, wanted: &Wanted, stamp: Stamp) -> Result<(), Failure> {
         let is_unchanged = matches!(self.root.standing(&wanted.path), Standing::File(now) if now == stamp);
-        if !is_unchanged || !self.root.is_ours() {
+        if !is_unchanged || !self.root.is_ours() || !self.root.is_settled(stamp) {
             return Ok(());
         }
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
@@ -262,13 +262,20 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
         let layout = Layout::Folder { commit };
-        let mut root = Root::open(folder.path().to_str().unwrap(), Access::Change, layout).unwrap();
-        assert_eq!(root.try_lock().unwrap(), None);
+        let open =
+            || Root::open(folder.path().to_str().unwrap(), Access::Change, layout.clone()).expect("it opens");
         let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
         let names = || (0..).map(|id| (id, format!("file-{id}"))).take(2 * READERS);
         let files: Vec<_> = names().map(|(id, name)| Wanted { digest, ..wanted(id, &name, 0) }).collect();
         for (_, name) in names() {
             std::fs::write(folder.path().join(name), "a").unwrap();
+        }
+        let mut root = open();
+        assert_eq!(root.try_lock().unwrap(), None);
+        while !matches!(root.standing(&files[files.len() - 1].path), Standing::File(last) if root.is_settled(last))
+        {
+            root = open();
+            assert_eq!(root.try_lock().unwrap(), None);
         }
         let records = Mutex::default();
         // One report fits in. Nobody takes it, so that each reader remembers one file, and waits to speak of it.
@@ -300,6 +307,31 @@ mod tests {
         });
         assert_eq!(remembered(), files.len());
         assert!(machine::cpus() == 1 || readers() > 1);
+    }
+
+    #[test]
+    fn what_was_touched_since_the_run_began_is_read_and_not_remembered() {
+        let folder = tempfile::tempdir().unwrap();
+        let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
+        let layout = Layout::Folder { commit };
+        let mut root = Root::open(folder.path().to_str().unwrap(), Access::Change, layout).unwrap();
+        assert_eq!(root.try_lock().unwrap(), None);
+        std::fs::write(folder.path().join("file"), "a").unwrap();
+        let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
+        let records = Mutex::default();
+        let (reports, mut heard) = mpsc::channel(8);
+        let survey = Survey {
+            root: &root,
+            records: &records,
+            wanted: &[Wanted { digest, ..wanted(0, "file", 0) }],
+            check: Check::Records,
+            reports: &reports,
+            stop: &CancellationToken::new(),
+        };
+        survey.run().unwrap();
+        let Ok(Report::Found { files }) = heard.try_recv() else { panic!("it is told") };
+        assert_eq!(files, [(FileId(0), Found::Intact { proof: Proof::Read })]);
+        assert_eq!(records.lock().unwrap().iter().count(), 0);
     }
 
     #[test]

@@ -214,6 +214,13 @@ pub struct Stamp {
     pub inode: u64,
 }
 
+impl Stamp {
+    /// The last change of whatever kind, as far as the system tells, in nanoseconds since the Unix epoch.
+    pub fn last_change(&self) -> i128 {
+        if self.changed == 0 { self.modified } else { self.changed }
+    }
+}
+
 /// A file in flight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ticked {

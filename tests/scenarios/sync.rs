@@ -111,6 +111,8 @@ everywhere! {
     interrupted::a_file_that_the_hub_withholds_is_asked_for_once_and_the_others_arrive,
     interrupted::a_part_of_a_file_that_is_in_place_is_swept,
     records::a_file_that_only_looks_like_the_one_that_was_proved_is_noticed,
+    records::an_edit_right_after_a_sync_is_noticed,
+    records::an_edit_right_after_a_sync_is_noticed_on_a_disk_that_counts_seconds,
     secrets::a_gated_model_arrives_and_the_token_stays_at_home,
     secrets::a_private_repository_works_down_to_its_small_files,
 }

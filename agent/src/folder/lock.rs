@@ -15,6 +15,8 @@ const LONGEST_HOLDER: u64 = 256;
 #[derive(Debug)]
 pub(crate) struct Lock {
     _file: File,
+    /// When it was taken, by the clock of its disk, in nanoseconds since the Unix epoch.
+    pub(super) since: i128,
 }
 
 /// What became of an attempt to take the lock.
@@ -45,7 +47,8 @@ impl Lock {
             }
             file.set_len(0)?;
             file.write_all(format!("process {}", std::process::id()).as_bytes())?;
-            return Ok(Attempt::Held(Self { _file: file }));
+            let since = disk::stamp(&cap_std::fs::Metadata::from_file(&file)?).modified;
+            return Ok(Attempt::Held(Self { _file: file, since }));
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) enum Durable {
 }
 
 /// Gives a proved and flushed file of the parts' folder its final name: atomic, and only over what the plan has seen.
-/// Returns what it looks like there.
+/// Returns what it looks like there, if nobody has touched it.
 pub(crate) fn place(
     root: &Root,
     part: &str,
@@ -40,15 +40,18 @@ pub(crate) fn place(
     }
     let folder = folder(root)?;
     let renamed = || -> io::Result<Stamp> {
+        let proved = disk::stamp(&root.parts_io()?.metadata(part)?);
         let rename = || root.parts_io()?.rename(part, folder, path.as_str());
         disk::within_folders(rename, || {
             path.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent))
         })?;
+        // Before the disk takes its time. Only the rename's own trace is new here: whatever else is, is not what was proved.
+        let Stamp { changed, .. } = disk::stamp(&folder.metadata(path.as_str())?);
         match durable {
             Durable::Now => system::flush_folder(folder, path.parent().unwrap_or("."))?,
             Durable::Later => root.flush_name_later(path.parent()),
         }
-        Ok(disk::stamp(&folder.metadata(path.as_str())?))
+        Ok(Stamp { changed, ..proved })
     };
     renamed().map_err(|error| disk::failure(&attempt(), &error))
 }

@@ -3,16 +3,29 @@
 //! `.cache/hfdown/records` is text, a line per file: origin, digest, size, modified, changed, inode, path. Lines are
 //! appended as files are proved, later ones win, and the whole is rewritten at the end of a run that changed it. A torn line
 //! is ignored: it costs a read of one file.
+//!
+//! Clocks of disks tick: every 4 ms here, every second or two elsewhere. A file that is edited in the very tick in which it
+//! was placed, and given back its time of modification, may look as it did. So a record counts only if its file is older
+//! than the records themselves, as in git's index; what is edited after that shows. A run that has placed something does not
+//! end before the next tick, so that this costs nobody a read but those whose run was killed.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
 
 use cap_std::fs::{Dir, File, OpenOptions};
 use hfdown_protocol::{Digest, RepoPath, Stamp};
 
+use crate::disk;
+
 const NAME: &str = "records";
 const REWRITTEN: &str = "records.new";
+/// When no file ever changed: such a record vouches for nothing, and is only replaced by a new proof.
+const UNSETTLED: i128 = -1;
+/// The longest tick that is waited for. FAT counts in steps of two seconds.
+const LONGEST_TICK: Duration = Duration::from_millis(2_100);
+const GLANCE: Duration = Duration::from_millis(1);
 
 /// The records of one folder.
 #[derive(Debug, Default)]
@@ -52,12 +65,17 @@ pub(crate) enum Origin {
 impl Records {
     /// Reads the records; a folder without any has none.
     pub(crate) fn load(work: &Dir) -> Self {
+        // Before they are read: another run may be writing to them while this one only looks.
+        let written = written(|| work.metadata(NAME)).unwrap_or(0);
         let text = work.read(NAME).unwrap_or_default();
         let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         let mut count = 0;
         let lines = lines.inspect(|_| count += 1).filter_map(|line| std::str::from_utf8(line).ok());
-        let entries: HashMap<_, _> = lines.filter_map(parse).collect();
+        let mut entries: HashMap<_, _> = lines.filter_map(parse).collect();
         let on_disk = if entries.len() == count { OnDisk::Same } else { OnDisk::Different };
+        for record in entries.values_mut().filter(|record| record.stamp.last_change() >= written) {
+            record.stamp.changed = UNSETTLED;
+        }
         Self { entries, file: None, on_disk }
     }
 
@@ -111,11 +129,35 @@ impl Records {
             text.push_str(&line(path, record));
             text.push('\n');
         }
-        work.write(REWRITTEN, text)?;
+        let mut file = work.create(REWRITTEN)?;
+        file.write_all(text.as_bytes())?;
+        self.settle(&mut file)?;
         work.rename(REWRITTEN, work, NAME)?;
         self.on_disk = OnDisk::Same;
         Ok(())
     }
+
+    /// Waits until the disk's own clock has gone on since the last file was placed.
+    fn settle(&self, file: &mut File) -> io::Result<()> {
+        let began = Instant::now();
+        let mut now = written(|| file.metadata())?;
+        // What is further ahead is not waited for: a clock was set back.
+        let bound = now.saturating_add(i128::try_from(LONGEST_TICK.as_nanos()).unwrap_or(i128::MAX));
+        let changes = self.entries.values().map(|record| record.stamp.last_change());
+        let Some(last) = changes.filter(|change| *change < bound).max() else { return Ok(()) };
+        while last >= now && began.elapsed() < LONGEST_TICK {
+            std::thread::sleep(GLANCE);
+            // It gets a new time by being written to. Empty lines say nothing.
+            file.write_all(b"\n")?;
+            now = written(|| file.metadata())?;
+        }
+        Ok(())
+    }
+}
+
+/// When a file was last written to, by the clock of its disk.
+fn written(metadata: impl FnOnce() -> io::Result<cap_std::fs::Metadata>) -> io::Result<i128> {
+    Ok(disk::stamp(&metadata()?).modified)
 }
 
 fn line(path: &RepoPath, record: &Record) -> String {
@@ -155,7 +197,6 @@ fn parse(line: &str) -> Option<(RepoPath, Record)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk;
     use cap_std::ambient_authority;
 
     /// What is changed, and how.
@@ -207,7 +248,7 @@ mod tests {
         let record = |size| Record {
             origin: Origin::Placed,
             digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
-            stamp: Stamp { size, modified: -1, changed: 1 << 70, inode: u64::MAX },
+            stamp: Stamp { size, modified: -1, changed: 1 << 60, inode: u64::MAX },
         };
         let path = |name: &str| RepoPath::new(name).unwrap();
         let mut records = Records::load(&work);
@@ -230,5 +271,62 @@ mod tests {
         let records = Records::load(&work);
         assert_eq!(records.iter().count(), 2);
         assert_eq!(records.get(&path("d")), None);
+    }
+
+    fn seen(changed: i128) -> Record {
+        Record {
+            origin: Origin::Seen,
+            digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
+            stamp: Stamp { size: 1, modified: 1, changed, inode: 1 },
+        }
+    }
+
+    #[test]
+    fn what_changed_in_the_tick_of_the_last_record_is_not_vouched_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let path = |name: &str| RepoPath::new(name).unwrap();
+        // A run that is killed right after it has placed the second.
+        let mut records = Records::load(&work);
+        records.insert(&work, path("before"), seen(1)).unwrap();
+        records.insert(&work, path("in it"), seen(2)).unwrap();
+        let tick = written(|| work.metadata(NAME)).unwrap();
+        let (before, within) = (seen(tick - 1), seen(tick));
+        let text = format!("{}\n{}", line(&path("before"), &before), line(&path("in it"), &within));
+        work.write(NAME, text).unwrap();
+        let file = work.open_with(NAME, OpenOptions::new().write(true)).unwrap().into_std();
+        let tick = std::time::UNIX_EPOCH + Duration::from_nanos(u64::try_from(tick).unwrap());
+        file.set_modified(tick).unwrap();
+
+        let mut records = Records::load(&work);
+        assert_eq!(records.get(&path("before")), Some(&before));
+        let unsettled = records.get(&path("in it")).unwrap().clone();
+        assert!(unsettled.stamp != within.stamp && unsettled.digest == within.digest);
+        // What is written later does not vouch for it either, before it is proved anew.
+        records.insert(&work, path("later"), seen(3)).unwrap();
+        records.save(&work).unwrap();
+        let mut records = Records::load(&work);
+        assert_eq!(records.get(&path("in it")), Some(&unsettled));
+        records.insert(&work, path("in it"), within.clone()).unwrap();
+        records.save(&work).unwrap();
+        assert_eq!(Records::load(&work).get(&path("in it")), Some(&within));
+    }
+
+    #[test]
+    fn records_are_not_done_before_the_clock_of_the_disk_has_gone_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let path = |name: &str| RepoPath::new(name).unwrap();
+        work.write("probe", "").unwrap();
+        let now = written(|| work.metadata("probe")).unwrap();
+        // The clock ticks faster here: a file of the tick that ends in a twentieth of a second, and one of next year.
+        let (soon, next_year) = (seen(now + 50_000_000), seen(now + 365 * 86_400 * 1_000_000_000));
+        let mut records = Records::default();
+        records.insert(&work, path("soon"), soon.clone()).unwrap();
+        records.insert(&work, path("next year"), next_year.clone()).unwrap();
+        records.save(&work).unwrap();
+        let records = Records::load(&work);
+        assert_eq!(records.get(&path("soon")), Some(&soon));
+        assert!(records.get(&path("next year")).is_some_and(|record| record.stamp != next_year.stamp));
     }
 }

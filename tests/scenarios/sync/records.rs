@@ -1,9 +1,11 @@
 //! What records notice: a file that is not the one that was proved, though it looks like it.
 
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use hfdown_tests::hub::{Content, Origin};
+use hfdown_tests::mount::Mount;
 use hfdown_tests::stage::Stage;
 
 const MODEL: &str = "acme/recorded";
@@ -56,4 +58,36 @@ pub(crate) async fn a_file_that_only_looks_like_the_one_that_was_proved_is_notic
         assert_eq!(stage.hub.requests_for("config.json").len(), 0, "{name}: the other file is left alone");
         assert!(stage.hub.bytes_sent(Origin::Cdn) >= SIZE, "{name}");
     }
+}
+
+/// Edits a file as soon as a sync has ended, and expects the next one to see that: some rounds of it.
+async fn rounds(stage: &Stage, rounds: usize) {
+    stage.hub.model(MODEL).lfs(FILE, Content::random(5, SIZE)).commit();
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    for round in 0..rounds {
+        edit(&stage.root().join(FILE));
+        let ended = stage.sync(MODEL, &[]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert!(
+            stage.read(FILE).unwrap() == Content::random(5, SIZE).to_vec(),
+            "round {round} was not noticed"
+        );
+    }
+    // None of that is paid for when nothing is done: a file that had to be read would be recorded anew.
+    let records = || fs::metadata(stage.root().join(".cache/hfdown/records")).unwrap().ino();
+    let before = records();
+    stage.hub.forget_requests();
+    let ended = stage.sync(MODEL, &[]).await;
+    assert_eq!((ended.code, records()), (0, before), "{}", ended.stderr);
+    assert_eq!(stage.hub.bytes_sent(Origin::Cdn), 0);
+}
+
+pub(crate) async fn an_edit_right_after_a_sync_is_noticed(stage: Stage) {
+    rounds(&stage, 10).await;
+}
+
+pub(crate) async fn an_edit_right_after_a_sync_is_noticed_on_a_disk_that_counts_seconds(stage: Stage) {
+    let image = stage.scratch().join("image");
+    let Some(_disk) = Mount::counting_seconds(&stage.root(), &image) else { return };
+    rounds(&stage, 4).await;
 }
