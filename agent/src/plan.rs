@@ -36,6 +36,11 @@ impl Plan {
         self.strays.extend(strays);
     }
 
+    /// Whether there is nothing to fetch.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.jobs.is_empty()
+    }
+
     /// Fetches, then removes if everything is in place, then leaves the bookkeeping in order.
     pub(crate) async fn carry_out(
         self,

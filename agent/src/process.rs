@@ -131,7 +131,10 @@ async fn apart() -> std::io::Result<Farewell> {
 
 fn surroundings() -> Result<Surroundings, crate::SetupError> {
     let extra_roots = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    Surroundings::new(extra_roots.as_deref())
+    let surroundings = Surroundings::new(extra_roots.as_deref())?;
+    #[cfg(unix)]
+    let surroundings = surroundings.with_private(crate::apart::own_folder().ok());
+    Ok(surroundings)
 }
 
 async fn refuse<W: AsyncWrite + Unpin>(

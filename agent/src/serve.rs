@@ -313,6 +313,16 @@ impl Conversation {
             return self.out_of_order("Begin").await;
         };
         let plan = std::mem::take(&mut self.plan);
+        #[cfg(unix)]
+        if let Some(private) = &self.surroundings.private {
+            use crate::apart::Later;
+            let later = match folder.root.layout() {
+                Layout::Traceless => Later::Traceless,
+                _ if plan.is_idle() => Later::Idles,
+                _ => Later::Fetches,
+            };
+            crate::apart::supersede(private, &folder.root.path().to_string_lossy(), later);
+        }
         let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
         let (patience, stop, limits) = (self.surroundings.patience, self.stop.clone(), self.limits.clone());
         self.work.spawn(async move {

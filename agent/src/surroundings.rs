@@ -17,6 +17,9 @@ pub struct Surroundings {
     pub(crate) patience: Patience,
     /// Whom to trust beside the bundled roots.
     authorities: Vec<CertificateDer<'static>>,
+    /// The folder that an agent on a box was started from, with records of transfers that were detached. None where whoever
+    /// conducts this one sees to them.
+    pub(crate) private: Option<PathBuf>,
 }
 
 /// How long to wait for what. A controller may ask for other figures.
@@ -59,7 +62,14 @@ impl Surroundings {
     /// Proxies are taken from the environment, as everywhere.
     pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {
         let authorities = extra_roots.map_or(Ok(Vec::new()), read)?;
-        Ok(Self { client: client(&authorities)?, patience: Patience::default(), authorities })
+        Ok(Self { client: client(&authorities)?, patience: Patience::default(), authorities, private: None })
+    }
+
+    /// The same for an agent that has a folder of its own.
+    #[cfg(unix)]
+    #[must_use]
+    pub(crate) fn with_private(self, private: Option<PathBuf>) -> Self {
+        Self { private, ..self }
     }
 
     /// The same, trusting these as well.
@@ -69,7 +79,8 @@ impl Surroundings {
         if RootCertStore::empty().add_parsable_certificates(all.iter().cloned()).1 > 0 {
             return Err(SetupError::HandedDown);
         }
-        Ok(Self { client: client(&all)?, patience: self.patience, authorities: all })
+        let client = client(&all)?;
+        Ok(Self { client, authorities: all, patience: self.patience, private: self.private.clone() })
     }
 
     /// The same, as patient as a controller asks for.

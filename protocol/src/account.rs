@@ -46,6 +46,8 @@ pub enum Verdict {
     },
     /// Without a word: it was killed, or the machine was.
     Vanished,
+    /// Whatever it had come to, a later run has changed the folder.
+    Superseded,
 }
 
 impl Account {
@@ -58,7 +60,7 @@ impl Verdict {
     pub(crate) fn is_bounded(&self) -> bool {
         match self {
             Self::Failed { failure } => failure.is_bounded(),
-            Self::Finished | Self::Stopped | Self::Vanished => true,
+            Self::Finished | Self::Stopped | Self::Vanished | Self::Superseded => true,
         }
     }
 }

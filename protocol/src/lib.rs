@@ -66,4 +66,4 @@ pub use path::{PathError, RepoPath};
 pub use report::{End, Found, Machine, Proof, Report, Stamp, Summary, Ticked};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/2");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");

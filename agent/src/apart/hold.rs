@@ -21,6 +21,7 @@ use super::leave::{Leave, Standing};
 use super::ledger::Ledger;
 use super::place::Place;
 use super::record::{Record, now};
+use super::supersede::{Later, supersede};
 use super::visitor::{Part, Visitor, hear, next, room};
 use crate::serve::{Farewell, serve};
 use crate::surroundings::Surroundings;
@@ -38,7 +39,7 @@ const CHECK: Duration = Duration::from_secs(1);
 pub(crate) async fn hold(first: UnixStream, folder: PathBuf, surroundings: Surroundings) -> Farewell {
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);
-    let serving = tokio::spawn(serve(reader, writer, surroundings));
+    let serving = tokio::spawn(serve(reader, writer, surroundings.with_private(None)));
     let (reader, writer) = tokio::io::split(near);
     let (orders, queue) = mpsc::channel(ORDERS);
     tokio::spawn(write(writer, queue));
@@ -242,6 +243,10 @@ impl Hold {
             }
             Order::Bye if self.leave.is_given() => return self.left(Farewell::Bye),
             order => {
+                if order == Order::Begin {
+                    let later = if self.ledger.is_idle() { Later::Idles } else { Later::Fetches };
+                    supersede(&self.folder, &self.ledger.root, later);
+                }
                 self.ledger.ordered(&order);
                 self.inward.push_back(order);
             }

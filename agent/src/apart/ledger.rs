@@ -154,6 +154,11 @@ impl Ledger {
         begun.into_iter().map(withheld).collect()
     }
 
+    /// Whether there is nothing to fetch.
+    pub(super) fn is_idle(&self) -> bool {
+        self.flights.is_empty()
+    }
+
     /// How many questions have not been answered.
     pub(super) fn unanswered(&self) -> usize {
         self.asked.len()

@@ -15,8 +15,10 @@ mod ledger;
 mod place;
 mod record;
 mod relay;
+mod supersede;
 mod visitor;
 
 pub(crate) use hold::hold;
 pub(crate) use place::own_folder;
 pub(crate) use relay::{HOLD, join, start};
+pub(crate) use supersede::{Later, supersede};

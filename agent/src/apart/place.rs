@@ -71,6 +71,13 @@ impl Place {
         std::fs::read_to_string(self.file("record")).ok()?.parse().ok()
     }
 
+    /// Leaves nothing behind.
+    pub(super) fn forget(&self) {
+        let _ = std::fs::remove_file(self.file("record"));
+        // The agent's own file may have gone before.
+        let _ = std::fs::remove_dir(&self.folder);
+    }
+
     fn file(&self, kind: &str) -> PathBuf {
         self.folder.join(format!("{}.{kind}", self.name))
     }

@@ -49,6 +49,7 @@ impl fmt::Display for Record {
             Verdict::Finished => writeln!(formatter, "verdict finished"),
             Verdict::Stopped => writeln!(formatter, "verdict stopped"),
             Verdict::Vanished => writeln!(formatter, "verdict running"),
+            Verdict::Superseded => writeln!(formatter, "verdict superseded"),
             Verdict::Failed { failure } => {
                 writeln!(
                     formatter,
@@ -93,6 +94,7 @@ impl FromStr for Record {
             "finished" => Verdict::Finished,
             "stopped" => Verdict::Stopped,
             "running" => Verdict::Vanished,
+            "superseded" => Verdict::Superseded,
             "failed" => Verdict::Failed { failure: Failure::new(kind(value("kind")?), value("why")?) },
             _ => return Err(NoRecord),
         };
@@ -138,6 +140,7 @@ mod tests {
             (None, Verdict::Vanished),
             (Some(2), Verdict::Finished),
             (Some(2), Verdict::Stopped),
+            (Some(2), Verdict::Superseded),
             (Some(2), Verdict::Failed { failure }),
         ] {
             let record = Record { account: account.clone(), began: 1, ended, verdict };

@@ -182,6 +182,8 @@ fn exit_of(account: &Account, verdict: &Verdict) -> Exit {
         Verdict::Finished if account.summary.placed > 0 => Exit::Partial,
         Verdict::Finished | Verdict::Vanished => Exit::Failed,
         Verdict::Stopped => Exit::Cancelled,
+        // There is no such transfer any more.
+        Verdict::Superseded => Exit::NotFound,
         Verdict::Failed { failure } => {
             let placed = if failure.kind == FailureKind::Corrupt { account.summary.placed } else { 0 };
             failure::exit_of(&[failure.kind], placed)

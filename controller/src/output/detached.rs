@@ -33,14 +33,16 @@ pub(super) fn ended(account: &Account, verdict: &Verdict, ago: Duration) -> Stri
         Verdict::Stopped => format!("stopped {ago}"),
         Verdict::Failed { failure } => format!("failed {ago}: {}", because(failure)),
         Verdict::Vanished => "ended without a word: it was killed, or the box was restarted".to_owned(),
+        Verdict::Superseded => format!("a later run took the folder over {ago}"),
     };
     let rest = match verdict {
         Verdict::Finished if account.summary.failed == 0 => "every byte proved",
+        Verdict::Superseded => "`hfdown rsync-to-vast` with --dry-run says how it stands",
         _ => "what arrived is kept, run `hfdown rsync-to-vast` again to go on",
     };
     match verdict {
-        // What it had come to by then, nobody wrote down.
-        Verdict::Vanished => {
+        // What it had come to by then, nobody wrote down; or it is so no more.
+        Verdict::Vanished | Verdict::Superseded => {
             let began = since(Duration::from_secs(account.age));
             format!("{title} to {root}, detached {began}: {how} · {rest}")
         }
@@ -105,6 +107,7 @@ mod tests {
             ended(&account, &Verdict::Stopped, Duration::from_secs(5)),
             ended(&account, &Verdict::Failed { failure }, hour),
             ended(&account, &Verdict::Vanished, hour),
+            ended(&account, &Verdict::Superseded, Duration::from_secs(125)),
         ];
         assert_snapshot!(said.join("\n"), @"
         detached: the box goes on by itself with 3 files (548 MB)
@@ -116,6 +119,7 @@ mod tests {
         acme/large @ 607a30d to /workspace/large: stopped 5.0 s ago · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
         acme/large @ 607a30d to /workspace/large: failed 1 h 00 m ago: the signed addresses have gone stale · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
         acme/large @ 607a30d to /workspace/large, detached 12 m 34 s ago: ended without a word: it was killed, or the box was restarted · what arrived is kept, run `hfdown rsync-to-vast` again to go on
+        acme/large @ 607a30d to /workspace/large, detached 12 m 34 s ago: a later run took the folder over 2 m 05 s ago · `hfdown rsync-to-vast` with --dry-run says how it stands
         ");
     }
 }

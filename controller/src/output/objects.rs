@@ -108,6 +108,7 @@ fn ended<'a>(account: &'a Account, verdict: &Verdict, ago: Duration) -> Object<'
         Verdict::Finished => ("done", None),
         Verdict::Stopped => ("stopped", None),
         Verdict::Vanished => ("vanished", None),
+        Verdict::Superseded => ("superseded", None),
         Verdict::Failed { failure } => ("failed", Some(failure)),
     };
     Object::Ended {

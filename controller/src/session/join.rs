@@ -181,7 +181,7 @@ fn shown(mut account: Account) -> Account {
 fn verdict_shown(verdict: Verdict) -> Verdict {
     match verdict {
         Verdict::Failed { failure } => Verdict::Failed { failure: cleaned(&failure) },
-        verdict @ (Verdict::Finished | Verdict::Stopped | Verdict::Vanished) => verdict,
+        verdict => verdict,
     }
 }
 

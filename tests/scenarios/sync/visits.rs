@@ -5,7 +5,7 @@ use hfdown_tests::ssh_host::Keys;
 use hfdown_tests::stage::{Ended, Stage, ended, run};
 use russh::keys::Algorithm;
 
-use super::detached::{MODEL, detached, gone, host, is_whole, public, visiting};
+use super::detached::{FILE, MODEL, detached, gone, host, is_whole, public, visiting};
 use super::lost::until_it_says;
 
 /// `error: …`, what caused it and what to do, as far as it says so.
@@ -77,4 +77,40 @@ pub(crate) async fn an_agent_that_is_killed_while_it_is_watched_is_said_to_have_
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("ended without a word"), "{said}");
     stall.release();
+}
+
+pub(crate) async fn a_later_run_that_stays_takes_the_place_of_what_was_detached(stage: Stage) {
+    let stall = public(&stage);
+    let agent = detached(&stage, &[]).await;
+    stall.reached_by(4).await;
+    processes::kill(agent.pid);
+    gone(&stage).await;
+    stall.release();
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    let Ended { code, stderr, .. } = run(visiting(&stage, "attach", &[])).await;
+    assert_eq!(code, 5, "{stderr}");
+    assert!(
+        stderr.contains("detached ") && stderr.contains(": a later run took the folder over "),
+        "{stderr}"
+    );
+    let Ended { code, stdout, stderr } = run(visiting(&stage, "stop", &["--json"])).await;
+    assert_eq!(code, 0, "{stderr}");
+    let last: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    assert_eq!(last["verdict"], "superseded", "{stdout}");
+    // Whoever wants to leave no traces removes this one as well.
+    std::fs::write(stage.root().join(FILE), "other bytes").unwrap();
+    assert_eq!(stage.sync(MODEL, &["--no-trace"]).await.code, 0);
+    assert!(!host(&stage).home().join(".cache/hfdown").exists());
+    assert_eq!(run(visiting(&stage, "attach", &[])).await.code, 5);
+}
+
+pub(crate) async fn a_later_run_with_nothing_to_do_leaves_the_word_of_the_detached_one(stage: Stage) {
+    let stall = public(&stage);
+    detached(&stage, &[]).await;
+    stall.release();
+    gone(&stage).await;
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    let Ended { code, stderr, .. } = run(visiting(&stage, "attach", &[])).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains(": done "), "{stderr}");
 }
