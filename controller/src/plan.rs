@@ -3,7 +3,9 @@
 //! [`plan`] is a pure function. A plan is complete: what is kept is in it too, each action carries what was seen, and
 //! there is no dry run below it, only a plan that nobody carries out.
 
-use hfdown_protocol::{Check, Digest, Failure, FailureKind, FileId, Found, Proof, RepoPath, Stamp, Stray};
+use hfdown_protocol::{
+    Aside, Check, Digest, Failure, FailureKind, FileId, Found, Proof, RepoPath, Stamp, Stray,
+};
 
 use crate::hub::{Listing, Refused};
 
@@ -164,6 +166,29 @@ impl Plan {
     /// Bytes of the files that are there already.
     pub fn kept_bytes(&self) -> u64 {
         self.kept().map(|file| file.size).sum()
+    }
+
+    /// How many of these were compared by size only.
+    pub fn kept_by_size(&self) -> usize {
+        let is_by_size = |file: &Planned| matches!(file.action, Action::Keep { proof: Proof::SizeOnly });
+        self.files.iter().filter(|file| is_by_size(file)).count()
+    }
+
+    /// Why files can't have their place: names that no file may have, and what is in the way of others.
+    pub fn refusals(&self) -> impl Iterator<Item = FailureKind> {
+        let refused = self.refused.iter().map(|_| FailureKind::InTheWay);
+        refused.chain(self.obstructed().map(|(_, failure)| failure.kind))
+    }
+
+    /// The files that nothing is fetched of.
+    pub fn aside(&self) -> Aside {
+        let count = |files: usize| u32::try_from(files).unwrap_or(u32::MAX);
+        Aside {
+            kept: count(self.kept().count()),
+            kept_bytes: self.kept_bytes(),
+            by_size: count(self.kept_by_size()),
+            refused: count(self.refusals().count()),
+        }
     }
 
     /// Whether there is nothing for an agent to do.

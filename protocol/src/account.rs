@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Failure, Summary, Wanted, limits};
+use crate::{Failure, FailureKind, Summary, Wanted, limits};
 
 /// What a detached transfer has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,23 @@ pub struct Account {
     pub done: u64,
     /// Files placed and lost, strays removed, bytes that came over the network.
     pub summary: Summary,
+    /// Files that nothing is fetched of.
+    pub aside: Aside,
+    /// What went wrong, each kind once: with files that failed, and with those that can't have their place.
+    pub failures: Vec<FailureKind>,
+}
+
+/// Files of a plan that nothing is fetched of: they count when the whole is judged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// Files that were there already.
+    pub kept: u32,
+    /// Their bytes.
+    pub kept_bytes: u64,
+    /// How many of them were compared by size only.
+    pub by_size: u32,
+    /// Files that can't have their place.
+    pub refused: u32,
 }
 
 /// A file of a detached transfer that is not in place.
@@ -52,7 +69,8 @@ pub enum Verdict {
 
 impl Account {
     pub(crate) fn is_bounded(&self) -> bool {
-        self.title.len() <= limits::TEXT && self.root.len() <= limits::TEXT
+        let texts_are = self.title.len() <= limits::TEXT && self.root.len() <= limits::TEXT;
+        texts_are && self.failures.len() <= limits::KINDS
     }
 }
 

@@ -61,6 +61,19 @@ pub enum FailureKind {
     Cancelled,
 }
 
+impl FailureKind {
+    /// Each kind once, whatever its figures.
+    pub fn distinct(kinds: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut distinct: Vec<Self> = Vec::new();
+        for kind in kinds {
+            if !distinct.iter().any(|known| std::mem::discriminant(known) == std::mem::discriminant(&kind)) {
+                distinct.push(kind);
+            }
+        }
+        distinct
+    }
+}
+
 impl Failure {
     /// A failure with its detail, cut to [`limits::TEXT`].
     pub fn new(kind: FailureKind, detail: impl fmt::Display) -> Self {

@@ -26,7 +26,7 @@
 //! ```text
 //!   Hello {Apart}, Open … Fetch            ──▶
 //!   Source {file, address} …               ──▶   in advance: there will be nobody to ask
-//!   Begin, Detach {title, patience}        ──▶
+//!   Begin, Detach {title, patience, …}     ──▶
 //!                                          ◀──   Detached
 //!   Bye                                    ──▶   it goes on
 //!
@@ -54,7 +54,7 @@ mod order;
 mod path;
 mod report;
 
-pub use account::{Account, Remaining, Verdict};
+pub use account::{Account, Aside, Remaining, Verdict};
 pub use address::{Address, AddressError};
 pub use codec::{Codec, CodecError, Inbox, Message, Outbox, inbox, outbox};
 pub use commit::{Commit, CommitError};

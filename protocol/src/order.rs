@@ -4,7 +4,7 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Commit, Digest, Failure, Message, RepoPath, Stamp, codec, limits};
+use crate::{Address, Aside, Commit, Digest, Failure, FailureKind, Message, RepoPath, Stamp, codec, limits};
 
 /// Everything a controller can say, in the order it says it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,10 @@ pub enum Order {
         title: String,
         /// How long an unanswered `Want` may keep everything waiting, in seconds, before the transfer is given up.
         patience: NonZeroU32,
+        /// Files that nothing is fetched of.
+        aside: Aside,
+        /// Why some of these can't have their place, each kind once.
+        refusals: Vec<FailureKind>,
     },
     /// The answer to `Want`: fetch it from here.
     Source {
@@ -211,7 +215,9 @@ impl Message for Order {
                 };
                 version.len() <= limits::TEXT && root_is
             }
-            Self::Detach { title, .. } => title.len() <= limits::TEXT,
+            Self::Detach { title, refusals, .. } => {
+                title.len() <= limits::TEXT && refusals.len() <= limits::KINDS
+            }
             Self::Trust { authorities } => {
                 authorities.iter().map(Vec::len).sum::<usize>() <= limits::AUTHORITIES
             }

@@ -211,8 +211,10 @@ impl Hold {
                 self.outward.push_back(Report::Hello { version: VERSION.to_owned(), machine });
                 self.outward.extend(self.ledger.told());
             }
-            Order::Detach { title, patience } => {
+            Order::Detach { title, patience, aside, refusals } => {
                 self.ledger.title = title;
+                self.ledger.aside = aside;
+                self.ledger.refusals = refusals;
                 // Others may come from here on.
                 match Place::within(self.folder.clone(), &self.ledger.root)
                     .and_then(|place| place.listen().map(|listener| (place, listener)))

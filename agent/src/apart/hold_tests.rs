@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use hfdown_protocol::{
-    Access, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Source, Wanted,
+    Access, Aside, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Source, Wanted,
 };
 use tempfile::TempDir;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -105,7 +105,12 @@ fn bytes(text: &[u8]) -> Order {
 }
 
 fn detach() -> Order {
-    Order::Detach { title: "acme/hello".to_owned(), patience: NonZeroU32::MAX }
+    Order::Detach {
+        title: "acme/hello".to_owned(),
+        patience: NonZeroU32::MAX,
+        aside: Aside::default(),
+        refusals: Vec::new(),
+    }
 }
 
 fn is_finished(report: &Report) -> bool {

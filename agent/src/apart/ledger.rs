@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hfdown_protocol::{
-    Account, Failure, FailureKind, FileId, Found, Order, Remaining, Report, Summary, Ticked, Wanted, limits,
+    Account, Aside, Failure, FailureKind, FileId, Found, Order, Remaining, Report, Summary, Ticked, Wanted,
+    limits,
 };
 
 use super::record::now;
@@ -13,6 +14,9 @@ use super::record::now;
 pub(super) struct Ledger {
     pub(super) title: String,
     pub(super) root: String,
+    /// Files that nothing is fetched of, and why some of them can't have their place.
+    pub(super) aside: Aside,
+    pub(super) refusals: Vec<FailureKind>,
     began: u64,
     wanted: Vec<Wanted>,
     /// Bytes that an earlier run left behind.
@@ -180,6 +184,10 @@ impl Ledger {
             u32::try_from(self.flights.values().filter(|flight| is(&flight.stage)).count())
                 .unwrap_or(u32::MAX)
         };
+        let failed = self.flights.values().filter_map(|flight| match &flight.stage {
+            Stage::Failed(failure) => Some(failure.kind),
+            Stage::Waiting | Stage::Begun | Stage::Placed => None,
+        });
         let sizes = self.flights.keys().filter_map(|file| self.wanted(*file)).map(|wanted| wanted.size);
         Account {
             title: self.title.clone(),
@@ -195,6 +203,8 @@ impl Ledger {
                 fetched: self.fetched,
                 ..Summary::default()
             },
+            aside: self.aside,
+            failures: FailureKind::distinct(self.refusals.iter().copied().chain(failed)),
         }
     }
 
@@ -373,6 +383,7 @@ mod tests {
         };
         assert_eq!((account.files, account.bytes, account.done), (4, 100, 27));
         assert_eq!((account.summary.placed, account.summary.failed, account.summary.fetched), (1, 1, 26));
+        assert_eq!(account.failures, [FailureKind::NotFound]);
         assert_eq!(
             files.iter().map(|file| (file.wanted.id.0, file.done)).collect::<Vec<_>>(),
             [(0, 7), (2, 0), (3, 0)]

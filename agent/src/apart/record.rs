@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hfdown_protocol::{Account, Failure, FailureKind, Summary, VERSION, Verdict};
+use hfdown_protocol::{Account, Aside, Failure, FailureKind, Summary, VERSION, Verdict};
 
 /// A transfer's account and how it ended, with the times that ages are counted from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,8 +36,9 @@ fn line(text: &str) -> String {
 impl fmt::Display for Record {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { account, began, ended, verdict } = self;
-        let Account { title, root, age: _, files, bytes, done, summary } = account;
+        let Account { title, root, age: _, files, bytes, done, summary, aside, failures } = account;
         let Summary { placed, failed, removed, fetched, end: _ } = summary;
+        let Aside { kept, kept_bytes, by_size, refused } = aside;
         writeln!(formatter, "hfdown {VERSION}")?;
         writeln!(formatter, "title {}\nroot {}\nbegan {began}", line(title), line(root))?;
         if let Some(ended) = ended {
@@ -45,6 +46,8 @@ impl fmt::Display for Record {
         }
         writeln!(formatter, "files {files}\nbytes {bytes}\ndone {done}")?;
         writeln!(formatter, "placed {placed}\nfailed {failed}\nremoved {removed}\nfetched {fetched}")?;
+        writeln!(formatter, "kept {kept}\nkept-bytes {kept_bytes}\nby-size {by_size}\nrefused {refused}")?;
+        writeln!(formatter, "failures {}", failures.iter().copied().map(word).collect::<Vec<_>>().join(" "))?;
         match verdict {
             Verdict::Finished => writeln!(formatter, "verdict finished"),
             Verdict::Stopped => writeln!(formatter, "verdict stopped"),
@@ -81,6 +84,12 @@ impl FromStr for Record {
             fetched: number("fetched")?,
             ..Summary::default()
         };
+        let aside = Aside {
+            kept: count("kept")?,
+            kept_bytes: number("kept-bytes")?,
+            by_size: count("by-size")?,
+            refused: count("refused")?,
+        };
         let account = Account {
             title: value("title")?.to_owned(),
             root: value("root")?.to_owned(),
@@ -89,6 +98,8 @@ impl FromStr for Record {
             bytes: number("bytes")?,
             done: number("done")?,
             summary,
+            aside,
+            failures: value("failures")?.split_whitespace().map(kind).collect(),
         };
         let verdict = match value("verdict")? {
             "finished" => Verdict::Finished,
@@ -134,6 +145,8 @@ mod tests {
             bytes: 1 << 40,
             done: 7,
             summary: Summary { placed: 1, failed: 2, removed: 3, fetched: 9, ..Summary::default() },
+            aside: Aside { kept: 4, kept_bytes: 5, by_size: 6, refused: 7 },
+            failures: vec![FailureKind::NotFound, FailureKind::Disk],
         };
         let failure = Failure::new(FailureKind::Stale, "nobody came\nto answer");
         for (ended, verdict) in [
@@ -146,7 +159,12 @@ mod tests {
             let record = Record { account: account.clone(), began: 1, ended, verdict };
             let read: Record = record.to_string().parse().unwrap();
             assert_eq!(read.to_string(), record.to_string());
-            assert_eq!((read.account, read.ended), (record.account, record.ended));
+            assert_eq!((&read.account, read.ended), (&record.account, record.ended));
+        }
+        for failures in [vec![], vec![FailureKind::Corrupt]] {
+            let account = Account { failures: failures.clone(), ..account.clone() };
+            let record = Record { account, began: 1, ended: None, verdict: Verdict::Vanished };
+            assert_eq!(record.to_string().parse::<Record>().unwrap().account.failures, failures);
         }
         for text in ["", "hfdown 0", "verdict finished"] {
             assert!(text.parse::<Record>().is_err());

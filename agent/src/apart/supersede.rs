@@ -27,7 +27,7 @@ pub(crate) fn supersede(private: &Path, root: &str, later: Later) {
     let Some(mut record) = place.read() else { return };
     // An agent that was killed leaves its socket behind.
     place.leave();
-    let was_whole = record.verdict == Verdict::Finished && record.account.summary.failed == 0;
+    let was_whole = record.verdict == Verdict::Finished && record.account.failures.is_empty();
     match later {
         Later::Traceless => return place.forget(),
         Later::Idles if was_whole => return,

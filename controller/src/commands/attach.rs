@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hfdown_protocol::{Account, End, FailureKind, Verdict};
+use hfdown_protocol::{Account, End, Verdict};
 
 use super::Context;
 use super::again::{Again, Broken};
@@ -111,7 +111,7 @@ impl Visit<'_> {
         };
         self.forget_ticket(&account);
         events.send(Event::Finished(self.outcome(&account, &execution))).await;
-        Ok(self.exit(&execution))
+        Ok(self.exit(&account, &execution))
     }
 
     /// Where addresses come from that the box can't get by itself, if this machine knows.
@@ -135,12 +135,12 @@ impl Visit<'_> {
     }
 
     fn outcome(&self, account: &Account, execution: &Execution) -> Outcome {
-        let summary = execution.summary;
+        let (summary, aside) = (execution.summary, account.aside);
         Outcome {
             placed: summary.placed,
-            failed: summary.failed,
-            kept: 0,
-            kept_bytes: 0,
+            failed: summary.failed.saturating_add(aside.refused),
+            kept: aside.kept,
+            kept_bytes: aside.kept_bytes,
             removed: summary.removed,
             fetched: summary.fetched,
             elapsed: Duration::from_secs(account.age).saturating_add(self.began.elapsed()),
@@ -150,12 +150,15 @@ impl Visit<'_> {
         }
     }
 
-    fn exit(&self, execution: &Execution) -> Exit {
+    fn exit(&self, account: &Account, execution: &Execution) -> Exit {
         match (execution.summary.end, self.wish) {
             (End::Cancelled, Wish::Stop) => Exit::Done,
             // Somebody else did that.
             (End::Cancelled, Wish::Attach { .. }) => Exit::Cancelled,
-            (End::Complete, _) => failure::exit_of(&execution.failures, execution.summary.placed),
+            (End::Complete, _) => {
+                let failures = [&execution.failures[..], &account.failures].concat();
+                failure::exit_of(&failures, execution.summary.placed.saturating_add(account.aside.kept))
+            }
         }
     }
 }
@@ -175,18 +178,15 @@ async fn redeem(ticket: Ticket, token: Option<&str>, events: &Events) -> Result<
     Ok(Sources::new(hub, Arc::new(info)).within(listing))
 }
 
-/// The exit code of a transfer that ended while nobody was there: files that were lost then are known by their number.
+/// The exit code of a transfer that ended while nobody was there: the one that a run would have had that stayed.
 fn exit_of(account: &Account, verdict: &Verdict) -> Exit {
+    let in_place = account.summary.placed.saturating_add(account.aside.kept);
     match verdict {
-        Verdict::Finished if account.summary.failed == 0 => Exit::Done,
-        Verdict::Finished if account.summary.placed > 0 => Exit::Partial,
-        Verdict::Finished | Verdict::Vanished => Exit::Failed,
+        Verdict::Finished => failure::exit_of(&account.failures, in_place),
+        Verdict::Vanished => Exit::Failed,
         Verdict::Stopped => Exit::Cancelled,
         // There is no such transfer any more.
         Verdict::Superseded => Exit::NotFound,
-        Verdict::Failed { failure } => {
-            let placed = if failure.kind == FailureKind::Corrupt { account.summary.placed } else { 0 };
-            failure::exit_of(&[failure.kind], placed)
-        }
+        Verdict::Failed { failure } => failure::exit_of(&[failure.kind], 0),
     }
 }

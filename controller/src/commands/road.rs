@@ -4,7 +4,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Access, Commit, Conduct, End, Failure, FailureKind, Layout, Limits, RepoPath};
+use hfdown_protocol::{Access, Aside, Commit, Conduct, End, Failure, FailureKind, Layout, Limits, RepoPath};
 use tokio_util::sync::CancellationToken;
 
 use super::course::{Arrival, Course, CourseEnd};
@@ -204,12 +204,12 @@ pub(super) async fn refuse(plan: &Plan, events: &Events) {
 }
 
 fn summarise(plan: &Plan, execution: &Execution, intent: Intent, began: Instant) -> Outcome {
-    let count = |files: usize| u32::try_from(files).unwrap_or(u32::MAX);
+    let Aside { kept, kept_bytes, refused, by_size: _ } = plan.aside();
     Outcome {
         placed: execution.summary.placed,
-        failed: execution.summary.failed + count(plan.refused.len() + plan.obstructed().count()),
-        kept: count(plan.kept().count()),
-        kept_bytes: plan.kept_bytes(),
+        failed: execution.summary.failed.saturating_add(refused),
+        kept,
+        kept_bytes,
         removed: execution.summary.removed,
         fetched: execution.summary.fetched,
         elapsed: began.elapsed(),
@@ -223,9 +223,7 @@ fn exit(plan: &Plan, execution: &Execution, intent: Intent) -> Exit {
     if execution.summary.end == End::Cancelled {
         return Exit::Cancelled;
     }
-    let refused = plan.refused.iter().map(|_| FailureKind::InTheWay);
-    let obstructed = plan.obstructed().map(|(_, failure)| failure.kind);
-    let failures: Vec<_> = execution.failures.iter().copied().chain(refused).chain(obstructed).collect();
+    let failures: Vec<_> = execution.failures.iter().copied().chain(plan.refusals()).collect();
     let fetched = match intent {
         Intent::Execute => execution.summary.placed as usize,
         // As it would be.

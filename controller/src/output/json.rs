@@ -28,8 +28,8 @@
 //! | `removed` | `path` | a file that is no longer listed was removed |
 //! | `spared` | `path`, `kind`, `why` | it could not be removed |
 //! | `detached` | `files`, `bytes`, `attach`, `stop` | the box goes on by itself; `attach` and `stop` are the commands that watch it and end it |
-//! | `joined` | `title`, `root`, `age_seconds`, `files`, `bytes`, `done`, `placed`, `failed`, `removed`, `fetched` | `attach`, `stop`: a detached transfer runs, and this is what it has come to |
-//! | `ended` | `verdict` (`done`, `incomplete`, `stopped`, `failed`, `vanished`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while nobody was there |
+//! | `joined` | `title`, `root`, `age_seconds`, `files`, `bytes`, `done`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched` | `attach`, `stop`: a detached transfer runs, and this is what it has come to |
+//! | `ended` | `verdict` (`done`, `incomplete`, `stopped`, `failed`, `vanished`, `superseded`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while nobody was there |
 //! | `forgotten` | `host`, `file` | `forget-host`: the key of that box is no longer in hfdown's file |
 //! | `left` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |

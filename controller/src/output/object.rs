@@ -173,6 +173,9 @@ pub(super) struct Tally<'a> {
     pub(super) done: u64,
     pub(super) placed: u32,
     pub(super) failed: u32,
+    pub(super) kept: u32,
+    pub(super) kept_bytes: u64,
+    pub(super) by_size: u32,
     pub(super) removed: u32,
     pub(super) fetched: u64,
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{Account, End, Summary, Verdict};
 
+use super::detached::lost;
 use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, Tally, kind};
 use super::plan_lines::REFUSED_NAME;
 use super::sanitize::sanitize;
@@ -86,8 +87,8 @@ pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
 }
 
 fn tally(account: &Account) -> Tally<'_> {
-    let Account { title, root, age, files, bytes, done, summary } = account;
-    let Summary { placed, failed, removed, fetched, end: _ } = *summary;
+    let Account { title, root, age, files, bytes, done, summary, aside, failures: _ } = account;
+    let Summary { placed, failed: _, removed, fetched, end: _ } = *summary;
     Tally {
         title,
         root,
@@ -96,7 +97,10 @@ fn tally(account: &Account) -> Tally<'_> {
         bytes: *bytes,
         done: *done,
         placed,
-        failed,
+        failed: lost(account),
+        kept: aside.kept,
+        kept_bytes: aside.kept_bytes,
+        by_size: aside.by_size,
         removed,
         fetched,
     }
@@ -104,7 +108,7 @@ fn tally(account: &Account) -> Tally<'_> {
 
 fn ended<'a>(account: &'a Account, verdict: &Verdict, ago: Duration) -> Object<'a> {
     let (verdict, failure) = match verdict {
-        Verdict::Finished if account.summary.failed > 0 => ("incomplete", None),
+        Verdict::Finished if lost(account) > 0 => ("incomplete", None),
         Verdict::Finished => ("done", None),
         Verdict::Stopped => ("stopped", None),
         Verdict::Vanished => ("vanished", None),

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Account, End, Proof};
+use hfdown_protocol::{Account, End};
 
 use super::units::{bytes, count, duration, mean_rate, rate};
 use crate::event::{Intent, Outcome};
-use crate::plan::{Action, Plan};
+use crate::plan::Plan;
 
 /// A difference between the run and its transfer that is worth a word.
 const OVERHEAD: Duration = Duration::from_secs(1);
@@ -22,16 +22,12 @@ pub(super) struct Expected {
 
 impl Expected {
     pub(super) fn of(plan: &Plan) -> Self {
-        let is_by_size = |action: &Action| matches!(action, Action::Keep { proof: Proof::SizeOnly });
-        Self {
-            to_fetch: plan.to_fetch().count(),
-            by_size: plan.files.iter().filter(|file| is_by_size(&file.action)).count(),
-        }
+        Self { to_fetch: plan.to_fetch().count(), by_size: plan.kept_by_size() }
     }
 
-    /// What a transfer that was detached has to fetch. What it kept, it does not speak of.
+    /// The same of a transfer that was detached.
     pub(super) fn of_account(account: &Account) -> Self {
-        Self { to_fetch: account.files as usize, by_size: 0 }
+        Self { to_fetch: account.files as usize, by_size: account.aside.by_size as usize }
     }
 
     /// Kept files of which only the size is known.

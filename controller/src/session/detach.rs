@@ -57,7 +57,8 @@ impl Session {
             self.hand_over(plan, sources).await?;
         }
         self.say(Order::Begin).await?;
-        self.say(Order::Detach { title, patience }).await?;
+        let (aside, refusals) = (plan.aside(), FailureKind::distinct(plan.refusals()));
+        self.say(Order::Detach { title, patience, aside, refusals }).await?;
         match self.follow(watch, Some(sources), events, Manner::Leave, carried).await? {
             Followed::Finished(execution) => Ok(Handed::Over(execution)),
             Followed::Left => Ok(Handed::On),

@@ -78,6 +78,7 @@ async fn hear(mut session: Session) -> Result<Joined, SessionError> {
             }
             Heard::Report(Report::Ended { account, verdict, ago }) => {
                 session.close().await;
+                check(&account)?;
                 let ago = ago.min(LONGEST_TIME);
                 return Ok(Joined::Ended { account: shown(account), verdict: verdict_shown(verdict), ago });
             }
@@ -123,9 +124,11 @@ impl Session {
 
 /// What an agent says of itself must be possible.
 fn check(account: &Account) -> Result<(), SessionError> {
-    let Account { files, bytes, done, summary, .. } = account;
+    let Account { files, bytes, done, summary, aside, failures, .. } = account;
     let settled = summary.placed.checked_add(summary.failed);
-    if settled.is_some_and(|settled| settled <= *files) && done <= bytes {
+    let has_failed = summary.failed > 0 || aside.refused > 0;
+    if settled.is_some_and(|settled| settled <= *files) && done <= bytes && has_failed != failures.is_empty()
+    {
         return Ok(());
     }
     Err(protocol("what it says of the transfer makes no sense"))
@@ -191,7 +194,7 @@ fn protocol(what: &str) -> SessionError {
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::Summary;
+    use hfdown_protocol::{Aside, FailureKind, Summary};
 
     use super::*;
 
@@ -205,12 +208,15 @@ mod tests {
             bytes: 10,
             done: 10,
             summary: Summary { placed: 1, failed: 1, ..Summary::default() },
+            aside: Aside::default(),
+            failures: vec![FailureKind::NotFound],
         };
         assert!(check(&account).is_ok());
         let shown = shown(account.clone());
         assert_eq!((shown.title.contains('\u{1b}'), shown.age), (false, LONGEST_TIME));
         let lost = Summary { placed: 1, failed: u32::MAX, ..Summary::default() };
         assert!(check(&Account { summary: lost, ..account.clone() }).is_err());
-        assert!(check(&Account { done: 11, ..account }).is_err());
+        assert!(check(&Account { done: 11, ..account.clone() }).is_err());
+        assert!(check(&Account { failures: Vec::new(), ..account }).is_err());
     }
 }

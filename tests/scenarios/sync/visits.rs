@@ -1,11 +1,12 @@
 //! What `attach` and `stop` say, and how they end, where all is not well.
 
+use hfdown_tests::hub::{Content, Fault, Origin, When};
 use hfdown_tests::processes;
 use hfdown_tests::ssh_host::Keys;
 use hfdown_tests::stage::{Ended, Stage, ended, run};
 use russh::keys::Algorithm;
 
-use super::detached::{FILE, MODEL, detached, gone, host, is_whole, public, visiting};
+use super::detached::{FILE, MODEL, SIZE, detached, gone, host, is_whole, public, visiting};
 use super::lost::until_it_says;
 
 /// `error: …`, what caused it and what to do, as far as it says so.
@@ -113,4 +114,37 @@ pub(crate) async fn a_later_run_with_nothing_to_do_leaves_the_word_of_the_detach
     let Ended { code, stderr, .. } = run(visiting(&stage, "attach", &[])).await;
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains(": done "), "{stderr}");
+}
+
+/// How a detached transfer to a folder as it was prepared ended, as it is told afterwards, and the exit codes of that and of
+/// a run that stays.
+async fn told_and_lived(stage: &Stage) -> (serde_json::Value, i32, i32) {
+    let Ended { stderr, .. } = stage.sync(MODEL, &["--detach"]).await;
+    assert!(stderr.contains("detached: the box goes on by itself"), "{stderr}");
+    gone(stage).await;
+    let Ended { code, stdout, .. } = run(visiting(stage, "attach", &["--json"])).await;
+    let told = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
+    (told, code, stage.sync(MODEL, &[]).await.code)
+}
+
+pub(crate) async fn what_is_told_afterwards_has_the_exit_code_of_a_run_that_stayed(stage: Stage) {
+    let withheld = stage.hub.fault(Fault::Status(404), When::file(FILE).at(Origin::Hub));
+    // Nothing else is wanted or there: that it is not to be found is all there is to say.
+    stage.hub.model(MODEL).lfs(FILE, Content::random(7, SIZE)).commit();
+    let (_, told, lived) = told_and_lived(&stage).await;
+    assert_eq!((told, lived), (5, 5));
+    // What was there already counts as well.
+    public(&stage).release();
+    assert_eq!(stage.sync(MODEL, &[]).await.code, 3);
+    let (ended, told, lived) = told_and_lived(&stage).await;
+    assert_eq!((told, lived), (3, 3), "{ended}");
+    assert_eq!((&ended["kept"], &ended["kept_bytes"]), (&1.into(), &2.into()), "{ended}");
+    // And what is in the way of a file, when all that could be fetched was.
+    withheld.lift();
+    std::fs::remove_file(stage.root().join("config.json")).unwrap();
+    std::fs::create_dir_all(stage.root().join("config.json/in_the_way")).unwrap();
+    let (ended, told, lived) = told_and_lived(&stage).await;
+    assert_eq!((told, lived), (3, 3), "{ended}");
+    assert_eq!((&ended["verdict"], &ended["failed"]), (&"incomplete".into(), &1.into()), "{ended}");
+    assert!(is_whole(&stage));
 }
