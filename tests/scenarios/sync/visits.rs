@@ -36,7 +36,7 @@ pub(crate) async fn a_box_that_can_not_be_reached_is_said_to_be_so(stage: Stage)
         let address = format!("cannot reach 127.0.0.1:{}", host(&stage).port());
         let Ended { code, stderr, .. } = run(visit(&wrong)).await;
         assert_eq!(code, 4, "{stderr}");
-        says(&stderr, [&address, "with none of these keys", "name the right key"]);
+        says(&stderr, [&address, "did not let root in: tried ", "name the right key"]);
     }
 }
 
