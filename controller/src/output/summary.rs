@@ -36,7 +36,7 @@ impl Expected {
     }
 }
 
-/// The sentence.
+/// The sentence; what was cut short has a hint below it.
 pub(super) fn summary(outcome: &Outcome, expected: Expected) -> String {
     if outcome.intent == Intent::DryRun {
         return "dry run: nothing was changed".to_owned();
@@ -56,10 +56,10 @@ pub(super) fn summary(outcome: &Outcome, expected: Expected) -> String {
         parts.push(format!("{} in all", duration(outcome.elapsed)));
     }
     if is_cut_short {
-        parts.push("what arrived is kept, run the same command again to go on".to_owned());
-    } else {
-        parts.extend(proof(outcome, expected));
+        parts.push("what arrived is kept".to_owned());
+        return parts.join(" · ") + "\nhint: run the same command again to go on";
     }
+    parts.extend(proof(outcome, expected));
     parts.join(" · ")
 }
 
