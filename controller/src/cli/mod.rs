@@ -3,6 +3,7 @@
 mod arguments;
 mod log;
 mod settings;
+mod values;
 
 pub use arguments::{Arguments, Command, Copying, Face, Holding, Source, Syncing, There};
 pub use log::begin_log;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{Account, Verdict};
 
-use super::sentences::because;
+use super::reason::because;
 use super::units::{bytes, count, duration, percent};
 
 /// It was left to itself.

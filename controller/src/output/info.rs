@@ -1,6 +1,6 @@
 //! `hfdown info`: what the Hub says of a repository, for people.
 
-use super::plan_lines::REFUSED_NAME;
+use super::reason::refused_name;
 use super::sanitize::sanitize;
 use super::units::{bytes, count};
 use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
@@ -27,9 +27,7 @@ pub(super) fn text(info: &RepoInfo, files: &[ListedFile], refused: &[Refused]) -
         format!("{:>7}  {:<longest$}  {}", bytes(file.size), digest_column(file.digest), file.path)
     }));
     lines.extend(
-        refused.iter().map(|refused| {
-            format!("refused  {}  ({})", sanitize(&refused.name, REFUSED_NAME), refused.reason)
-        }),
+        refused.iter().map(|refused| format!("refused  {}  ({})", refused_name(refused), refused.reason)),
     );
     if !files.is_empty() || !refused.is_empty() {
         lines.push(String::new());

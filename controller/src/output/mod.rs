@@ -18,6 +18,7 @@ mod plan_lines;
 mod printer;
 mod problem;
 pub mod prompt;
+mod reason;
 mod renderer;
 mod rows;
 #[cfg(test)]

@@ -6,9 +6,7 @@ use hfdown_protocol::{Account, End, Summary, Verdict};
 
 use super::detached::lost;
 use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, Tally, kind};
-use super::plan_lines::REFUSED_NAME;
-use super::sanitize::sanitize;
-use super::sentences::because;
+use super::reason::{because, refused_name};
 use super::summary::Expected;
 use super::units::mean_rate;
 use crate::event::{Agent, Event, InFlight, Intent, Outcome, Progress};
@@ -234,5 +232,5 @@ pub(super) fn refused(refused: &[Refused]) -> impl Iterator<Item = Object<'_>> {
 }
 
 fn refusal(refused: &Refused) -> Refusal {
-    Refusal { path: sanitize(&refused.name, REFUSED_NAME), why: refused.reason.to_string() }
+    Refusal { path: refused_name(refused), why: refused.reason.to_string() }
 }

@@ -2,14 +2,10 @@
 
 use hfdown_protocol::Proof;
 
-use super::sanitize::sanitize;
-use super::sentences::because;
+use super::reason::{because, refused_name};
 use super::style::Verbosity;
 use super::units::{bytes, count};
 use crate::plan::{Action, Plan, Reason, Strays};
-
-/// The most characters of a name that no file may have.
-pub(super) const REFUSED_NAME: usize = 200;
 
 /// The totals: `plan: fetch 3 files (548 MB), keep 23`.
 pub(super) fn headline(plan: &Plan) -> String {
@@ -62,9 +58,10 @@ pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = S
             Action::Refuse { failure } => Some(row("refuse", size, path, &because(failure))),
         }
     });
-    let refused = plan.refused.iter().map(move |refused| {
-        row("refuse", None, &sanitize(&refused.name, REFUSED_NAME), &refused.reason.to_string())
-    });
+    let refused = plan
+        .refused
+        .iter()
+        .map(move |refused| row("refuse", None, &refused_name(refused), &refused.reason.to_string()));
     let removed = plan
         .to_remove()
         .map(move |stray| row("remove", Some(stray.stamp.size), stray.path.as_str(), "no longer listed"));
@@ -83,10 +80,8 @@ pub(super) fn reasons(plan: &Plan) -> Vec<String> {
             Action::Refuse { failure } => format!("refuse {path} ({size}): {}", because(failure)),
         }
     });
-    let refused = plan
-        .refused
-        .iter()
-        .map(|refused| format!("refuse {}: {}", sanitize(&refused.name, REFUSED_NAME), refused.reason));
+    let refused =
+        plan.refused.iter().map(|refused| format!("refuse {}: {}", refused_name(refused), refused.reason));
     let strays = plan.strays.iter().map(|(stray, fate)| match fate {
         Strays::Remove => format!("remove {} ({}): no longer listed", stray.path, bytes(stray.stamp.size)),
         Strays::Keep => {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use hfdown_protocol::{Digest, Failure, FailureKind, Machine, RepoPath};
+use hfdown_protocol::{Digest, Machine, RepoPath};
 
+use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{Expected, summary};
 use super::units::{bytes, count, duration};
@@ -212,16 +213,6 @@ fn readiness(agent: Agent, after: Duration) -> String {
         Agent::Uploaded { bytes: size } => {
             format!(" · agent ready in {} (uploaded {})", duration(after), bytes(size))
         }
-    }
-}
-
-/// A failure's detail, with the figures that only its kind holds.
-pub(super) fn because(failure: &Failure) -> String {
-    match failure.kind {
-        FailureKind::NoSpace { needed, free } if needed > 0 => {
-            format!("{} ({} missing, {} free)", failure.detail, bytes(needed), bytes(free))
-        }
-        _ => failure.detail.clone(),
     }
 }
 

@@ -1,0 +1,25 @@
+//! Why a file is not had: words that every style shares.
+
+use hfdown_protocol::{Failure, FailureKind};
+
+use super::sanitize::sanitize;
+use super::units::bytes;
+use crate::hub::Refused;
+
+/// The most characters of a name that no file may have.
+const REFUSED_NAME: usize = 200;
+
+/// A failure's detail, with the figures that only its kind holds.
+pub(super) fn because(failure: &Failure) -> String {
+    match failure.kind {
+        FailureKind::NoSpace { needed, free } if needed > 0 => {
+            format!("{} ({} missing, {} free)", failure.detail, bytes(needed), bytes(free))
+        }
+        _ => failure.detail.clone(),
+    }
+}
+
+/// A name that the Hub lists and no file may have.
+pub(super) fn refused_name(refused: &Refused) -> String {
+    sanitize(&refused.name, REFUSED_NAME)
+}
