@@ -54,7 +54,7 @@ async fn the_agent_is_static_and_small() {
 
 #[tokio::test]
 async fn it_downloads_in_an_empty_root_without_an_environment() {
-    if !counterpart::is_root() {
+    if !counterpart::require_root() {
         return;
     }
     let hub = TestHub::start();

@@ -6,8 +6,9 @@
 
 use std::env;
 use std::fmt;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use crate::mount::{self, left_out};
 
 /// A program that tests compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +84,10 @@ fn on_search_path(name: &str) -> Vec<PathBuf> {
     folders.into_iter().map(|folder| folder.join(name)).collect()
 }
 
-/// Says that the test which asks is left out, and why.
-fn leave_out(why: &str) {
-    let thread = std::thread::current();
-    let missing = format!("{why}: left out {}", thread.name().unwrap_or("a test"));
-    assert!(env::var("CI").as_deref() != Ok("true"), "{missing}");
-    // Past the test harness, which keeps back what passing tests print with `eprintln!`.
-    let _ = writeln!(std::io::stderr(), "{missing}");
+/// Says that the test which asks is left out, and why. Under `CI=true` it is a failure.
+pub(crate) fn leave_out(why: &str) {
+    assert!(env::var("CI").as_deref() != Ok("true"), "{why}");
+    left_out(why);
 }
 
 impl fmt::Display for Counterpart {
@@ -119,10 +117,8 @@ fn target() -> PathBuf {
 ///
 /// # Panics
 /// Under `CI=true`, for anybody else.
-pub fn is_root() -> bool {
-    let uid =
-        std::process::Command::new("id").arg("-u").output().map(|output| output.stdout).unwrap_or_default();
-    let is_root = uid.trim_ascii() == b"0";
+pub fn require_root() -> bool {
+    let is_root = mount::is_root();
     if !is_root {
         leave_out("this is not the superuser");
     }

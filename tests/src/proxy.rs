@@ -17,6 +17,15 @@ use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOw
 /// Blocks under way in one direction of a connection. At 64 KiB each this is more than 100 ms of a fast wire.
 const UNDER_WAY: usize = 1024;
 
+/// A port that nothing listens at.
+///
+/// # Panics
+/// When the system gives none.
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
+    listener.local_addr().expect("a listener has an address").port()
+}
+
 /// A proxy in front of one port. It ends with its connections when it is dropped.
 pub struct Proxy {
     address: SocketAddr,

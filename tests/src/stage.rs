@@ -6,9 +6,11 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use hfdown::link::{AgentImages, Cpu};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+use crate::counterpart::leave_out;
 use crate::hub::TestHub;
 use crate::ssh_host::{HostOptions, Kind, SshHost};
 
@@ -71,6 +73,22 @@ impl Stage {
     /// A folder for whatever else a scenario writes.
     pub fn scratch(&self) -> &Path {
         self.folder.path()
+    }
+
+    /// An agent of this stage's own: folders outside of home are the machine's, and other tests' agents are there too. `None`
+    /// where the build carries none to make it of, after saying so.
+    pub fn own_agent(&self) -> Option<PathBuf> {
+        let images = AgentImages::embedded();
+        let Some(image) = images.get(Cpu::X86_64) else {
+            leave_out("this build embeds no agent for x86_64");
+            return None;
+        };
+        // What follows a program in its file is nobody's business.
+        let mark = self.scratch().display().to_string();
+        let path = self.scratch().join("agent");
+        std::fs::write(&path, [image.bytes(), mark.as_bytes()].concat())
+            .expect("the temporary folder can be written");
+        Some(path)
     }
 
     /// The program with these arguments and an environment that knows this stage and nothing else.

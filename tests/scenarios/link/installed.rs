@@ -4,7 +4,7 @@ use std::process::Child;
 
 use hfdown::link::reach_again;
 use hfdown_protocol::Nonce;
-use hfdown_tests::counterpart::is_root;
+use hfdown_tests::counterpart::require_root;
 
 use super::*;
 
@@ -103,7 +103,7 @@ pub(super) async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: Kin
     decoys.add("a nonce that is longer", sh, &["/usr/bin/less", "serve", &format!("{nonce}0")]);
     decoys.add("somebody who looks for it", sh, &["/usr/bin/pgrep", &nonce]);
     decoys.add("no nonce at all", sh, &["/root/.cache/hfdown/agent-0", "serve", ""]);
-    if Counterpart::Tool("setpriv").require().is_some() && is_root() {
+    if Counterpart::Tool("setpriv").require().is_some() && require_root() {
         let nobody: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh"];
         decoys.add("another user's", nobody, &["/tmp/hfdown-65534/agent-0", "serve", &nonce]);
     }

@@ -1,6 +1,6 @@
 //! Boxes that can't be reached, are not to be trusted, or can't run an agent.
 
-use hfdown_tests::mount::{Mount, left_out};
+use hfdown_tests::mount::Mount;
 use hfdown_tests::stage::{Ended, Stage, run};
 
 use crate::{assert_untouched, everything, refusal, refused};
@@ -134,25 +134,10 @@ hint: take a box with Linux on such a CPU, or install hfdown on this one and run
     }
 }
 
-/// An agent of this test's own: folders outside of home are the machine's, and other tests' agents are there too.
-fn own_agent(stage: &Stage) -> Option<std::path::PathBuf> {
-    let images = hfdown::link::AgentImages::embedded();
-    let Some(image) = images.get(hfdown::link::Cpu::X86_64) else {
-        left_out("this build embeds no agent for x86_64");
-        return None;
-    };
-    let mut bytes = image.bytes().to_vec();
-    // What follows a program in its file is nobody's business.
-    bytes.extend(stage.scratch().display().to_string().into_bytes());
-    let path = stage.scratch().join("agent");
-    std::fs::write(&path, bytes).expect("the temporary folder can be written");
-    Some(path)
-}
-
 pub(crate) async fn a_home_that_runs_no_programs_is_not_the_end(stage: Stage) {
     publish(&stage);
     let host = stage.host.as_ref().expect("a box");
-    let Some(agent) = own_agent(&stage) else { return };
+    let Some(agent) = stage.own_agent() else { return };
     let Some(_disk) = Mount::memory(host.home(), "noexec,mode=700") else { return };
     let mut command = stage.syncing(MODEL, &[]);
     command.env("HFDOWN_AGENT_X86_64", &agent);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hfdown_tests::hub::{Content, Fault, Origin, When};
 use hfdown_tests::processes;
-use hfdown_tests::proxy::Proxy;
+use hfdown_tests::proxy::{Proxy, free_port};
 use hfdown_tests::ssh_host::{Keys, SshHost};
 use hfdown_tests::stage::{Ended, Stage, ended, run};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
@@ -174,11 +174,6 @@ pub(crate) async fn another_box_behind_the_same_port_is_not_tried_twice(mut stag
     assert_eq!(ended.code, 4, "{}", ended.stderr);
     assert!(ended.stderr.contains("the host key has changed"), "{}", ended.stderr);
     assert_eq!(ended.stderr.matches("reconnecting").count(), 1, "{}", ended.stderr);
-}
-
-/// A port that nothing listens at.
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 pub(crate) async fn a_port_that_opens_later_is_waited_for(stage: Stage) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hfdown::link::{AgentImage, AgentImages, Cpu};
+use hfdown::link::AgentImage;
 use hfdown_tests::hub::{Content, Origin, When};
 use hfdown_tests::processes;
 use hfdown_tests::ssh_host::{HostOptions, SshHost};
@@ -122,20 +122,9 @@ pub(crate) async fn a_run_that_is_cut_off_leaves_its_parts_and_says_so(stage: St
     assert_eq!(everything(home), before);
 }
 
-/// An agent of this test's own: folders outside of home are the machine's, and other tests' agents are there too.
-fn own_agent(stage: &Stage) -> Option<PathBuf> {
-    let images = AgentImages::embedded();
-    let mut bytes = images.get(Cpu::X86_64)?.bytes().to_vec();
-    // What follows a program in its file is nobody's business.
-    bytes.extend(stage.scratch().display().to_string().into_bytes());
-    let path = stage.scratch().join("agent");
-    std::fs::write(&path, bytes).unwrap();
-    Some(path)
-}
-
 pub(crate) async fn nothing_stays_in_folders_outside_of_home_either(stage: Stage) {
     publish(&stage);
-    let Some(agent) = own_agent(&stage) else { return };
+    let Some(agent) = stage.own_agent() else { return };
     let name = AgentImage::read(&agent).unwrap().file_name();
     // A file where the folder should be.
     std::fs::write(host(&stage).home().join(".cache"), "").unwrap();

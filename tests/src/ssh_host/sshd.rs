@@ -2,14 +2,14 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use super::ground::Ground;
 use super::{HostOptions, Programs, Sftp};
-use crate::counterpart::{Counterpart, is_root};
+use crate::counterpart::{Counterpart, require_root};
 use crate::processes;
+use crate::proxy::free_port;
 
 /// How often another port is tried: between finding a free one and using it somebody else may take it.
 const ATTEMPTS: usize = 10;
@@ -82,7 +82,7 @@ impl Setup {
             Programs::Usual | Programs::Only(_) => None,
             Programs::Busybox => {
                 Counterpart::Tool("unshare").require()?;
-                if !is_root() {
+                if !require_root() {
                     return None;
                 }
                 let busybox = Counterpart::Tool("busybox").require()?;
@@ -151,11 +151,6 @@ fn prepare_machine() {
         // Without the right to make it, sshd does not need it either.
         _ = fs::create_dir("/run/sshd");
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
-    listener.local_addr().expect("a listener has an address").port()
 }
 
 /// Returns when it listens. `None` if it does not, because the port is taken.
