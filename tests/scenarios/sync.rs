@@ -74,6 +74,8 @@ on_boxes! {
         where_nothing_was_detached_that_is_said,
         a_detached_agent_that_was_killed_is_said_to_have_vanished,
         an_agent_that_is_killed_while_it_is_watched_is_said_to_have_vanished,
+        a_hub_that_wants_to_be_left_alone_is_waited_for_before_the_box_is_left,
+        a_box_is_not_left_with_questions_that_only_time_answers,
         what_is_told_afterwards_has_the_exit_code_of_a_run_that_stayed,
         a_later_run_that_stays_takes_the_place_of_what_was_detached,
         a_later_run_with_nothing_to_do_leaves_the_word_of_the_detached_one,

@@ -19,6 +19,11 @@ pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
         }
         SessionError::Agent(failure) if failure.kind == FailureKind::Cancelled => cancelled(),
         SessionError::Agent(failure) => agent::agent(attempted, failure),
+        SessionError::Unsourced { failure, .. } => {
+            Problem::new(agent::exit_of(&[failure.kind], 0), attempted).because(error).hint(
+                "nothing has begun: run the same command again in a few minutes, or without --detach, and stay until it is done",
+            )
+        }
         SessionError::Lost(_) | SessionError::Ended(_) | SessionError::Silent(_) => {
             Problem::new(Exit::Unreachable, attempted)
                 .because(error)
@@ -81,6 +86,7 @@ impl Errand {
             }
             SessionError::Link { .. }
             | SessionError::Setup(_)
+            | SessionError::Unsourced { .. }
             | SessionError::Version { .. }
             | SessionError::Protocol(_) => return None,
         })

@@ -62,25 +62,33 @@ impl Sources {
     }
 
     /// Asks the Hub with the token and hands down what the agent may know: a signed address, or the bytes themselves.
-    pub(super) async fn answer(self, id: FileId, mut file: ListedFile, orders: mpsc::Sender<Order>) {
+    pub(super) async fn answer(self, id: FileId, file: ListedFile, orders: mpsc::Sender<Order>) {
+        if let Err(failure) = self.give(id, file, &orders).await {
+            // Without room for it the conversation is over, and so is the need for an answer.
+            let _ = orders.send(Order::Withheld { file: id, failure }).await;
+        }
+    }
+
+    /// The same, but for the refusals: these are for the caller to pass on.
+    pub(super) async fn give(
+        self,
+        id: FileId,
+        mut file: ListedFile,
+        orders: &mpsc::Sender<Order>,
+    ) -> Result<(), Failure> {
         file.path = self.original(&file.path).clone();
         if let Some(listed) = &self.listed {
             let Some(known) = listed.get(&file.path) else {
-                let failure = Failure::new(FailureKind::NotFound, "the repository does not list it");
-                let _ = orders.send(Order::Withheld { file: id, failure }).await;
-                return;
+                return Err(Failure::new(FailureKind::NotFound, "the repository does not list it"));
             };
             file = known.clone();
         }
         // Never closed, so its turn comes.
         let _turn = self.questions.acquire().await;
-        match self.ask(id, &file, &orders).await {
+        match self.ask(id, &file, orders).await {
             // Without an error the conversation is over, and so is the need for an answer.
-            Ok(()) | Err(None) => {}
-            Err(Some(error)) => {
-                let failure = Failure::new(kind(&error), words(&error));
-                let _ = orders.send(Order::Withheld { file: id, failure }).await;
-            }
+            Ok(()) | Err(None) => Ok(()),
+            Err(Some(error)) => Err(Failure::new(kind(&error), words(&error))),
         }
     }
 

@@ -66,18 +66,32 @@ impl Session {
     }
 
     /// Gives every file's source before it is wanted. The agent has nothing to say meanwhile but that it is there.
+    ///
+    /// The Hub may refuse a file for good, and the agent is told so. What may pass has been waited for already, for as long as
+    /// the Hub asked to; a box that nobody is with would wait for it in vain, so it is not left.
     async fn hand_over(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
         let orders = self.orders();
         let answers = plan.to_fetch().map(|planned| {
             let listed =
                 ListedFile { path: planned.path.clone(), size: planned.size, digest: planned.digest };
-            sources.clone().answer(planned.id, listed, orders.clone())
+            let (sources, orders) = (sources.clone(), orders.clone());
+            async move {
+                let given = sources.give(planned.id, listed, &orders).await;
+                given.map_err(|failure| (planned, failure))
+            }
         });
         let mut answers = pin!(stream::iter(answers).buffer_unordered(AT_ONCE));
         loop {
             tokio::select! {
-                answered = answers.next() => if answered.is_none() {
-                    return Ok(());
+                answered = answers.next() => match answered {
+                    None => return Ok(()),
+                    Some(Ok(())) => {}
+                    Some(Err((planned, failure))) if may_pass(failure.kind) => {
+                        return Err(SessionError::Unsourced { path: planned.path.to_string(), failure });
+                    }
+                    Some(Err((planned, failure))) => {
+                        self.say(Order::Withheld { file: planned.id, failure }).await?;
+                    }
                 },
                 heard = self.hear() => match heard? {
                     Heard::Cancelled => return Err(SessionError::Cancelled),
@@ -86,6 +100,11 @@ impl Session {
             }
         }
     }
+}
+
+/// Whether a question may be answered otherwise later: then an agent asks it again.
+fn may_pass(kind: FailureKind) -> bool {
+    matches!(kind, FailureKind::RateLimited | FailureKind::Unreachable | FailureKind::Nonsense)
 }
 
 /// Small files of a private repository are handed over whole, and wait in the agent's memory.

@@ -44,6 +44,14 @@ pub enum SessionError {
     /// The agent broke the protocol.
     #[error("the agent broke the protocol: {0}")]
     Protocol(String),
+    /// The Hub does not say at present where a file is, and nobody would be there to ask it again.
+    #[error("the box can't be left alone: the Hub does not say where {path} is: {failure}")]
+    Unsourced {
+        /// The file.
+        path: String,
+        /// What the Hub said.
+        failure: Failure,
+    },
     /// It goes on though it was told to stop.
     #[error("it was told to stop, and has not within {after} s")]
     Unstopped {
@@ -68,6 +76,7 @@ impl SessionError {
             | Self::Ended(_)
             | Self::Version { .. }
             | Self::Protocol(_)
+            | Self::Unsourced { .. }
             | Self::Unstopped { .. }
             | Self::Cancelled => false,
         }

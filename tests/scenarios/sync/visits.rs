@@ -6,7 +6,7 @@ use hfdown_tests::ssh_host::Keys;
 use hfdown_tests::stage::{Ended, Stage, ended, run};
 use russh::keys::Algorithm;
 
-use super::detached::{FILE, MODEL, SIZE, detached, gone, host, is_whole, public, visiting};
+use super::detached::{FILE, MODEL, SIZE, TOKEN, detached, gone, host, is_whole, private, public, visiting};
 use super::lost::until_it_says;
 
 /// `error: …`, what caused it and what to do, as far as it says so.
@@ -147,4 +147,42 @@ pub(crate) async fn what_is_told_afterwards_has_the_exit_code_of_a_run_that_stay
     assert_eq!((told, lived), (3, 3), "{ended}");
     assert_eq!((&ended["verdict"], &ended["failed"]), (&"incomplete".into(), &1.into()), "{ended}");
     assert!(is_whole(&stage));
+}
+
+pub(crate) async fn a_hub_that_wants_to_be_left_alone_is_waited_for_before_the_box_is_left(stage: Stage) {
+    private(&stage).release();
+    let when = When::file(FILE).at(Origin::Hub).method("HEAD").first(2);
+    let limited = stage.hub.fault(Fault::RateLimited { seconds: 1 }, when);
+    let mut command = stage.syncing(MODEL, &["--detach"]);
+    command.env("HF_TOKEN", TOKEN);
+    let Ended { code, stderr, .. } = run(command).await;
+    assert_eq!((code, limited.times_struck()), (0, 2), "{stderr}");
+    let (waiting, left) = (stderr.find("trying again in"), stderr.find("detached: the box goes on"));
+    assert!(waiting.is_some() && waiting < left, "{stderr}");
+    gone(&stage).await;
+    assert!(is_whole(&stage));
+}
+
+pub(crate) async fn a_box_is_not_left_with_questions_that_only_time_answers(stage: Stage) {
+    private(&stage).release();
+    // Longer than anybody waits.
+    let when = When::file(FILE).at(Origin::Hub).method("HEAD");
+    let limited = stage.hub.fault(Fault::RateLimited { seconds: 3600 }, when);
+    let mut command = stage.syncing(MODEL, &["--detach"]);
+    command.env("HF_TOKEN", TOKEN);
+    let Ended { code, stderr, .. } = run(command).await;
+    assert_eq!(code, 6, "{stderr}");
+    says(&stderr, ["cannot fetch acme/large", &format!("does not say where {FILE} is"), "nothing has begun"]);
+    gone(&stage).await;
+    assert!(stage.files().is_empty(), "{:?}", stage.files());
+    assert_eq!(run(visiting(&stage, "attach", &[])).await.code, 5);
+    // What is refused for good is the box's to tell.
+    limited.lift();
+    stage.hub.fault(Fault::Status(404), When::file(FILE).at(Origin::Hub));
+    let mut command = stage.syncing(MODEL, &["--detach"]);
+    command.env("HF_TOKEN", TOKEN);
+    assert_eq!(run(command).await.code, 0);
+    gone(&stage).await;
+    assert_eq!(run(visiting(&stage, "attach", &[])).await.code, 3);
+    assert_eq!(stage.files(), ["config.json"]);
 }
