@@ -101,6 +101,11 @@ fn advice(error: &LinkError) -> Option<String> {
              terminal only (`[ -t 0 ] || return` at its top)"
                 .to_owned()
         }
+        LinkError::Noisy { tmux: AutoTmux::RuledOut, .. } => {
+            "a start-up file of that shell (.bashrc, .profile) prints without end: let it do so at a terminal only \
+             (`[ -t 0 ] || return` at its top)"
+                .to_owned()
+        }
         LinkError::Shell { .. } | LinkError::Noisy { .. } => {
             "if the box opens tmux at login, run `touch ~/.no_auto_tmux` there once (or put it in the box's on-start script), \
              then try again"

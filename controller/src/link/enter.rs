@@ -84,11 +84,17 @@ pub(super) async fn enter(
     if by_terminal(connection).await.is_err() {
         return Err(deaf);
     }
-    let entered = attempt().await?;
-    if entered.is_ok() {
+    let entered = attempt().await;
+    // A shell that runs commands now, whatever comes of them, has heard what was typed.
+    let is_heard = match &entered {
+        Ok(Ok(_)) => true,
+        Ok(Err(_)) => false,
+        Err(error) => !error.is_of_the_moment(),
+    };
+    if is_heard {
         *placed = Some(Placed::ByTerminal);
     }
-    entered
+    entered?
 }
 
 async fn by_sftp(connection: &Connection) -> Result<Made, SftpError> {

@@ -139,6 +139,8 @@ pub enum LinkError {
         address: String,
         /// The first lines of what it printed, sanitised.
         said: String,
+        /// Whether an automatic tmux can be the reason.
+        tmux: AutoTmux,
     },
     /// The agent is on the box but does not come up.
     #[error("the agent on {address} did not start{}{}", ended(*.exit), quoted(.said))]
@@ -199,7 +201,7 @@ pub enum LinkError {
 impl LinkError {
     /// The same after `~/.no_auto_tmux` was seen to be no help.
     pub(super) fn in_spite_of_no_auto_tmux(mut self) -> Self {
-        if let Self::Shell { tmux, .. } = &mut self {
+        if let Self::Shell { tmux, .. } | Self::Noisy { tmux, .. } = &mut self {
             *tmux = AutoTmux::RuledOut;
         }
         self

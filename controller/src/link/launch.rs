@@ -129,7 +129,7 @@ impl Silence {
             Why::Ended | Why::TooLate(_) => {
                 LinkError::Shell { address, exit, said, tmux: AutoTmux::Possible }
             }
-            Why::TooNoisy => LinkError::Noisy { address, said },
+            Why::TooNoisy => LinkError::Noisy { address, said, tmux: AutoTmux::Possible },
         }
     }
 }

@@ -68,15 +68,17 @@ pub async fn reach(
     settings: &LinkSettings,
     images: &AgentImages,
 ) -> Result<AgentLink, LinkError> {
-    reach_again(target, settings, images, None).await
+    reach_again(target, settings, images, None, &mut None).await
 }
 
-/// The same after a link broke: an agent of that nonce, which may not have noticed yet, is ended first.
+/// The same after a link broke: an agent of that nonce, which may not have noticed yet, is ended first. Where no agent comes
+/// up, what was placed on the box all the same, and stays there, is noted in `left`.
 pub async fn reach_again(
     target: &SshTarget,
     settings: &LinkSettings,
     images: &AgentImages,
     supersedes: Option<Nonce>,
+    left: &mut Option<Placed>,
 ) -> Result<AgentLink, LinkError> {
     let connection = Connection::open(target, settings).await?;
     let mut placed = None;
@@ -88,9 +90,14 @@ pub async fn reach_again(
             let sweeping = Sweeping::begin(&connection, images, launched.cache, placed).await;
             Ok(AgentLink::new(connection, launched, placed, Some(sweeping)))
         }
-        (Err(error), Traces::Kept) => Err(error),
+        (Err(error), Traces::Kept) => {
+            *left = placed;
+            Err(error)
+        }
         (Err(error), Traces::Removed) => {
-            sweep_up(&connection, images, placed).await;
+            if sweep_up(&connection, images, placed).await == Left::Something {
+                *left = placed;
+            }
             Err(error)
         }
     }

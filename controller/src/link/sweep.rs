@@ -62,8 +62,8 @@ impl Sweeping {
 }
 
 /// The same where no agent came up: as far as it goes, since why it did not is told anyway.
-pub(super) async fn sweep_up(connection: &Connection, images: &AgentImages, placed: Option<Placed>) {
-    run(connection, &script::sweep(images, CacheFolder::WasThere, placed)).await;
+pub(super) async fn sweep_up(connection: &Connection, images: &AgentImages, placed: Option<Placed>) -> Left {
+    run(connection, &script::sweep(images, CacheFolder::WasThere, placed)).await
 }
 
 async fn run(connection: &Connection, command: &str) -> Left {

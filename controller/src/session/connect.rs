@@ -14,7 +14,7 @@ use super::wait::patiently;
 use crate::display::Events;
 use crate::event::{Agent, Event};
 use crate::link::{
-    AgentImages, AgentLink, AgentOrigin, LinkSettings, Placed, SshTarget, Traces, reach, reach_again,
+    AgentImages, AgentLink, AgentOrigin, LinkSettings, Placed, SshTarget, Traces, reach_again,
 };
 use crate::output::sanitize::sanitize;
 
@@ -170,12 +170,21 @@ pub(super) async fn find(
             let person = Person::new(settings.askpass.clone(), events.clone());
             let keyring = settings.keyring.asking(Arc::new(person));
             let settings = &LinkSettings { keyring, ..settings.clone() };
+            let attempt = async |supersedes| {
+                let mut left = None;
+                let reached = reach_again(target, settings, images, supersedes, &mut left).await;
+                // What came of it is an error of its own.
+                if let Some(left) = left {
+                    events.send(Event::Warning { text: past_the_shell(left, Traces::Kept) }).await;
+                }
+                reached
+            };
             let link = match approach {
                 Approach::First => {
                     let asking = || settings.keyring.time_asking();
-                    patiently(endurance.wait, events, asking, || reach(target, settings, images)).await?
+                    patiently(endurance.wait, events, asking, || attempt(None)).await?
                 }
-                Approach::Again { supersedes } => reach_again(target, settings, images, supersedes)
+                Approach::Again { supersedes } => attempt(supersedes)
                     .await
                     .map_err(|error| SessionError::Link { error: Box::new(error), waited: None })?,
             };

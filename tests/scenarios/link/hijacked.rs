@@ -1,6 +1,6 @@
 //! Boxes whose start-up files take every session over, so that no command runs: what is done about it, on the real sshd.
 
-use hfdown::link::{AutoTmux, Placed};
+use hfdown::link::{AutoTmux, Placed, Traces, reach_again};
 use hfdown_tests::ssh_host::Sftp;
 
 use super::*;
@@ -75,6 +75,28 @@ async fn a_terminal_with_another_start_up_file_is_typed_into() {
     let Some(host) = hijacked(HIJACK, Sftp::External).await else { return };
     fs::write(host.home().join(".profile"), "echo hello\n").unwrap();
     gets_in(&host, Placed::ByTerminal).await;
+}
+
+#[tokio::test]
+async fn whoever_gets_in_and_no_further_is_told_what_was_placed() {
+    for (sftp, placed) in [(Sftp::Internal, Placed::BySftp), (Sftp::External, Placed::ByTerminal)] {
+        let Some(host) = hijacked(HIJACK, sftp).await else { return };
+        fs::write(host.home().join(".profile"), "echo hello\n").unwrap();
+        // Nothing becomes a program anywhere, as where every mount is `noexec`.
+        host.put_program("chmod", "exit 0");
+        let (target, _) = SshTarget::parse(&host.command()).unwrap();
+        let mut left = None;
+        let reached = reach_again(&target, &host.settings(), &images(ECHO), None, &mut left).await;
+        let failed = error(reached);
+        assert!(matches!(failed, LinkError::NoFolder { .. }), "{failed:?}");
+        assert_eq!((left, file(&host).exists()), (Some(placed), true));
+        // Whoever wants to leave no traces leaves none, and has nothing to be told.
+        fs::remove_file(file(&host)).unwrap();
+        let (settings, mut left) = (LinkSettings { traces: Traces::Removed, ..host.settings() }, None);
+        let failed = error(reach_again(&target, &settings, &images(ECHO), None, &mut left).await);
+        assert!(matches!(failed, LinkError::NoFolder { .. }), "{failed:?}");
+        assert_eq!((left, file(&host).exists()), (None, false));
+    }
 }
 
 /// A tmux server of a test, ended with it.

@@ -111,7 +111,7 @@ pub(super) async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: Kin
     assert_eq!(before.len(), 1);
     let (target, _) = SshTarget::parse(&host.command()).unwrap();
     let supersedes = Some(old.tether.nonce());
-    let mut new = reach_again(&target, &host.settings(), &images(ECHO), supersedes).await.unwrap();
+    let mut new = reach_again(&target, &host.settings(), &images(ECHO), supersedes, &mut None).await.unwrap();
     talk(&mut new).await;
     eventually("the old agent is gone", || !host.agent_pids().contains(&before[0])).await;
     assert_eq!(host.agent_pids().len(), 1, "and the new one is there");

@@ -2,6 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
+use hfdown::link::AutoTmux;
 use hfdown_tests::mount::Mount;
 use hfdown_tests::ssh_host::Programs;
 
@@ -60,7 +61,10 @@ pub(super) async fn skips_as_much_noise_as_can_be_noise(kind: Kind) {
 pub(super) async fn says_that_a_shell_is_noisy(kind: Kind) {
     let Some(host) = with_bashrc(kind, "exec yes 'all work and no play'").await else { return };
     let failed = error(go(&host.command(), &host.settings()).await);
-    let LinkError::Noisy { said, .. } = failed else { panic!("{failed:?}") };
+    let LinkError::Noisy { said, tmux, .. } = failed else { panic!("{failed:?}") };
+    // The server in this process has no SFTP to find that out by.
+    let reason = if kind == Kind::Sshd { AutoTmux::RuledOut } else { AutoTmux::Possible };
+    assert_eq!(tmux, reason);
     assert!(said.starts_with("all work and no play · all work"), "{said}");
     assert!(!host.home().join(".no_auto_tmux").exists(), "what is no help does not stay");
 }

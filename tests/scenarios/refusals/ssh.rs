@@ -1,9 +1,10 @@
 //! Boxes that can't be reached, are not to be trusted, or can't run an agent.
 
 use hfdown_tests::mount::Mount;
-use hfdown_tests::stage::{Ended, Stage, run};
+use hfdown_tests::ssh_host::HostOptions;
+use hfdown_tests::stage::{Ended, Place, Stage, run};
 
-use crate::{assert_untouched, everything, refusal, refused};
+use crate::{HFDOWN, assert_untouched, everything, refusal, refused};
 
 const MODEL: &str = "acme/tiny";
 
@@ -167,4 +168,23 @@ pub(crate) async fn a_box_that_runs_no_programs_is_refused(stage: Stage) {
     assert!(said.contains("hint: ") && said.contains("noexec"), "{said}");
     assert!(!host.home().join(".cache/hfdown").exists(), "no empty folder is left there");
     assert!(!std::path::Path::new("/nowhere").exists());
+}
+
+/// Its start-up files are passed by, and then it has no place for the agent.
+#[tokio::test]
+async fn what_was_placed_on_a_box_is_told_though_nothing_came_of_it() {
+    let options = HostOptions {
+        shell: Some("/bin/bash".into()),
+        bashrc: Some("[ -e ~/.no_auto_tmux ] || { echo no sessions; exit 1; }".to_owned()),
+        ..HostOptions::default()
+    };
+    let Some(stage) = Stage::set_with(Place::Sshd, HFDOWN, options).await else { return };
+    publish(&stage);
+    let host = stage.host.as_ref().expect("a box");
+    host.put_program("chmod", "exit 0");
+    let Ended { code, stderr, .. } = stage.sync(MODEL, &[]).await;
+    assert_eq!(code, 1, "{stderr}");
+    let told = stderr.find("placed ~/.no_auto_tmux there by sftp");
+    assert!(told.is_some() && told < stderr.find("error: cannot reach"), "{stderr}");
+    assert!(host.home().join(".no_auto_tmux").exists());
 }
