@@ -1,5 +1,5 @@
 //! Who fetches what: hands out files and ranges to connections, takes back what they could not do, and lets an idle
-//! connection take over a piece of what a slow one still has before it. A file whose digest trails is left to one connection,
+//! connection take over a piece of what a slow one still has before it, or all of it from one that is much too slow. A file whose digest trails is left to one connection,
 //! and then to none: what arrives must be proved as well, and that is no faster for arriving earlier.
 
 use std::collections::VecDeque;
@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::fault::{Fault, Verdict};
-use super::flight::Flight;
+use super::flight::{Flight, Lease};
+use super::relief::{GLANCE, Speeds};
 use super::slot::{Asks, Assignment, Course, Piece, Slot};
 use super::task::Task;
 use crate::part::Part;
@@ -48,6 +49,9 @@ struct State {
     waiting: VecDeque<usize>,
     /// Large files in flight, in the order they were begun.
     active: Vec<usize>,
+    /// Small files that connections fetch.
+    small: Vec<(usize, Arc<Lease>)>,
+    speeds: Speeds,
     /// A server has asked for patience: no other file is begun before this. With thousands of small ones, each would
     /// otherwise have to be told.
     patient_until: Option<Instant>,
@@ -68,7 +72,16 @@ impl Board {
         let waiting = (0..tasks.len()).collect();
         let unsettled = tasks.len();
         let slots = tasks.into_iter().map(Slot::new).collect();
-        let state = State { slots, waiting, active: Vec::new(), patient_until: None, unsettled, digests };
+        let state = State {
+            slots,
+            waiting,
+            active: Vec::new(),
+            small: Vec::new(),
+            speeds: Speeds::default(),
+            patient_until: None,
+            unsettled,
+            digests,
+        };
         Self {
             state: Mutex::new(state),
             changed: Notify::new(),
@@ -139,10 +152,22 @@ impl Board {
         self.changed.notify_waiters();
     }
 
+    /// The bytes of a small file have come, or failed to. False when somebody else fetches it by now.
+    pub(super) fn carried(&self, lease: &Arc<Lease>) -> bool {
+        let mut state = self.state();
+        state.speeds.hear(lease, Instant::now());
+        let before = state.small.len();
+        state.small.retain(|(_, other)| !Arc::ptr_eq(other, lease));
+        state.small.len() < before
+    }
+
     /// A piece has been fetched up to its end.
     pub(super) fn fetched(&self, piece: &Piece) {
+        let mut state = self.state();
+        state.speeds.hear(&piece.lease, Instant::now());
         // Should anything be missing all the same, somebody else fetches it: nothing is ever waited for in vain.
-        self.state().slots[piece.slot].give_back(piece);
+        state.slots[piece.slot].give_back(piece);
+        drop(state);
         self.changed.notify_waiters();
     }
 
@@ -223,8 +248,9 @@ impl Board {
 impl State {
     fn assign(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
         self.unleased_piece(now, connection, connections)
-            .or_else(|| self.begin(now))
+            .or_else(|| self.begin(now, connection))
             .or_else(|| self.take_over(now, connection))
+            .or_else(|| self.relieve(now, connection))
     }
 
     fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
@@ -259,7 +285,7 @@ impl State {
         None
     }
 
-    fn begin(&mut self, now: Instant) -> Option<Assignment> {
+    fn begin(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
         if self.patient_until.is_some_and(|until| now < until) {
             return None;
         }
@@ -270,12 +296,11 @@ impl State {
                 self.waiting.push_back(index);
                 continue;
             }
-            let task = Arc::clone(&slot.task);
-            if task.wanted.size <= SMALL {
-                return Some(Assignment::Small(index, task));
+            if slot.task.wanted.size <= SMALL {
+                return Some(self.lease_small(index, connection));
             }
             if self.active.len() < FLIGHTS && self.trailing() < self.digests {
-                return Some(Assignment::Open(index, task));
+                return Some(Assignment::Open(index, Arc::clone(&slot.task)));
             }
             // The disk or the digests do not keep up. What is behind this one would only add to that.
             self.waiting.push_front(index);
@@ -290,18 +315,29 @@ impl State {
         flights.filter(|flight| flight.digest_trails()).count()
     }
 
-    /// Takes the second half of the longest range in flight.
-    fn take_over(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
-        let ready = self.active.iter().filter(|index| {
+    fn lease_small(&mut self, index: usize, connection: usize) -> Assignment {
+        let task = Arc::clone(&self.slots[index].task);
+        let lease = Arc::new(Lease::new(connection, 0..task.wanted.size));
+        self.small.push((index, Arc::clone(&lease)));
+        Assignment::Small(index, task, lease)
+    }
+
+    /// Ranges in flight that may be divided.
+    fn leases(&self, now: Instant) -> impl Iterator<Item = (usize, &Arc<Lease>)> {
+        let ready = self.active.iter().filter(move |index| {
             let slot = &self.slots[**index];
             slot.is_ready(now) && slot.asks == Asks::Ranges
         });
-        let leases = ready.flat_map(|index| {
+        ready.flat_map(|index| {
             let flight = self.slots[*index].flight.iter().filter(|flight| flight.has_room());
-            let leases = flight.flat_map(|flight| &flight.leases);
-            leases.map(|lease| (lease.end().saturating_sub(lease.position()), *index, Arc::clone(lease)))
-        });
-        let (left, index, lease) = leases.max_by_key(|(left, ..)| *left)?;
+            flight.flat_map(|flight| &flight.leases).map(|lease| (*index, lease))
+        })
+    }
+
+    /// Takes the second half of the longest range in flight.
+    fn take_over(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
+        let (index, lease) = self.leases(now).max_by_key(|(_, lease)| lease.left())?;
+        let (left, lease) = (lease.left(), Arc::clone(lease));
         if left < 2 * SHORTEST_PIECE {
             return None;
         }
@@ -311,10 +347,30 @@ impl State {
         Some(self.slots[index].lease(index, connection, middle..end))
     }
 
-    /// When a wait is over that something waits for.
+    /// Takes what a connection has left that is much too slow, and ends it.
+    fn relieve(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
+        let small = self.small.iter().map(|(index, lease)| (*index, lease));
+        let is_overdue = |(index, lease): &(usize, &Arc<Lease>)| {
+            self.speeds.had_better(connection, lease, self.slots[*index].reliefs, now)
+        };
+        let (index, lease) = self.leases(now).chain(small).find(is_overdue)?;
+        let lease = Arc::clone(lease);
+        let left = lease.position()..lease.end();
+        lease.relieve(left.start);
+        self.slots[index].reliefs += 1;
+        if self.slots[index].flight.is_some() {
+            return Some(self.slots[index].lease(index, connection, left));
+        }
+        self.small.retain(|(_, other)| !Arc::ptr_eq(other, &lease));
+        Some(self.lease_small(index, connection))
+    }
+
+    /// When a wait is over that something waits for, or it is time to look round again.
     fn next_wake(&self, now: Instant) -> Option<Instant> {
         let slots = self.active.iter().chain(&self.waiting);
+        let under_way = (!self.active.is_empty() || !self.small.is_empty()).then(|| now + GLANCE);
         let waits = slots.filter_map(|index| self.slots[*index].not_before).chain(self.patient_until);
+        let waits = waits.chain(under_way);
         waits.filter(|wake| *wake > now).min()
     }
 

@@ -77,7 +77,7 @@ fn what_came_and_was_thrown_away_is_no_progress() {
     let board = board(&[SMALL]);
     let broken = Fault::Broken { host: host(), why: "cut".to_owned() };
     let attempts = (1..100).find(|_| {
-        let Some(Assignment::Small(slot, task)) = assign(&board) else { panic!("it is tried again") };
+        let Some(Assignment::Small(slot, task, _)) = assign(&board) else { panic!("it is tried again") };
         task.fetched.fetch_add(SMALL - 1, Ordering::Relaxed);
         matches!(board.faulted(slot, None, &broken), Course::Lost)
     });
@@ -87,7 +87,8 @@ fn what_came_and_was_thrown_away_is_no_progress() {
 #[test]
 fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
     let board = board(&[2, 1]);
-    let Some(Assignment::Small(slot, _)) = assign(&board) else { panic!("a small file is next") };
+    let Some(Assignment::Small(slot, _, lease)) = assign(&board) else { panic!("a small file is next") };
+    assert!(board.carried(&lease));
     let wait = Duration::from_secs(10);
     board.faulted(slot, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
     assert!(assign(&board).is_none());
@@ -170,8 +171,8 @@ fn bring(part: &Part, from: u64, more_than: u64) {
     part.write(from, &chunks).unwrap();
 }
 
-#[test]
-fn a_file_whose_digest_trails_is_left_to_one_connection_and_then_to_none() {
+#[tokio::test]
+async fn a_file_whose_digest_trails_is_left_to_one_connection_and_then_to_none() {
     let (_folder, parts) = folder();
     let board = board(&[4 * BACKLOG]);
     let part = open(&board, &parts);
@@ -221,4 +222,54 @@ fn the_next_file_is_begun_while_a_digest_trails_unless_that_would_trail_as_well(
     assert!(assign(&board).is_none());
     board.digested(0, BACKLOG);
     assert!(assign(&board).is_some());
+}
+
+/// Lets a connection carry a piece at once.
+fn carry(board: &Board, connection: usize) {
+    let Some(Assignment::Piece(piece)) = board.state().assign(Instant::now(), connection, CONNECTIONS) else {
+        panic!("a piece is next")
+    };
+    piece.lease.answered(Instant::now());
+    piece.lease.advance(piece.lease.end());
+    board.fetched(&piece);
+}
+
+#[test]
+fn the_last_piece_is_taken_from_a_connection_that_is_much_too_slow() {
+    let (_folder, parts) = folder();
+    let board = board(&[2 * SHORTEST_PIECE]);
+    open(&board, &parts);
+    let slow = piece(&board);
+    slow.lease.answered(Instant::now());
+    slow.lease.advance(100_000);
+    carry(&board, 1);
+    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+    assert!(board.state().assign(later(2), 1, CONNECTIONS).is_none(), "it has hardly begun");
+    let wake = board.state().next_wake(Instant::now()).expect("somebody looks round");
+    assert!(wake <= later(1));
+    let Some(Assignment::Piece(rest)) = board.state().assign(later(10), 1, CONNECTIONS) else {
+        panic!("the rest is next")
+    };
+    assert_eq!((rest.lease.start, rest.lease.end()), (100_000, SHORTEST_PIECE));
+    assert_eq!(slow.lease.relieved().now_or_never(), Some(()), "it stops");
+    board.fetched(&slow);
+    assert!(assign(&board).is_none(), "the rest is somebody else's");
+}
+
+#[test]
+fn a_small_file_is_taken_from_a_connection_that_is_much_too_slow_and_is_not_its_own_then() {
+    let (_folder, parts) = folder();
+    let board = board(&[SMALL + 1, SMALL]);
+    open(&board, &parts);
+    carry(&board, 1);
+    let Some(Assignment::Small(_, _, slow)) = assign(&board) else { panic!("a small file is next") };
+    slow.answered(Instant::now());
+    let later = Instant::now() + Duration::from_secs(10);
+    let Some(Assignment::Small(_, _, again)) = board.state().assign(later, 1, CONNECTIONS) else {
+        panic!("it is begun again")
+    };
+    assert_eq!(slow.relieved().now_or_never(), Some(()), "it stops");
+    assert!(!board.carried(&slow), "what it has brought all the same is not used");
+    assert!(board.carried(&again));
+    assert!(assign(&board).is_none());
 }

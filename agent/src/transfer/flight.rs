@@ -1,8 +1,11 @@
 //! A large file in flight: which of its ranges nobody works on, who works on the others, and how far its digest has come.
 
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::part::{Part, RangeSet};
 
@@ -30,7 +33,7 @@ impl Flight {
 
     /// Bytes that have not arrived yet.
     pub(super) fn left(&self) -> u64 {
-        let leased = self.leases.iter().map(|lease| lease.end().saturating_sub(lease.position()));
+        let leased = self.leases.iter().map(|lease| lease.left());
         self.unleased.total() + leased.sum::<u64>()
     }
 
@@ -64,7 +67,7 @@ impl Flight {
     }
 }
 
-/// A range that one connection works on. Another may take over its end.
+/// A range that one connection works on, or a small file as a whole. Another may take over its end, or all that is left.
 #[derive(Debug)]
 pub(super) struct Lease {
     /// The connection that works on it.
@@ -72,12 +75,46 @@ pub(super) struct Lease {
     pub(super) start: u64,
     position: AtomicU64,
     end: AtomicU64,
+    answered: OnceLock<Instant>,
+    relieved: CancellationToken,
 }
 
 impl Lease {
     pub(super) fn new(connection: usize, range: Range<u64>) -> Self {
         let (position, end) = (AtomicU64::new(range.start), AtomicU64::new(range.end));
-        Self { connection, start: range.start, position, end }
+        let (answered, relieved) = (OnceLock::new(), CancellationToken::new());
+        Self { connection, start: range.start, position, end, answered, relieved }
+    }
+
+    /// The answer has begun.
+    pub(super) fn answered(&self, now: Instant) {
+        // A lease is one request.
+        let _ = self.answered.set(now);
+    }
+
+    pub(super) fn answered_at(&self) -> Option<Instant> {
+        self.answered.get().copied()
+    }
+
+    /// Bytes that are still to come.
+    pub(super) fn left(&self) -> u64 {
+        self.end().saturating_sub(self.position())
+    }
+
+    /// Bytes that have come.
+    pub(super) fn brought(&self) -> u64 {
+        self.position().saturating_sub(self.start)
+    }
+
+    /// Somebody else does all that is left, which is from there on: who works on it is to stop.
+    pub(super) fn relieve(&self, position: u64) {
+        self.cut(position);
+        self.relieved.cancel();
+    }
+
+    /// Ends when somebody else does what is left.
+    pub(super) async fn relieved(&self) {
+        self.relieved.cancelled().await;
     }
 
     pub(super) fn position(&self) -> u64 {
@@ -93,7 +130,7 @@ impl Lease {
         self.end.store(end, Ordering::Release);
     }
 
-    /// Everything before this is on disk.
+    /// Everything before this is on disk, or in memory if the file is a small one.
     pub(super) fn advance(&self, position: u64) {
         self.position.store(position, Ordering::Release);
     }

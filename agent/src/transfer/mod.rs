@@ -13,6 +13,7 @@ mod fault;
 mod flight;
 mod governor;
 mod pace;
+mod relief;
 mod request;
 mod slot;
 mod task;

@@ -35,6 +35,8 @@ pub(super) struct Slot {
     pub(super) done_before: u64,
     pub(super) not_before: Option<Instant>,
     pub(super) was_corrupt: bool,
+    /// How often a connection that was too slow for it was relieved.
+    pub(super) reliefs: u32,
     pub(super) is_settled: bool,
 }
 
@@ -51,8 +53,8 @@ pub(super) enum Asks {
 pub(super) enum Assignment {
     /// Open the part of a large file and hand it to [`Board::opened`](super::board::Board::opened).
     Open(usize, Arc<Task>),
-    /// Fetch a small file whole.
-    Small(usize, Arc<Task>),
+    /// Fetch a small file whole, and ask [`Board::carried`](super::board::Board::carried) whether it is still one's own.
+    Small(usize, Arc<Task>, Arc<Lease>),
     /// Fetch a range.
     Piece(Piece),
 }
@@ -91,6 +93,7 @@ impl Slot {
             done_before: 0,
             not_before: None,
             was_corrupt: false,
+            reliefs: 0,
             is_settled: false,
         }
     }

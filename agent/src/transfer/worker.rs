@@ -6,10 +6,12 @@ use std::sync::atomic::Ordering;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use hfdown_protocol::Report;
+use tokio::time::Instant;
 
 use super::delivery;
 use super::engine::{Shared, defect};
 use super::fault::Fault;
+use super::flight::Lease;
 use super::request::{Asked, host_of, network};
 use super::slot::{Assignment, Piece};
 use super::task::{Body, Task};
@@ -25,12 +27,13 @@ pub(super) async fn work(number: usize, shared: Arc<Shared>) {
     while let Some(assignment) = shared.board.next(number).await {
         match assignment {
             Assignment::Open(slot, task) => open(&shared, slot, task).await,
-            Assignment::Small(slot, task) => small(&shared, number, slot, task).await,
+            Assignment::Small(slot, task, lease) => small(&shared, slot, task, &lease).await,
             Assignment::Piece(piece) => {
                 let outcome = tokio::select! {
                     // Nothing more is asked for once the file is lost.
                     biased;
                     () = piece.task.abandoned.cancelled() => Ok(()),
+                    () = piece.lease.relieved() => Ok(()),
                     outcome = fetch(&shared, number, &piece) => outcome,
                 };
                 match outcome {
@@ -84,6 +87,7 @@ async fn fetch(shared: &Arc<Shared>, number: usize, piece: &Piece) -> Result<(),
             return write(shared, piece, start, vec![bytes.slice(from..to)]).await;
         }
     };
+    lease.answered(Instant::now());
     let from = host_of(response.url());
     let mut response = response.bytes_stream();
     let mut received = lease.start;
@@ -152,9 +156,16 @@ fn write_here(shared: &Shared, piece: &Piece, start: u64, chunks: &[Bytes]) -> R
 }
 
 /// Fetches a small file, proves it in memory, and places it.
-async fn small(shared: &Arc<Shared>, number: usize, slot: usize, task: Arc<Task>) {
+async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>, lease: &Arc<Lease>) {
     announce(shared, &task, 0).await;
-    let bytes = match read_whole(shared, number, &task).await {
+    let bytes = tokio::select! {
+        () = lease.relieved() => return,
+        bytes = read_whole(shared, &task, lease) => bytes,
+    };
+    if !shared.board.carried(lease) {
+        return;
+    }
+    let bytes = match bytes {
         Ok(bytes) => bytes,
         Err(fault) => return shared.faulted(slot, &task, None, fault).await,
     };
@@ -176,7 +187,7 @@ async fn small(shared: &Arc<Shared>, number: usize, slot: usize, task: Arc<Task>
     }
 }
 
-async fn read_whole(shared: &Arc<Shared>, number: usize, task: &Arc<Task>) -> Result<Bytes, Fault> {
+async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>, lease: &Lease) -> Result<Bytes, Fault> {
     let size = usize::try_from(task.wanted.size).unwrap_or(usize::MAX);
     if size == 0 {
         return Ok(Bytes::new());
@@ -185,6 +196,7 @@ async fn read_whole(shared: &Arc<Shared>, number: usize, task: &Arc<Task>) -> Re
         Body::Inline(bytes) => return Ok(bytes),
         Body::Network(response) => response,
     };
+    lease.answered(Instant::now());
     let from = host_of(response.url());
     let mut response = response.bytes_stream();
     let mut bytes = BytesMut::with_capacity(size);
@@ -201,11 +213,12 @@ async fn read_whole(shared: &Arc<Shared>, number: usize, task: &Arc<Task>) -> Re
                 });
             }
         };
-        shared.arrived(task, number, chunk.len()).await;
+        shared.arrived(task, lease.connection, chunk.len()).await;
         if bytes.len() + chunk.len() > size {
             return Err(too_long(from));
         }
         bytes.extend_from_slice(&chunk);
+        lease.advance(bytes.len() as u64);
     }
 }
 

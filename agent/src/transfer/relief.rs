@@ -1,0 +1,96 @@
+//! Connections that are so much slower than another one that this had better do what they have left: at the end of a
+//! transfer, everyone else waits for them.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::flight::Lease;
+
+/// What a connection may have received and not yet written, which nobody knows of.
+const IN_HANDS: u64 = 256 << 10;
+/// To wait for so long is better than another request.
+const WORTH_WAITING: Duration = Duration::from_secs(3);
+/// What a slow connection has in its hands is lost with it, so the other one has to be faster by far.
+const TIMES_FASTER: u64 = 4;
+/// After so many reliefs of one file an hour is waited for the next: it is not one connection that is slow then.
+const MOST_DOUBLINGS: u32 = 10;
+
+/// How fast each connection was the last time, in bytes per second.
+#[derive(Debug, Default)]
+pub(super) struct Speeds(HashMap<usize, u64>);
+
+impl Speeds {
+    /// A connection is done with a lease.
+    pub(super) fn hear(&mut self, lease: &Lease, now: Instant) {
+        if let (Some(since), brought @ 1..) = (lease.answered_at(), lease.brought()) {
+            self.0.insert(lease.connection, per_second(brought, now - since));
+        }
+    }
+
+    /// Whether this connection had better do what is left of a lease, whose file has seen so many `reliefs`. With each, more
+    /// time is given: where everything has become slow, files must arrive all the same.
+    pub(super) fn had_better(&self, connection: usize, lease: &Lease, reliefs: u32, now: Instant) -> bool {
+        // Who has not been answered may be waiting for the controller, who is asked once. Silence has a limit of its own.
+        let Some(since) = lease.answered_at() else { return false };
+        let age = now.saturating_duration_since(since);
+        if age < WORTH_WAITING * 2_u32.pow(reliefs.min(MOST_DOUBLINGS)) {
+            return false;
+        }
+        let slow = per_second(lease.brought() + IN_HANDS, age).max(1);
+        let fast = self.0.get(&connection).copied().unwrap_or_default();
+        fast / TIMES_FASTER > slow && lease.left() / slow >= WORTH_WAITING.as_secs()
+    }
+}
+
+/// How often somebody without work looks round for a slow connection.
+pub(super) const GLANCE: Duration = Duration::from_secs(1);
+
+fn per_second(bytes: u64, time: Duration) -> u64 {
+    let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1);
+    bytes.saturating_mul(1_000) / millis
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_is_much_faster_helps_and_only_where_it_is_worth_it() {
+        let (began, size) = (Instant::now(), 4_000_000);
+        let seconds = Duration::from_secs;
+        let carried = |connection, bytes| {
+            let lease = Lease::new(connection, 0..bytes);
+            lease.answered(began);
+            lease.advance(bytes);
+            lease
+        };
+        let mut speeds = Speeds::default();
+        speeds.hear(&carried(1, 20_000_000), began + seconds(1));
+        speeds.hear(&carried(2, 300_000), began + seconds(1));
+        // 50 kB/s for some time.
+        let slow = |time: u64| {
+            let lease = Lease::new(0, 0..size);
+            lease.answered(began);
+            lease.advance(50_000 * time);
+            lease
+        };
+        for (connection, time, reliefs, expected) in [
+            (1, 2, 0, false), // it has hardly begun
+            (1, 4, 0, true),
+            (2, 4, 0, false),  // hardly any faster
+            (3, 4, 0, false),  // nobody knows
+            (1, 70, 0, true),  // 10 s are left
+            (1, 78, 0, false), // it is nearly there
+            (1, 4, 1, false),
+            (1, 7, 1, true),
+        ] {
+            let better = speeds.had_better(connection, &slow(time), reliefs, began + seconds(time));
+            assert_eq!(better, expected, "{connection} after {time} s, {reliefs}");
+        }
+        let unanswered = Lease::new(0, 0..size);
+        assert!(!speeds.had_better(1, &unanswered, 0, began + seconds(600)));
+        assert!(!speeds.had_better(1, &slow(70), u32::MAX, began + seconds(70)));
+    }
+}
