@@ -39,6 +39,8 @@ pub struct Session {
     silent_checks: u32,
     chatter: u32,
     silence: Duration,
+    /// How long the agent is waited for when the conversation is over.
+    parting: Duration,
     cancel: CancellationToken,
     stopping: Stopping,
     keeper: Keeper,
@@ -92,6 +94,7 @@ impl Session {
             silent_checks: 0,
             chatter: 0,
             silence,
+            parting: PARTING,
             cancel,
             stopping: Stopping::No,
             keeper,
@@ -152,6 +155,8 @@ impl Session {
                     self.chatter = 0;
                     self.silent_checks += 1;
                     if self.silent_checks >= SILENT_CHECKS {
+                        // Nothing that is said now gets there, and a box costs money every second.
+                        self.parting = Duration::ZERO;
                         return Err(SessionError::Silent(self.silence.as_secs()));
                     }
                 }
@@ -162,7 +167,7 @@ impl Session {
     /// Ends the conversation and waits for the agent to be gone, if not for long. Says whether what was to be removed from
     /// its machine is.
     pub async fn close(self) -> Left {
-        let Self { orders, mut writing, keeper, mut reports, .. } = self;
+        let Self { orders, mut writing, keeper, mut reports, parting, .. } = self;
         let said = async {
             // Both fail only when the agent is gone already.
             let _ = orders.send(Order::Bye).await;
@@ -171,16 +176,16 @@ impl Session {
         };
         // What it still has to say is let out, so that it need not wait to be heard before it can go.
         let heard = async { while let Some(Ok(_)) = reports.next().await {} };
-        let _ = tokio::time::timeout(PARTING, async { tokio::join!(said, heard) }).await;
+        let _ = tokio::time::timeout(parting, async { tokio::join!(said, heard) }).await;
         writing.abort();
         drop(reports);
         match keeper {
             Keeper::Here(agent) => {
                 // Whether it is gone or not, the process will be soon.
-                _ = tokio::time::timeout(PARTING, agent).await;
+                _ = tokio::time::timeout(parting, agent).await;
                 Left::Nothing
             }
-            Keeper::Box(tether) => tether.close(PARTING).await.left,
+            Keeper::Box(tether) => tether.close(parting).await.left,
         }
     }
 
@@ -293,6 +298,9 @@ mod tests {
         tokio::time::advance(Duration::from_secs(3600)).await;
         assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));
         assert!(matches!(session.hear().await, Err(SessionError::Silent(30))));
+        let silent_since = Instant::now();
+        session.close().await;
+        assert_eq!(silent_since.elapsed(), Duration::ZERO, "it is not waited for once more");
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,7 +45,9 @@ async fn halted(stage: &Stage, more: &[&str]) -> Halted {
     publish(stage);
     let proxy = Proxy::to(host(stage).port()).await;
     let stall = stage.hub.stall(3_000_000, When::file(FILE).at(Origin::Cdn));
-    let mut child = stage.syncing_via(proxy.port(), MODEL, more).spawn().unwrap();
+    // As many as the stall waits for: each that comes later is sent something in vain when it is over.
+    let more = [&["--connections", "4"], more].concat();
+    let mut child = stage.syncing_via(proxy.port(), MODEL, &more).spawn().unwrap();
     stall.reached_by(4).await;
     while stage.claimed() < BEGUN {
         assert!(child.try_wait().unwrap().is_none(), "the run ended before it could be interrupted");
