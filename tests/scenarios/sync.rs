@@ -84,6 +84,7 @@ on_boxes! {
         a_box_is_left_as_it_was,
         what_earlier_runs_left_goes_as_well,
         a_run_that_is_cut_off_leaves_its_parts_and_says_so,
+        whoever_never_reached_the_box_speaks_of_no_parts_there,
         nothing_stays_in_folders_outside_of_home_either,
     }
 }

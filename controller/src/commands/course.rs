@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use hfdown_protocol::End;
 use tokio_util::sync::CancellationToken;
 
 use super::again::{Again, Broken};
-use super::road::{Trip, ask, keep_ticket, refuse};
+use super::road::{Bookkeeping, Trip, ask, keep_ticket, refuse};
 use crate::display::Events;
 use crate::event::{Event, Intent};
 use crate::failure::Problem;
@@ -58,7 +59,28 @@ impl Course<'_> {
                         ~/.no_auto_tmux";
             self.events.send(Event::Warning { text: text.to_owned() }).await;
         }
+        if self.may_have_left_parts(&luggage, &outcome) {
+            let text = format!(
+                "what has arrived of files that are not complete stays in {}/.cache/hfdown on the box, for the next run to \
+                 go on from",
+                self.trip.root
+            );
+            self.events.send(Event::Warning { text }).await;
+        }
         outcome
+    }
+
+    /// Whether a run that was to leave no traces got as far as fetching, and not to its end.
+    fn may_have_left_parts(&self, luggage: &Luggage, outcome: &Result<Arrival, Problem>) -> bool {
+        let is_fetching = self.intent == Intent::Execute
+            && luggage.plan.as_ref().is_some_and(|plan| plan.to_fetch().next().is_some());
+        let is_complete = match outcome {
+            Ok(Arrival { end: CourseEnd::Executed(execution), .. }) => {
+                execution.summary.end == End::Complete && execution.failures.is_empty()
+            }
+            Ok(Arrival { end: CourseEnd::Detached, .. }) | Err(_) => false,
+        };
+        matches!(self.trip.bookkeeping, Bookkeeping::Traceless) && is_fetching && !is_complete
     }
 
     async fn legs(&self, luggage: &mut Luggage) -> Result<Arrival, Problem> {

@@ -6,7 +6,6 @@ use super::Context;
 use super::road::{Bookkeeping, Detaching, Selection, Trip, travel};
 use super::there::Place;
 use crate::cli::{Copying, Settings, Source, Syncing, There};
-use crate::event::Event;
 use crate::failure::{Exit, Problem};
 use crate::link::Traces;
 
@@ -40,22 +39,5 @@ pub(super) async fn run(wish: Wish<'_>, context: &Context) -> Result<Exit, Probl
         copying,
         detaching: detached_patience.map(|patience| Detaching { ssh: &there.ssh, patience }),
     };
-    let outcome = travel(trip, &events, &context.cancel).await;
-    if traces == Traces::Removed && may_have_left_parts(&outcome) {
-        let text = format!(
-            "what has arrived of files that are not complete stays in {folder}/.cache/hfdown on the box, for the next run \
-             to go on from"
-        );
-        events.send(Event::Warning { text }).await;
-    }
-    outcome
-}
-
-/// A run that got as far as the folder, and not to its end.
-fn may_have_left_parts(outcome: &Result<Exit, Problem>) -> bool {
-    let exit = match outcome {
-        Ok(exit) => *exit,
-        Err(problem) => problem.exit,
-    };
-    !matches!(exit, Exit::Done | Exit::Usage | Exit::NotAllowed | Exit::NotFound)
+    travel(trip, &events, &context.cancel).await
 }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use hfdown::link::AgentImage;
 use hfdown_tests::hub::{Content, Origin, When};
 use hfdown_tests::processes;
+use hfdown_tests::proxy::free_port;
 use hfdown_tests::ssh_host::{HostOptions, SshHost};
-use hfdown_tests::stage::{Place, Stage, ended};
+use hfdown_tests::stage::{Place, Stage, ended, run};
 
 const MODEL: &str = "acme/model";
 const FILE: &str = "model.safetensors";
@@ -120,6 +121,13 @@ pub(crate) async fn a_run_that_is_cut_off_leaves_its_parts_and_says_so(stage: St
     let sent = stage.hub.bytes_sent(Origin::Cdn);
     assert!(sent < 2 * SIZE, "it was gone on from: {sent} bytes were sent for {SIZE}");
     assert_eq!(everything(home), before);
+}
+
+pub(crate) async fn whoever_never_reached_the_box_speaks_of_no_parts_there(stage: Stage) {
+    publish(&stage);
+    let ended = run(stage.syncing_via(free_port(), MODEL, &[NO_TRACE, "--wait", "0"])).await;
+    assert_eq!(ended.code, 6, "{}", ended.stderr);
+    assert!(!ended.stderr.contains("on the box"), "{}", ended.stderr);
 }
 
 pub(crate) async fn nothing_stays_in_folders_outside_of_home_either(stage: Stage) {
