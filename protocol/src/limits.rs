@@ -34,6 +34,9 @@ pub const INLINE: usize = 256 * 1024;
 /// The most files one conversation may speak of. A listing of a million entries is about 200 MB on either side.
 pub const FILES: usize = 1_000_000;
 
+/// Bytes in the names of all of them. Those of a repository with a million files have fewer.
+pub const NAMES: usize = 64 << 20;
+
 /// How much shell noise may precede the agent's greeting, in bytes: banners, `.bashrc` chatter, a message of the day.
 pub const NOISE: usize = 64 * 1024;
 

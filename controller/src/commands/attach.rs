@@ -41,8 +41,9 @@ pub(super) async fn run(wish: Wish<'_>, there: &There, context: &Context) -> Res
     let visit = Visit { there, place, wish, context, began: Instant::now() };
     let mut again = Again::new(&visit.place.machine, &visit.place.events, &context.cancel);
     let mut has_inquired = false;
+    let mut done = None;
     loop {
-        let broken = match visit.pay(&mut again).await {
+        let broken = match visit.pay(&mut again, &mut done).await {
             Ok(exit) => return Ok(exit),
             Err(broken) => broken,
         };
@@ -61,8 +62,8 @@ pub(super) async fn run(wish: Wish<'_>, there: &There, context: &Context) -> Res
 }
 
 impl Visit<'_> {
-    /// One conversation.
-    async fn pay(&self, again: &mut Again<'_>) -> Result<Exit, Broken> {
+    /// One conversation. `done` is how many bytes the last one was told of.
+    async fn pay(&self, again: &mut Again<'_>, done: &mut Option<u64>) -> Result<Exit, Broken> {
         let Self { there, place, context, .. } = self;
         let Place { machine, name, events } = place;
         let folder = &there.folder;
@@ -76,9 +77,14 @@ impl Visit<'_> {
             session::join(machine, folder, again.approach, events, &context.cancel).await.map_err(broken)?;
         // The next one leaves the agent alone: it is the transfer itself.
         again.approach = Approach::Again { supersedes: None };
-        again.has_moved();
         let (mut session, account, plan) = match joined {
-            Joined::Underway { session, account, plan } => (session, account, plan),
+            Joined::Underway { session, account, plan } => {
+                // A link that breaks as often as it is made is not made for ever.
+                if done.replace(account.done).is_none_or(|before| account.done > before) {
+                    again.has_moved();
+                }
+                (session, account, plan)
+            }
             Joined::Ended { account, verdict, ago } => {
                 self.forget_ticket(&account);
                 let exit = match self.wish {

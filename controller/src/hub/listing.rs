@@ -90,11 +90,14 @@ impl Hub {
     pub async fn list(&self, info: &RepoInfo) -> Result<Listing, HubError> {
         let start = self.endpoint().tree(&info.id, &info.commit);
         let mut url = start.clone();
-        let mut entries = Vec::new();
+        let mut entries: Vec<Entry> = Vec::new();
+        let mut names = 0;
         for _ in 0..PAGES {
             let page = self.get(Subject::Repo, &url, PAGE).await?;
-            entries.extend(read(&page.body, &page.url)?);
-            if entries.len() > limits::FILES {
+            let more = read(&page.body, &page.url)?;
+            names += more.iter().map(|entry| entry.path.len()).sum::<usize>();
+            entries.extend(more);
+            if entries.len() > limits::FILES || names > limits::NAMES {
                 break;
             }
             // Where the question was sent, not where redirects led it: the token goes there, and only there.

@@ -15,8 +15,6 @@ use crate::display::Events;
 use crate::output::sanitize::sanitize;
 use crate::plan::{Action, Plan, Planned, Reason};
 
-/// Bytes in the names of all files that are left: those of a repository with a million files have fewer.
-const NAMES: usize = 64 << 20;
 /// No transfer is older than this, in seconds, whatever an agent says.
 const LONGEST_TIME: u64 = u32::MAX as u64;
 
@@ -66,10 +64,14 @@ pub async fn join(
 }
 
 async fn hear(mut session: Session) -> Result<Joined, SessionError> {
+    let mut has_greeted = false;
     loop {
         match session.hear().await? {
             Heard::Cancelled => return Err(SessionError::Cancelled),
-            Heard::Report(Report::Hello { version, .. }) => same_version(&version)?,
+            Heard::Report(Report::Hello { version, .. }) if !has_greeted => {
+                same_version(&version)?;
+                has_greeted = true;
+            }
             Heard::Report(Report::Joined { account }) => {
                 let account = shown(account);
                 check(&account)?;
@@ -147,7 +149,7 @@ async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, Ses
         match session.hear().await? {
             Heard::Report(Report::Remaining { files }) => {
                 names += files.iter().map(|file| file.wanted.path.as_str().len()).sum::<usize>();
-                if (files.is_empty() && expected > 0) || names > NAMES {
+                if (files.is_empty() && expected > 0) || names > limits::NAMES {
                     return Err(protocol("its list of files has no end"));
                 }
                 for Remaining { wanted, done } in files {

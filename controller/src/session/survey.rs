@@ -10,9 +10,6 @@ use crate::event::Event;
 use crate::hub::Listing;
 use crate::plan::Inventory;
 
-/// Bytes in the names of all strays: those of a repository with a million files have fewer.
-const STRAY_NAMES: usize = 64 << 20;
-
 impl Session {
     /// Asks the agent to look, and checks that it speaks of every listed file once and of no other.
     pub async fn survey(
@@ -46,7 +43,7 @@ impl Session {
                 }
                 Heard::Report(Report::Strays { strays: more }) => {
                     names += more.iter().map(|stray| stray.path.as_str().len()).sum::<usize>();
-                    if strays.len() + more.len() > limits::FILES || names > STRAY_NAMES {
+                    if strays.len() + more.len() > limits::FILES || names > limits::NAMES {
                         return Err(protocol("it finds more strays than can be"));
                     }
                     if more.iter().any(|stray| listed.contains(&stray.path)) {
