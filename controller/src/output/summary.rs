@@ -18,16 +18,32 @@ pub(super) struct Expected {
     to_fetch: usize,
     /// Kept files of which only the size is known.
     by_size: usize,
+    /// What was typed.
+    command: Command,
+}
+
+/// What brought a run about.
+#[derive(Debug, Clone, Copy, Default)]
+enum Command {
+    /// A transfer, which the same command goes on with.
+    #[default]
+    Transfer,
+    /// A look at one, or its end.
+    Visit,
 }
 
 impl Expected {
     pub(super) fn of(plan: &Plan) -> Self {
-        Self { to_fetch: plan.to_fetch().count(), by_size: plan.kept_by_size() }
+        Self { to_fetch: plan.to_fetch().count(), by_size: plan.kept_by_size(), command: Command::Transfer }
     }
 
     /// The same of a transfer that was detached.
     pub(super) fn of_account(account: &Account) -> Self {
-        Self { to_fetch: account.files as usize, by_size: account.aside.by_size as usize }
+        Self {
+            to_fetch: account.files as usize,
+            by_size: account.aside.by_size as usize,
+            command: Command::Visit,
+        }
     }
 
     /// Kept files of which only the size is known.
@@ -57,7 +73,11 @@ pub(super) fn summary(outcome: &Outcome, expected: Expected) -> String {
     }
     if is_cut_short {
         parts.push("what arrived is kept".to_owned());
-        return parts.join(" · ") + "\nhint: run the same command again to go on";
+        let hint = match expected.command {
+            Command::Transfer => "run the same command again to go on",
+            Command::Visit => "run `hfdown rsync-to-vast` again to go on",
+        };
+        return format!("{}\nhint: {hint}", parts.join(" · "));
     }
     parts.extend(proof(outcome, expected));
     parts.join(" · ")

@@ -91,6 +91,13 @@ pub async fn connect(
     cancel: &CancellationToken,
 ) -> Result<Session, SessionError> {
     let began = Instant::now();
+    // A person who looks for a passphrase takes longer than any box.
+    let time_asking = || match machine {
+        Machine::Here(_) => Duration::ZERO,
+        Machine::Box { settings, .. } => settings.keyring.time_asking(),
+    };
+    let asked_before = time_asking();
+    let asking = || time_asking().saturating_sub(asked_before);
     let (mut session, agent) = tokio::select! {
         found = find(machine, ask.approach, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
@@ -132,7 +139,8 @@ pub async fn connect(
                 };
                 let root = sanitize(&root, limits::PATH);
                 session.root.clone_from(&root);
-                events.send(Event::Opened { root, free, machine, agent, after: began.elapsed() }).await;
+                let after = began.elapsed().saturating_sub(asking());
+                events.send(Event::Opened { root, free, machine, agent, after }).await;
                 return Ok(session);
             }
             Heard::Report(report) => return Err(unexpected(&report)),

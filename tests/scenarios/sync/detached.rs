@@ -132,7 +132,10 @@ pub(crate) async fn watching_can_be_left_and_ending_keeps_what_arrived(stage: St
 
     let Ended { code, stderr, .. } = run(visiting(&stage, "stop", &[])).await;
     assert_eq!(code, 0, "{stderr}");
-    assert!(stderr.contains(": cancelled: "), "{stderr}");
+    assert!(
+        stderr.contains("cancelled: ") && stderr.contains("hint: run `hfdown rsync-to-vast` again"),
+        "{stderr}"
+    );
     gone(&stage).await;
     assert!(stage.read(FILE).is_none());
     let kept = stage.claimed();
