@@ -117,7 +117,7 @@ pub enum Report {
     /// happens.
     Joined {
         /// What it has come to so far.
-        account: Account,
+        account: Box<Account>,
     },
     /// Files of that transfer that are not in place: unfinished ones, and those that failed, for which `Failed` follows.
     Remaining {
@@ -127,7 +127,7 @@ pub enum Report {
     /// The answer to whoever joins a transfer that was detached and has ended.
     Ended {
         /// What it came to.
-        account: Account,
+        account: Box<Account>,
         /// How it ended.
         verdict: Verdict,
         /// Seconds since then.

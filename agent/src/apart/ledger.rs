@@ -210,7 +210,7 @@ impl Ledger {
 
     /// Everything that somebody who joins has to hear before what happens next.
     pub(super) fn told(&self) -> Vec<Report> {
-        let mut told = vec![Report::Joined { account: self.account() }];
+        let mut told = vec![Report::Joined { account: Box::new(self.account()) }];
         told.extend(self.remaining());
         for (file, flight) in &self.flights {
             match &flight.stage {

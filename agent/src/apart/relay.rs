@@ -67,7 +67,7 @@ fn ended(record: Record) -> Report {
     let since = ended.unwrap_or_else(now);
     account.age = now().saturating_sub(began);
     let verdict = if ended.is_some() { verdict } else { Verdict::Vanished };
-    Report::Ended { account, verdict, ago: now().saturating_sub(since) }
+    Report::Ended { account: Box::new(account), verdict, ago: now().saturating_sub(since) }
 }
 
 /// The same program, in the same working directory, with nothing of this channel: sshd waits for whoever holds its pipes.

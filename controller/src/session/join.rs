@@ -73,7 +73,7 @@ async fn hear(mut session: Session) -> Result<Joined, SessionError> {
                 has_greeted = true;
             }
             Heard::Report(Report::Joined { account }) => {
-                let account = shown(account);
+                let account = shown(*account);
                 check(&account)?;
                 let plan = remaining(&mut session, &account).await?;
                 return Ok(Joined::Underway { session, account, plan });
@@ -82,7 +82,7 @@ async fn hear(mut session: Session) -> Result<Joined, SessionError> {
                 session.close().await;
                 check(&account)?;
                 let ago = ago.min(LONGEST_TIME);
-                return Ok(Joined::Ended { account: shown(account), verdict: verdict_shown(verdict), ago });
+                return Ok(Joined::Ended { account: shown(*account), verdict: verdict_shown(verdict), ago });
             }
             Heard::Report(report) => return Err(unexpected(&report)),
         }
