@@ -1,10 +1,11 @@
-//! Builds the agent and lays it beside the controller's sources, so that `cargo build` alone gives a tool that can put an
-//! agent on a box.
+//! Builds the agent and lays it beside the controller's sources, so that `cargo build` alone gives a tool that can put
+//! an agent on a box.
 //!
 //! The agent is built by a nested cargo in a target folder of its own, `<target>/hfdown-agent`: cargo locks target
-//! folders, so that the outer one can't be used, and every profile and lint run of the controller has its own `OUT_DIR`,
-//! which would cost one agent build each. `HFDOWN_AGENT_X86_64` and `HFDOWN_AGENT_AARCH64` name finished agents instead.
-//! On a system that can't build a Linux agent nothing is embedded, and hfdown says so when it meets a box.
+//! folders, so that the outer one can't be used, and every profile and lint run of the controller has its own
+//! `OUT_DIR`, which would cost one agent build each. `HFDOWN_AGENT_X86_64` and `HFDOWN_AGENT_AARCH64` name finished
+//! agents instead. On a system that can't build a Linux agent nothing is embedded, and hfdown says so when it meets a
+//! box.
 
 use std::env;
 use std::fmt::Write as _;
@@ -125,9 +126,9 @@ fn nested_cargo(workspace: &Path) -> Command {
     cargo
 }
 
-/// A static program that needs nothing of the box. The getrandom backend is named because its default looks for a symbol
-/// that static programs don't have and then wants `/dev/urandom`. Paths of this machine stay out of the binary, which
-/// also makes it the same wherever it is built.
+/// A static program that needs nothing of the box. The getrandom backend is named because its default looks for a
+/// symbol that static programs don't have and then wants `/dev/urandom`. Paths of this machine stay out of the binary,
+/// which also makes it the same wherever it is built.
 fn rust_flags(workspace: &Path) -> Vec<String> {
     let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
     flags.extend(["--cfg".to_owned(), "getrandom_backend=\"linux_getrandom\"".to_owned()]);

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-/// The rest of the window of an exhausted `RateLimit` (IETF draft 9, what the Hub sends), or else `Retry-After`, as it is
-/// said: in whole seconds.
+/// The rest of the window of an exhausted `RateLimit` (IETF draft 9, what the Hub sends), or else `Retry-After`, as it
+/// is said: in whole seconds.
 pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     let texts = |name: HeaderName| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     let exhausted = texts(HeaderName::from_static("ratelimit")).filter_map(exhausted_for).max();

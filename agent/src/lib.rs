@@ -1,9 +1,9 @@
 //! The hands of hfdown: everything that touches model bytes and the destination folder.
 //!
-//! An agent knows no Hub and no token. Over one stream it receives addresses and digests ([`hfdown_protocol::Order`]) and
-//! turns them into proved files in one folder, reporting as it goes ([`hfdown_protocol::Report`]). It runs on a rented
-//! box with the stream on its standard input and output, or inside the controller's own process with a pipe in memory;
-//! [`serve`] is the same for both, and the only way to make it do anything.
+//! An agent knows no Hub and no token. Over one stream it receives addresses and digests ([`hfdown_protocol::Order`])
+//! and turns them into proved files in one folder, reporting as it goes ([`hfdown_protocol::Report`]). It runs on a
+//! rented box with the stream on its standard input and output, or inside the controller's own process with a pipe in
+//! memory; [`serve`] is the same for both, and the only way to make it do anything.
 
 #[cfg(unix)]
 mod apart;

@@ -12,8 +12,8 @@ pub(crate) fn describe() -> Machine {
     }
 }
 
-/// How many CPUs may be used: rented boxes show 384 and grant 46, so the control group's quota is honoured (the standard
-/// library does that).
+/// How many CPUs may be used: rented boxes show 384 and grant 46, so the control group's quota is honoured (the
+/// standard library does that).
 pub(crate) fn cpus() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

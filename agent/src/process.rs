@@ -13,8 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 use crate::serve::{Farewell, serve};
 use crate::surroundings::Surroundings;
 
-/// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash. Standard
-/// input and output are served by the latter as well, so they must not all be busy with a slow disk.
+/// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash.
+/// Standard input and output are served by the latter as well, so they must not all be busy with a slow disk.
 const WORKERS: usize = 2;
 const BLOCKING: usize = 16;
 
@@ -112,7 +112,8 @@ async fn converse(nonce: Nonce) -> std::io::Result<Farewell> {
     }
 }
 
-/// Holds the conversation whose first controller is at this process's standard input, whatever becomes of who started it.
+/// Holds the conversation whose first controller is at this process's standard input, whatever becomes of who started
+/// it.
 #[cfg(unix)]
 async fn apart() -> std::io::Result<Farewell> {
     use std::os::fd::AsFd;

@@ -28,8 +28,8 @@ const REPORTS: usize = 1024;
 const CHECK: Duration = Duration::from_secs(limits::PING_SECONDS);
 /// Checks in a row without an order before the controller is given up.
 const SILENT_CHECKS: u64 = limits::SILENCE_SECONDS / limits::PING_SECONDS;
-/// How long work may take to stop: what is being flushed to a slow disk is let finish, what waits for a link that nobody
-/// reads from is not.
+/// How long work may take to stop: what is being flushed to a slow disk is let finish, what waits for a link that
+/// nobody reads from is not.
 const STOPPING: Duration = Duration::from_secs(30);
 /// How long the last words may take to be read.
 const PARTING: Duration = Duration::from_secs(5);

@@ -17,8 +17,8 @@ pub struct Surroundings {
     pub(crate) patience: Patience,
     /// Whom to trust beside the bundled roots.
     authorities: Vec<CertificateDer<'static>>,
-    /// The folder that an agent on a box was started from, with records of transfers that were detached. None where whoever
-    /// conducts this one sees to them.
+    /// The folder that an agent on a box was started from, with records of transfers that were detached. None where
+    /// whoever conducts this one sees to them.
     pub(crate) private: Option<PathBuf>,
 }
 
@@ -58,8 +58,8 @@ const GROWTH: u32 = 40;
 pub(crate) const JITTER: Range<f64> = 0.75..1.25;
 
 impl Surroundings {
-    /// Bundled roots, for boxes without any, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as well.
-    /// Proxies are taken from the environment, as everywhere.
+    /// Bundled roots, for boxes without any, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as
+    /// well. Proxies are taken from the environment, as everywhere.
     pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {
         let authorities = extra_roots.map_or(Ok(Vec::new()), read)?;
         Ok(Self { client: client(&authorities)?, patience: Patience::default(), authorities, private: None })
@@ -114,15 +114,15 @@ fn client(authorities: &[CertificateDer<'static>]) -> Result<reqwest::Client, Se
         .map_err(|error| SetupError::Client(error.to_string()))
 }
 
-/// An HTTP client in the making that trusts the bundled roots and those of a file; for whoever else in this process asks
-/// the network something.
+/// An HTTP client in the making that trusts the bundled roots and those of a file; for whoever else in this process
+/// asks the network something.
 pub fn web(extra_roots: Option<&Path>) -> Result<reqwest::ClientBuilder, SetupError> {
     let authorities = extra_roots.map_or(Ok(Vec::new()), read)?;
     Ok(reqwest::Client::builder().tls_backend_preconfigured(tls(&authorities)?))
 }
 
-/// The certificates in DER that an agent elsewhere must be told of to trust what this file has: those that are not bundled.
-/// The file may well be a whole system's.
+/// The certificates in DER that an agent elsewhere must be told of to trust what this file has: those that are not
+/// bundled. The file may well be a whole system's.
 pub fn authorities(file: &Path) -> Result<Vec<Vec<u8>>, SetupError> {
     let bundled = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
     let own = read(file)?.into_iter().filter(|certificate| !bundled.contains(certificate));

@@ -80,7 +80,8 @@ impl Display {
         Events { queue: self.queue.clone(), name: name.map(Arc::from) }
     }
 
-    /// Draws what is still waiting and hands back what is left. Every [`Events`] must be gone. None if drawing panicked.
+    /// Draws what is still waiting and hands back what is left. Every [`Events`] must be gone. None if drawing
+    /// panicked.
     pub fn end(self) -> Option<Drawn> {
         drop(self.queue);
         self.drawing.join().ok()
@@ -100,8 +101,8 @@ impl Events {
         let _ = self.queue.send(Word::Event(self.name.clone(), event)).await;
     }
 
-    /// Has everything drawn that was said so far, and nothing more until what is returned is dropped: the terminal belongs
-    /// to whoever holds that. Events wait in the queue meanwhile.
+    /// Has everything drawn that was said so far, and nothing more until what is returned is dropped: the terminal
+    /// belongs to whoever holds that. Events wait in the queue meanwhile.
     pub async fn pause(&self) -> Pause {
         let ((begun, beginning), (hold, until)) = (oneshot::channel(), oneshot::channel());
         // Without a thread that draws, nothing is drawn.

@@ -1,7 +1,7 @@
 //! What happens during a run, in the order in which it happens: the one thing that renderers draw.
 //!
-//! Every text in an event has been sanitised. [`Event::Progress`] and [`Event::Surveying`] are samples, everything else is
-//! said once.
+//! Every text in an event has been sanitised. [`Event::Progress`] and [`Event::Surveying`] are samples, everything else
+//! is said once.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,8 +11,8 @@ use crate::system::asked_to_stop;
 /// How long the second Ctrl-C waits for bars to be taken off the screen. A frozen terminal must not hold it up.
 const TIDYING: Duration = Duration::from_millis(200);
 
-/// Cancels the token at the first Ctrl-C (or `SIGTERM`) and ends the process at the second. A box's agent sees its input
-/// end and stops by itself.
+/// Cancels the token at the first Ctrl-C (or `SIGTERM`) and ends the process at the second. A box's agent sees its
+/// input end and stops by itself.
 pub(crate) async fn watch(cancel: CancellationToken, events: Events) {
     if !asked_to_stop().await {
         return;

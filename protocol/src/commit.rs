@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A full commit hash: 40 lowercase hex digits. Branches move, commits do not, so everything after the first question to
-/// the Hub speaks of a commit.
+/// A full commit hash: 40 lowercase hex digits. Branches move, commits do not, so everything after the first question
+/// to the Hub speaks of a commit.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Commit(String);

@@ -46,8 +46,8 @@ pub enum FailureKind {
     PermissionDenied,
     /// The destination is not a folder.
     NotADirectory,
-    /// Something that must not be replaced is in the way: a directory, a link that leads out, a name that differs only in
-    /// case.
+    /// Something that must not be replaced is in the way: a directory, a link that leads out, a name that differs only
+    /// in case.
     InTheWay,
     /// The file changed between the plan and its execution.
     ChangedMeanwhile,

@@ -57,8 +57,8 @@ pub async fn greet<W: AsyncWrite + Unpin>(stream: &mut W, nonce: Nonce) -> io::R
     stream.flush().await
 }
 
-/// Reads up to and including the greeting, within [`limits::NOISE`] bytes and the given time. Returns what was read after
-/// it, which belongs to the first frames.
+/// Reads up to and including the greeting, within [`limits::NOISE`] bytes and the given time. Returns what was read
+/// after it, which belongs to the first frames.
 pub async fn await_greeting<R: AsyncRead + Unpin>(
     stream: &mut R,
     nonce: Nonce,

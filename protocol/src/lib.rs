@@ -39,8 +39,8 @@
 //! A `…` marks what may travel as several frames. Any [`Report::Fatal`] ends the conversation.
 //!
 //! Two promises are kept by types here. No message has a field that could carry a Hub token: a source is a public or a
-//! signed [`Address`], or the bytes themselves. And what arrives has been checked: paths, digests, commits and addresses
-//! are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
+//! signed [`Address`], or the bytes themselves. And what arrives has been checked: paths, digests, commits and
+//! addresses are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
 
 mod account;
 mod address;

@@ -3,8 +3,8 @@
 /// The longest frame in bytes, checked before anything is allocated for it.
 pub const FRAME: usize = 1 << 20;
 
-/// The most entries in one list. A `Wanted` with the longest path is 4 KiB, so that a full list of typical ones stays far
-/// below [`FRAME`]; longer lists travel as several frames.
+/// The most entries in one list. A `Wanted` with the longest path is 4 KiB, so that a full list of typical ones stays
+/// far below [`FRAME`]; longer lists travel as several frames.
 pub const ENTRIES: usize = 2048;
 
 /// How many bytes of list entries a sender packs into one frame before it starts the next.
@@ -46,7 +46,8 @@ pub const SILENCE_SECONDS: u64 = 60;
 /// How often a controller pings, in seconds.
 pub const PING_SECONDS: u64 = 5;
 
-/// How many bytes of sources may be given before they are wanted: they wait in the memory of an agent that was detached.
+/// How many bytes of sources may be given before they are wanted: they wait in the memory of an agent that was
+/// detached.
 pub const HANDED_OVER: usize = 32 << 20;
 
 /// The largest file whose bytes may travel `Inline`, in bytes. The Hub itself keeps files over 10 MB in LFS.

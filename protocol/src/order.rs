@@ -23,7 +23,8 @@ pub enum Order {
     },
     /// Take this folder and answer with `Opened`.
     Open {
-        /// The destination as the person wrote it; a relative one starts at the agent's working directory, `~/` at home.
+        /// The destination as the person wrote it; a relative one starts at the agent's working directory, `~/` at
+        /// home.
         root: String,
         /// Whether anything may be written.
         access: Access,
@@ -54,8 +55,9 @@ pub enum Order {
     },
     /// The plan is complete: carry it out.
     Begin,
-    /// Go on without me once you have begun: the answer is `Detached`. Sources that were asked for on request may be given
-    /// before they are wanted, so that nothing has to be asked. For a conversation that is conducted [`Conduct::Apart`].
+    /// Go on without me once you have begun: the answer is `Detached`. Sources that were asked for on request may be
+    /// given before they are wanted, so that nothing has to be asked. For a conversation that is conducted
+    /// [`Conduct::Apart`].
     Detach {
         /// What is fetched, for whoever joins later: a repository and a version, in words.
         title: String,
@@ -147,8 +149,8 @@ pub enum Layout {
     },
     /// Files among a person's own: nothing stays beside them, but for the parts of a transfer that was cut off.
     Bare,
-    /// A folder of its own on a stranger's machine: as [`Layout::Bare`], and what earlier transfers left goes too, once the
-    /// folder is complete.
+    /// A folder of its own on a stranger's machine: as [`Layout::Bare`], and what earlier transfers left goes too, once
+    /// the folder is complete.
     Traceless,
 }
 

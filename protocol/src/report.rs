@@ -113,13 +113,14 @@ pub enum Report {
     },
     /// The answer to `Detach`: from here on the transfer goes on without a link.
     Detached,
-    /// The answer to whoever joins a transfer that was detached and still runs. What is left of it follows, then whatever
-    /// happens.
+    /// The answer to whoever joins a transfer that was detached and still runs. What is left of it follows, then
+    /// whatever happens.
     Joined {
         /// What it has come to so far.
         account: Box<Account>,
     },
-    /// Files of that transfer that are not in place: unfinished ones, and those that failed, for which `Failed` follows.
+    /// Files of that transfer that are not in place: unfinished ones, and those that failed, for which `Failed`
+    /// follows.
     Remaining {
         /// At most [`limits::ENTRIES`].
         files: Vec<Remaining>,

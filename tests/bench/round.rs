@@ -108,8 +108,8 @@ fn kill_halfway(step: &Step, hub: &TestHub, size: u64) -> Result<Killed, Failed>
     Ok(Killed { sent: sent(hub), buffered })
 }
 
-/// What waits on both sides of the connections to the Hub, by the system's own table: `sl local remote state tx:rx …`, all
-/// numbers in hexadecimal.
+/// What waits on both sides of the connections to the Hub, by the system's own table: `sl local remote state tx:rx …`,
+/// all numbers in hexadecimal.
 fn buffered(hub: &TestHub) -> Option<u64> {
     let ports = [hub.endpoint(), hub.cdn_origin()].map(|origin| {
         let port = origin.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());

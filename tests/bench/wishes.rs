@@ -12,8 +12,8 @@ use crate::tool::Tool;
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
 pub(crate) struct Wishes {
-    /// Where the destinations are: a folder on a disk, or `/dev/shm`. 5 GiB must be free there, and as much memory beside it
-    /// for the Hub's files.
+    /// Where the destinations are: a folder on a disk, or `/dev/shm`. 5 GiB must be free there, and as much memory
+    /// beside it for the Hub's files.
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     pub(crate) on: PathBuf,
 

@@ -1,5 +1,5 @@
-//! The main job, on a Hub and a box that live in this process: what a person sees who syncs a model to a rented box, for
-//! the first time, again, and after the model has changed.
+//! The main job, on a Hub and a box that live in this process: what a person sees who syncs a model to a rented box,
+//! for the first time, again, and after the model has changed.
 
 use std::error::Error;
 use std::os::unix::process::CommandExt;

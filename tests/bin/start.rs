@@ -1,6 +1,7 @@
-//! How long it takes until the first model byte leaves the CDN, on a box that has never been seen and on one that has the
-//! agent, through a wire with a round trip of 100 ms; beside `ssh box true` and `scp` of the same agent. Each is measured
-//! without the delay as well: the difference is the number of round trips. Prints a table; not part of the tests.
+//! How long it takes until the first model byte leaves the CDN, on a box that has never been seen and on one that has
+//! the agent, through a wire with a round trip of 100 ms; beside `ssh box true` and `scp` of the same agent. Each is
+//! measured without the delay as well: the difference is the number of round trips. Prints a table; not part of the
+//! tests.
 
 use std::error::Error;
 use std::os::unix::process::CommandExt;

@@ -1,4 +1,5 @@
-//! The controller's client of the Hub, against the test Hub; against servers of other minds in `hub_client/strangers.rs`.
+//! The controller's client of the Hub, against the test Hub; against servers of other minds in
+//! `hub_client/strangers.rs`.
 
 #![expect(clippy::unwrap_used, reason = "what a test can't set up has failed it")]
 

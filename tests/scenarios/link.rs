@@ -1,6 +1,7 @@
 //! From a pasted SSH string to an agent that greets, on both kinds of hosts.
 //!
-//! The agent is mostly a shell script that greets and then repeats what it is told: what is shown here is the way to it.
+//! The agent is mostly a shell script that greets and then repeats what it is told: what is shown here is the way to
+//! it.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a scenario that fails")]
 

@@ -1,5 +1,5 @@
-//! Bad input, by the real program: each with its exit code, with words that say what to do next, and with nothing written
-//! where nothing should be.
+//! Bad input, by the real program: each with its exit code, with words that say what to do next, and with nothing
+//! written where nothing should be.
 
 #![expect(clippy::unwrap_used, reason = "a step that fails is a scenario that fails")]
 
@@ -107,8 +107,8 @@ at_places! {
 const RUST: [&str; 9] =
     ["panicked", "backtrace", "RUST_", "os error", "Some(", "Err(", " { ", "::", "\u{1b}"];
 
-/// What was said last: the error with its causes and its hint, without what differs between runs. The code is checked, and
-/// that it is meant for people.
+/// What was said last: the error with its causes and its hint, without what differs between runs. The code is checked,
+/// and that it is meant for people.
 pub(crate) fn refusal(stage: &Stage, ended: &Ended, code: i32) -> String {
     let said = plain(stage, &ended.stderr);
     assert_eq!(ended.code, code, "{said}");

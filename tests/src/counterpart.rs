@@ -1,8 +1,8 @@
-//! Programs that others wrote, which check that what is done here is what they expect: the real `hf`, the real `sshd`, a
-//! CPU of another kind.
+//! Programs that others wrote, which check that what is done here is what they expect: the real `hf`, the real `sshd`,
+//! a CPU of another kind.
 //!
-//! Not every machine has them. A developer's run then says which tests it left out; under `CI=true`, where everything is
-//! expected to be installed, it is a failure.
+//! Not every machine has them. A developer's run then says which tests it left out; under `CI=true`, where everything
+//! is expected to be installed, it is a failure.
 
 use std::env;
 use std::fmt;
@@ -54,7 +54,8 @@ impl Counterpart {
             Self::NssWrapper => ["lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu", "lib64", "lib"]
                 .map(|folder| Path::new("/usr").join(folder).join("libnss_wrapper.so"))
                 .into(),
-            // The kernel's list of interpreters by kind of program. On a machine with such a CPU there is no need of one.
+            // The kernel's list of interpreters by kind of program. On a machine with such a CPU there is no need of
+            // one.
             Self::Qemu if cfg!(target_arch = "aarch64") => vec![PathBuf::from("/proc/self/exe")],
             Self::Qemu => vec![PathBuf::from("/proc/sys/fs/binfmt_misc/qemu-aarch64")],
             Self::Aarch64Agent => vec![target().join("aarch64/hfdown-agent")],
@@ -113,7 +114,8 @@ fn target() -> PathBuf {
     }
 }
 
-/// Whether this is the superuser, whom some tests need. If not, what is left out is said; under `CI=true` it is a failure.
+/// Whether this is the superuser, whom some tests need. If not, what is left out is said; under `CI=true` it is a
+/// failure.
 ///
 /// # Panics
 /// Under `CI=true`, for anybody else.

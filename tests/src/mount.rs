@@ -1,7 +1,7 @@
 //! Disks of a certain kind for a test: small ones, read-only ones, ones that run no programs, ones that fold case.
 //!
-//! Only root can mount. A developer's run without that right says which tests it left out; under `CI=true` root's inability
-//! is a failure.
+//! Only root can mount. A developer's run without that right says which tests it left out; under `CI=true` root's
+//! inability is a failure.
 
 #![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
 
@@ -17,8 +17,8 @@ pub struct Mount {
 }
 
 impl Mount {
-    /// Mounts an empty disk in memory on a folder, which is made. `options` are `mount`'s: `size=8m,ro`. `None` where this
-    /// machine can't; what is left out has then been said.
+    /// Mounts an empty disk in memory on a folder, which is made. `options` are `mount`'s: `size=8m,ro`. `None` where
+    /// this machine can't; what is left out has then been said.
     ///
     /// # Panics
     /// When root can't mount under `CI=true`.
@@ -33,7 +33,8 @@ impl Mount {
         None
     }
 
-    /// Mounts a disk whose clock ticks once a second on a folder, which is made. `image` is a file that may be made for it.
+    /// Mounts a disk whose clock ticks once a second on a folder, which is made. `image` is a file that may be made for
+    /// it.
     /// `None` where this machine can't; what is left out has then been said.
     ///
     /// # Panics

@@ -47,8 +47,8 @@ pub struct Ended {
 }
 
 impl Stage {
-    /// Sets it up. `program` is `env!("CARGO_BIN_EXE_hfdown-tested")`. `None` where the machine has no `sshd` and one is needed; what
-    /// is left out has then been said.
+    /// Sets it up. `program` is `env!("CARGO_BIN_EXE_hfdown-tested")`. `None` where the machine has no `sshd` and one
+    /// is needed; what is left out has then been said.
     pub async fn set(place: Place, program: &'static str) -> Option<Self> {
         Self::set_with(place, program, HostOptions::default()).await
     }
@@ -75,8 +75,8 @@ impl Stage {
         self.folder.path()
     }
 
-    /// An agent of this stage's own: folders outside of home are the machine's, and other tests' agents are there too. `None`
-    /// where the build carries none to make it of, after saying so.
+    /// An agent of this stage's own: folders outside of home are the machine's, and other tests' agents are there too.
+    /// `None` where the build carries none to make it of, after saying so.
     pub fn own_agent(&self) -> Option<PathBuf> {
         let images = AgentImages::embedded();
         let Some(image) = images.get(Cpu::X86_64) else {

@@ -24,8 +24,8 @@ pub(crate) struct Part {
     data: std::fs::File,
     journal: Journal,
     written: Mutex<RangeSet>,
-    /// Held while something is written: of two that have the same bytes only one must find them missing. The system lets
-    /// only one write to a file at a time anyway, and burns the time of the other.
+    /// Held while something is written: of two that have the same bytes only one must find them missing. The system
+    /// lets only one write to a file at a time anyway, and burns the time of the other.
     pen: Mutex<()>,
     size: u64,
 }
@@ -84,8 +84,8 @@ impl Part {
         let _ = parts.remove_file(journal_name(name));
     }
 
-    /// Writes consecutive bytes, then claims them. What is there already stays as it is: the digest may have gone over it,
-    /// and what it has seen must be what gets a name.
+    /// Writes consecutive bytes, then claims them. What is there already stays as it is: the digest may have gone over
+    /// it, and what it has seen must be what gets a name.
     pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Range<u64>> {
         let end = start + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);

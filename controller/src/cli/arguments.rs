@@ -35,8 +35,8 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads a command line. One that has an SSH command in it without quotes is told so: to clap, its words are options
-    /// and folders too many.
+    /// Reads a command line. One that has an SSH command in it without quotes is told so: to clap, its words are
+    /// options and folders too many.
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<OsString> = words.into_iter().collect();
         Self::try_parse_from(&words).map_err(|mut error| {

@@ -10,7 +10,8 @@ use super::Answer;
 /// Why the Hub did not answer as asked.
 #[derive(Debug, thiserror::Error)]
 pub enum HubError {
-    /// There is no such repository, or it is private: without a token that may see it, the Hub does not tell these apart.
+    /// There is no such repository, or it is private: without a token that may see it, the Hub does not tell these
+    /// apart.
     #[error("{} is missing, or private and not shown to this account", .0.asked)]
     RepoNotFound(#[source] Box<Answer>),
     /// The repository has no such branch, tag or commit.

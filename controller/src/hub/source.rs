@@ -34,7 +34,8 @@ impl Hub {
         }
     }
 
-    /// Reads a file that the Hub serves itself. Its length is that of the listing, its digest is for the agent to prove.
+    /// Reads a file that the Hub serves itself. Its length is that of the listing, its digest is for the agent to
+    /// prove.
     pub async fn read_small(&self, info: &RepoInfo, file: &ListedFile) -> Result<Bytes, HubError> {
         let url = self.endpoint().resolve(&info.id, &info.commit, &file.path);
         if file.size > SMALL {

@@ -32,7 +32,8 @@ pub enum TokenError {
     /// Blank, where one was given on purpose.
     #[error("the token of {0} is empty")]
     Empty(TokenSource),
-    /// It holds something that no token and no header can hold: a blank inside, a control character, a letter beyond ASCII.
+    /// It holds something that no token and no header can hold: a blank inside, a control character, a letter beyond
+    /// ASCII.
     #[error("the token of {0} has a character that no token has")]
     Character(TokenSource),
     /// The token file is there and can't be read.
@@ -47,7 +48,8 @@ pub enum TokenError {
 }
 
 impl Token {
-    /// Checks a token. Line breaks and the blanks around it are dropped, as `huggingface_hub` does; `None` if nothing is left.
+    /// Checks a token. Line breaks and the blanks around it are dropped, as `huggingface_hub` does; `None` if nothing
+    /// is left.
     pub fn new(text: &str, source: &TokenSource) -> Result<Option<Self>, TokenError> {
         let text: String =
             text.trim().chars().filter(|character| !matches!(character, '\r' | '\n')).collect();

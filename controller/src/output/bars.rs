@@ -1,7 +1,7 @@
 //! Bars that move, and sentences above them: for a terminal.
 //!
-//! What moves is gone at the end; the sentences remain. Sentences go through the same [`MultiProgress`], so that neither
-//! overwrites the other.
+//! What moves is gone at the end; the sentences remain. Sentences go through the same [`MultiProgress`], so that
+//! neither overwrites the other.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -26,8 +26,8 @@ const COLUMNS: u16 = 80;
 
 /// One row. The terminal's edge cuts it off, so that it stays one row whatever happens to the window.
 const ROW: &str = "{wide_msg}";
-/// The last one takes the cursor back to its first column, which is empty. Indicatif leaves it at the edge, where the `^C`
-/// of the terminal would begin another row that it knows nothing of, and one of its own would stay on the screen.
+/// The last one takes the cursor back to its first column, which is empty. Indicatif leaves it at the edge, where the
+/// `^C` of the terminal would begin another row that it knows nothing of, and one of its own would stay on the screen.
 const LAST_ROW: &str = "{wide_msg}\u{1b}[1G";
 
 /// Where bars are drawn.
@@ -161,8 +161,8 @@ impl Renderer for Bars {
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
         self.finish();
         let Problem { attempted, causes, hint, exit } = problem;
-        // Nothing moves any more. Indicatif fills its lines up to the edge, so that behind the `^C` of the terminal each
-        // would begin two columns further to the right.
+        // Nothing moves any more. Indicatif fills its lines up to the edge, so that behind the `^C` of the terminal
+        // each would begin two columns further to the right.
         printer.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour));
         Ok(())
     }

@@ -31,8 +31,8 @@ impl Output {
         })
     }
 
-    /// With everything it touches as a parameter: streams, where bars are drawn, and how many columns there are, if that
-    /// can be told. It is asked anew for every frame.
+    /// With everything it touches as a parameter: streams, where bars are drawn, and how many columns there are, if
+    /// that can be told. It is asked anew for every frame.
     pub fn new(
         look: Look,
         printer: Printer,

@@ -1,7 +1,8 @@
 //! One object per line on standard output, for programs.
 //!
-//! Names are kept: fields are added, never renamed or removed, and a reader skips types and fields that it does not know.
-//! Sizes are bytes as integers, rates bytes per second, durations seconds as numbers. Every object about a box also has
+//! Names are kept: fields are added, never renamed or removed, and a reader skips types and fields that it does not
+//! know. Sizes are bytes as integers, rates bytes per second, durations seconds as numbers. Every object about a box
+//! also has
 //! `box`, its name. `path` is the file's path in the repository. Standard error has the error that ends the run, for
 //! people, and nothing else. `--quiet` leaves out `surveying` and `progress`; `--verbose` changes nothing.
 //!

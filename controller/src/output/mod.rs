@@ -1,9 +1,9 @@
 //! What a person or a program sees.
 //!
 //! [`Output`] is told every [`Event`](crate::event::Event) and draws it in the one [`Style`] that was chosen when the
-//! program began: [bars](Style::Bars) on a terminal, [lines](Style::Lines) elsewhere, [objects](Style::Json) for programs
-//! (`json.rs` has the table). Standard output is data, standard error is conversation, and only `printer.rs` writes to
-//! either; bars alone have a way of their own to the terminal.
+//! program began: [bars](Style::Bars) on a terminal, [lines](Style::Lines) elsewhere, [objects](Style::Json) for
+//! programs (`json.rs` has the table). Standard output is data, standard error is conversation, and only `printer.rs`
+//! writes to either; bars alone have a way of their own to the terminal.
 
 mod bars;
 mod console;

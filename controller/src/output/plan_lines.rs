@@ -41,7 +41,8 @@ pub(super) fn headline(plan: &Plan) -> String {
     format!("plan: {}", parts.join(", "))
 }
 
-/// A dry run's data, a line per file: `fetch    548 MB  model.safetensors  (other content)`. None where nothing is to be done.
+/// A dry run's data, a line per file: `fetch    548 MB  model.safetensors  (other content)`. None where nothing is to
+/// be done.
 pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = String> {
     let row = |verb: &str, size: Option<u64>, path: &str, why: &str| {
         let size = size.map_or_else(|| "-".to_owned(), bytes);

@@ -1,5 +1,5 @@
-//! Questions whose answers nobody else may see: on the terminal itself, whatever standard input is, or by a program that
-//! opens a window (`SSH_ASKPASS`).
+//! Questions whose answers nobody else may see: on the terminal itself, whatever standard input is, or by a program
+//! that opens a window (`SSH_ASKPASS`).
 
 use std::io::ErrorKind;
 use std::path::Path;

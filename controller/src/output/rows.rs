@@ -172,8 +172,9 @@ fn draw_bar(done: u64, size: u64, columns: usize, colour: Colour) -> String {
     if drawn.is_empty() { rest } else { colour.paint(Ink::Cyan, &drawn) + &rest }
 }
 
-/// A name of so many columns at most. What is too long loses its middle: of a path the end of its folder, of a file's name
-/// what stands before its ending, because `model-00001-of-00030.safetensors` differs from the others in its first half.
+/// A name of so many columns at most. What is too long loses its middle: of a path the end of its folder, of a file's
+/// name what stands before its ending, because `model-00001-of-00030.safetensors` differs from the others in its first
+/// half.
 fn shorten(name: &str, columns: usize) -> String {
     if width(name) <= columns {
         return name.to_owned();
@@ -212,7 +213,8 @@ fn width(text: &str) -> usize {
 }
 
 /// Columns of a character, or more: a row that is too short is untidy, one that is too long breaks the screen.
-/// Everything from Hangul Jamo on counts as wide, but for Latin and Greek extensions, punctuation and symbols that are not.
+/// Everything from Hangul Jamo on counts as wide, but for Latin and Greek extensions, punctuation and symbols that are
+/// not.
 fn char_width(character: char) -> usize {
     match character {
         '\0'..'\u{1100}' | '\u{1e00}'..'\u{2300}' | '\u{2400}'..'\u{25fd}' => 1,

@@ -104,7 +104,8 @@ pub(super) enum Ink {
 }
 
 impl Look {
-    /// Chooses. `--json` wins over everything; `--quiet` has no bars; a terminal that can't move its cursor has none either.
+    /// Chooses. `--json` wins over everything; `--quiet` has no bars; a terminal that can't move its cursor has none
+    /// either.
     pub fn choose(wishes: Wishes, surroundings: &Surroundings) -> Self {
         let is_able =
             surroundings.is_terminal && surroundings.term.as_deref().is_some_and(|term| term != "dumb");

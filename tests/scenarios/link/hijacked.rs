@@ -1,4 +1,5 @@
-//! Boxes whose start-up files take every session over, so that no command runs: what is done about it, on the real sshd.
+//! Boxes whose start-up files take every session over, so that no command runs: what is done about it, on the real
+//! sshd.
 
 use hfdown::link::{AutoTmux, Placed, Traces, reach_again};
 use hfdown_tests::ssh_host::Sftp;

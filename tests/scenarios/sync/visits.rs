@@ -116,8 +116,8 @@ pub(crate) async fn a_later_run_with_nothing_to_do_leaves_the_word_of_the_detach
     assert!(stderr.contains(": done "), "{stderr}");
 }
 
-/// How a detached transfer to a folder as it was prepared ended, as it is told afterwards, and the exit codes of that and of
-/// a run that stays.
+/// How a detached transfer to a folder as it was prepared ended, as it is told afterwards, and the exit codes of that
+/// and of a run that stays.
 async fn told_and_lived(stage: &Stage) -> (serde_json::Value, i32, i32) {
     let Ended { stderr, .. } = stage.sync(MODEL, &["--detach"]).await;
     assert!(stderr.contains("detached: the box goes on by itself"), "{stderr}");

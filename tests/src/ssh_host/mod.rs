@@ -34,8 +34,8 @@ pub struct HostOptions {
     pub banner: Option<String>,
     /// Lines of `.bashrc`, which bash reads for commands over SSH too.
     pub bashrc: Option<String>,
-    /// The login shell. Without one it is that of the machine's user. The real server finds another one in a user database
-    /// of its own.
+    /// The login shell. Without one it is that of the machine's user. The real server finds another one in a user
+    /// database of its own.
     pub shell: Option<PathBuf>,
     /// Who answers for the subsystem `sftp`. The server in this process has none.
     pub sftp: Sftp,
@@ -65,7 +65,8 @@ pub enum Programs {
     Usual,
     /// These of this machine, and no others.
     Only(&'static [&'static str]),
-    /// Busybox and its tools, `/bin/sh` included, as in the smallest images. For the real server, and if root starts it.
+    /// Busybox and its tools, `/bin/sh` included, as in the smallest images. For the real server, and if root starts
+    /// it.
     Busybox,
 }
 
@@ -193,8 +194,8 @@ impl SshHost {
         }
     }
 
-    /// Tries to open a channel of every kind to the clients that run something, and says which they let it. The server in
-    /// this process alone can.
+    /// Tries to open a channel of every kind to the clients that run something, and says which they let it. The server
+    /// in this process alone can.
     pub async fn opened_to_clients(&self) -> Vec<&'static str> {
         match &self.server {
             Server::InProcess(server) => server.opened_to_clients().await,
