@@ -2,18 +2,20 @@
 
 use std::sync::Arc;
 
-use hfdown_protocol::End;
+use hfdown_protocol::{End, Failure, FailureKind};
 use tokio_util::sync::CancellationToken;
 
 use super::again::{Again, Broken};
-use super::road::{Bookkeeping, Trip, ask, keep_ticket, refuse};
+use super::trip::{Bookkeeping, Trip, ask};
 use crate::display::Events;
 use crate::event::{Event, Intent};
 use crate::failure::Problem;
 use crate::hub::Listing;
 use crate::link::Left;
+use crate::output::sanitize::sanitize;
 use crate::plan::{self, Plan};
-use crate::session::{self, Approach, Carried, Execution, Handed, Handover, Session, Sources};
+use crate::session::{self, Approach, Carried, Execution, Handed, Handover, Machine, Session, Sources};
+use crate::ticket::{Ticket, Tickets};
 
 /// What stays the same from one conversation to the next.
 pub(super) struct Course<'a> {
@@ -147,5 +149,38 @@ impl Course<'_> {
             ),
         };
         Ok(Arrival { plan: whole, end })
+    }
+}
+
+/// Remembers where addresses come from that an agent can't get by itself, for whoever attaches on this machine.
+async fn keep_ticket(course: &Course<'_>, root: &str) {
+    let Course { trip, listing, sources, events, .. } = course;
+    let Machine::Box { target, .. } = &trip.machine else { return };
+    if !sources.are_on_request() {
+        return;
+    }
+    let ticket = Ticket {
+        endpoint: trip.settings.hub.endpoint().to_string(),
+        repo: listing.repo.to_string(),
+        commit: listing.commit.clone(),
+    };
+    if let Err(error) = Tickets::from_environment().keep(target, root, &ticket) {
+        let text = format!("`hfdown attach` will not be able to renew addresses: {error}");
+        events.send(Event::Warning { text }).await;
+    }
+}
+
+/// Files that can't have their place are said once, like any that fail.
+async fn refuse(plan: &Plan, events: &Events) {
+    for refused in &plan.refused {
+        let path = sanitize(&refused.name, 200);
+        let failure = Failure::new(
+            FailureKind::InTheWay,
+            format_args!("the Hub lists a name that no file may have: {}", refused.reason),
+        );
+        events.send(Event::Failed { path, failure }).await;
+    }
+    for (file, failure) in plan.obstructed() {
+        events.send(Event::Failed { path: file.path.to_string(), failure: failure.clone() }).await;
     }
 }

@@ -3,7 +3,8 @@
 use hfdown_protocol::Check;
 
 use super::Context;
-use super::road::{Bookkeeping, Selection, Trip, travel};
+use super::road::travel;
+use super::trip::{Bookkeeping, Selection, Trip};
 use crate::cli::{Copying, Settings, Source};
 use crate::failure::{Exit, Problem};
 use crate::plan::{Policy, Strays};

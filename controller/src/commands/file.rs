@@ -5,7 +5,8 @@ use std::path::Path;
 use hfdown_protocol::{Check, RepoPath};
 
 use super::Context;
-use super::road::{Bookkeeping, Selection, Trip, travel};
+use super::road::travel;
+use super::trip::{Bookkeeping, Selection, Trip};
 use crate::cli::{Copying, Settings, Source};
 use crate::failure::{Exit, Problem};
 use crate::plan::{Policy, Strays};

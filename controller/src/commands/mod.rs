@@ -11,6 +11,7 @@ mod road;
 mod rsync_sync;
 mod rsync_to_vast;
 mod there;
+mod trip;
 
 use std::process::ExitCode;
 

@@ -1,63 +1,21 @@
 //! The road of every transfer: list, then connect, survey, plan and execute on a [`Course`], then summarise.
 
-use std::num::{NonZeroU16, NonZeroU32};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Access, Aside, Commit, Conduct, End, Failure, FailureKind, Layout, Limits, RepoPath};
+use hfdown_protocol::{Aside, End, RepoPath};
 use tokio_util::sync::CancellationToken;
 
 use super::course::{Arrival, Course, CourseEnd};
-use crate::cli::{Copying, Settings};
+use super::trip::{Selection, Trip};
+use crate::cli::Settings;
 use crate::display::Events;
 use crate::event::{Event, Intent, Outcome};
 use crate::failure::{self, Exit, Problem};
 use crate::hub::{HubError, Listing, RepoId, RepoInfo};
 use crate::output::sanitize::sanitize;
-use crate::plan::{Plan, Policy};
-use crate::session::{Approach, Ask, Execution, Machine, SessionError, Sources};
-use crate::ticket::{Ticket, Tickets};
-
-/// One transfer: what, where to, and how.
-pub(super) struct Trip<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) selection: Selection<'a>,
-    pub(super) machine: Machine,
-    /// The destination in words, for errors.
-    pub(super) destination: String,
-    pub(super) root: String,
-    pub(super) bookkeeping: Bookkeeping,
-    pub(super) policy: Policy,
-    pub(super) copying: &'a Copying,
-    /// Set where nobody stays until the end.
-    pub(super) detaching: Option<Detaching<'a>>,
-}
-
-/// How a transfer is left to itself.
-pub(super) struct Detaching<'a> {
-    /// The box, as it was typed.
-    pub(super) ssh: &'a str,
-    /// For how many seconds it may wait for new addresses.
-    pub(super) patience: NonZeroU32,
-}
-
-/// Which files of a repository are wanted.
-pub(super) enum Selection<'a> {
-    Everything,
-    /// One, under another name.
-    One {
-        name: &'a str,
-        placed_as: RepoPath,
-    },
-}
-
-/// What stays beside the files.
-pub(super) enum Bookkeeping {
-    Full,
-    None,
-    /// None, and what earlier runs left goes as well.
-    Traceless,
-}
+use crate::plan::Plan;
+use crate::session::{Execution, SessionError, Sources};
 
 /// Goes down the road.
 pub(super) async fn travel(
@@ -90,24 +48,6 @@ fn detached(trip: &Trip<'_>, plan: &Plan) -> Event {
     let command = |verb| shell_words::join(["hfdown", verb, ssh, &trip.root]);
     let (attach, stop) = (command("attach"), command("stop"));
     Event::Detached { files: plan.to_fetch().count(), bytes: plan.missing_bytes(), attach, stop }
-}
-
-/// Remembers where addresses come from that an agent can't get by itself, for whoever attaches on this machine.
-pub(super) async fn keep_ticket(course: &Course<'_>, root: &str) {
-    let Course { trip, listing, sources, events, .. } = course;
-    let Machine::Box { target, .. } = &trip.machine else { return };
-    if !sources.are_on_request() {
-        return;
-    }
-    let ticket = Ticket {
-        endpoint: trip.settings.hub.endpoint().to_string(),
-        repo: listing.repo.to_string(),
-        commit: listing.commit.clone(),
-    };
-    if let Err(error) = Tickets::from_environment().keep(target, root, &ticket) {
-        let text = format!("`hfdown attach` will not be able to renew addresses: {error}");
-        events.send(Event::Warning { text }).await;
-    }
 }
 
 /// What the Hub says, pinned to a commit. Files that only an account may read are asked for once now, so that a token
@@ -165,41 +105,6 @@ async fn unless_cancelled<T>(
     tokio::select! {
         done = work => done,
         () = cancel.cancelled() => Err(failure::session(String::new(), &SessionError::Cancelled)),
-    }
-}
-
-pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, approach: Approach) -> Ask {
-    Ask {
-        root: trip.root.clone(),
-        access: if trip.copying.dry_run { Access::Look } else { Access::Change },
-        layout: match trip.bookkeeping {
-            Bookkeeping::Full => Layout::Folder { commit: commit.clone() },
-            Bookkeeping::None => Layout::Bare,
-            Bookkeeping::Traceless => Layout::Traceless,
-        },
-        limits: Limits {
-            connections: trip.copying.connections.and_then(NonZeroU16::new),
-            bytes_per_second: trip.copying.max_speed,
-            stall_seconds: trip.settings.stall_seconds,
-            first_wait_millis: trip.copying.first_wait,
-        },
-        approach,
-        conduct: if trip.detaching.is_some() { Conduct::Apart } else { Conduct::Linked },
-    }
-}
-
-/// Files that can't have their place are said once, like any that fail.
-pub(super) async fn refuse(plan: &Plan, events: &Events) {
-    for refused in &plan.refused {
-        let path = sanitize(&refused.name, 200);
-        let failure = Failure::new(
-            FailureKind::InTheWay,
-            format_args!("the Hub lists a name that no file may have: {}", refused.reason),
-        );
-        events.send(Event::Failed { path, failure }).await;
-    }
-    for (file, failure) in plan.obstructed() {
-        events.send(Event::Failed { path: file.path.to_string(), failure: failure.clone() }).await;
     }
 }
 

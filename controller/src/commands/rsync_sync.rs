@@ -1,7 +1,8 @@
 //! `hfdown rsync-sync MODEL DIR`: bring a folder here up to date.
 
 use super::Context;
-use super::road::{Bookkeeping, Selection, Trip, travel};
+use super::road::travel;
+use super::trip::{Bookkeeping, Selection, Trip};
 use crate::cli::{Copying, Settings, Source, Syncing};
 use crate::failure::{Exit, Problem};
 

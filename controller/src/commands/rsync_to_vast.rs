@@ -3,8 +3,9 @@
 use std::num::NonZeroU32;
 
 use super::Context;
-use super::road::{Bookkeeping, Detaching, Selection, Trip, travel};
+use super::road::travel;
 use super::there::Place;
+use super::trip::{Bookkeeping, Detaching, Selection, Trip};
 use crate::cli::{Copying, Settings, Source, Syncing, There};
 use crate::failure::{Exit, Problem};
 use crate::link::Traces;

@@ -1,0 +1,71 @@
+//! One transfer, as the verbs describe it.
+
+use std::num::{NonZeroU16, NonZeroU32};
+
+use hfdown_protocol::{Access, Commit, Conduct, Layout, Limits, RepoPath};
+
+use crate::cli::{Copying, Settings};
+use crate::plan::Policy;
+use crate::session::{Approach, Ask, Machine};
+
+/// One transfer: what, where to, and how.
+pub(super) struct Trip<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) selection: Selection<'a>,
+    pub(super) machine: Machine,
+    /// The destination in words, for errors.
+    pub(super) destination: String,
+    pub(super) root: String,
+    pub(super) bookkeeping: Bookkeeping,
+    pub(super) policy: Policy,
+    pub(super) copying: &'a Copying,
+    /// Set where nobody stays until the end.
+    pub(super) detaching: Option<Detaching<'a>>,
+}
+
+/// How a transfer is left to itself.
+pub(super) struct Detaching<'a> {
+    /// The box, as it was typed.
+    pub(super) ssh: &'a str,
+    /// For how many seconds it may wait for new addresses.
+    pub(super) patience: NonZeroU32,
+}
+
+/// Which files of a repository are wanted.
+pub(super) enum Selection<'a> {
+    Everything,
+    /// One, under another name.
+    One {
+        name: &'a str,
+        placed_as: RepoPath,
+    },
+}
+
+/// What stays beside the files.
+pub(super) enum Bookkeeping {
+    Full,
+    None,
+    /// None, and what earlier runs left goes as well.
+    Traceless,
+}
+
+/// What the agent is asked for.
+pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, approach: Approach) -> Ask {
+    Ask {
+        root: trip.root.clone(),
+        access: if trip.copying.dry_run { Access::Look } else { Access::Change },
+        layout: match trip.bookkeeping {
+            Bookkeeping::Full => Layout::Folder { commit: commit.clone() },
+            Bookkeeping::None => Layout::Bare,
+            Bookkeeping::Traceless => Layout::Traceless,
+        },
+        limits: Limits {
+            connections: trip.copying.connections.and_then(NonZeroU16::new),
+            bytes_per_second: trip.copying.max_speed,
+            stall_seconds: trip.settings.stall_seconds,
+            first_wait_millis: trip.copying.first_wait,
+        },
+        approach,
+        conduct: if trip.detaching.is_some() { Conduct::Apart } else { Conduct::Linked },
+    }
+}
