@@ -68,7 +68,6 @@ pub(super) enum Keeper {
 }
 
 /// What [`Session::hear`] hears.
-#[expect(clippy::large_enum_variant, reason = "each is taken apart where it is heard")]
 pub(super) enum Heard {
     /// The agent.
     Report(Report),
