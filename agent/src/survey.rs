@@ -166,8 +166,8 @@ impl Survey<'_> {
         }
     }
 
-    /// Remembers what has just been proved. A file that changed while it was read, or right before, is not remembered. A dry
-    /// run, and a disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
+    /// Remembers what has just been proved. A file that changed while it was read, or right before, is not remembered.
+    /// A dry run, and a disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
     fn adopt(&self, wanted: &Wanted, stamp: Stamp) -> Result<(), Failure> {
         let is_unchanged = matches!(self.root.standing(&wanted.path), Standing::File(now) if now == stamp);
         if !is_unchanged || !self.root.is_ours() || !self.root.is_settled(stamp) {

@@ -1,7 +1,8 @@
-//! What this machine remembers of a transfer that it detached: which repository's files the box may be given addresses of.
+//! What this machine remembers of a transfer that it detached: which repository's files the box may be given addresses
+//! of.
 //!
-//! A box that is joined later asks for addresses by name, and its word is not enough to give any away. Nothing in a ticket
-//! is secret: the token is found anew, where it always is.
+//! A box that is joined later asks for addresses by name, and its word is not enough to give any away. Nothing in a
+//! ticket is secret: the token is found anew, where it always is.
 
 use std::env;
 use std::fs;
@@ -61,8 +62,8 @@ impl Tickets {
         }
     }
 
-    /// The way to a box is part of its name: `localhost` behind one jump host is not that behind another, and a box only gets
-    /// what was meant for it.
+    /// The way to a box is part of its name: `localhost` behind one jump host is not that behind another, and a box
+    /// only gets what was meant for it.
     fn file(&self, target: &SshTarget, root: &str) -> Option<PathBuf> {
         let name = |target: &SshTarget| format!("{}@{target}\n", target.user.as_deref().unwrap_or_default());
         let way: String = target.jumps.iter().chain([target]).map(name).collect();

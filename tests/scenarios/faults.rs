@@ -55,8 +55,8 @@ pub(crate) fn cdn() -> When {
     When::file(FILE).at(Origin::Cdn)
 }
 
-/// What may be lost with one connection: what was on its way when it broke. Linux lets a socket hold 4 MiB that nobody has
-/// taken yet.
+/// What may be lost with one connection: what was on its way when it broke. Linux lets a socket hold 4 MiB that nobody
+/// has taken yet.
 const ON_THE_WAY: u64 = 5_000_000;
 
 /// The bodies of refusals: a few words each.

@@ -30,12 +30,12 @@ use crate::surroundings::Surroundings;
 const PIPE: usize = 2 << 20;
 /// Orders on their way in. More of them wait where they come from.
 const ORDERS: usize = 64;
-/// How often it is looked whether somebody speaks and something moves. Looks are counted, not time: a box that was stopped
-/// for a while has not been left alone for that long.
+/// How often it is looked whether somebody speaks and something moves. Looks are counted, not time: a box that was
+/// stopped for a while has not been left alone for that long.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// Conducts a conversation until it has come to its end. The first controller is at the other end of this stream; others
-/// find it in this folder once it was detached.
+/// Conducts a conversation until it has come to its end. The first controller is at the other end of this stream;
+/// others find it in this folder once it was detached.
 pub(crate) async fn hold(first: UnixStream, folder: PathBuf, surroundings: Surroundings) -> Farewell {
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);

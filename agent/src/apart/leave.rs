@@ -39,8 +39,8 @@ impl Leave {
         matches!(self, Self::Given { .. })
     }
 
-    /// A second has passed. Why to give up, if it is time to: everything waits for answers, and nobody comes to give any.
-    /// Seconds in which nobody looked, as those of a box that was stopped, don't count.
+    /// A second has passed. Why to give up, if it is time to: everything waits for answers, and nobody comes to give
+    /// any. Seconds in which nobody looked, as those of a box that was stopped, don't count.
     pub(super) fn second(&mut self, now: Standing) -> Option<String> {
         let Self::Given { patience, idle, done } = self else { return None };
         let has_moved = std::mem::replace(done, now.done) != now.done;

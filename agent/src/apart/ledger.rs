@@ -106,7 +106,8 @@ impl Ledger {
         }
     }
 
-    /// A file is asked for. What was given for it in advance answers once: a second question says that it has gone stale.
+    /// A file is asked for. What was given for it in advance answers once: a second question says that it has gone
+    /// stale.
     pub(super) fn ask(&mut self, file: FileId) -> Vec<Order> {
         let answers = self.forget_given(file);
         if answers.is_empty() {
@@ -144,8 +145,8 @@ impl Ledger {
         Ok(Some(answer))
     }
 
-    /// Whoever was answering has gone in the middle of it. What is to be said instead: the beginning of an answer is none,
-    /// and the next one begins anew.
+    /// Whoever was answering has gone in the middle of it. What is to be said instead: the beginning of an answer is
+    /// none, and the next one begins anew.
     pub(super) fn interrupted(&mut self) -> Vec<Order> {
         let begun: Vec<FileId> =
             self.asked.iter().filter(|(_, came)| **came > 0).map(|(file, _)| *file).collect();

@@ -1,4 +1,5 @@
-//! Where a detached transfer can be found: a socket and a record in the agent's private folder, named for the destination.
+//! Where a detached transfer can be found: a socket and a record in the agent's private folder, named for the
+//! destination.
 
 use std::io;
 use std::os::fd::AsRawFd;

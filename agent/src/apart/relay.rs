@@ -16,8 +16,8 @@ use crate::serve::Farewell;
 /// The verb by which this program is told to hold a conversation whose first controller is at its standard input.
 pub(crate) const HOLD: &str = "hold";
 
-/// Starts an agent with a session of its own and stands between it and these streams. `hello` is what was heard already,
-/// and `rest` what was read behind it.
+/// Starts an agent with a session of its own and stands between it and these streams. `hello` is what was heard
+/// already, and `rest` what was read behind it.
 pub(crate) async fn start<R, W>(nonce: Nonce, hello: Order, rest: &[u8], reader: R, mut writer: W) -> Farewell
 where
     R: AsyncRead + Unpin,
@@ -70,7 +70,8 @@ fn ended(record: Record) -> Report {
     Report::Ended { account: Box::new(account), verdict, ago: now().saturating_sub(since) }
 }
 
-/// The same program, in the same working directory, with nothing of this channel: sshd waits for whoever holds its pipes.
+/// The same program, in the same working directory, with nothing of this channel: sshd waits for whoever holds its
+/// pipes.
 fn spawn(nonce: Nonce) -> io::Result<UnixStream> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;

@@ -18,10 +18,11 @@ pub(crate) enum Later {
     Traceless,
 }
 
-/// Sees to it that nobody hears of an earlier transfer as if it were the last word on this folder, whose lock is held. A
-/// run that finds nothing to fetch after one that left nothing to fetch leaves its record as it is: it is still true.
+/// Sees to it that nobody hears of an earlier transfer as if it were the last word on this folder, whose lock is held.
+/// A run that finds nothing to fetch after one that left nothing to fetch leaves its record as it is: it is still true.
 ///
-/// The records lie in the private folder that the agent was started from. One that can't be changed is no reason to fail.
+/// The records lie in the private folder that the agent was started from. One that can't be changed is no reason to
+/// fail.
 pub(crate) fn supersede(private: &Path, root: &str, later: Later) {
     let Ok(place) = Place::within(private.to_owned(), root) else { return };
     let Some(mut record) = place.read() else { return };

@@ -1,7 +1,7 @@
 //! What `hf download --local-dir` writes beside the files, so that it takes the folder for its own.
 //!
-//! Per file, `.cache/huggingface/download/<path>.metadata` has three lines: commit, `ETag`, and a Unix time that must not
-//! be before the file's last change. The `ETag` is the digest's hex form, quotes removed.
+//! Per file, `.cache/huggingface/download/<path>.metadata` has three lines: commit, `ETag`, and a Unix time that must
+//! not be before the file's last change. The `ETag` is the digest's hex form, quotes removed.
 
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -16,7 +16,8 @@ use crate::system;
 pub(crate) enum Durable {
     /// Before [`place`] returns.
     Now,
-    /// With the others of the run, by [`Root::flush_names`]. The bytes are on disk before; a crash costs at most the file.
+    /// With the others of the run, by [`Root::flush_names`]. The bytes are on disk before; a crash costs at most the
+    /// file.
     Later,
 }
 
@@ -45,7 +46,8 @@ pub(crate) fn place(
         disk::within_folders(rename, || {
             path.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent))
         })?;
-        // Before the disk takes its time. Only the rename's own trace is new here: whatever else is, is not what was proved.
+        // Before the disk takes its time. Only the rename's own trace is new here: whatever else is, is not what was
+        // proved.
         let Stamp { changed, .. } = disk::stamp(&folder.metadata(path.as_str())?);
         match durable {
             Durable::Now => system::flush_folder(folder, path.parent().unwrap_or("."))?,
@@ -102,7 +104,8 @@ impl Records {
 }
 
 impl Root {
-    /// Makes the names of [`Durable::Later`] survive a crash of the machine: a flush per folder instead of one per file.
+    /// Makes the names of [`Durable::Later`] survive a crash of the machine: a flush per folder instead of one per
+    /// file.
     pub(crate) fn flush_names(&self) -> Result<(), Failure> {
         let parents = self.take_unflushed();
         if parents.is_empty() {

@@ -1,13 +1,13 @@
 //! What was proved in this folder: a file whose record still matches its stamp is known without reading it.
 //!
 //! `.cache/hfdown/records` is text, a line per file: origin, digest, size, modified, changed, inode, path. Lines are
-//! appended as files are proved, later ones win, and the whole is rewritten at the end of a run that changed it. A torn line
-//! is ignored: it costs a read of one file.
+//! appended as files are proved, later ones win, and the whole is rewritten at the end of a run that changed it. A torn
+//! line is ignored: it costs a read of one file.
 //!
-//! Clocks of disks tick: every 4 ms here, every second or two elsewhere. A file that is edited in the very tick in which it
-//! was placed, and given back its time of modification, may look as it did. So a record counts only if its file is older
-//! than the records themselves, as in git's index; what is edited after that shows. A run that has placed something does not
-//! end before the next tick, so that this costs nobody a read but those whose run was killed.
+//! Clocks of disks tick: every 4 ms here, every second or two elsewhere. A file that is edited in the very tick in
+//! which it was placed, and given back its time of modification, may look as it did. So a record counts only if its
+//! file is older than the records themselves, as in git's index; what is edited after that shows. A run that has placed
+//! something does not end before the next tick, so that this costs nobody a read but those whose run was killed.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -198,8 +198,8 @@ impl Root {
         self.lock.is_some()
     }
 
-    /// Whether a file in this state was left alone since before this run began. One that was changed in the same tick of the
-    /// disk's clock might be changed again without looking any different.
+    /// Whether a file in this state was left alone since before this run began. One that was changed in the same tick
+    /// of the disk's clock might be changed again without looking any different.
     pub(crate) fn is_settled(&self, stamp: Stamp) -> bool {
         self.lock.as_ref().is_some_and(|lock| stamp.last_change() < lock.since)
     }

@@ -1,6 +1,7 @@
 //! Who fetches what: hands out files and ranges to connections, takes back what they could not do, and lets an idle
-//! connection take over a piece of what a slow one still has before it, or all of it from one that is much too slow. A file whose digest trails is left to one connection,
-//! and then to none: what arrives must be proved as well, and that is no faster for arriving earlier.
+//! connection take over a piece of what a slow one still has before it, or all of it from one that is much too slow. A
+//! file whose digest trails is left to one connection, and then to none: what arrives must be proved as well, and that
+//! is no faster for arriving earlier.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,8 +29,8 @@ const LONGEST_PIECE: u64 = 64 << 20;
 const WORTH_SHARING: u64 = 16 << 20;
 /// What a connection has received and not yet written when it is told to stop: more than it gathers before it writes.
 const IN_HANDS: u64 = 1 << 20;
-/// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and many
-/// systems allow 1,024.
+/// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and
+/// many systems allow 1,024.
 const FLIGHTS: usize = 64;
 
 /// The work of one transfer.
@@ -97,8 +98,8 @@ impl Board {
         }
     }
 
-    /// Those above what is allowed are to stop where they are: the link is worse off with them. What they had before them is
-    /// there for the others.
+    /// Those above what is allowed are to stop where they are: the link is worse off with them. What they had before
+    /// them is there for the others.
     pub(super) fn drop_surplus(&self) {
         let allowed = self.allowed.load(Ordering::Relaxed);
         let mut state = self.state();
@@ -116,7 +117,8 @@ impl Board {
         self.changed.notify_waiters();
     }
 
-    /// The next thing to do for this connection, when there is one and it may work; none when every file is placed or lost.
+    /// The next thing to do for this connection, when there is one and it may work; none when every file is placed or
+    /// lost.
     pub(super) async fn next(&self, connection: usize) -> Option<Assignment> {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -232,8 +234,8 @@ impl Board {
         first
     }
 
-    /// Shows the large files in flight and how much of each is on disk. None of them is settled before `look` returns, so
-    /// that nothing it says of them comes after the last word on them. It must not block.
+    /// Shows the large files in flight and how much of each is on disk. None of them is settled before `look` returns,
+    /// so that nothing it says of them comes after the last word on them. It must not block.
     pub(super) fn look_at_flights(&self, look: impl FnOnce(Vec<(FileId, u64)>)) {
         let state = self.state();
         let tasks = state.active.iter().map(|slot| &state.slots[*slot].task);

@@ -51,12 +51,12 @@ pub(super) struct Shared {
     pub(super) network: Arc<Network>,
     pub(super) throttle: Throttle,
     pub(super) pace: Pace,
-    /// Bytes that have come over the network since the governor was last told, and a bit for each connection that brought
-    /// some.
+    /// Bytes that have come over the network since the governor was last told, and a bit for each connection that
+    /// brought some.
     arrived: AtomicU64,
     carried: AtomicU64,
-    /// Deliveries, and steps on the disk: a transfer ends when these have, also when the connection that began one was told
-    /// to stop.
+    /// Deliveries, and steps on the disk: a transfer ends when these have, also when the connection that began one was
+    /// told to stop.
     pub(super) underway: TaskTracker,
     pub(super) stop: CancellationToken,
     pub(super) flushes: Semaphore,

@@ -53,8 +53,8 @@ pub(crate) enum Fault {
     Corrupt(String),
 }
 
-/// A server that asks for more patience than this has none of our time: the Hub's windows are five minutes long. Whatever
-/// comes before it says is only refused again.
+/// A server that asks for more patience than this has none of our time: the Hub's windows are five minutes long.
+/// Whatever comes before it says is only refused again.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(330);
 
 fn asking(wait: Option<Duration>) -> String {

@@ -1,4 +1,5 @@
-//! A large file in flight: which of its ranges nobody works on, who works on the others, and how far its digest has come.
+//! A large file in flight: which of its ranges nobody works on, who works on the others, and how far its digest has
+//! come.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::part::{Part, RangeSet};
 
-/// When so much waits for the digest, one connection is enough; at twice as much it is one too many. It is read back, so it
-/// had better still be in the page cache, on small boxes too; and what waits when the last byte arrives is what a person
-/// waits for.
+/// When so much waits for the digest, one connection is enough; at twice as much it is one too many. It is read back,
+/// so it had better still be in the page cache, on small boxes too; and what waits when the last byte arrives is what a
+/// person waits for.
 pub(super) const BACKLOG: u64 = 128 << 20;
 
 /// A large file whose part is open.
@@ -54,8 +55,8 @@ impl Flight {
         self.room() < usize::MAX
     }
 
-    /// How many connections may work on it. Bytes that wait for others before them don't count: those others are what is to
-    /// be fetched then.
+    /// How many connections may work on it. Bytes that wait for others before them don't count: those others are what
+    /// is to be fetched then.
     fn room(&self) -> usize {
         let backlog = self.part.front().saturating_sub(self.digested);
         if self.digested < self.resumed || backlog <= BACKLOG {
@@ -67,7 +68,8 @@ impl Flight {
     }
 }
 
-/// A range that one connection works on, or a small file as a whole. Another may take over its end, or all that is left.
+/// A range that one connection works on, or a small file as a whole. Another may take over its end, or all that is
+/// left.
 #[derive(Debug)]
 pub(super) struct Lease {
     /// The connection that works on it.

@@ -1,10 +1,10 @@
-//! How many connections are worth having: few at first, twice as many while they bring as much more, and as few as bring
-//! the same.
+//! How many connections are worth having: few at first, twice as many while they bring as much more, and as few as
+//! bring the same.
 //!
 //! The Hub's CDN collapses above a handful of connections on some links and caps each one on others, and nothing tells
-//! which it is but trying. So this tries: it measures, doubles, measures, and keeps them or takes them back. Where twice
-//! as many bring nothing, half as many may do: they leave less in buffers, and a busy machine more room. It is fed with
-//! what came in fixed periods and knows no clock.
+//! which it is but trying. So this tries: it measures, doubles, measures, and keeps them or takes them back. Where
+//! twice as many bring nothing, half as many may do: they leave less in buffers, and a busy machine more room. It is
+//! fed with what came in fixed periods and knows no clock.
 
 use std::time::Duration;
 
@@ -18,10 +18,11 @@ const MOST: usize = 16;
 const LEAST: usize = 2;
 /// Periods that make a measurement, after one that is not measured.
 const MEASURE: usize = 3;
-/// New connections need round trips to begin, and more of them to come up to speed. After so many periods what they bring
-/// is all that they will.
+/// New connections need round trips to begin, and more of them to come up to speed. After so many periods what they
+/// bring is all that they will.
 const LONGEST_SETTLING: usize = 40;
-/// A measurement whose end is this much faster than its beginning, in per cent, is of connections that still get faster.
+/// A measurement whose end is this much faster than its beginning, in per cent, is of connections that still get
+/// faster.
 const GROWING: u64 = 110;
 /// More connections are kept when they bring this much more, in per cent.
 const GAIN: u64 = 108;

@@ -1,9 +1,9 @@
 //! The engine: turns jobs into proved files.
 //!
 //! Large files are fetched as ranges and small ones whole, by one set of connections that the [`board`] hands out work
-//! to. Each large file has a [`delivery`] that follows the contiguous front of its part with a digest while later ranges
-//! still arrive, and places it when the digest is right. What can go wrong is a [`fault`], which knows whether another
-//! attempt is worth it.
+//! to. Each large file has a [`delivery`] that follows the contiguous front of its part with a digest while later
+//! ranges still arrive, and places it when the digest is right. What can go wrong is a [`fault`], which knows whether
+//! another attempt is worth it.
 
 mod answers;
 mod board;

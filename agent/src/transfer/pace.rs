@@ -1,8 +1,8 @@
 //! Where bytes are written: on the thread that has received them, unless the disk makes writers wait.
 //!
-//! A write to the page cache is a copy. Handed to another thread it costs a fifth more CPU (measured), for the memory that
-//! could have been used again, for cold caches, and for waking each other up. But the threads that move bytes are two,
-//! and they keep the conversation alive as well: one of them at most ever waits for a disk, and not for long.
+//! A write to the page cache is a copy. Handed to another thread it costs a fifth more CPU (measured), for the memory
+//! that could have been used again, for cold caches, and for waking each other up. But the threads that move bytes are
+//! two, and they keep the conversation alive as well: one of them at most ever waits for a disk, and not for long.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

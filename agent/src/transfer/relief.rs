@@ -29,10 +29,11 @@ impl Speeds {
         }
     }
 
-    /// Whether this connection had better do what is left of a lease, whose file has seen so many `reliefs`. With each, more
-    /// time is given: where everything has become slow, files must arrive all the same.
+    /// Whether this connection had better do what is left of a lease, whose file has seen so many `reliefs`. With each,
+    /// more time is given: where everything has become slow, files must arrive all the same.
     pub(super) fn had_better(&self, connection: usize, lease: &Lease, reliefs: u32, now: Instant) -> bool {
-        // Who has not been answered may be waiting for the controller, who is asked once. Silence has a limit of its own.
+        // Who has not been answered may be waiting for the controller, who is asked once. Silence has a limit of its
+        // own.
         let Some(since) = lease.answered_at() else { return false };
         let age = now.saturating_duration_since(since);
         if age < WORTH_WAITING * 2_u32.pow(reliefs.min(MOST_DOUBLINGS)) {

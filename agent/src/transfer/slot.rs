@@ -13,8 +13,8 @@ use super::task::Task;
 use crate::part::Part;
 use crate::surroundings::Patience;
 
-/// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when every
-/// one of them happens to be the shortest.
+/// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when
+/// every one of them happens to be the shortest.
 pub(super) const ATTEMPTS: u32 = 10;
 /// Attempts without progress at a server that makes no sense or is not trusted: a minute will hardly mend it.
 const NONSENSE_ATTEMPTS: u32 = 3;
@@ -53,7 +53,8 @@ pub(super) enum Asks {
 pub(super) enum Assignment {
     /// Open the part of a large file and hand it to [`Board::opened`](super::board::Board::opened).
     Open(usize, Arc<Task>),
-    /// Fetch a small file whole, and ask [`Board::carried`](super::board::Board::carried) whether it is still one's own.
+    /// Fetch a small file whole, and ask [`Board::carried`](super::board::Board::carried) whether it is still one's
+    /// own.
     Small(usize, Arc<Task>, Arc<Lease>),
     /// Fetch a range.
     Piece(Piece),

@@ -86,8 +86,8 @@ impl Task {
         self.fetched.load(Ordering::Relaxed)
     }
 
-    /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs one
-    /// question to the Hub however many ranges it has.
+    /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs
+    /// one question to the Hub however many ranges it has.
     pub(crate) async fn request(&self, network: &Network, asked: &Asked) -> Result<Body, Fault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;

@@ -35,7 +35,8 @@ pub(super) async fn run(
     travel(trip, &events, &context.cancel).await
 }
 
-/// The folder, and the file's name in it: as `cp` has it, a folder that exists or ends in `/` keeps the file's own name.
+/// The folder, and the file's name in it: as `cp` has it, a folder that exists or ends in `/` keeps the file's own
+/// name.
 fn place(name: &str, destination: &str) -> Result<(String, RepoPath), Problem> {
     let own = name.rsplit('/').next().unwrap_or(name);
     let is_folder = destination.ends_with('/') || Path::new(destination).is_dir();

@@ -48,7 +48,8 @@ pub fn main() -> ExitCode {
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help goes to standard output, complaints to standard error; a pipe that nobody reads is no reason to fail.
+            // Help goes to standard output, complaints to standard error; a pipe that nobody reads is no reason to
+            // fail.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }

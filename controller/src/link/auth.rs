@@ -1,7 +1,7 @@
 //! Logging in with keys: one after the other is shown to the server, and what it takes is signed for.
 //!
-//! Which keys these are, and in which order, is [`super::identity`]'s business. A server is shown the public half first, so
-//! that nobody is asked for a passphrase, or has to confirm a signature, for a key that opens nothing.
+//! Which keys these are, and in which order, is [`super::identity`]'s business. A server is shown the public half
+//! first, so that nobody is asked for a passphrase, or has to confirm a signature, for a key that opens nothing.
 
 use std::fmt;
 use std::path::Path;

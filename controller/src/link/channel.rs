@@ -237,8 +237,8 @@ impl AsyncWrite for ChannelWriter {
     }
 }
 
-/// A stream that can be cut from outside: then reads end and writes fail, and russh lets go of the connection whatever it
-/// is doing. Dropping russh's handles is not enough, since it does not look at them while a window is full.
+/// A stream that can be cut from outside: then reads end and writes fail, and russh lets go of the connection whatever
+/// it is doing. Dropping russh's handles is not enough, since it does not look at them while a window is full.
 pub(super) struct Cuttable<S> {
     stream: S,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,

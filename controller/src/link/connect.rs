@@ -60,10 +60,11 @@ pub(super) enum Request<'a> {
 }
 
 impl Connection {
-    /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is judged and logged in to by itself.
+    /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is judged and logged in to by
+    /// itself.
     ///
-    /// People take their time to find a passphrase, and servers hang up meanwhile: then it is done once more, with the key
-    /// that is unlocked by now.
+    /// People take their time to find a passphrase, and servers hang up meanwhile: then it is done once more, with the
+    /// key that is unlocked by now.
     pub(super) async fn open(target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError> {
         loop {
             let unlocked = settings.keyring.unlocked();

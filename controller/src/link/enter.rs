@@ -1,8 +1,9 @@
 //! Past the login shell: the agent is started, and uploaded first where there is none.
 //!
-//! Some boxes' start-up files take every session over, so that no command runs: Vast's `.bashrc` puts whoever comes into
-//! tmux, unless there is a file `~/.no_auto_tmux`. Where a shell ran nothing that file is placed, by SFTP, which needs no
-//! shell, or by typing it into a terminal; then it is tried again. A box whose shell runs commands notices nothing of this.
+//! Some boxes' start-up files take every session over, so that no command runs: Vast's `.bashrc` puts whoever comes
+//! into tmux, unless there is a file `~/.no_auto_tmux`. Where a shell ran nothing that file is placed, by SFTP, which
+//! needs no shell, or by typing it into a terminal; then it is tried again. A box whose shell runs commands notices
+//! nothing of this.
 
 use std::time::Duration;
 
@@ -26,9 +27,9 @@ const NO_TMUX: &str = ".no_auto_tmux";
 /// How long SFTP may take for its four questions.
 const SFTP_PATIENCE: Duration = Duration::from_secs(15);
 
-/// What is typed into a terminal. If tmux has it, its own shell need not be what is in front: whatever runs there must not
-/// be typed into, so a window of our own is opened first, and closed by `exit`. A shell without tmux takes the first two
-/// keys for editing, and `^U` takes them back.
+/// What is typed into a terminal. If tmux has it, its own shell need not be what is in front: whatever runs there must
+/// not be typed into, so a window of our own is opened first, and closed by `exit`. A shell without tmux takes the
+/// first two keys for editing, and `^U` takes them back.
 const TYPED: &[u8] = b"\x02c\x15touch ~/.no_auto_tmux; exit\n";
 /// Leaves a tmux that was there before.
 const DETACH: &[u8] = b"\x02d";

@@ -9,8 +9,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::output::sanitize::sanitize_lines;
 
-/// How much is listened to, in bytes. An SSH server may say this much before it names itself: 20 lines of 255 bytes are what
-/// russh puts up with.
+/// How much is listened to, in bytes. An SSH server may say this much before it names itself: 20 lines of 255 bytes are
+/// what russh puts up with.
 const LISTENED_TO: usize = 20 * 256 + 256;
 
 /// How much is quoted, in lines and in characters.

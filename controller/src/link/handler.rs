@@ -1,4 +1,5 @@
-//! What russh asks us during a connection: whether a host's key is believed, and what the server may open here. Nothing.
+//! What russh asks us during a connection: whether a host's key is believed, and what the server may open here.
+//! Nothing.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -52,8 +52,8 @@ impl fmt::Display for Remedy {
 /// Why a server's key is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum HostKeyError {
-    /// The files know another key for this host. A machine in the middle looks like this, and so does a box whose address
-    /// was given to another box.
+    /// The files know another key for this host. A machine in the middle looks like this, and so does a box whose
+    /// address was given to another box.
     #[error("the host key has changed: it was {known}, it is {shown}")]
     Changed {
         /// Fingerprint of the key that was known.

@@ -1,9 +1,9 @@
 //! Keys as files have them, and in which order they are shown to a server together with those of an ssh-agent.
 //!
-//! A named key replaces the default ones, as with OpenSSH; unlike there it also comes before the agent's, because servers
-//! hang up after six keys and a full agent would use them up. A key's certificates come before the key. Who signs is a
-//! matter of its own: the key from the file, or the agent if it holds the same one, or else the file once its passphrase
-//! is known.
+//! A named key replaces the default ones, as with OpenSSH; unlike there it also comes before the agent's, because
+//! servers hang up after six keys and a full agent would use them up. A key's certificates come before the key. Who
+//! signs is a matter of its own: the key from the file, or the agent if it holds the same one, or else the file once
+//! its passphrase is known.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The second command, on a box without an agent: upload one and start it.
 //!
 //! The shell takes it from its standard input by `head -c`, checks size and digest, and renames it to a name that holds
-//! its digest; so the agent is started by the same command that brought it, and a cold box costs one more round trip and
-//! the bytes.
+//! its digest; so the agent is started by the same command that brought it, and a cold box costs one more round trip
+//! and the bytes.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Keys that have a passphrase: who is asked for it, and what has been unlocked.
 //!
-//! A key is asked for once in a run, whatever becomes of links: the unlocked key is kept in memory until the run is over,
-//! and so is the word of somebody who did not know the passphrase. Passphrases themselves are wiped when they were tried.
+//! A key is asked for once in a run, whatever becomes of links: the unlocked key is kept in memory until the run is
+//! over, and so is the word of somebody who did not know the passphrase. Passphrases themselves are wiped when they
+//! were tried.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -202,8 +202,9 @@ fn hmac_sha1(salt: &[u8], text: &[u8]) -> [u8; 20] {
     Sha1::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
 }
 
-/// Adds a line to hfdown's own file, which only this user may read. The file is locked meanwhile, and the line is written
-/// by one call, so that two runs at once leave two whole lines. A line that is there already is not added again.
+/// Adds a line to hfdown's own file, which only this user may read. The file is locked meanwhile, and the line is
+/// written by one call, so that two runs at once leave two whole lines. A line that is there already is not added
+/// again.
 pub(super) fn learn(path: &Path, name: &str, key: &PublicKey) -> Result<(), KnownHostsError> {
     let failed = |source| KnownHostsError { path: path.to_owned(), source };
     let encoded = key.to_openssh().map_err(|error| failed(io::Error::other(error)))?;
@@ -231,7 +232,8 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     file.sync_data()
 }
 
-/// Removes the lines that remember a key for this name, and says how many there were. Revoked keys and authorities stay.
+/// Removes the lines that remember a key for this name, and says how many there were. Revoked keys and authorities
+/// stay.
 pub(super) fn forget(path: &Path, name: &str) -> Result<usize, KnownHostsError> {
     without(path, name).map_err(|source| KnownHostsError { path: path.to_owned(), source })
 }

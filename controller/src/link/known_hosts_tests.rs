@@ -161,9 +161,9 @@ fn found_by_ssh_keygen(file: &Path, name: &str) -> Vec<(usize, Marker)> {
         .collect()
 }
 
-/// A counterpart that we did not write finds the same lines, for every name in every file, plain and hashed. But for two
-/// things, which are on the safe side here: a tab after a marker makes it none for OpenSSH 9.2, and a key of a kind that it does not
-/// know is passed over.
+/// A counterpart that we did not write finds the same lines, for every name in every file, plain and hashed. But for
+/// two things, which are on the safe side here: a tab after a marker makes it none for OpenSSH 9.2, and a key of a kind
+/// that it does not know is passed over.
 #[test]
 fn finds_what_ssh_keygen_finds() {
     if openssh::program("ssh-keygen").is_none() {

@@ -1,8 +1,8 @@
 //! SSH: from what a person pasted to an agent that listens.
 //!
 //! [`reach`] connects, believes the host's key or not, logs in, and runs **one** command that starts the agent which is
-//! cached on the box, or says what kind of machine it is. Only then, and only if there is none, an agent is uploaded. The
-//! box needs a POSIX shell and nothing else: no sftp, scp, curl or CA files.
+//! cached on the box, or says what kind of machine it is. Only then, and only if there is none, an agent is uploaded.
+//! The box needs a POSIX shell and nothing else: no sftp, scp, curl or CA files.
 //!
 //! What comes from the box is bounded and sanitised. It can open no channels here, and no ssh-agent is forwarded to it.
 
@@ -71,8 +71,8 @@ pub async fn reach(
     reach_again(target, settings, images, None, &mut None).await
 }
 
-/// The same after a link broke: an agent of that nonce, which may not have noticed yet, is ended first. Where no agent comes
-/// up, what was placed on the box all the same, and stays there, is noted in `left`.
+/// The same after a link broke: an agent of that nonce, which may not have noticed yet, is ended first. Where no agent
+/// comes up, what was placed on the box all the same, and stays there, is noted in `left`.
 pub async fn reach_again(
     target: &SshTarget,
     settings: &LinkSettings,

@@ -1,5 +1,5 @@
-//! OpenSSH's own programs, which tests compare with. Not every machine has them: a developer's run then says what it leaves
-//! out, and under `CI=true` it is a failure.
+//! OpenSSH's own programs, which tests compare with. Not every machine has them: a developer's run then says what it
+//! leaves out, and under `CI=true` it is a failure.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! What becomes of each option of `ssh`: accepted, ignored with a reason, or refused. One table for letters, one for the
-//! keywords of `-o`; the letters are those of OpenSSH 9.9.
+//! What becomes of each option of `ssh`: accepted, ignored with a reason, or refused. One table for letters, one for
+//! the keywords of `-o`; the letters are those of OpenSSH 9.9.
 
 use super::config::{Setting, split_arguments};
 use super::given::{Given, Keyword};

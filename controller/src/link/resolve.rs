@@ -90,8 +90,8 @@ impl Lookup<'_> {
         Ok(target)
     }
 
-    /// The last one named is the nearest to the host, and those before it are the way to that one, as with OpenSSH: each
-    /// is looked up in the configuration files by itself, and takes nothing else from this command line.
+    /// The last one named is the nearest to the host, and those before it are the way to that one, as with OpenSSH:
+    /// each is looked up in the configuration files by itself, and takes nothing else from this command line.
     fn jumps(&self, way: Option<Way>, left: usize) -> Result<Vec<SshTarget>, TargetError> {
         let hosts = match way {
             None | Some(Way::Straight) => return Ok(Vec::new()),

@@ -90,12 +90,12 @@ fn supersede(nonce: Nonce) -> String {
 }
 
 /// Takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
-/// from there with the same standard input. A folder that is no good is not left behind, nor is one for an agent that did
-/// not arrive. Agents that were not used for 14 days go. A `head` that knows no `-c` is replaced by a slow `dd`, which reads
-/// not a byte too many either. `\041` is a `!`.
+/// from there with the same standard input. A folder that is no good is not left behind, nor is one for an agent that
+/// did not arrive. Agents that were not used for 14 days go. A `head` that knows no `-c` is replaced by a slow `dd`,
+/// which reads not a byte too many either. `\041` is a `!`.
 ///
-/// Another conversation may take an empty folder away at any moment. So the file that shows that programs run here stays
-/// until the agent has its place, and a folder is tried twice: from that file on it is not empty.
+/// Another conversation may take an empty folder away at any moment. So the file that shows that programs run here
+/// stays until the agent has its place, and a folder is tried twice: from that file on it is not empty.
 pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
     let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
     let machine = cpu.machine();

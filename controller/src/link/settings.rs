@@ -1,5 +1,5 @@
-//! How links are made: everything that is not in the SSH string itself. Only [`LinkSettings::from_environment`] looks at
-//! the environment.
+//! How links are made: everything that is not in the SSH string itself. Only [`LinkSettings::from_environment`] looks
+//! at the environment.
 
 use std::env;
 use std::ffi::OsString;

@@ -1,5 +1,5 @@
-//! The least of SFTP (version 3): an empty file made, a file removed. The server's own SFTP needs no shell, so it is a way
-//! into boxes whose shell runs no commands; on all others it is not used.
+//! The least of SFTP (version 3): an empty file made, a file removed. The server's own SFTP needs no shell, so it is a
+//! way into boxes whose shell runs no commands; on all others it is not used.
 //!
 //! A library would bring pipelining, attributes and folders; what is needed here is four packets. Replies are bounded.
 

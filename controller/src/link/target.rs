@@ -1,8 +1,9 @@
-//! Where to go, as people paste it: `ssh -p 20544 root@1.2.3.4 -L 8080:localhost:8080`, `ssh://root@box:22`, `root@box:22`.
+//! Where to go, as people paste it: `ssh -p 20544 root@1.2.3.4 -L 8080:localhost:8080`, `ssh://root@box:22`,
+//! `root@box:22`.
 //!
-//! A pasted command is read, never run: no shell sees it, and what can't be honoured is either ignored with a word about
-//! it or refused (the table is in [`super::options`]). This module has the words and their syntax; what they mean together
-//! with configuration files is in [`super::resolve`].
+//! A pasted command is read, never run: no shell sees it, and what can't be honoured is either ignored with a word
+//! about it or refused (the table is in [`super::options`]). This module has the words and their syntax; what they mean
+//! together with configuration files is in [`super::resolve`].
 
 use std::fmt;
 use std::net::Ipv6Addr;

@@ -197,8 +197,9 @@ fn reads_what_people_paste() {
     }
 }
 
-/// A counterpart that we did not write reads the same host, port, user and keys. Left out is what `ssh` does not take: what
-/// is no command, a port after a colon, settings and algorithms that it does not know, several sources of one value.
+/// A counterpart that we did not write reads the same host, port, user and keys. Left out is what `ssh` does not take:
+/// what is no command, a port after a colon, settings and algorithms that it does not know, several sources of one
+/// value.
 #[test]
 fn agrees_with_ssh_on_what_it_takes() {
     let Some(_) = openssh::program("ssh") else { return };

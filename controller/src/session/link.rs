@@ -19,8 +19,8 @@ const ORDERS: usize = 64;
 /// An agent answers every ping; one that is silent over this many checks is gone. Checks are counted, not time: after
 /// Ctrl-Z and `fg` the clock has gone on, but nobody has listened.
 const SILENT_CHECKS: u32 = 6;
-/// How many words that say nothing new (pongs, samples of progress) may come between two checks. A few a second are right, and
-/// a backlog of hours fits; a flood comes to this within a second.
+/// How many words that say nothing new (pongs, samples of progress) may come between two checks. A few a second are
+/// right, and a backlog of hours fits; a flood comes to this within a second.
 const MOST_CHATTER: u32 = 100_000;
 /// How long an agent may be silent where nothing else is asked for: a ping every 5 s.
 pub(super) const SILENCE: Duration = Duration::from_secs(limits::PING_SECONDS * SILENT_CHECKS as u64);
@@ -115,8 +115,8 @@ impl Session {
     /// The agent's next word; pongs are not worth mentioning. Cancel-safe.
     pub(super) async fn hear(&mut self) -> Result<Heard, SessionError> {
         loop {
-            // Every arm is cancel-safe: frames stay buffered, ticks stay due, a token stays cancelled, room stays free. In
-            // this order a flood of reports can't drown the wish to stop, and what waits to be heard is no silence.
+            // Every arm is cancel-safe: frames stay buffered, ticks stay due, a token stays cancelled, room stays free.
+            // In this order a flood of reports can't drown the wish to stop, and what waits to be heard is no silence.
             tokio::select! {
                 biased;
                 () = self.cancel.cancelled(), if self.stopping == Stopping::No => self.stopping = Stopping::Wanted,
@@ -164,8 +164,8 @@ impl Session {
         }
     }
 
-    /// Ends the conversation and waits for the agent to be gone, if not for long. Says whether what was to be removed from
-    /// its machine is.
+    /// Ends the conversation and waits for the agent to be gone, if not for long. Says whether what was to be removed
+    /// from its machine is.
     pub async fn close(self) -> Left {
         let Self { orders, mut writing, keeper, mut reports, parting, .. } = self;
         let said = async {

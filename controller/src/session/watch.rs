@@ -30,7 +30,8 @@ pub struct Carried {
     total: u64,
     /// Bytes of those that had arrived, as far as was heard.
     done: u64,
-    /// Files of which it has been told that they could not be had, or not be removed. They are tried again, but not told again.
+    /// Files of which it has been told that they could not be had, or not be removed. They are tried again, but not
+    /// told again.
     told: HashSet<RepoPath>,
 }
 
@@ -134,8 +135,8 @@ impl<'a> Watch<'a> {
         self.unsettled(file)?.ok_or_else(|| protocol("it goes on about a file that it was done with"))
     }
 
-    /// A file that was ordered; none when it is settled. An agent's connections work side by side: what one of them says
-    /// while another has the last word may be heard after that, and then it is of no interest.
+    /// A file that was ordered; none when it is settled. An agent's connections work side by side: what one of them
+    /// says while another has the last word may be heard after that, and then it is of no interest.
     pub(super) fn unsettled(&mut self, file: FileId) -> Result<Option<&mut Flight<'a>>, SessionError> {
         let flight = self.flights.get_mut(&file);
         let flight = flight.ok_or_else(|| protocol("it speaks of a file that it was not to fetch"))?;

@@ -10,8 +10,8 @@ use crate::{FILE, MODEL, SIZE, cdn, stage};
 const FEW: usize = 3 * 4;
 /// Attempts at a server that may come back, by each of the four, and as many again that brought something before.
 const MANY: usize = 2 * 10 * 4;
-/// The waits between those attempts are minutes. Here they are seconds; how many there are, and what comes of them, is the
-/// same.
+/// The waits between those attempts are minutes. Here they are seconds; how many there are, and what comes of them, is
+/// the same.
 const HURRIED: [&str; 5] = ["--verbose", "--first-wait", "10", "--connections", "4"];
 
 async fn with(place: Place, fault: Fault, when: When) -> (Stage, usize, Ended) {
@@ -84,8 +84,8 @@ async fn wrong_bytes(place: Place) {
     assert!(struck >= 2, "it was fetched once more");
 }
 
-/// Given up after as many attempts as there are to be, and told so; what had arrived is kept, and the next run asks for the
-/// rest alone.
+/// Given up after as many attempts as there are to be, and told so; what had arrived is kept, and the next run asks for
+/// the rest alone.
 async fn trouble(place: Place, fault: Fault, when: When, words: &str, arrives: u64) {
     let stage = stage(place).await;
     let armed = stage.hub.fault(fault, when);

@@ -1,4 +1,5 @@
-//! Agents whose controller is gone: none outlives it by more than a minute, and what it has fetched can be gone on from.
+//! Agents whose controller is gone: none outlives it by more than a minute, and what it has fetched can be gone on
+//! from.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Servers that ask to be left alone for a while: the Hub's API, its resolver, and the CDN, in seconds and as a date. Nobody
-//! is back before the instant that was named, and who names one that is too far off is not waited for.
+//! Servers that ask to be left alone for a while: the Hub's API, its resolver, and the CDN, in seconds and as a date.
+//! Nobody is back before the instant that was named, and who names one that is too far off is not waited for.
 
 use hfdown_tests::hub::{Content, Fault, Form, Origin, Request, TestHub, When};
 use hfdown_tests::stage::{Ended, Place, Stage, run};

@@ -1,4 +1,5 @@
-//! The same faults in small files, which are fetched whole and proved in memory: each file of a model meets another one.
+//! The same faults in small files, which are fetched whole and proved in memory: each file of a model meets another
+//! one.
 
 use hfdown_tests::hub::{Armed, Content, Fault, Form, Origin, When};
 use hfdown_tests::stage::{Place, run};

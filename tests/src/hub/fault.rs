@@ -144,7 +144,8 @@ impl Faults {
         armed
     }
 
-    /// Strikes with those that don't wait for an answer. One alone takes its place: the others lie in wait for the next.
+    /// Strikes with those that don't wait for an answer. One alone takes its place: the others lie in wait for the
+    /// next.
     pub(super) fn before(&self, request: &Request, mut strike: impl FnMut(Fault)) {
         for armed in self.picking(request) {
             let fault = &armed.0.fault;

@@ -176,8 +176,8 @@ impl TestHub {
         self.hub.page_size.store(entries, Ordering::Relaxed);
     }
 
-    /// How long addresses signed from now on are good for, in whole seconds, instead of an hour. With zero they are stale
-    /// from the first.
+    /// How long addresses signed from now on are good for, in whole seconds, instead of an hour. With zero they are
+    /// stale from the first.
     pub fn sign_for(&self, lifetime: Duration) {
         lock(&self.hub.signer).live_for(lifetime);
     }

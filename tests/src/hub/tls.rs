@@ -54,8 +54,8 @@ impl Default for Authority {
     }
 }
 
-/// A port that speaks TLS, with a certificate for `127.0.0.1` and `localhost`, in front of one that does not. It ends with
-/// its connections when it is dropped.
+/// A port that speaks TLS, with a certificate for `127.0.0.1` and `localhost`, in front of one that does not. It ends
+/// with its connections when it is dropped.
 pub struct Front {
     port: u16,
     state: Arc<State>,

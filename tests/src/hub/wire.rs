@@ -27,8 +27,8 @@ impl Line {
 
     /// Waits until all that was handed to the HTTP server so far has reached the socket.
     ///
-    /// For bodies: the server flushes when a body has nothing more to give at the moment, so the flush that this waits for
-    /// comes after the bytes that were given before.
+    /// For bodies: the server flushes when a body has nothing more to give at the moment, so the flush that this waits
+    /// for comes after the bytes that were given before.
     pub(super) async fn flushed(&self) {
         self.flushed.notified().await;
     }

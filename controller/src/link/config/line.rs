@@ -1,6 +1,7 @@
 //! One line: a keyword, and its arguments.
 
-/// The keyword, as it was written, and the rest: `Port 22`, `Port=22`, `Port = 22`. None for a comment or an empty line.
+/// The keyword, as it was written, and the rest: `Port 22`, `Port=22`, `Port = 22`. None for a comment or an empty
+/// line.
 pub(super) fn split_keyword(line: &str) -> Option<(&str, &str)> {
     let line = line.trim_matches([' ', '\t', '\r', '\n', '\u{c}']);
     if line.is_empty() || line.starts_with('#') {
