@@ -3,6 +3,7 @@
 use super::super::flight::BACKLOG;
 use super::super::request::Asked;
 use super::super::slot::ATTEMPTS;
+use super::super::work::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE, SMALL};
 use super::*;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -27,7 +28,7 @@ fn board(sizes: &[u64]) -> Board {
 }
 
 fn assign(board: &Board) -> Option<Assignment> {
-    board.state().assign(Instant::now(), 0, CONNECTIONS)
+    board.work().assign(Instant::now(), 0, CONNECTIONS)
 }
 
 /// Opens a part for the file that is next.
@@ -63,7 +64,7 @@ fn a_file_without_ranges_is_one_piece_from_its_beginning() {
     for piece in &pieces {
         let course = board.faulted(piece.slot, Some(piece), &Fault::RangeIgnored { host: host() });
         assert!(matches!(course, Course::Silently));
-        if board.state().slots[0].flight.as_ref().is_some_and(|flight| !flight.leases.is_empty()) {
+        if board.work().slots[0].flight.as_ref().is_some_and(|flight| !flight.leases.is_empty()) {
             assert!(assign(&board).is_none(), "the others have not found out yet");
         }
     }
@@ -93,9 +94,9 @@ fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
     board.faulted(slot, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
     assert!(assign(&board).is_none());
     let now = Instant::now();
-    let wake = board.state().next_wake(now).expect("somebody wakes up");
+    let wake = board.work().next_wake(now).expect("somebody wakes up");
     assert!(wake > now && wake <= now + wait + Duration::from_secs(1));
-    assert!(board.state().assign(wake, 0, CONNECTIONS).is_some());
+    assert!(board.work().assign(wake, 0, CONNECTIONS).is_some());
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn connections_that_do_harm_leave_what_is_before_them_to_the_others() {
     let board = board(&[SIZE]);
     open(&board, &parts);
     let pieces =
-        [0, 1].map(|connection| match board.state().assign(Instant::now(), connection, CONNECTIONS) {
+        [0, 1].map(|connection| match board.work().assign(Instant::now(), connection, CONNECTIONS) {
             Some(Assignment::Piece(piece)) => piece,
             other => panic!("a piece is next: {other:?}"),
         });
@@ -226,7 +227,7 @@ fn the_next_file_is_begun_while_a_digest_trails_unless_that_would_trail_as_well(
 
 /// Lets a connection carry a piece at once.
 fn carry(board: &Board, connection: usize) {
-    let Some(Assignment::Piece(piece)) = board.state().assign(Instant::now(), connection, CONNECTIONS) else {
+    let Some(Assignment::Piece(piece)) = board.work().assign(Instant::now(), connection, CONNECTIONS) else {
         panic!("a piece is next")
     };
     piece.lease.answered(Instant::now());
@@ -244,10 +245,10 @@ fn the_last_piece_is_taken_from_a_connection_that_is_much_too_slow() {
     slow.lease.advance(100_000);
     carry(&board, 1);
     let later = |seconds| Instant::now() + Duration::from_secs(seconds);
-    assert!(board.state().assign(later(2), 1, CONNECTIONS).is_none(), "it has hardly begun");
-    let wake = board.state().next_wake(Instant::now()).expect("somebody looks round");
+    assert!(board.work().assign(later(2), 1, CONNECTIONS).is_none(), "it has hardly begun");
+    let wake = board.work().next_wake(Instant::now()).expect("somebody looks round");
     assert!(wake <= later(1));
-    let Some(Assignment::Piece(rest)) = board.state().assign(later(10), 1, CONNECTIONS) else {
+    let Some(Assignment::Piece(rest)) = board.work().assign(later(10), 1, CONNECTIONS) else {
         panic!("the rest is next")
     };
     assert_eq!((rest.lease.start, rest.lease.end()), (100_000, SHORTEST_PIECE));
@@ -265,7 +266,7 @@ fn a_small_file_is_taken_from_a_connection_that_is_much_too_slow_and_is_not_its_
     let Some(Assignment::Small(_, _, slow)) = assign(&board) else { panic!("a small file is next") };
     slow.answered(Instant::now());
     let later = Instant::now() + Duration::from_secs(10);
-    let Some(Assignment::Small(_, _, again)) = board.state().assign(later, 1, CONNECTIONS) else {
+    let Some(Assignment::Small(_, _, again)) = board.work().assign(later, 1, CONNECTIONS) else {
         panic!("it is begun again")
     };
     assert_eq!(slow.relieved().now_or_never(), Some(()), "it stops");

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use hfdown_protocol::{Digest, RepoPath, Report};
 use tokio::task::JoinHandle;
 
-use super::board::SMALL;
 use super::engine::Shared;
 use super::fault::Fault;
 use super::task::Task;
+use super::work::SMALL;
 use super::worker::joined;
 use crate::disk;
 use crate::folder::{self, Durable, Origin, Root};

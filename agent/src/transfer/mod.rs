@@ -19,6 +19,7 @@ mod slot;
 mod task;
 mod throttle;
 mod truce;
+mod work;
 mod worker;
 
 pub(crate) use answers::{Answer, Answers};
