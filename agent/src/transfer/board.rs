@@ -114,6 +114,11 @@ impl Board {
         }
     }
 
+    /// The digest of a large file waits for bytes.
+    pub(super) fn digest_waits(&self, slot: usize) {
+        self.work().slots[slot].flight.iter_mut().for_each(Flight::digest_waits);
+    }
+
     /// An attempt failed: what it did not fetch is there for everyone again, when the wait is over.
     pub(super) fn faulted(&self, slot: usize, piece: Option<&Piece>, fault: &Fault) -> Course {
         let mut work = self.work();

@@ -203,6 +203,26 @@ fn bytes_that_wait_for_others_before_them_hold_nobody_back() {
 }
 
 #[test]
+fn what_was_handed_out_while_the_digest_had_nothing_to_do_holds_nobody_back() {
+    let (_folder, parts) = folder();
+    let board = board(&[8 * BACKLOG]);
+    let part = open(&board, &parts);
+    let mut leased = [piece(&board), piece(&board)];
+    board.digest_waits(leased[0].slot);
+    // All of it at once, and more.
+    bring(&part, 0, 3 * BACKLOG);
+    for piece in &leased {
+        board.fetched(piece);
+    }
+    leased = [piece(&board), piece(&board)];
+    assert_eq!(LONGEST_PIECE * 2, BACKLOG, "so much was handed out");
+    board.digested(leased[0].slot, BACKLOG - 1);
+    assert!(assign(&board).is_some());
+    board.digested(leased[0].slot, BACKLOG);
+    assert!(assign(&board).is_none(), "this came since then");
+}
+
+#[test]
 fn more_arrives_while_the_digest_is_in_what_an_earlier_run_left() {
     let (_folder, parts) = folder();
     bring(&open(&board(&[4 * BACKLOG]), &parts), 0, 2 * BACKLOG);

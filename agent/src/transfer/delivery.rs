@@ -63,6 +63,7 @@ async fn follow(shared: &Shared, slot: usize, task: &Arc<Task>, part: &Arc<Part>
     while position < size {
         let front = part.front();
         if front == position {
+            shared.board.digest_waits(slot);
             task.advanced.notified().await;
             continue;
         }

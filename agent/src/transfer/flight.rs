@@ -21,15 +21,16 @@ pub(super) struct Flight {
     pub(super) part: Arc<Part>,
     pub(super) unleased: RangeSet,
     pub(super) leases: Vec<Arc<Lease>>,
-    /// What an earlier run left. While its digest is computed again, more may arrive.
-    resumed: u64,
     digested: u64,
+    /// Up to here the digest is excused: it is what an earlier run left, or what had been handed out when the digest last had
+    /// nothing to do. Ranges side by side arrive in bursts, and a burst is soon done.
+    excused: u64,
 }
 
 impl Flight {
     pub(super) fn new(part: Arc<Part>) -> Self {
-        let (unleased, resumed) = (part.missing(), part.front());
-        Self { part, unleased, leases: Vec::new(), resumed, digested: 0 }
+        let (unleased, excused) = (part.missing(), part.front());
+        Self { part, unleased, leases: Vec::new(), digested: 0, excused }
     }
 
     /// Bytes that have not arrived yet.
@@ -43,6 +44,12 @@ impl Flight {
         let before = self.room();
         self.digested = position;
         self.room() > before
+    }
+
+    /// The digest has come to the front, and waits for bytes.
+    pub(super) fn digest_waits(&mut self) {
+        let handed_out = self.leases.iter().map(|lease| lease.end()).max();
+        self.excused = self.excused.max(handed_out.unwrap_or_default());
     }
 
     /// More connections may work on it than do.
@@ -59,7 +66,7 @@ impl Flight {
     /// is to be fetched then.
     fn room(&self) -> usize {
         let backlog = self.part.front().saturating_sub(self.digested);
-        if self.digested < self.resumed || backlog <= BACKLOG {
+        if self.digested < self.excused || backlog <= BACKLOG {
             usize::MAX
         } else {
             // Not none at once: both the link and the digest would have to wait in turn.
