@@ -43,18 +43,8 @@ pub(crate) async fn hold(first: UnixStream, folder: PathBuf, surroundings: Surro
     let (reader, writer) = tokio::io::split(near);
     let (orders, queue) = mpsc::channel(ORDERS);
     tokio::spawn(write(writer, queue));
-    let hold = Hold {
-        orders,
-        inward: VecDeque::new(),
-        outward: VecDeque::new(),
-        stuck: 0,
-        visitor: Some(Visitor::new(first, Part::Began)),
-        ledger: Ledger::default(),
-        folder,
-        post: None,
-        leave: Leave::default(),
-        verdict: None,
-    };
+    let mut hold = Hold::new(orders, folder);
+    hold.visitor = Some(Visitor::new(first, Part::Began));
     hold.conduct(inbox(reader, &[]), serving).await
 }
 
@@ -90,6 +80,21 @@ enum Heard {
 type Step = Result<(), Farewell>;
 
 impl Hold {
+    fn new(orders: mpsc::Sender<Order>, folder: PathBuf) -> Self {
+        Self {
+            orders,
+            inward: VecDeque::new(),
+            outward: VecDeque::new(),
+            stuck: 0,
+            visitor: None,
+            ledger: Ledger::default(),
+            folder,
+            post: None,
+            leave: Leave::default(),
+            verdict: None,
+        }
+    }
+
     async fn conduct(
         mut self,
         mut reports: Inbox<ReadHalf<DuplexStream>, Report>,
@@ -293,6 +298,8 @@ impl Hold {
             && self.verdict.is_none()
         {
             self.verdict = Some(Verdict::Failed { failure: Failure::new(FailureKind::Stale, detail) });
+            // Somebody may come and go before it has ended, and then that is the end.
+            self.record();
             self.inward.push_back(Order::Cancel);
         }
         Ok(())

@@ -171,3 +171,25 @@ async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
     assert!(heard.iter().any(|report| matches!(report, Report::Placed { .. })), "{heard:?}");
     scene.end().await;
 }
+
+#[tokio::test]
+async fn why_it_was_given_up_is_on_record_though_whoever_comes_does_not_stay_until_the_end() {
+    let ground = tempfile::tempdir().unwrap();
+    let (orders, _within) = mpsc::channel(1);
+    let mut hold = Hold::new(orders, ground.path().to_owned());
+    let patience = NonZeroU32::MIN;
+    let Order::Detach { title, aside, refusals, .. } = detach() else { unreachable!() };
+    hold.ledger.root = ground.path().join("model").to_str().unwrap().to_owned();
+    hold.pass_in(Order::Detach { title, patience, aside, refusals }).unwrap();
+    hold.ledger.ask(FileId(0));
+    // Nobody is there, and nothing moves.
+    hold.check(1).unwrap();
+    let (stays, comes) = UnixStream::pair().unwrap();
+    hold.visitor = Some(Visitor::new(comes, Part::Came));
+    drop(stays);
+    hold.left(Farewell::LinkLost).unwrap_err();
+    let mut files = std::fs::read_dir(ground.path()).unwrap().map(|file| file.unwrap().path());
+    let record = files.find(|path| path.extension().is_some_and(|kind| kind == "record")).unwrap();
+    let text = std::fs::read_to_string(record).unwrap();
+    assert!(text.contains("\nverdict failed\n"), "{text}");
+}
