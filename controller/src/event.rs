@@ -73,6 +73,8 @@ pub enum Event {
     Opened {
         /// The folder's absolute path on its machine.
         root: String,
+        /// The folder as it was asked for.
+        asked: String,
         /// Free bytes there.
         free: u64,
         /// The machine.

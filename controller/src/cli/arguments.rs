@@ -7,7 +7,7 @@ use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
-use super::values::{parse_fingerprint, parse_rate};
+use super::values::{parse_fingerprint, parse_folder_there, parse_rate};
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token, gate, SSH
@@ -191,7 +191,7 @@ pub struct There {
     #[arg(value_name = "SSH")]
     pub ssh: String,
     /// The folder on the box; files land directly in it
-    #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
+    #[arg(value_name = "DIR", value_parser = parse_folder_there)]
     pub folder: String,
     /// Accept only this host key (SHA256:…)
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key", value_parser = parse_fingerprint)]

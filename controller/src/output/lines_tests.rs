@@ -138,6 +138,15 @@ fn agents_say_how_they_came() {
 }
 
 #[test]
+fn a_folder_that_goes_by_another_name_is_said() {
+    let mut event = opened(Agent::Cached);
+    let Event::Opened { root, asked, .. } = &mut event else { unreachable!() };
+    (*root, *asked) = ("/root/models".to_owned(), "~/models".to_owned());
+    let (_, said) = draw(Verbosity::Normal, Some("box"), &[event]);
+    assert_eq!(said, "box: /root/models · linux x86_64 · 118 GB free · agent ready in 0.8 s\n");
+}
+
+#[test]
 fn waits_are_said() {
     let retrying = |seconds| Event::Retrying {
         path: path("config.json"),

@@ -30,7 +30,7 @@ pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
             Object::Reconnecting { why, attempt: *attempt, of: *of, wait_seconds: Seconds(*wait) }
         }
         Event::Waiting { holder } => Object::Waiting { holder },
-        Event::Opened { root, free, machine, agent, after } => {
+        Event::Opened { root, free, machine, agent, after, .. } => {
             let (agent, uploaded) = match agent {
                 Agent::InProcess => ("in_process", 0),
                 Agent::Cached => ("cached", 0),

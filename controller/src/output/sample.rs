@@ -87,6 +87,7 @@ pub(super) fn listed() -> Event {
 pub(super) fn opened(agent: Agent) -> Event {
     Event::Opened {
         root: "/workspace/gpt2".to_owned(),
+        asked: "/workspace/gpt2/".to_owned(),
         free: 118_000_000_000,
         machine: Machine { os: "linux".to_owned(), arch: "x86_64".to_owned(), cpus: 8, pid: 7 },
         agent,

@@ -123,8 +123,10 @@ impl Sentences {
             Event::Waiting { holder } => {
                 (Verbosity::Normal, format!("waiting: another run holds the folder ({holder})"))
             }
-            Event::Opened { root, free, machine, agent, after } => {
-                let place = self.place(name, root, machine, *agent);
+            Event::Opened { root, asked, free, machine, agent, after } => {
+                // Who wrote `~/models` would not know where the files land.
+                let is_elsewhere = root != asked.trim_end_matches('/');
+                let place = self.place(name, root, is_elsewhere, machine, *agent);
                 let free = bytes(*free);
                 (Verbosity::Normal, format!("{place}{free} free{}", readiness(*agent, *after)))
             }
@@ -181,13 +183,22 @@ impl Sentences {
         (level <= self.verbosity).then_some(text)
     }
 
-    /// Where an agent is: the box, where it is not named at the start of the line already, or the folder here.
-    fn place(&self, name: Option<&str>, root: &str, machine: &Machine, agent: Agent) -> String {
+    /// Where an agent is: the box, where it is not named at the start of the line already, and the folder, where it is here
+    /// or goes by another name than the person's.
+    fn place(
+        &self,
+        name: Option<&str>,
+        root: &str,
+        is_elsewhere: bool,
+        machine: &Machine,
+        agent: Agent,
+    ) -> String {
         let Machine { os, arch, .. } = machine;
+        let folder = if is_elsewhere { format!("{root} · ") } else { String::new() };
         match (agent, name, self.naming) {
             (Agent::InProcess, ..) => format!("{root} · "),
-            (_, Some(name), Naming::Once) => format!("{name} · {os} {arch} · "),
-            (_, Some(_), Naming::Always) => format!("{os} {arch} · "),
+            (_, Some(name), Naming::Once) => format!("{name} · {folder}{os} {arch} · "),
+            (_, Some(_), Naming::Always) => format!("{folder}{os} {arch} · "),
             (_, None, _) => format!("{root} · {os} {arch} · "),
         }
     }

@@ -110,7 +110,12 @@ pub async fn connect(
         session.say(Order::Trust { authorities: authorities.clone() }).await?;
     }
     session
-        .say(Order::Open { root: ask.root, access: ask.access, layout: ask.layout, limits: ask.limits })
+        .say(Order::Open {
+            root: ask.root.clone(),
+            access: ask.access,
+            layout: ask.layout,
+            limits: ask.limits,
+        })
         .await?;
     let mut described = None;
     let mut waits = 0;
@@ -140,7 +145,8 @@ pub async fn connect(
                 let root = sanitize(&root, limits::PATH);
                 session.root.clone_from(&root);
                 let after = began.elapsed().saturating_sub(asking());
-                events.send(Event::Opened { root, free, machine, agent, after }).await;
+                let asked = ask.root;
+                events.send(Event::Opened { root, asked, free, machine, agent, after }).await;
                 return Ok(session);
             }
             Heard::Report(report) => return Err(unexpected(&report)),
