@@ -129,13 +129,13 @@ pub async fn connect(
             Heard::Report(Report::Waiting { holder }) => {
                 waits += 1;
                 if waits > MOST_WAITS {
-                    return Err(SessionError::Protocol("it waits for one holder after the other".to_owned()));
+                    return Err(SessionError::protocol("it waits for one holder after the other"));
                 }
                 events.send(Event::Waiting { holder: sanitize(&holder, 200) }).await;
             }
             Heard::Report(Report::Opened { root, free }) => {
                 let Some(machine) = described else {
-                    return Err(SessionError::Protocol("it does not say what it is".to_owned()));
+                    return Err(SessionError::protocol("it does not say what it is"));
                 };
                 let machine = hfdown_protocol::Machine {
                     os: sanitize(&machine.os, 40),

@@ -64,6 +64,11 @@ pub enum SessionError {
 }
 
 impl SessionError {
+    /// The agent has done this, which it must not.
+    pub(super) fn protocol(what: &str) -> Self {
+        Self::Protocol(what.to_owned())
+    }
+
     /// Whether another link may do better. What the box or its agent has decided is not asked twice.
     pub fn is_lost_link(&self) -> bool {
         match self {

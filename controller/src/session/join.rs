@@ -133,14 +133,14 @@ fn check(account: &Account) -> Result<(), SessionError> {
     {
         return Ok(());
     }
-    Err(protocol("what it says of the transfer makes no sense"))
+    Err(SessionError::protocol("what it says of the transfer makes no sense"))
 }
 
 /// The files that are not in place, as a plan.
 async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, SessionError> {
     let expected = account.files.saturating_sub(account.summary.placed) as usize;
     if expected > limits::FILES {
-        return Err(protocol("it has more files left than there can be"));
+        return Err(SessionError::protocol("it has more files left than there can be"));
     }
     let mut plan = Plan::default();
     let mut known = HashSet::new();
@@ -150,11 +150,13 @@ async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, Ses
             Heard::Report(Report::Remaining { files }) => {
                 names += files.iter().map(|file| file.wanted.path.as_str().len()).sum::<usize>();
                 if (files.is_empty() && expected > 0) || names > limits::NAMES {
-                    return Err(protocol("its list of files has no end"));
+                    return Err(SessionError::protocol("its list of files has no end"));
                 }
                 for Remaining { wanted, done } in files {
                     if !known.insert(wanted.id) || done > wanted.size {
-                        return Err(protocol("what it says of the files that are left makes no sense"));
+                        return Err(SessionError::protocol(
+                            "what it says of the files that are left makes no sense",
+                        ));
                     }
                     plan.files.push(Planned {
                         id: wanted.id,
@@ -166,7 +168,9 @@ async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, Ses
                 }
                 match plan.files.len() {
                     files if files == expected => return Ok(plan),
-                    files if files > expected => return Err(protocol("it has more files left than it says")),
+                    files if files > expected => {
+                        return Err(SessionError::protocol("it has more files left than it says"));
+                    }
                     _ => {}
                 }
             }
@@ -188,10 +192,6 @@ fn verdict_shown(verdict: Verdict) -> Verdict {
         Verdict::Failed { failure } => Verdict::Failed { failure: cleaned(&failure) },
         verdict => verdict,
     }
-}
-
-fn protocol(what: &str) -> SessionError {
-    SessionError::Protocol(what.to_owned())
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ impl Session {
                     if let Some(Ok(Report::Pong | Report::Tick { .. } | Report::Surveying { .. })) = &report {
                         self.chatter += 1;
                         if self.chatter > MOST_CHATTER {
-                            return Err(SessionError::Protocol("it talks without end and says nothing".to_owned()));
+                            return Err(SessionError::protocol("it talks without end and says nothing"));
                         }
                     }
                     match report {

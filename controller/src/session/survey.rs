@@ -33,8 +33,9 @@ impl Session {
                 Heard::Report(Report::Found { files }) => {
                     for (id, this) in files {
                         let place = found.get_mut(id.0 as usize).filter(|place| place.is_none());
-                        let place =
-                            place.ok_or_else(|| protocol("it found a file that was not asked for"))?;
+                        let place = place.ok_or_else(|| {
+                            SessionError::protocol("it found a file that was not asked for")
+                        })?;
                         *place = Some(match this {
                             Found::Obstructed { failure } => Found::Obstructed { failure: cleaned(&failure) },
                             this => this,
@@ -44,16 +45,17 @@ impl Session {
                 Heard::Report(Report::Strays { strays: more }) => {
                     names += more.iter().map(|stray| stray.path.as_str().len()).sum::<usize>();
                     if strays.len() + more.len() > limits::FILES || names > limits::NAMES {
-                        return Err(protocol("it finds more strays than can be"));
+                        return Err(SessionError::protocol("it finds more strays than can be"));
                     }
                     if more.iter().any(|stray| listed.contains(&stray.path)) {
-                        return Err(protocol("it calls a listed file a stray"));
+                        return Err(SessionError::protocol("it calls a listed file a stray"));
                     }
                     strays.extend(more);
                 }
                 Heard::Report(Report::Surveyed) => {
                     let found: Option<Vec<Found>> = found.into_iter().collect();
-                    let found = found.ok_or_else(|| protocol("it did not look at every file"))?;
+                    let found =
+                        found.ok_or_else(|| SessionError::protocol("it did not look at every file"))?;
                     return Ok(Inventory { found, strays });
                 }
                 Heard::Report(report) => return Err(unexpected(&report)),
@@ -84,8 +86,4 @@ fn batches(listing: &Listing) -> impl Iterator<Item = Vec<Wanted>> {
         }
         (!batch.is_empty()).then_some(batch)
     })
-}
-
-fn protocol(what: &str) -> SessionError {
-    SessionError::Protocol(what.to_owned())
 }

@@ -132,26 +132,28 @@ impl<'a> Watch<'a> {
 
     /// A file that was ordered and is not settled yet.
     fn flight(&mut self, file: FileId) -> Result<&mut Flight<'a>, SessionError> {
-        self.unsettled(file)?.ok_or_else(|| protocol("it goes on about a file that it was done with"))
+        self.unsettled(file)?
+            .ok_or_else(|| SessionError::protocol("it goes on about a file that it was done with"))
     }
 
     /// A file that was ordered; none when it is settled. An agent's connections work side by side: what one of them
     /// says while another has the last word may be heard after that, and then it is of no interest.
     pub(super) fn unsettled(&mut self, file: FileId) -> Result<Option<&mut Flight<'a>>, SessionError> {
         let flight = self.flights.get_mut(&file);
-        let flight = flight.ok_or_else(|| protocol("it speaks of a file that it was not to fetch"))?;
+        let flight =
+            flight.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to fetch"))?;
         Ok(Some(flight).filter(|flight| !flight.is_settled))
     }
 
     /// Whether another question may be asked while so many are unanswered: an agent asks once per file.
     pub(super) fn may_ask(&mut self, file: FileId, unanswered: usize) -> Result<(), SessionError> {
         if unanswered > self.flights.len() {
-            return Err(protocol("it asks without waiting for answers"));
+            return Err(SessionError::protocol("it asks without waiting for answers"));
         }
         let flight = self.flight(file)?;
         flight.asked += 1;
         if flight.asked > MOST_QUESTIONS {
-            return Err(protocol("it asks for one file without end"));
+            return Err(SessionError::protocol("it asks for one file without end"));
         }
         Ok(())
     }
@@ -165,7 +167,7 @@ impl<'a> Watch<'a> {
     pub(super) fn agreed(&self, summary: Summary) -> Result<Summary, SessionError> {
         let is_whole = self.flights.values().all(|flight| flight.is_settled);
         if summary.end == End::Complete && !is_whole {
-            return Err(protocol("it says that it has finished and has not"));
+            return Err(SessionError::protocol("it says that it has finished and has not"));
         }
         let failed = u32::try_from(self.failures.len()).unwrap_or(u32::MAX);
         let removed = match self.removals {
@@ -205,7 +207,7 @@ impl<'a> Watch<'a> {
     fn advance(&mut self, file: FileId, done: u64) -> Result<(), SessionError> {
         let flight = self.flight(file)?;
         if done > flight.planned.size {
-            return Err(protocol("it has more of a file than there is"));
+            return Err(SessionError::protocol("it has more of a file than there is"));
         }
         let before = std::mem::replace(&mut flight.done, done);
         flight.received = flight.received.saturating_add(done.saturating_sub(before));
@@ -216,7 +218,7 @@ impl<'a> Watch<'a> {
 
     fn stray(&mut self, index: u32) -> Result<&'a Stray, SessionError> {
         let stray = self.strays.get_mut(index as usize).and_then(Option::take);
-        stray.ok_or_else(|| protocol("it speaks of a file that it was not to remove"))
+        stray.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to remove"))
     }
 
     pub(super) fn event(&mut self, report: Report) -> Result<Option<Event>, SessionError> {
@@ -292,10 +294,6 @@ impl<'a> Watch<'a> {
         let left = self.total.saturating_sub(self.done).checked_div(rate).map(Duration::from_secs);
         Progress { done: self.done, total: self.total, rate, left, in_flight }
     }
-}
-
-fn protocol(what: &str) -> SessionError {
-    SessionError::Protocol(what.to_owned())
 }
 
 #[cfg(test)]
