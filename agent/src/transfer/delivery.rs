@@ -7,11 +7,10 @@ use bytes::Bytes;
 use hfdown_protocol::{Digest, RepoPath, Report};
 use tokio::task::JoinHandle;
 
-use super::engine::Shared;
 use super::fault::Fault;
+use super::shared::{Shared, joined};
 use super::task::Task;
 use super::work::SMALL;
-use super::worker::joined;
 use crate::disk;
 use crate::folder::{self, Durable, Origin, Root};
 use crate::hasher::Hasher;

@@ -15,6 +15,7 @@ mod governor;
 mod pace;
 mod relief;
 mod request;
+mod shared;
 mod slot;
 mod task;
 mod throttle;
@@ -24,5 +25,6 @@ mod worker;
 
 pub(crate) use answers::{Answer, Answers};
 pub(crate) use engine::{Engine, Workshop};
-pub(crate) use task::{Network, Task};
+pub(crate) use request::Network;
+pub(crate) use task::Task;
 pub(crate) use truce::Truces;

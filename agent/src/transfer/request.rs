@@ -1,20 +1,33 @@
 //! One request: from an address to an answer that is known to be what was asked for.
 
 use std::ops::Range;
+use std::time::Duration;
 
-use hfdown_protocol::Address;
+use hfdown_protocol::{Address, Report};
 use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE,
 };
-use reqwest::{Response, StatusCode};
+use reqwest::{Client, Response, StatusCode};
+use tokio::sync::mpsc;
 use url::Url;
 
+use super::answers::Answers;
 use super::fault::Fault;
-use super::task::Network;
+use super::truce::Truces;
 use crate::asked_wait::asked_wait;
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
 const HOPS: usize = 10;
+
+/// What a request needs from its surroundings.
+#[derive(Debug)]
+pub(crate) struct Network {
+    pub(crate) client: Client,
+    pub(crate) stall: Duration,
+    pub(crate) truces: Truces,
+    pub(crate) answers: Answers,
+    pub(crate) reports: mpsc::Sender<Report>,
+}
 
 /// Which bytes to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,19 +1,17 @@
 //! One file to fetch, shared by the connections that work on it.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use hfdown_protocol::{Address, Report, Source, Stamp, Wanted};
-use reqwest::{Client, Response};
-use tokio::sync::{Mutex, Notify, mpsc};
+use reqwest::Response;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::answers::{Answer, Answers};
+use super::answers::Answer;
 use super::fault::{Fault, Verdict};
-use super::request::{Asked, send};
-use super::truce::Truces;
+use super::request::{Asked, Network, send};
 
 /// A file to fetch.
 #[derive(Debug)]
@@ -54,16 +52,6 @@ pub(crate) enum Body {
     Network(Response),
     /// All of them, from the controller.
     Inline(Bytes),
-}
-
-/// What a request needs from its surroundings.
-#[derive(Debug)]
-pub(crate) struct Network {
-    pub(crate) client: Client,
-    pub(crate) stall: Duration,
-    pub(crate) truces: Truces,
-    pub(crate) answers: Answers,
-    pub(crate) reports: mpsc::Sender<Report>,
 }
 
 impl Task {
@@ -162,9 +150,13 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
+    use super::super::answers::Answers;
+    use super::super::truce::Truces;
     use super::*;
     use crate::surroundings::Surroundings;
     use hfdown_protocol::{Digest, Failure, FailureKind, FileId, RepoPath};
+    use std::time::Duration;
+    use tokio::sync::mpsc;
 
     #[tokio::test]
     async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {

@@ -9,10 +9,10 @@ use hfdown_protocol::Report;
 use tokio::time::Instant;
 
 use super::delivery;
-use super::engine::{Shared, defect};
 use super::fault::Fault;
 use super::flight::Lease;
 use super::request::{Asked, host_of, network};
+use super::shared::{Shared, defect};
 use super::slot::{Assignment, Piece};
 use super::task::{Body, Task};
 use crate::disk;
@@ -220,10 +220,6 @@ async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>, lease: &Lease) -> Re
         bytes.extend_from_slice(&chunk);
         lease.advance(bytes.len() as u64);
     }
-}
-
-pub(super) fn joined<T>(joined: Result<Result<T, Fault>, tokio::task::JoinError>) -> Result<T, Fault> {
-    joined.unwrap_or_else(|error| Err(Fault::Disk(defect(&error))))
 }
 
 fn too_long(host: String) -> Fault {

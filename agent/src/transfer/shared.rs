@@ -1,0 +1,190 @@
+//! What the connections and the deliveries of one transfer share, and what they say through it.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use hfdown_protocol::{End, Failure, FailureKind, Report, Summary, Ticked, limits};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::board::Board;
+use super::fault::Fault;
+use super::pace::Pace;
+use super::request::Network;
+use super::slot::{Course, Piece};
+use super::task::Task;
+use super::throttle::Throttle;
+use crate::folder::{Records, Root};
+
+/// Files flushed at once. A disk is no faster for more, and each holds a thread for as long as the disk takes.
+const FLUSHES: usize = 2;
+/// Files hashed at once, each on a thread.
+pub(super) const HASHES: usize = 6;
+
+/// What every part of a transfer sees.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) root: Arc<Root>,
+    pub(super) board: Board,
+    pub(super) network: Arc<Network>,
+    pub(super) throttle: Throttle,
+    pub(super) pace: Pace,
+    /// Bytes that have come over the network since the governor was last told, and a bit for each connection that
+    /// brought some.
+    arrived: AtomicU64,
+    carried: AtomicU64,
+    /// Deliveries, and steps on the disk: a transfer ends when these have, also when the connection that began one was
+    /// told to stop.
+    pub(super) underway: TaskTracker,
+    pub(super) stop: CancellationToken,
+    pub(super) flushes: Semaphore,
+    pub(super) hashes: Semaphore,
+    records: Arc<Mutex<Records>>,
+    fatal: OnceLock<Failure>,
+    count: Count,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    placed: AtomicU32,
+    failed: AtomicU32,
+    fetched: AtomicU64,
+}
+
+impl Shared {
+    pub(super) fn new(
+        root: Arc<Root>,
+        records: Arc<Mutex<Records>>,
+        board: Board,
+        network: Arc<Network>,
+        throttle: Throttle,
+        stop: CancellationToken,
+    ) -> Self {
+        Self {
+            root,
+            board,
+            network,
+            throttle,
+            pace: Pace::default(),
+            arrived: AtomicU64::new(0),
+            carried: AtomicU64::new(0),
+            underway: TaskTracker::new(),
+            stop,
+            flushes: Semaphore::new(FLUSHES),
+            hashes: Semaphore::new(HASHES),
+            records,
+            fatal: OnceLock::new(),
+            count: Count::default(),
+        }
+    }
+
+    /// Bytes that have come since this was last asked, and how many connections brought them.
+    pub(super) fn take_arrived(&self) -> (u64, usize) {
+        let carried = self.carried.swap(0, Ordering::Relaxed).count_ones() as usize;
+        (self.arrived.swap(0, Ordering::Relaxed), carried)
+    }
+
+    /// What it has come to, when nothing is under way any more.
+    pub(super) fn outcome(&self, end: End) -> Result<Summary, Failure> {
+        if let Some(failure) = self.fatal.get() {
+            return Err(failure.clone());
+        }
+        Ok(Summary {
+            placed: self.count.placed.load(Ordering::Relaxed),
+            failed: self.count.failed.load(Ordering::Relaxed),
+            removed: 0,
+            fetched: self.count.fetched.load(Ordering::Relaxed),
+            end,
+        })
+    }
+
+    /// Lifecycle reports are lossless: this waits for room. Nobody listens only when the conversation is over.
+    pub(super) async fn report(&self, report: Report) {
+        let _ = self.network.reports.send(report).await;
+    }
+
+    pub(super) fn records(&self) -> MutexGuard<'_, Records> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes have come over the network; the next ones may have to wait.
+    pub(super) async fn arrived(&self, task: &Task, connection: usize, bytes: usize) {
+        task.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.count.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.arrived.fetch_add(bytes as u64, Ordering::Relaxed);
+        // Where more connections were asked for than there are bits, nothing is governed.
+        self.carried.fetch_or(1 << (connection % 64), Ordering::Relaxed);
+        self.throttle.take(bytes).await;
+    }
+
+    /// Does what a fault asks for, and says so.
+    pub(super) async fn faulted(&self, slot: usize, task: &Task, piece: Option<&Piece>, fault: Fault) {
+        match self.board.faulted(slot, piece, &fault) {
+            Course::Again { attempt, wait } => {
+                let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+                self.report(Report::Retrying {
+                    file: task.wanted.id,
+                    attempt,
+                    failure: fault.failure(),
+                    wait_ms,
+                })
+                .await;
+            }
+            Course::Silently => {}
+            Course::Lost => self.lost(task, &fault).await,
+            Course::Stop => self.fail(fault.failure()),
+        }
+    }
+
+    /// Runs something that touches the disk or hashes much, where it may block. Once begun it is seen through.
+    pub(super) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        joined(self.underway.spawn_blocking(work).await)
+    }
+
+    /// Nothing can go on. The first reason counts; the others are its echo.
+    pub(super) fn fail(&self, failure: Failure) {
+        let _ = self.fatal.set(failure);
+        self.stop.cancel();
+    }
+
+    /// A file could not be had.
+    pub(super) async fn lost(&self, task: &Task, fault: &Fault) {
+        task.abandoned.cancel();
+        task.forget_source().await;
+        self.count.failed.fetch_add(1, Ordering::Relaxed);
+        let (file, failure, fetched) = (task.wanted.id, fault.failure(), task.fetched());
+        self.report(Report::Failed { file, failure, fetched }).await;
+    }
+
+    /// A file has its final name.
+    pub(super) async fn placed(&self, task: &Task) {
+        self.count.placed.fetch_add(1, Ordering::Relaxed);
+        self.report(Report::Placed { file: task.wanted.id, fetched: task.fetched() }).await;
+    }
+
+    /// A sample that nobody waits for: when the link is slow, the next one will do.
+    pub(super) fn tick(&self) {
+        // Said while the board stands still: `Placed` and `Failed` are the last words on a file.
+        self.board.look_at_flights(|files| {
+            let files = files.into_iter().take(limits::ENTRIES);
+            let files: Vec<_> = files.map(|(file, done)| Ticked { file, done }).collect();
+            if !files.is_empty() {
+                let _ = self.network.reports.try_send(Report::Tick { files });
+            }
+        });
+    }
+}
+
+/// What is said when a part of the agent panicked.
+pub(super) fn defect(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(FailureKind::Protocol, format_args!("the agent has a defect: {error}"))
+}
+
+/// What came of a step on a thread of its own.
+pub(super) fn joined<T>(joined: Result<Result<T, Fault>, tokio::task::JoinError>) -> Result<T, Fault> {
+    joined.unwrap_or_else(|error| Err(Fault::Disk(defect(&error))))
+}
