@@ -7,10 +7,10 @@ use tokio::time::timeout;
 
 use super::channel::{ChannelReader, ChannelWriter, Exit, Outcome, Running};
 use super::connect::Connection;
-use super::enter::Placed;
 use super::host_key::HostKeySeen;
 use super::platform::Platform;
-use super::sweep::{Left, Sweeping};
+use super::sweep::Sweeping;
+use super::traces::{CacheFolder, Left, Placed};
 use crate::output::sanitize::sanitize_lines;
 
 /// How much of an agent's last words is quoted, in lines and in characters.
@@ -77,13 +77,6 @@ pub(super) struct Launched {
     pub(super) origin: AgentOrigin,
     pub(super) platform: Platform,
     pub(super) cache: CacheFolder,
-}
-
-/// Whether `~/.cache` is ours to remove.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum CacheFolder {
-    WasThere,
-    Made,
 }
 
 impl AgentLink {

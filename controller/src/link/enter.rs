@@ -20,6 +20,7 @@ use super::install::install;
 use super::launch::{Answer, launch};
 use super::settings::LinkSettings;
 use super::sftp::{Made, Sftp, SftpError};
+use super::traces::Placed;
 
 /// The file that tells Vast's start-up files to leave a session alone.
 const NO_TMUX: &str = ".no_auto_tmux";
@@ -38,15 +39,6 @@ const DETACH: &[u8] = b"\x02d";
 const QUIET: Duration = Duration::from_millis(700);
 /// How long a terminal is listened to before and after something is typed.
 const LISTENING: Duration = Duration::from_secs(6);
-
-/// How `~/.no_auto_tmux` came to be on a box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placed {
-    /// By SFTP.
-    BySftp,
-    /// Typed into a terminal.
-    ByTerminal,
-}
 
 /// Starts the agent. What had to be placed for that is noted in `placed`, also if it then fails.
 pub(super) async fn enter(

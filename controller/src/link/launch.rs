@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{GreetingError, Nonce, await_greeting};
 
-use super::agent_link::{AgentOrigin, CacheFolder, Launched};
+use super::agent_link::{AgentOrigin, Launched};
 use super::channel::Running;
 use super::connect::Connection;
 use super::error::{AutoTmux, LinkError};
@@ -12,6 +12,7 @@ use super::image::AgentImages;
 use super::platform::Platform;
 use super::script;
 use super::settings::LinkSettings;
+use super::traces::CacheFolder;
 use crate::output::sanitize::sanitize_lines;
 
 /// How much of what a shell printed is quoted in an error, in lines and in characters.

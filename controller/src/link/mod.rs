@@ -35,12 +35,12 @@ mod settings;
 mod sftp;
 mod sweep;
 mod target;
+mod traces;
 
 pub use agent_link::{AgentLink, AgentOrigin, Ending, Tether};
 pub use auth::{Refusal, Tried};
 pub use channel::{ChannelReader, ChannelWriter, Exit};
 pub use config::{ConfigError, ConfigFile, Presence};
-pub use enter::Placed;
 pub use error::{AutoTmux, InstallStage, LinkError, NotForwarded};
 pub use host_certificate::CertificateError;
 pub use host_key::{HostKeyError, HostKeyPolicy, HostKeySeen, Remedy};
@@ -49,8 +49,8 @@ pub use keyring::{Asked, Asker, Keyring, Locked};
 pub use known_hosts::{KnownHostsError, Place};
 pub use platform::{Cpu, Platform};
 pub use settings::{Askpass, LinkSettings, Traces};
-pub use sweep::Left;
 pub use target::{Family, HostKeyWish, Ignored, Offer, Prompts, SshTarget, TargetError};
+pub use traces::{Left, Placed};
 
 use connect::Connection;
 use hfdown_protocol::Nonce;

@@ -10,10 +10,9 @@ use std::fmt::Write as _;
 
 use hfdown_protocol::Nonce;
 
-use super::agent_link::CacheFolder;
-use super::enter::Placed;
 use super::image::{AgentImage, AgentImages};
 use super::platform::Cpu;
+use super::traces::{CacheFolder, Placed};
 
 /// Precedes the platform when the box begins to start the agent: `…LAUNCH <nonce>|Linux|x86_64|`.
 pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";

@@ -4,24 +4,14 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::agent_link::CacheFolder;
 use super::channel::{Outcome, Running};
 use super::connect::Connection;
-use super::enter::Placed;
 use super::image::AgentImages;
 use super::script;
+use super::traces::{CacheFolder, Left, Placed};
 
 /// How long a box may take to remove a file.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Whether anything of ours is still on the box.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// Nothing that was to be removed, or nothing was to be.
-    Nothing,
-    /// It could not be removed, or nobody knows: the agent's file, or `~/.no_auto_tmux`.
-    Something,
-}
 
 /// A command that removes what is left, while the agent runs.
 pub(super) struct Sweeping {

@@ -1,0 +1,26 @@
+//! What there is of ours on a box, beside the model.
+
+/// How `~/.no_auto_tmux` came to be on a box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// By SFTP.
+    BySftp,
+    /// Typed into a terminal.
+    ByTerminal,
+}
+
+/// Whether `~/.cache` is ours to remove.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CacheFolder {
+    WasThere,
+    Made,
+}
+
+/// Whether anything of ours is still on the box.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// Nothing that was to be removed, or nothing was to be.
+    Nothing,
+    /// It could not be removed, or nobody knows: the agent's file, or `~/.no_auto_tmux`.
+    Something,
+}
