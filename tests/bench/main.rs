@@ -1,9 +1,9 @@
 //! The benchmark: hfdown beside what people use instead, in the same minutes, on a Hub of this machine.
 //!
-//! `cargo bench-rivals --help` says how to run it. It is no test: it prints tables. This one program plays three parts, so
-//! that nothing else has to be built: the benchmark with the test Hub in it, `hfdown` when it is called by that name,
-//! and `measure`, a small process that starts what is measured and asks the system what that has cost. The Hub's own
-//! CPU time is in nobody's figures.
+//! `cargo bench-rivals --help` says how to run it. It is no test: it prints tables. This one program plays three parts,
+//! so that nothing else has to be built: the benchmark with the test Hub in it, `hfdown` when it is called by that
+//! name, and `measure`, a small process that starts what is measured and asks the system what that has cost. The Hub's
+//! own CPU time is in nobody's figures.
 
 mod figures;
 mod ground;

@@ -37,7 +37,8 @@ impl Mount {
     /// it. `None` where this machine can't; what is left out has then been said.
     ///
     /// # Panics
-    /// When root can't make such a disk under `CI=true`. Whether it can be mounted is up to the kernel, and its loop devices.
+    /// When root can't make such a disk under `CI=true`. Whether it can be mounted is up to the kernel, and its loop
+    /// devices.
     pub fn counting_seconds(at: &Path, image: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("the temporary folder can be written");
         let image_name = image.display().to_string();

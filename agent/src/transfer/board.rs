@@ -43,14 +43,15 @@ impl Board {
         }
     }
 
-    /// Those above what is allowed are to stop where they are: the link is worse off with them. What they had before them is
-    /// there for the others.
+    /// Those above what is allowed are to stop where they are: the link is worse off with them. What they had before
+    /// them is there for the others.
     pub(super) fn drop_surplus(&self) {
         self.work().drop_surplus(self.allowed.load(Ordering::Relaxed));
         self.changed.notify_waiters();
     }
 
-    /// The next thing to do for this connection, when there is one and it may work; none when every file is placed or lost.
+    /// The next thing to do for this connection, when there is one and it may work; none when every file is placed or
+    /// lost.
     pub(super) async fn next(&self, connection: usize) -> Option<Assignment> {
         loop {
             let mut changed = std::pin::pin!(self.changed.notified());
@@ -171,8 +172,8 @@ impl Board {
         first
     }
 
-    /// Shows the large files in flight and how much of each is on disk. None of them is settled before `look` returns, so
-    /// that nothing it says of them comes after the last word on them. It must not block.
+    /// Shows the large files in flight and how much of each is on disk. None of them is settled before `look` returns,
+    /// so that nothing it says of them comes after the last word on them. It must not block.
     pub(super) fn look_at_flights(&self, look: impl FnOnce(Vec<(FileId, u64)>)) {
         let work = self.work();
         let tasks = work.active.iter().map(|slot| &work.slots[*slot].task);

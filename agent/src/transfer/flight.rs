@@ -22,8 +22,8 @@ pub(super) struct Flight {
     pub(super) unleased: RangeSet,
     pub(super) leases: Vec<Arc<Lease>>,
     digested: u64,
-    /// Up to here the digest is excused: it is what an earlier run left, or what had been handed out when the digest last had
-    /// nothing to do. Ranges side by side arrive in bursts, and a burst is soon done.
+    /// Up to here the digest is excused: it is what an earlier run left, or what had been handed out when the digest
+    /// last had nothing to do. Ranges side by side arrive in bursts, and a burst is soon done.
     excused: u64,
 }
 

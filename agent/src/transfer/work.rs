@@ -1,7 +1,7 @@
 //! Who fetches what: hands out files and ranges to connections, takes back what they could not do, and lets an idle
 //! connection take over a piece of what a slow one still has before it, or all of it from one that is much too slow. A
-//! file whose digest trails is left to one connection, and then to none: what arrives must be proved as well, and that is
-//! no faster for arriving earlier.
+//! file whose digest trails is left to one connection, and then to none: what arrives must be proved as well, and that
+//! is no faster for arriving earlier.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ pub(super) const LONGEST_PIECE: u64 = 64 << 20;
 const WORTH_SHARING: u64 = 16 << 20;
 /// What a connection has received and not yet written when it is told to stop: more than it gathers before it writes.
 pub(super) const IN_HANDS: u64 = 1 << 20;
-/// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and many
-/// systems allow 1,024.
+/// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and
+/// many systems allow 1,024.
 pub(super) const FLIGHTS: usize = 64;
 
 /// What there is to do, and who does it.

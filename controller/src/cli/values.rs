@@ -17,8 +17,8 @@ pub(super) fn parse_fingerprint(text: &str) -> Result<String, String> {
     }
 }
 
-/// Checks that the folder on a box is just that. Shells and `scp` teach other ways to write one, which would become strange
-/// names there.
+/// Checks that the folder on a box is just that. Shells and `scp` teach other ways to write one, which would become
+/// strange names there.
 pub(super) fn parse_folder_there(text: &str) -> Result<String, String> {
     let names_a_host = text.split_once(':').is_some_and(|(before, after)| {
         !before.contains('/') && (before.contains('@') || after.starts_with(['/', '~']))

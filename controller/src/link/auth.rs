@@ -194,7 +194,8 @@ struct Signer<'a> {
 impl russh::Signer for Signer<'_> {
     type Error = Refusal;
 
-    /// `_` is what is shown. What signs is known better here: an ssh-agent that holds a key does not know its certificate.
+    /// `_` is what is shown. What signs is known better here: an ssh-agent that holds a key does not know its
+    /// certificate.
     async fn auth_sign(
         &mut self,
         _: &AgentIdentity,

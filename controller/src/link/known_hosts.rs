@@ -1,5 +1,6 @@
 //! `known_hosts` files, read as OpenSSH reads them: hashed names, `[host]:port`, wildcards and negation, `@revoked` and
-//! `@cert-authority`. russh has a reader as well, but it takes an unreadable file for an empty one and knows no markers.
+//! `@cert-authority`. russh has a reader as well, but it takes an unreadable file for an empty one and knows no
+//! markers.
 //!
 //! Keys are kept as their base64 text and compared as such, so that a line with a key of a kind that this program can't
 //! parse still counts as "this host is known".

@@ -1,6 +1,6 @@
 //! The commands that a box is sent: two that start an agent, one that takes it away again. Each is one line,
-//! `exec /bin/sh -c '…'`, without a single quote, a double backslash or a `!` in it: so it means the same to bash, dash,
-//! zsh, fish and tcsh as login shells. Nothing that came from a box is ever put into one.
+//! `exec /bin/sh -c '…'`, without a single quote, a double backslash or a `!` in it: so it means the same to bash,
+//! dash, zsh, fish and tcsh as login shells. Nothing that came from a box is ever put into one.
 //!
 //! All look at the same folders, in this order: `~/.cache/hfdown`, `$XDG_RUNTIME_DIR/hfdown`, `/dev/shm/hfdown-$UID`,
 //! `/tmp/hfdown-$UID`. A folder counts only if it belongs to this user and nobody else can write to it, since anyone

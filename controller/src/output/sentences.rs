@@ -183,8 +183,8 @@ impl Sentences {
         (level <= self.verbosity).then_some(text)
     }
 
-    /// Where an agent is: the box, where it is not named at the start of the line already, and the folder, where it is here
-    /// or goes by another name than the person's.
+    /// Where an agent is: the box, where it is not named at the start of the line already, and the folder, where it is
+    /// here or goes by another name than the person's.
     fn place(
         &self,
         name: Option<&str>,

@@ -39,8 +39,8 @@ impl Content {
         Self::new(Store::Bytes(bytes), size)
     }
 
-    /// `size` bytes that no compression makes smaller, generated where they are asked for: several GB need neither memory
-    /// nor disk. The same seed gives the same bytes, and a longer stream begins with the shorter one.
+    /// `size` bytes that no compression makes smaller, generated where they are asked for: several GB need neither
+    /// memory nor disk. The same seed gives the same bytes, and a longer stream begins with the shorter one.
     pub fn random(seed: u64, size: u64) -> Self {
         Self::new(Store::Random { seed }, size)
     }
