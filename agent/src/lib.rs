@@ -5,10 +5,11 @@
 //! rented box with the stream on its standard input and output, or inside the controller's own process with a pipe in
 //! memory; [`serve`] is the same for both, and the only way to make it do anything.
 
-#[cfg(unix)]
-mod apart;
 mod asked_wait;
+#[cfg(unix)]
+mod detached;
 mod disk;
+mod environment;
 mod folder;
 mod hasher;
 mod machine;
@@ -16,12 +17,11 @@ mod part;
 mod plan;
 mod process;
 mod serve;
-mod surroundings;
 mod survey;
 mod system;
 mod transfer;
 
 pub use asked_wait::{asked_wait, wait_in_words};
+pub use environment::{Environment, SetupError, authorities, web};
 pub use process::main;
 pub use serve::{Farewell, serve};
-pub use surroundings::{SetupError, Surroundings, authorities, web};

@@ -1,10 +1,10 @@
 //! The machine an agent runs on.
 
-use hfdown_protocol::Machine;
+use hfdown_protocol::MachineInfo;
 
 /// What a controller may want to know.
-pub(crate) fn describe() -> Machine {
-    Machine {
+pub(crate) fn describe() -> MachineInfo {
+    MachineInfo {
         os: std::env::consts::OS.to_owned(),
         arch: std::env::consts::ARCH.to_owned(),
         cpus: u32::try_from(cpus()).unwrap_or(u32::MAX),

@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hfdown_protocol::{End, Failure, FailureKind, Job, Layout, Limits, Report, Stray, Summary, Wanted};
+use hfdown_protocol::{
+    End, ExtraneousFile, Failure, FailureKind, Job, Layout, Limits, Report, Summary, Wanted,
+};
 use tokio_util::sync::CancellationToken;
 
+use crate::environment::Patience;
 use crate::folder::{self, Folder, Records};
 use crate::part;
-use crate::surroundings::Patience;
 use crate::survey::twins;
 use crate::transfer::{Engine, Network, Task, Workshop};
 
@@ -17,7 +19,7 @@ use crate::transfer::{Engine, Network, Task, Workshop};
 pub(crate) struct Plan {
     jobs: Vec<Job>,
     ordered: HashSet<u32>,
-    strays: Vec<Stray>,
+    extraneous: Vec<ExtraneousFile>,
 }
 
 impl Plan {
@@ -31,9 +33,9 @@ impl Plan {
         Ok(())
     }
 
-    /// Adds strays to remove.
-    pub(crate) fn remove(&mut self, strays: Vec<Stray>) {
-        self.strays.extend(strays);
+    /// Adds extraneous files to remove.
+    pub(crate) fn remove(&mut self, extraneous: Vec<ExtraneousFile>) {
+        self.extraneous.extend(extraneous);
     }
 
     /// Whether there is nothing to fetch.
@@ -51,7 +53,7 @@ impl Plan {
         stop: CancellationToken,
         limits: &Limits,
     ) -> Result<Summary, Failure> {
-        let Self { jobs, strays, .. } = self;
+        let Self { jobs, extraneous, .. } = self;
         let names: Vec<_> =
             wanted.iter().zip(twins(&wanted)).map(|(wanted, twin)| part::name(wanted.digest, twin)).collect();
         let tasks = jobs
@@ -71,7 +73,7 @@ impl Plan {
         let mut summary = Engine::new(workshop, tasks, limits).run().await?;
         let is_whole = summary.failed == 0 && summary.end == End::Complete;
         let finishing = tokio::task::spawn_blocking(move || {
-            let reports = remove(&folder, &strays, is_whole);
+            let reports = remove(&folder, &extraneous, is_whole);
             // Where everything is in place, no part is waited for any more.
             let resumable = if is_whole { HashSet::new() } else { names.into_iter().collect() };
             tidy(&folder, &resumable).map(|()| reports)
@@ -88,19 +90,19 @@ impl Plan {
     }
 }
 
-fn remove(folder: &Folder, strays: &[Stray], is_whole: bool) -> Vec<Report> {
+fn remove(folder: &Folder, extraneous: &[ExtraneousFile], is_whole: bool) -> Vec<Report> {
     let mut records = folder.records();
-    let mut remove = |stray: &Stray| {
+    let mut remove = |file: &ExtraneousFile| {
         if is_whole {
-            return folder::remove_stray(&folder.root, &mut records, stray);
+            return folder::remove_extraneous(&folder.root, &mut records, file);
         }
         Err(Failure::new(FailureKind::ChangedMeanwhile, "not everything that is wanted is in place"))
     };
-    let outcome = |(stray, removed): (u32, Result<(), Failure>)| match removed {
-        Ok(()) => Report::Removed { stray },
-        Err(failure) => Report::Spared { stray, failure },
+    let outcome = |(index, removed): (u32, Result<(), Failure>)| match removed {
+        Ok(()) => Report::Removed { index },
+        Err(failure) => Report::NotRemoved { index, failure },
     };
-    (0..).zip(strays.iter().map(&mut remove)).map(outcome).collect()
+    (0..).zip(extraneous.iter().map(&mut remove)).map(outcome).collect()
 }
 
 fn tidy(folder: &Folder, resumable: &HashSet<String>) -> Result<(), Failure> {

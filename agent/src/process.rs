@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hfdown_protocol::{
-    Conduct, Failure, FailureKind, Nonce, Order, Report, VERSION, greet, inbox, limits, outbox,
+    Failure, FailureKind, Mode, Nonce, Order, Report, VERSION, greet, inbox, limits, outbox,
 };
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 
+use crate::environment::Environment;
 use crate::serve::{Farewell, serve};
-use crate::surroundings::Surroundings;
 
 /// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash.
 /// Standard input and output are served by the latter as well, so they must not all be busy with a slow disk.
@@ -34,7 +34,7 @@ pub fn main() -> ExitCode {
         (Some("serve"), Some(Ok(nonce)), None) => run(converse(nonce)),
         // The nonce tells whose it is, to whoever looks for it among the processes.
         #[cfg(unix)]
-        (Some(crate::apart::HOLD), Some(Ok(Nonce(_))), None) => run(apart()),
+        (Some(crate::detached::HOST), Some(Ok(Nonce(_))), None) => run(apart()),
         (Some("--version"), None, None) => ended(&std::io::Write::write_all(
             &mut std::io::stdout(),
             format!("hfdown-agent {VERSION}\n").as_bytes(),
@@ -86,25 +86,25 @@ async fn converse(nonce: Nonce) -> std::io::Result<Farewell> {
     let stdin = orders.into_inner();
     match &hello {
         #[cfg(unix)]
-        Order::Hello { conduct: Conduct::Apart, .. } => {
-            Ok(crate::apart::start(nonce, hello, &rest, stdin, stdout).await)
+        Order::Hello { mode: Mode::Detached, .. } => {
+            Ok(crate::detached::start(nonce, hello, &rest, stdin, stdout).await)
         }
         #[cfg(unix)]
-        Order::Hello { conduct: Conduct::Joining { root }, .. } => {
+        Order::Hello { mode: Mode::Joining { root }, .. } => {
             let root = root.clone();
-            Ok(crate::apart::join(&root, hello, &rest, stdin, stdout).await)
+            Ok(crate::detached::join(&root, hello, &rest, stdin, stdout).await)
         }
         #[cfg(not(unix))]
-        Order::Hello { conduct: Conduct::Apart | Conduct::Joining { .. }, .. } => {
+        Order::Hello { mode: Mode::Detached | Mode::Joining { .. }, .. } => {
             refuse(stdout, FailureKind::Disk, "this system has no transfers that outlive their link").await
         }
         _ => {
             let mut heard = Vec::new();
             outbox(&mut heard).send(hello).await.map_err(std::io::Error::other)?;
             heard.extend(rest);
-            match surroundings() {
-                Ok(surroundings) => {
-                    Ok(serve(std::io::Cursor::new(heard).chain(stdin), stdout, surroundings).await)
+            match environment() {
+                Ok(environment) => {
+                    Ok(serve(std::io::Cursor::new(heard).chain(stdin), stdout, environment).await)
                 }
                 Err(error) => refuse(stdout, FailureKind::Disk, error).await,
             }
@@ -124,18 +124,20 @@ async fn apart() -> std::io::Result<Farewell> {
     // The one handle on it from here on: when it is closed, whoever is at the other end is to see that.
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     let first = tokio::net::UnixStream::from_std(first)?;
-    match surroundings() {
-        Ok(surroundings) => Ok(crate::apart::hold(first, crate::apart::own_folder()?, surroundings).await),
+    match environment() {
+        Ok(environment) => {
+            Ok(crate::detached::host(first, crate::detached::own_folder()?, environment).await)
+        }
         Err(error) => refuse(first, FailureKind::Disk, error).await,
     }
 }
 
-fn surroundings() -> Result<Surroundings, crate::SetupError> {
+fn environment() -> Result<Environment, crate::SetupError> {
     let extra_roots = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let surroundings = Surroundings::new(extra_roots.as_deref())?;
+    let environment = Environment::new(extra_roots.as_deref())?;
     #[cfg(unix)]
-    let surroundings = surroundings.with_private(crate::apart::own_folder().ok());
-    Ok(surroundings)
+    let environment = environment.with_private(crate::detached::own_folder().ok());
+    Ok(environment)
 }
 
 async fn refuse<W: AsyncWrite + Unpin>(

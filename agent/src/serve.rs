@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::environment::Environment;
 use crate::folder::Folder;
 use crate::machine;
 use crate::plan::Plan;
-use crate::surroundings::Surroundings;
 use crate::survey::Survey;
 use crate::transfer::{Answer, Answers, Network, Truces};
 
@@ -48,7 +48,7 @@ pub enum Farewell {
 }
 
 /// Talks to one controller until either side has had enough. Whatever happens, what is on disk stays resumable.
-pub async fn serve<R, W>(reader: R, writer: W, surroundings: Surroundings) -> Farewell
+pub async fn serve<R, W>(reader: R, writer: W, environment: Environment) -> Farewell
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -57,7 +57,7 @@ where
     let writing = write(outbox(writer), outgoing);
     let mut writing = std::pin::pin!(writing);
     let farewell = {
-        let listening = Conversation::new(surroundings, reports).listen(reader);
+        let listening = Conversation::new(environment, reports).listen(reader);
         tokio::select! {
             farewell = listening => farewell,
             // The pipe broke: nobody is left to talk to.
@@ -88,7 +88,7 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
 
 struct Conversation {
     network: Arc<Network>,
-    surroundings: Surroundings,
+    environment: Environment,
     reports: mpsc::Sender<Report>,
     stop: CancellationToken,
     /// Whatever ends the conversation ends the work, also what runs on threads that nobody can interrupt.
@@ -120,11 +120,11 @@ enum Heard {
 type Step = Result<(), Farewell>;
 
 impl Conversation {
-    fn new(surroundings: Surroundings, reports: mpsc::Sender<Report>) -> Self {
+    fn new(environment: Environment, reports: mpsc::Sender<Report>) -> Self {
         let stop = CancellationToken::new();
         Self {
-            network: network(&surroundings, &reports),
-            surroundings,
+            network: network(&environment, &reports),
+            environment,
             reports,
             _stop_at_last: stop.clone().drop_guard(),
             stop,
@@ -196,8 +196,8 @@ impl Conversation {
                 Ok(()) => Ok(()),
                 Err(failure) => self.fatal(failure).await,
             },
-            Order::Remove { strays } => {
-                self.plan.remove(strays);
+            Order::Remove { extraneous } => {
+                self.plan.remove(extraneous);
                 Ok(())
             }
             Order::Begin => self.begin().await,
@@ -207,8 +207,8 @@ impl Conversation {
                 let given = self.network.answers.give(file, Answer::Address(address));
                 self.expect_asked(given.is_ok()).await
             }
-            Order::Withheld { file, failure } => {
-                let given = self.network.answers.give(file, Answer::Withheld(failure));
+            Order::SourceUnavailable { file, failure } => {
+                let given = self.network.answers.give(file, Answer::SourceUnavailable(failure));
                 self.expect_asked(given.is_ok()).await
             }
             Order::Inline { file, bytes } => {
@@ -248,10 +248,10 @@ impl Conversation {
         if self.folder.is_some() || !self.work.is_empty() {
             return self.out_of_order("Trust").await;
         }
-        match self.surroundings.trusting(authorities) {
-            Ok(surroundings) => {
-                self.surroundings = surroundings;
-                self.network = network(&self.surroundings, &self.reports);
+        match self.environment.trusting(authorities) {
+            Ok(environment) => {
+                self.environment = environment;
+                self.network = network(&self.environment, &self.reports);
                 Ok(())
             }
             Err(error) => self.fatal(Failure::new(FailureKind::Protocol, error)).await,
@@ -262,8 +262,8 @@ impl Conversation {
         if self.folder.is_some() || !self.work.is_empty() {
             return self.out_of_order("Open").await;
         }
-        self.surroundings = self.surroundings.clone().limited_by(&limits);
-        self.network = network(&self.surroundings, &self.reports);
+        self.environment = self.environment.clone().limited_by(&limits);
+        self.network = network(&self.environment, &self.reports);
         self.limits = limits;
         let (reports, stop) = (self.reports.clone(), self.stop.clone());
         self.work
@@ -314,17 +314,17 @@ impl Conversation {
         };
         let plan = std::mem::take(&mut self.plan);
         #[cfg(unix)]
-        if let Some(private) = &self.surroundings.private {
-            use crate::apart::Later;
+        if let Some(private) = &self.environment.private {
+            use crate::detached::NextRun;
             let later = match folder.root.layout() {
-                Layout::Traceless => Later::Traceless,
-                _ if plan.is_idle() => Later::Idles,
-                _ => Later::Fetches,
+                Layout::Traceless => NextRun::Traceless,
+                _ if plan.is_idle() => NextRun::Idles,
+                _ => NextRun::Fetches,
             };
-            crate::apart::supersede(private, &folder.root.path().to_string_lossy(), later);
+            crate::detached::supersede(private, &folder.root.path().to_string_lossy(), later);
         }
         let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
-        let (patience, stop, limits) = (self.surroundings.patience, self.stop.clone(), self.limits.clone());
+        let (patience, stop, limits) = (self.environment.patience, self.stop.clone(), self.limits.clone());
         self.work.spawn(async move {
             Done::CarriedOut(plan.carry_out(folder, wanted, network, patience, stop, &limits).await)
         });
@@ -365,10 +365,10 @@ impl Conversation {
 }
 
 /// The way to the network, before anything is asked for.
-fn network(surroundings: &Surroundings, reports: &mpsc::Sender<Report>) -> Arc<Network> {
+fn network(environment: &Environment, reports: &mpsc::Sender<Report>) -> Arc<Network> {
     Arc::new(Network {
-        client: surroundings.client.clone(),
-        stall: surroundings.patience.stall,
+        client: environment.client.clone(),
+        stall: environment.patience.stall,
         truces: Truces::default(),
         answers: Answers::default(),
         reports: reports.clone(),

@@ -7,7 +7,7 @@ use tokio::io::{DuplexStream, split};
 fn agent(pipe: usize) -> (tokio::task::JoinHandle<Farewell>, DuplexStream) {
     let (near, far) = tokio::io::duplex(pipe);
     let (reader, writer) = split(far);
-    let serving = serve(reader, writer, Surroundings::new(None).unwrap());
+    let serving = serve(reader, writer, Environment::new(None).unwrap());
     (tokio::spawn(serving), near)
 }
 
@@ -47,7 +47,7 @@ async fn an_agent_that_nobody_reads_from_ends_all_the_same() {
     let mut orders = outbox::<_, Order>(writer);
     // Each is answered; the answers fill the queue and the pipe.
     while orders
-        .send(Order::Hello { version: VERSION.to_owned(), conduct: hfdown_protocol::Conduct::Linked })
+        .send(Order::Hello { version: VERSION.to_owned(), mode: hfdown_protocol::Mode::Attached })
         .await
         .is_ok()
     {}
@@ -57,7 +57,7 @@ async fn an_agent_that_nobody_reads_from_ends_all_the_same() {
 #[tokio::test]
 async fn work_stops_when_the_conversation_is_dropped() {
     let (reports, _outgoing) = mpsc::channel(1);
-    let conversation = Conversation::new(Surroundings::new(None).unwrap(), reports);
+    let conversation = Conversation::new(Environment::new(None).unwrap(), reports);
     let stop = conversation.stop.clone();
     drop(conversation);
     assert!(stop.is_cancelled());

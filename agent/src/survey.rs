@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, Failure, FailureKind, FileId, Found, Proof, Report, Stamp, Stray, Wanted,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Report, Stamp, Wanted,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ struct Unread<'a> {
 }
 
 impl Survey<'_> {
-    /// Looks, and reports what it finds: every wanted file once, then the strays. Blocks.
+    /// Looks, and reports what it finds: every wanted file once, then the extraneous files. Blocks.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         let twins = twins(self.wanted);
         let case_twins = if self.root.folds_case() { case_twins(self.wanted) } else { HashMap::new() };
@@ -67,7 +67,7 @@ impl Survey<'_> {
         }
         self.send_all(&known)?;
         self.read_all(&unread)?;
-        self.send_strays()
+        self.send_extraneous()
     }
 
     /// What can be said without reading; otherwise the stamp of what must be read.
@@ -179,19 +179,21 @@ impl Survey<'_> {
     }
 
     /// Files that an earlier run placed, that still are what it left, and that the listing does not contain.
-    fn send_strays(&self) -> Result<(), Failure> {
+    fn send_extraneous(&self) -> Result<(), Failure> {
         let wanted: std::collections::HashSet<_> = self.wanted.iter().map(|wanted| &wanted.path).collect();
-        let strays: Vec<_> = {
+        let extraneous: Vec<_> = {
             let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
             let unlisted = records.iter().filter(|(path, record)| {
                 let is_there =
                     || matches!(self.root.standing(path), Standing::File(stamp) if stamp == record.stamp);
                 record.origin == Origin::Placed && !wanted.contains(path) && is_there()
             });
-            unlisted.map(|(path, record)| Stray { path: path.clone(), stamp: record.stamp }).collect()
+            unlisted
+                .map(|(path, record)| ExtraneousFile { path: path.clone(), stamp: record.stamp })
+                .collect()
         };
-        for strays in strays.chunks(BATCH) {
-            self.send(Report::Strays { strays: strays.to_vec() })?;
+        for extraneous in extraneous.chunks(BATCH) {
+            self.send(Report::Extraneous { extraneous: extraneous.to_vec() })?;
         }
         Ok(())
     }
@@ -262,8 +264,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
         let layout = Layout::Folder { commit };
-        let open =
-            || Root::open(folder.path().to_str().unwrap(), Access::Change, layout.clone()).expect("it opens");
+        let open = || {
+            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout.clone()).expect("it opens")
+        };
         let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
         let names = || (0..).map(|id| (id, format!("file-{id}"))).take(2 * READERS);
         let files: Vec<_> = names().map(|(id, name)| Wanted { digest, ..wanted(id, &name, 0) }).collect();
@@ -314,7 +317,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
         let layout = Layout::Folder { commit };
-        let mut root = Root::open(folder.path().to_str().unwrap(), Access::Change, layout).unwrap();
+        let mut root = Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout).unwrap();
         assert_eq!(root.try_lock().unwrap(), None);
         std::fs::write(folder.path().join("file"), "a").unwrap();
         let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_protocol::{Account, Commit, End, Failure, Machine, RepoPath, Verdict};
+use hfdown_protocol::{Commit, Conclusion, End, Failure, MachineInfo, RepoPath, TransferStatus};
 
 use crate::hub::{Listing, RepoInfo};
 use crate::plan::Plan;
@@ -78,7 +78,7 @@ pub enum Event {
         /// Free bytes there.
         free: u64,
         /// The machine.
-        machine: Machine,
+        machine: MachineInfo,
         /// How the agent came to be there.
         agent: Agent,
         /// How long all of that took.
@@ -141,13 +141,13 @@ pub enum Event {
         /// Why.
         failure: Failure,
     },
-    /// A stray has been removed.
+    /// An extraneous file has been removed.
     Removed {
         /// Which.
         path: RepoPath,
     },
-    /// A stray that was to be removed has been left alone.
-    Spared {
+    /// An extraneous file that was to be removed has been left alone.
+    NotRemoved {
         /// Which.
         path: RepoPath,
         /// Why.
@@ -167,14 +167,14 @@ pub enum Event {
     /// A transfer that was detached is still going on, and is watched from here on.
     Joined {
         /// What it has come to.
-        account: Box<Account>,
+        status: Box<TransferStatus>,
     },
     /// A transfer that was detached has ended.
     Ended {
         /// What it came to.
-        account: Box<Account>,
+        status: Box<TransferStatus>,
         /// How.
-        verdict: Verdict,
+        conclusion: Conclusion,
         /// How long ago.
         ago: Duration,
     },
@@ -186,7 +186,7 @@ pub enum Event {
         file: String,
     },
     /// The person has seen enough; the transfer goes on.
-    Left,
+    Disconnected,
     /// Ctrl-C was seen; the agent is stopping.
     Cancelling,
     /// The run is over.
@@ -256,7 +256,7 @@ pub struct Outcome {
     pub kept: u32,
     /// Bytes of those.
     pub kept_bytes: u64,
-    /// Strays removed.
+    /// Extraneous files removed.
     pub removed: u32,
     /// Bytes that came over the network, repeated ones included.
     pub fetched: u64,

@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod detached_records;
 pub mod display;
 pub mod event;
 pub mod failure;
@@ -15,6 +16,5 @@ pub mod output;
 pub mod plan;
 pub mod session;
 mod system;
-pub mod ticket;
 
 pub use commands::main;

@@ -4,7 +4,7 @@
 //! there is no dry run below it, only a plan that nobody carries out.
 
 use hfdown_protocol::{
-    Aside, Check, Digest, Failure, FailureKind, FileId, Found, Proof, RepoPath, Stamp, Stray,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, RepoPath, Skipped, Stamp,
 };
 
 use crate::hub::{Listing, Refused};
@@ -15,12 +15,12 @@ pub struct Policy {
     /// How closely to look at what is there.
     pub check: Check,
     /// What becomes of files that the Hub no longer lists.
-    pub strays: Strays,
+    pub extraneous: Extraneous,
 }
 
 /// What becomes of files that an earlier sync placed and the Hub no longer lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Strays {
+pub enum Extraneous {
     /// They stay.
     Keep,
     /// They go (`--delete`).
@@ -33,7 +33,7 @@ pub struct Inventory {
     /// What stands at each listed file's place.
     pub found: Vec<Found>,
     /// Files of an earlier sync that the listing does not contain.
-    pub strays: Vec<Stray>,
+    pub extraneous: Vec<ExtraneousFile>,
 }
 
 /// What is to be done, file by file, in the listing's order.
@@ -43,8 +43,8 @@ pub struct Plan {
     pub files: Vec<Planned>,
     /// Names in the listing that no file may have.
     pub refused: Vec<Refused>,
-    /// What becomes of the strays.
-    pub strays: Vec<(Stray, Strays)>,
+    /// What becomes of the extraneous files.
+    pub extraneous: Vec<(ExtraneousFile, Extraneous)>,
 }
 
 /// One listed file and what is to be done about it.
@@ -106,8 +106,8 @@ pub fn plan(listing: &Listing, inventory: &Inventory, policy: &Policy) -> Plan {
         digest: file.digest,
         action: action(inventory.found.get(id as usize)),
     });
-    let strays = inventory.strays.iter().map(|stray| (stray.clone(), policy.strays));
-    Plan { files: files.collect(), refused: listing.refused.clone(), strays: strays.collect() }
+    let extraneous = inventory.extraneous.iter().map(|file| (file.clone(), policy.extraneous));
+    Plan { files: files.collect(), refused: listing.refused.clone(), extraneous: extraneous.collect() }
 }
 
 fn action(found: Option<&Found>) -> Action {
@@ -149,9 +149,9 @@ impl Plan {
         })
     }
 
-    /// The strays to remove.
-    pub fn to_remove(&self) -> impl Iterator<Item = &Stray> {
-        self.strays.iter().filter(|(_, fate)| *fate == Strays::Remove).map(|(stray, _)| stray)
+    /// The extraneous to remove.
+    pub fn to_remove(&self) -> impl Iterator<Item = &ExtraneousFile> {
+        self.extraneous.iter().filter(|(_, fate)| *fate == Extraneous::Remove).map(|(file, _)| file)
     }
 
     /// Bytes to fetch: what an earlier run left behind is not fetched again.
@@ -181,9 +181,9 @@ impl Plan {
     }
 
     /// The files that nothing is fetched of.
-    pub fn aside(&self) -> Aside {
+    pub fn skipped(&self) -> Skipped {
         let count = |files: usize| u32::try_from(files).unwrap_or(u32::MAX);
-        Aside {
+        Skipped {
             kept: count(self.kept().count()),
             kept_bytes: self.kept_bytes(),
             by_size: count(self.kept_by_size()),

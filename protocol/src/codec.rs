@@ -224,15 +224,12 @@ mod tests {
         let wanted = crate::Wanted { id: FileId(1), path: path.clone(), size: 9, digest };
         let failure = crate::Failure::new(crate::FailureKind::NoSpace { needed: 1, free: 0 }, "full");
         let orders = [
-            Order::Hello {
-                version: "v".to_owned(),
-                conduct: crate::Conduct::Joining { root: "/r".to_owned() },
-            },
+            Order::Hello { version: "v".to_owned(), mode: crate::Mode::Joining { root: "/r".to_owned() } },
             Order::List { files: vec![wanted.clone(), wanted.clone()] },
-            Order::Remove { strays: vec![crate::Stray { path, stamp }] },
+            Order::Remove { extraneous: vec![crate::ExtraneousFile { path, stamp }] },
             Order::Source { file: FileId(1), address },
             Order::Inline { file: FileId(1), bytes: vec![1, 2, 3] },
-            Order::Withheld { file: FileId(1), failure: failure.clone() },
+            Order::SourceUnavailable { file: FileId(1), failure: failure.clone() },
             Order::Trust { authorities: vec![vec![1], vec![2, 3]] },
         ];
         let reports = [

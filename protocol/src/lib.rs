@@ -2,38 +2,39 @@
 //!
 //! ```text
 //! controller                                     agent
-//!   Hello {version, conduct}               ──▶
+//!   Hello {version, mode}                  ──▶
 //!                                          ◀──   Hello {version, machine}
 //!   Trust {certificates}                   ──▶         where the person trusts more than the well-known authorities
 //!   Open {root, access, layout, limits}    ──▶
 //!                                          ◀──   Opened {root, free disk}
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
-//!                                          ◀──   Surveying…, Found {file, what is on disk} … , Strays … , Surveyed
+//!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , Surveyed
 //!   (the controller plans; a dry run says Bye here)
-//!   Fetch {jobs} … , Remove {strays} …     ──▶
+//!   Fetch {jobs} … , Remove {extraneous} … ──▶
 //!   Begin                                  ──▶
-//!                                          ◀──   Want {file}       its source must be asked for, or has gone stale
+//!                                          ◀──   NeedSource {file}       its source must be asked for, or has gone stale
 //!   Source {file, address}                 ──▶
-//!     or Inline {file, bytes} … , or Withheld {file, why}
+//!     or Inline {file, bytes} … , or SourceUnavailable {file, why}
 //!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
 //!                                          ◀──   Finished {summary}
 //!   Ping ⇄ Pong  ·  Cancel  ·  Bye         ──▶
 //! ```
 //!
-//! A transfer that is to outlive its link is conducted by an agent apart, and joined by other controllers later:
+//! A transfer that is to outlive its link is hosted by an agent with a session of its own, and joined by other
+//! controllers later:
 //!
 //! ```text
-//!   Hello {Apart}, Open … Fetch            ──▶
+//!   Hello {Detached}, Open … Fetch         ──▶
 //!   Source {file, address} …               ──▶   in advance: there will be nobody to ask
-//!   Begin, Detach {title, patience, …}     ──▶
+//!   Begin, Detach {title, idle_timeout, …} ──▶
 //!                                          ◀──   Detached
 //!   Bye                                    ──▶   it goes on
 //!
 //!   Hello {Joining {root}}                 ──▶
-//!                                          ◀──   Hello, Joined {account}, Remaining {files} … , Failed…, Want…
+//!                                          ◀──   Hello, Joined {status}, Remaining {files} … , Failed…, NeedSource…
 //!   Source, Ping, Cancel, Bye as above     ──▶   ◀──   Started, Tick … Finished as above
-//!                                                or  Hello, Ended {account, verdict}
+//!                                                or  Hello, Ended {status, conclusion}
 //! ```
 //!
 //! A `…` marks what may travel as several frames. Any [`Report::Fatal`] ends the conversation.
@@ -42,7 +43,6 @@
 //! signed [`Address`], or the bytes themselves. And what arrives has been checked: paths, digests, commits and
 //! addresses are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
 
-mod account;
 mod address;
 mod codec;
 mod commit;
@@ -53,17 +53,18 @@ pub mod limits;
 mod order;
 mod path;
 mod report;
+mod transfer_status;
 
-pub use account::{Account, Aside, Remaining, Verdict};
 pub use address::{Address, AddressError};
 pub use codec::{Codec, CodecError, Inbox, Message, Outbox, inbox, outbox};
 pub use commit::{Commit, CommitError};
 pub use digest::{Digest, DigestError};
 pub use failure::{Failure, FailureKind};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
-pub use order::{Access, Check, Conduct, FileId, Job, Layout, Limits, Order, Source, Stray, Wanted};
+pub use order::{Access, Check, ExtraneousFile, FileId, Job, Layout, Limits, Mode, Order, Source, Wanted};
 pub use path::{PathError, RepoPath};
-pub use report::{End, Found, Machine, Proof, Report, Stamp, Summary, Ticked};
+pub use report::{End, Found, MachineInfo, Proof, Report, Stamp, Summary, Ticked};
+pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");

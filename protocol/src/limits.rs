@@ -22,7 +22,7 @@ pub const ADDRESS: usize = 16 * 1024;
 /// The longest free text in bytes (error details, machine names).
 pub const TEXT: usize = 8 * 1024;
 
-/// The most kinds of failures in one account. There are half as many.
+/// The most kinds of failures in one status. There are half as many.
 pub const KINDS: usize = 32;
 
 /// The most bytes of certificates in one `Trust`. A company has a few, of 1 to 2 KiB each.

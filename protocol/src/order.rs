@@ -4,7 +4,9 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Aside, Commit, Digest, Failure, FailureKind, Message, RepoPath, Stamp, codec, limits};
+use crate::{
+    Address, Commit, Digest, Failure, FailureKind, Message, RepoPath, Skipped, Stamp, codec, limits,
+};
 
 /// Everything a controller can say, in the order it says it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,7 +16,7 @@ pub enum Order {
         /// The controller's [`VERSION`](crate::VERSION).
         version: String,
         /// Who is to conduct the conversation.
-        conduct: Conduct,
+        mode: Mode,
     },
     /// Trust these authorities as well, beside the well-known ones. Before `Open`.
     Trust {
@@ -48,34 +50,34 @@ pub enum Order {
         /// At most [`limits::ENTRIES`].
         jobs: Vec<Job>,
     },
-    /// Files of an earlier sync, reported as strays, to be removed once everything wanted is in place.
+    /// Files of an earlier sync, reported as extraneous files, to be removed once everything wanted is in place.
     Remove {
         /// At most [`limits::ENTRIES`].
-        strays: Vec<Stray>,
+        extraneous: Vec<ExtraneousFile>,
     },
     /// The plan is complete: carry it out.
     Begin,
     /// Go on without me once you have begun: the answer is `Detached`. Sources that were asked for on request may be
     /// given before they are wanted, so that nothing has to be asked. For a conversation that is conducted
-    /// [`Conduct::Apart`].
+    /// [`Mode::Detached`].
     Detach {
         /// What is fetched, for whoever joins later: a repository and a version, in words.
         title: String,
-        /// How long an unanswered `Want` may keep everything waiting, in seconds, before the transfer is given up.
-        patience: NonZeroU32,
+        /// How long an unanswered `NeedSource` may keep everything waiting, in seconds, before the transfer is given up.
+        idle_timeout: NonZeroU32,
         /// Files that nothing is fetched of.
-        aside: Aside,
+        skipped: Skipped,
         /// Why some of these can't have their place, each kind once.
         refusals: Vec<FailureKind>,
     },
-    /// The answer to `Want`: fetch it from here.
+    /// The answer to `NeedSource`: fetch it from here.
     Source {
         /// The wanted file.
         file: FileId,
         /// Where its bytes are.
         address: Address,
     },
-    /// The answer to `Want`: the next bytes of a small file that only the controller may read. Frames follow each other
+    /// The answer to `NeedSource`: the next bytes of a small file that only the controller may read. Frames follow each other
     /// in order until the file's size is reached.
     Inline {
         /// The wanted file.
@@ -84,8 +86,8 @@ pub enum Order {
         #[serde(with = "codec::byte_string")]
         bytes: Vec<u8>,
     },
-    /// The answer to `Want`: the controller could not get a source.
-    Withheld {
+    /// The answer to `NeedSource`: the controller could not get a source.
+    SourceUnavailable {
         /// The wanted file.
         file: FileId,
         /// Why not.
@@ -101,11 +103,11 @@ pub enum Order {
 
 /// Who conducts a conversation, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Conduct {
+pub enum Mode {
     /// The agent that hears this. It ends with the link.
-    Linked,
+    Attached,
     /// An agent with a session of its own, which can be detached.
-    Apart,
+    Detached,
     /// The one that was detached over this folder. It answers `Joined`, or `Ended` is answered for it.
     Joining {
         /// The folder, as in `Open`.
@@ -134,9 +136,9 @@ pub struct Wanted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Access {
     /// Look only: a dry run. Nothing is created, locked or written; a folder that is not there is an empty one.
-    Look,
+    ReadOnly,
     /// Create the folder if needed and hold its lock.
-    Change,
+    ReadWrite,
 }
 
 /// Which files of bookkeeping go beside the model.
@@ -194,13 +196,13 @@ pub struct Job {
 pub enum Source {
     /// From this address, which stays valid: a public file.
     Public(Address),
-    /// To be asked for with `Want` when its turn comes, because the answer is short-lived.
+    /// To be asked for with `NeedSource` when its turn comes, because the answer is short-lived.
     OnRequest,
 }
 
 /// A file that an earlier sync placed and that the listing no longer contains.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stray {
+pub struct ExtraneousFile {
     /// Where it is.
     pub path: RepoPath,
     /// What it looked like when it was reported; the agent looks again before it removes it.
@@ -210,10 +212,10 @@ pub struct Stray {
 impl Message for Order {
     fn is_bounded(&self) -> bool {
         match self {
-            Self::Hello { version, conduct } => {
-                let root_is = match conduct {
-                    Conduct::Joining { root } => root.len() <= limits::PATH,
-                    Conduct::Linked | Conduct::Apart => true,
+            Self::Hello { version, mode } => {
+                let root_is = match mode {
+                    Mode::Joining { root } => root.len() <= limits::PATH,
+                    Mode::Attached | Mode::Detached => true,
                 };
                 version.len() <= limits::TEXT && root_is
             }
@@ -226,9 +228,9 @@ impl Message for Order {
             Self::Open { root, .. } => root.len() <= limits::PATH,
             Self::List { files } => files.len() <= limits::ENTRIES,
             Self::Fetch { jobs } => jobs.len() <= limits::ENTRIES,
-            Self::Remove { strays } => strays.len() <= limits::ENTRIES,
+            Self::Remove { extraneous } => extraneous.len() <= limits::ENTRIES,
             Self::Inline { bytes, .. } => bytes.len() <= limits::INLINE,
-            Self::Withheld { failure, .. } => failure.is_bounded(),
+            Self::SourceUnavailable { failure, .. } => failure.is_bounded(),
             Self::Survey { .. }
             | Self::Begin
             | Self::Source { .. }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Account, Failure, FileId, Message, Remaining, Stray, Verdict, limits};
+use crate::{Conclusion, ExtraneousFile, Failure, FileId, Message, Remaining, TransferStatus, limits};
 
 /// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -12,7 +12,7 @@ pub enum Report {
         /// The agent's [`VERSION`](crate::VERSION).
         version: String,
         /// Where it runs.
-        machine: Machine,
+        machine: MachineInfo,
     },
     /// The answer to `Open`: the folder is ours until the conversation ends.
     Opened {
@@ -39,14 +39,14 @@ pub enum Report {
         files: Vec<(FileId, Found)>,
     },
     /// Files of an earlier sync that the listing does not contain.
-    Strays {
+    Extraneous {
         /// At most [`limits::ENTRIES`].
-        strays: Vec<Stray>,
+        extraneous: Vec<ExtraneousFile>,
     },
     /// The survey is complete: every wanted file has been reported.
     Surveyed,
     /// This file's source is needed now: it was to be asked for, or the last one has gone stale.
-    Want {
+    NeedSource {
         /// Which.
         file: FileId,
     },
@@ -94,15 +94,15 @@ pub enum Report {
         /// How many bytes came over the network for it all the same.
         fetched: u64,
     },
-    /// A stray has been removed.
+    /// An extraneous file has been removed.
     Removed {
-        /// Which: its position in the strays as they were ordered removed, from 0.
-        stray: u32,
+        /// Which: its position in the extraneous files as they were ordered removed, from 0.
+        index: u32,
     },
-    /// A stray was left alone.
-    Spared {
-        /// Which: its position in the strays as they were ordered removed, from 0.
-        stray: u32,
+    /// An extraneous file was left alone.
+    NotRemoved {
+        /// Which: its position in the extraneous files as they were ordered removed, from 0.
+        index: u32,
         /// Why.
         failure: Failure,
     },
@@ -117,7 +117,7 @@ pub enum Report {
     /// whatever happens.
     Joined {
         /// What it has come to so far.
-        account: Box<Account>,
+        status: Box<TransferStatus>,
     },
     /// Files of that transfer that are not in place: unfinished ones, and those that failed, for which `Failed`
     /// follows.
@@ -128,9 +128,9 @@ pub enum Report {
     /// The answer to whoever joins a transfer that was detached and has ended.
     Ended {
         /// What it came to.
-        account: Box<Account>,
+        status: Box<TransferStatus>,
         /// How it ended.
-        verdict: Verdict,
+        conclusion: Conclusion,
         /// Seconds since then.
         ago: u64,
     },
@@ -145,7 +145,7 @@ pub enum Report {
 
 /// The machine an agent runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Machine {
+pub struct MachineInfo {
     /// As Rust names it: `linux`, `macos`.
     pub os: String,
     /// As Rust names it: `x86_64`, `aarch64`.
@@ -238,7 +238,7 @@ pub struct Summary {
     pub placed: u32,
     /// Files that failed.
     pub failed: u32,
-    /// Strays removed.
+    /// Extraneous files removed.
     pub removed: u32,
     /// Bytes that came over the network, repeated ones included.
     pub fetched: u64,
@@ -258,7 +258,7 @@ pub enum End {
 
 impl Message for Report {
     fn is_bounded(&self) -> bool {
-        let machine_is = |machine: &Machine| machine.os.len() + machine.arch.len() <= limits::TEXT;
+        let machine_is = |machine: &MachineInfo| machine.os.len() + machine.arch.len() <= limits::TEXT;
         match self {
             Self::Hello { version, machine } => version.len() <= limits::TEXT && machine_is(machine),
             Self::Opened { root, .. } => root.len() <= limits::TEXT,
@@ -266,18 +266,18 @@ impl Message for Report {
             Self::Found { files } => {
                 files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded())
             }
-            Self::Strays { strays } => strays.len() <= limits::ENTRIES,
+            Self::Extraneous { extraneous } => extraneous.len() <= limits::ENTRIES,
             Self::Tick { files } => files.len() <= limits::ENTRIES,
-            Self::Joined { account } => account.is_bounded(),
+            Self::Joined { status } => status.is_bounded(),
             Self::Remaining { files } => files.len() <= limits::ENTRIES,
-            Self::Ended { account, verdict, .. } => account.is_bounded() && verdict.is_bounded(),
+            Self::Ended { status, conclusion, .. } => status.is_bounded() && conclusion.is_bounded(),
             Self::Retrying { failure, .. }
             | Self::Failed { failure, .. }
-            | Self::Spared { failure, .. }
+            | Self::NotRemoved { failure, .. }
             | Self::Fatal { failure } => failure.is_bounded(),
             Self::Surveying { .. }
             | Self::Surveyed
-            | Self::Want { .. }
+            | Self::NeedSource { .. }
             | Self::Started { .. }
             | Self::Verified { .. }
             | Self::Placed { .. }

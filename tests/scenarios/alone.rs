@@ -8,7 +8,7 @@ use std::process::Stdio;
 use futures_util::{SinkExt, StreamExt};
 use hfdown::link::{AgentImages, Cpu};
 use hfdown_protocol::{
-    Access, Address, Check, Conduct, Digest, FileId, Job, Layout, Limits, Nonce, Order, RepoPath, Report,
+    Access, Address, Check, Digest, FileId, Job, Layout, Limits, Mode, Nonce, Order, RepoPath, Report,
     Source, VERSION, Wanted, await_greeting, inbox, outbox,
 };
 use hfdown_tests::counterpart;
@@ -76,10 +76,10 @@ async fn it_downloads_in_an_empty_root_without_an_environment() {
     let wanted = Wanted { id: FileId(0), path, size: 3_000_000, digest };
     let source = Source::Public(Address::new(&address).unwrap());
     for order in [
-        Order::Hello { version: VERSION.to_owned(), conduct: Conduct::Linked },
+        Order::Hello { version: VERSION.to_owned(), mode: Mode::Attached },
         Order::Open {
             root: "/models".to_owned(),
-            access: Access::Change,
+            access: Access::ReadWrite,
             layout: Layout::Folder { commit },
             limits: Limits::default(),
         },

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use hfdown_protocol::{
-    Failure, FailureKind, FileId, Found, Machine, Report, Summary, Ticked, VERSION, outbox,
+    Failure, FailureKind, FileId, Found, MachineInfo, Report, Summary, Ticked, VERSION, outbox,
 };
 use hfdown_tests::processes::Process;
 use hfdown_tests::stage::{Ended, Place, Stage, ended};
@@ -69,7 +69,7 @@ async fn stage(place: Place) -> Option<Stage> {
 }
 
 fn hello() -> Report {
-    let machine = Machine { os: "linux".into(), arch: "x86_64".into(), cpus: 1, pid: 1 };
+    let machine = MachineInfo { os: "linux".into(), arch: "x86_64".into(), cpus: 1, pid: 1 };
     Report::Hello { version: VERSION.to_owned(), machine }
 }
 
@@ -106,12 +106,12 @@ async fn lies_are_named_and_end_the_conversation() {
             "it has more of a file than there is",
         ),
         (after(honest(), [placed(file), placed(file)]), "it goes on about a file that it was done with"),
-        (after(honest(), [Report::Removed { stray: 0 }]), "it speaks of a file that it was not to remove"),
+        (after(honest(), [Report::Removed { index: 0 }]), "it speaks of a file that it was not to remove"),
         (
             after(honest(), [Report::Finished { summary: Summary::default() }]),
             "it says that it has finished and has not",
         ),
-        (after(honest(), vec![Report::Want { file }; 1001]), "it asks"),
+        (after(honest(), vec![Report::NeedSource { file }; 1001]), "it asks"),
         (
             vec![Report::Waiting { holder: "\u{1b}[2Jsomebody".into() }; 101],
             "it waits for one holder after the other",
@@ -137,7 +137,7 @@ async fn lies_are_named_and_end_the_conversation() {
 async fn no_text_of_a_box_reaches_a_terminal_as_it_is() {
     let Some(stage) = stage(Place::InProcess).await else { return };
     let hostile = "\u{1b}]0;title\u{7}\u{9b}2J\u{202e}gpj\r\n";
-    let machine = Machine { os: hostile.into(), arch: hostile.into(), cpus: 1, pid: 1 };
+    let machine = MachineInfo { os: hostile.into(), arch: hostile.into(), cpus: 1, pid: 1 };
     let opened = Report::Opened { root: hostile.into(), free: 1 };
     let failure = Failure::new(FailureKind::Disk, hostile);
     let failed = Report::Failed { file: FileId(0), failure: failure.clone(), fetched: 0 };
@@ -182,7 +182,7 @@ async fn floods_cost_one_error_and_a_few_mib() {
         // Words without end.
         (Vec::new(), pongs, endless.clone(), 1, "it talks without end and says nothing"),
         (ready.clone(), ticks, endless, 1, "it talks without end and says nothing"),
-        // What is said aside is let pass, and then there is nothing more.
+        // What is said in passing is let pass, and then there is nothing more.
         (ready.clone(), Vec::new(), format!("{zeros} >&2; sleep 60"), 6, "the agent was silent for 2 s"),
         (ready, Vec::new(), "sleep 60".to_owned(), 6, "the agent was silent for 2 s"),
     ];

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hfdown::hub::{
-    Credential, Endpoint, Gating, Hub, HubError, Listing, Network, Nonsense, Observer, Patience, Reason,
-    Refusal, RepoId, RepoInfo, Resolved, Revision, Settings, Token, TokenSource,
+    Credential, Endpoint, Gating, Hub, HubError, HubSettings, Listing, NetworkAccess, Nonsense, Observer,
+    Patience, Reason, Refusal, RepoId, RepoInfo, Resolved, Revision, Token, TokenSource,
 };
 use hfdown_protocol::{PathError, RepoPath};
 use hfdown_tests::hub::{Content, Fault, Gate, Origin, TestHub, When};
@@ -21,11 +21,11 @@ use rustls::{ClientConfig, RootCertStore};
 const TOKEN: &str = "hf_owner";
 
 /// Short waits of our own, so that only a wait the Hub names can be long.
-fn impatient() -> Settings {
+fn impatient() -> HubSettings {
     let wait = Duration::from_millis(1);
     let patience =
         Patience { attempts: 3, first: wait, longest: wait, margin: wait, total: Duration::from_secs(5) };
-    Settings { patience, ..Settings::default() }
+    HubSettings { patience, ..HubSettings::default() }
 }
 
 /// TLS that trusts nobody: everything here is on loopback.
@@ -36,7 +36,7 @@ fn web() -> ClientBuilder {
     ClientBuilder::new().tls_backend_preconfigured(config)
 }
 
-fn connect(endpoint: &str, token: Option<&str>, settings: Settings) -> Hub {
+fn connect(endpoint: &str, token: Option<&str>, settings: HubSettings) -> Hub {
     let token = token.and_then(|token| Token::new(token, &TokenSource::Typed).unwrap());
     Hub::new(Endpoint::new(endpoint).unwrap(), token.as_ref(), web(), settings).unwrap()
 }
@@ -231,7 +231,7 @@ async fn a_rate_limit_is_obeyed_and_seen() {
     let seen = Arc::clone(&waits);
     let observer =
         Observer::new(move |retrying| seen.lock().unwrap().push((retrying.attempt, retrying.wait)));
-    let mut settings = Settings { observer, ..impatient() };
+    let mut settings = HubSettings { observer, ..impatient() };
     settings.patience.margin = Duration::from_millis(20);
     info(&connect(&hub.endpoint(), None, settings), "acme/tiny").await.unwrap();
     assert_eq!(fault.times_struck(), 2);
@@ -285,7 +285,7 @@ async fn a_hub_that_falls_silent_or_is_not_there_is_unreachable() {
     let hub = TestHub::start();
     hub.model("acme/tiny").file("a", "1").commit();
     let stall = hub.stall(0, When::always());
-    let settings = Settings { idle: Duration::from_millis(50), ..impatient() };
+    let settings = HubSettings { idle: Duration::from_millis(50), ..impatient() };
     let error = info(&connect(&hub.endpoint(), None, settings), "acme/tiny").await.unwrap_err();
     assert!(matches!(&error, HubError::Unreachable(seen) if seen.reason == Reason::Timeout), "{error:?}");
     drop(stall);
@@ -341,7 +341,7 @@ async fn a_body_of_another_length_than_listed_is_refused() {
 #[tokio::test]
 async fn nothing_is_asked_offline() {
     let hub = TestHub::start();
-    let settings = Settings { network: Network::Forbidden, ..impatient() };
+    let settings = HubSettings { network: NetworkAccess::Forbidden, ..impatient() };
     let error = info(&connect(&hub.endpoint(), None, settings), "acme/tiny").await.unwrap_err();
     assert!(matches!(error, HubError::Offline { .. }), "{error:?}");
     assert!(hub.requests().is_empty());

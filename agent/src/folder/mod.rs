@@ -8,7 +8,7 @@ mod records;
 mod root;
 
 pub(crate) use open::Folder;
-pub(crate) use place::{Durable, place, remove_stray};
+pub(crate) use place::{Durable, place, remove_extraneous};
 pub(crate) use records::{Origin, Records};
 #[cfg(unix)]
 pub(crate) use root::absolute;

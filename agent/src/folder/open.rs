@@ -30,7 +30,7 @@ impl Folder {
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
         let mut root = Root::open(root, access, layout)?;
-        if access == Access::Change {
+        if access == Access::ReadWrite {
             let mut has_said_so = false;
             while let Some(holder) = root.try_lock()? {
                 if !std::mem::replace(&mut has_said_so, true) {

@@ -1,9 +1,9 @@
-//! How a proved file gets its final name, and how a stray one loses it.
+//! How a proved file gets its final name, and how an extraneous one loses it.
 
 use std::io;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Digest, Failure, FailureKind, Layout, RepoPath, Stamp, Stray};
+use hfdown_protocol::{Digest, ExtraneousFile, Failure, FailureKind, Layout, RepoPath, Stamp};
 
 use super::hub_metadata;
 use super::records::{Origin, Record, Records};
@@ -59,8 +59,12 @@ pub(crate) fn place(
 }
 
 /// Removes a file that an earlier run placed, if it still is what that run left, and the folders that it empties.
-pub(crate) fn remove_stray(root: &Root, records: &mut Records, stray: &Stray) -> Result<(), Failure> {
-    let Stray { path, stamp } = stray;
+pub(crate) fn remove_extraneous(
+    root: &Root,
+    records: &mut Records,
+    file: &ExtraneousFile,
+) -> Result<(), Failure> {
+    let ExtraneousFile { path, stamp } = file;
     let is_ours =
         records.get(path).is_some_and(|record| record.origin == Origin::Placed && record.stamp == *stamp);
     match root.standing(path) {
@@ -151,7 +155,7 @@ mod tests {
     fn small_files_share_the_flush_of_their_folder_and_no_folder_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::Bare;
-        let root = Root::open(folder.path().to_str().unwrap(), Access::Change, layout).expect("it opens");
+        let root = Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout).expect("it opens");
         for (part, path) in [("a", "x/y/one"), ("b", "x/y/two"), ("c", "top")] {
             root.parts().unwrap().write(part, part).unwrap();
             place(&root, part, &RepoPath::new(path).unwrap(), None, Durable::Later).unwrap();

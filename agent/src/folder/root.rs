@@ -40,17 +40,17 @@ pub(crate) enum Standing {
 }
 
 impl Root {
-    /// Opens the folder, and with [`Access::Change`] creates it where it is not there. It is not locked yet.
+    /// Opens the folder, and with [`Access::ReadWrite`] creates it where it is not there. It is not locked yet.
     pub(crate) fn open(root: &str, access: Access, layout: Layout) -> Result<Self, Failure> {
         let attempt = format!("cannot open {root}");
         let path = absolute(root).map_err(|error| disk::failure(&attempt, &error))?;
         let folder = match access {
-            Access::Look => match Dir::open_ambient_dir(&path, ambient_authority()) {
+            Access::ReadOnly => match Dir::open_ambient_dir(&path, ambient_authority()) {
                 Err(error) if error.kind() == ErrorKind::NotFound => None,
                 Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(not_a_folder(&path)),
                 opened => Some(opened.map_err(|error| disk::failure(&attempt, &error))?),
             },
-            Access::Change => {
+            Access::ReadWrite => {
                 create_folder(&path)?;
                 Some(
                     Dir::open_ambient_dir(&path, ambient_authority())
@@ -71,11 +71,11 @@ impl Root {
             Ok((work, parts))
         };
         let opened: io::Result<_> = match access {
-            Access::Look => match open() {
+            Access::ReadOnly => match open() {
                 Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
                 opened => opened,
             },
-            Access::Change => folder.create_dir_all(format!("{WORK}/{PARTS}")).and_then(|()| {
+            Access::ReadWrite => folder.create_dir_all(format!("{WORK}/{PARTS}")).and_then(|()| {
                 let (work, parts) = open()?;
                 if !work.exists(".gitignore") {
                     work.write(".gitignore", "*")?;
@@ -93,7 +93,7 @@ impl Root {
         let attempted = match Lock::attempt(self.work()?) {
             // The holder before us has tidied our folder away.
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                self.work = self.open_work(Access::Change)?;
+                self.work = self.open_work(Access::ReadWrite)?;
                 Lock::attempt(self.work()?)
             }
             attempted => attempted,
@@ -102,7 +102,7 @@ impl Root {
             Ok(Attempt::Held(lock)) => {
                 self.lock = Some(lock);
                 // The same, but for what our lock in it has saved.
-                self.work = self.open_work(Access::Change)?;
+                self.work = self.open_work(Access::ReadWrite)?;
                 Ok(None)
             }
             Ok(Attempt::Busy(holder)) => Ok(Some(holder)),
@@ -278,7 +278,8 @@ mod tests {
     fn whoever_waited_for_a_folder_that_was_tidied_away_makes_it_anew() {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
-            Root::open(folder.path().to_str().unwrap(), Access::Change, Layout::Bare).expect("a folder opens")
+            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, Layout::Bare)
+                .expect("a folder opens")
         };
         let (mut first, mut second) = (open(), open());
         assert_eq!(first.try_lock().unwrap(), None);

@@ -1,4 +1,4 @@
-//! Where the controller's answers to `Want` meet the workers that wait for them.
+//! Where the controller's answers to `NeedSource` meet the workers that wait for them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ pub(crate) enum Answer {
     /// These are its bytes.
     Bytes(Bytes),
     /// It can't be had.
-    Withheld(Failure),
+    SourceUnavailable(Failure),
 }
 
 #[derive(Debug)]

@@ -8,13 +8,13 @@ use hfdown_protocol::FileId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::fault::{Fault, Verdict};
+use super::fault::{Fault, RetryDecision};
 use super::flight::{Flight, Lease};
 use super::slot::{Asks, Assignment, Course, Piece};
 use super::task::Task;
 use super::work::Work;
+use crate::environment::Patience;
 use crate::part::Part;
-use crate::surroundings::Patience;
 
 /// The work of one transfer.
 #[derive(Debug)]
@@ -131,7 +131,7 @@ impl Board {
         match (&course, piece) {
             (Course::Lost | Course::Stop, _) => work.settle(slot),
             (_, Some(piece)) => {
-                if fault.verdict() == Verdict::Whole {
+                if fault.retry_decision() == RetryDecision::RetryWhole {
                     work.slots[slot].asks = Asks::Whole;
                 }
                 work.slots[slot].give_back(piece);

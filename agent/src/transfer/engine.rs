@@ -15,10 +15,10 @@ use super::shared::{HASHES, Shared, defect};
 use super::task::Task;
 use super::throttle::Throttle;
 use super::worker;
+use crate::environment::Patience;
 use crate::folder::{Records, Root};
 use crate::machine;
 use crate::part::Part;
-use crate::surroundings::Patience;
 
 /// A few ticks a second, whatever the byte rate.
 const TICK: Duration = Duration::from_millis(200);

@@ -47,7 +47,7 @@ pub(crate) enum Fault {
     Disk(Failure),
     /// The controller could not get a source.
     #[error("{0}")]
-    Withheld(Failure),
+    SourceUnavailable(Failure),
     /// The bytes are wrong.
     #[error("{0}")]
     Corrupt(String),
@@ -68,15 +68,15 @@ fn said(why: &str) -> String {
 
 /// What to do after a fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum RetryDecision {
     /// Another attempt is worth it.
-    Again,
+    Retry,
     /// A few attempts are worth it: what makes no sense once may be one bad server among many; twice more, it is meant.
-    AgainBriefly,
+    RetryBriefly,
     /// Another attempt is worth it, with a new address.
-    WithFreshAddress,
+    RetryWithNewAddress,
     /// Another attempt is worth it, but for the whole file at once.
-    Whole,
+    RetryWhole,
     /// This file is lost; the others go on.
     GiveUp,
     /// Nothing can go on: the disk is full or forbidden.
@@ -84,29 +84,31 @@ pub(crate) enum Verdict {
 }
 
 impl Fault {
-    pub(crate) fn verdict(&self) -> Verdict {
+    pub(crate) fn retry_decision(&self) -> RetryDecision {
         match self {
-            Self::RateLimited { .. } | Self::Server { .. } if self.asks_for_too_much() => Verdict::GiveUp,
+            Self::RateLimited { .. } | Self::Server { .. } if self.asks_for_too_much() => {
+                RetryDecision::GiveUp
+            }
             Self::Connect { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. }
             | Self::Server { .. }
             | Self::RateLimited { .. }
-            | Self::Corrupt(_) => Verdict::Again,
-            Self::Nonsense { .. } | Self::Untrusted { .. } => Verdict::AgainBriefly,
-            Self::Stale { .. } => Verdict::WithFreshAddress,
-            Self::RangeIgnored { .. } => Verdict::Whole,
-            Self::Refused { .. } | Self::Missing { .. } => Verdict::GiveUp,
+            | Self::Corrupt(_) => RetryDecision::Retry,
+            Self::Nonsense { .. } | Self::Untrusted { .. } => RetryDecision::RetryBriefly,
+            Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
+            Self::RangeIgnored { .. } => RetryDecision::RetryWhole,
+            Self::Refused { .. } | Self::Missing { .. } => RetryDecision::GiveUp,
             // The controller has tried a few times; a Hub that is away for a minute needs more.
-            Self::Withheld(failure) => match failure.kind {
-                FailureKind::Unreachable => Verdict::Again,
+            Self::SourceUnavailable(failure) => match failure.kind {
+                FailureKind::Unreachable => RetryDecision::Retry,
                 // It has waited as long as it was told to, or was told to wait for too long.
-                FailureKind::RateLimited => Verdict::AgainBriefly,
-                _ => Verdict::GiveUp,
+                FailureKind::RateLimited => RetryDecision::RetryBriefly,
+                _ => RetryDecision::GiveUp,
             },
             Self::Disk(failure) => match failure.kind {
-                FailureKind::InTheWay | FailureKind::ChangedMeanwhile => Verdict::GiveUp,
-                _ => Verdict::StopAll,
+                FailureKind::InTheWay | FailureKind::ChangedMeanwhile => RetryDecision::GiveUp,
+                _ => RetryDecision::StopAll,
             },
         }
     }
@@ -140,7 +142,7 @@ impl Fault {
             Self::Missing { .. } => FailureKind::NotFound,
             Self::RangeIgnored { .. } | Self::Nonsense { .. } => FailureKind::Nonsense,
             Self::Corrupt(_) => FailureKind::Corrupt,
-            Self::Disk(failure) | Self::Withheld(failure) => return failure.clone(),
+            Self::Disk(failure) | Self::SourceUnavailable(failure) => return failure.clone(),
         };
         Failure::new(kind, self)
     }

@@ -19,7 +19,7 @@ use crate::asked_wait::asked_wait;
 /// The Hub needs two hops, a renamed repository behind a mirror four.
 const HOPS: usize = 10;
 
-/// What a request needs from its surroundings.
+/// What a request needs from its environment.
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) client: Client,

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fault::{Fault, Verdict};
+use super::fault::{Fault, RetryDecision};
 use super::flight::{Flight, Lease};
 use super::request::Asked;
 use super::task::Task;
+use crate::environment::Patience;
 use crate::part::Part;
-use crate::surroundings::Patience;
 
 /// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when
 /// every one of them happens to be the shortest.
@@ -139,12 +139,12 @@ impl Slot {
         if self.is_settled {
             return Course::Silently;
         }
-        let verdict = fault.verdict();
+        let verdict = fault.retry_decision();
         match verdict {
-            Verdict::GiveUp => return Course::Lost,
-            Verdict::StopAll => return Course::Stop,
-            Verdict::Whole => return Course::Silently,
-            Verdict::Again | Verdict::AgainBriefly | Verdict::WithFreshAddress => {}
+            RetryDecision::GiveUp => return Course::Lost,
+            RetryDecision::StopAll => return Course::Stop,
+            RetryDecision::RetryWhole => return Course::Silently,
+            RetryDecision::Retry | RetryDecision::RetryBriefly | RetryDecision::RetryWithNewAddress => {}
         }
         // Several connections of one file usually fail together, and that is one failure.
         if !self.is_ready(now) {
@@ -161,7 +161,7 @@ impl Slot {
         }
         self.done_before = done;
         self.failed_attempts += 1;
-        self.nonsense_attempts += u32::from(verdict == Verdict::AgainBriefly);
+        self.nonsense_attempts += u32::from(verdict == RetryDecision::RetryBriefly);
         if self.failed_attempts >= ATTEMPTS || self.nonsense_attempts >= NONSENSE_ATTEMPTS {
             return Course::Lost;
         }
@@ -174,7 +174,7 @@ impl Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::surroundings::JITTER;
+    use crate::environment::JITTER;
     use hfdown_protocol::{Digest, FileId, RepoPath, Source, Wanted};
 
     fn slot() -> Slot {

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::answers::Answer;
-use super::fault::{Fault, Verdict};
+use super::fault::{Fault, RetryDecision};
 use super::request::{Asked, Network, send};
 
 /// A file to fetch.
@@ -79,7 +79,8 @@ impl Task {
     pub(crate) async fn request(&self, network: &Network, asked: &Asked) -> Result<Body, Fault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;
-        if matches!(&*known, Known::Refused(fault, at) if *at < began && fault.verdict() != Verdict::GiveUp) {
+        if matches!(&*known, Known::Refused(fault, at) if *at < began && fault.retry_decision() != RetryDecision::GiveUp)
+        {
             *known = Known::Nothing;
         }
         let address = match &*known {
@@ -99,8 +100,8 @@ impl Task {
                         *known = Known::Bytes(bytes.clone());
                         return Ok(Body::Inline(bytes));
                     }
-                    Answer::Withheld(failure) => {
-                        return Err(known.refused(Fault::Withheld(failure)));
+                    Answer::SourceUnavailable(failure) => {
+                        return Err(known.refused(Fault::SourceUnavailable(failure)));
                     }
                 },
             },
@@ -121,7 +122,7 @@ impl Task {
         // Both fail only when the conversation is over, and then nobody reads the fault.
         let gone =
             || Fault::Broken { host: "the controller".to_owned(), why: "the conversation ended".to_owned() };
-        network.reports.send(Report::Want { file: self.wanted.id }).await.map_err(|_| gone())?;
+        network.reports.send(Report::NeedSource { file: self.wanted.id }).await.map_err(|_| gone())?;
         answer.await.map_err(|_| gone())
     }
 
@@ -130,7 +131,8 @@ impl Task {
         answered: Result<Response, Fault>,
         address: &Address,
     ) -> Result<Body, Fault> {
-        if answered.as_ref().is_err_and(|fault| fault.verdict() == Verdict::WithFreshAddress) {
+        if answered.as_ref().is_err_and(|fault| fault.retry_decision() == RetryDecision::RetryWithNewAddress)
+        {
             let mut known = self.known.lock().await;
             if matches!(&*known, Known::Address(stale) if stale == address) {
                 *known = Known::Nothing;
@@ -153,7 +155,7 @@ mod tests {
     use super::super::answers::Answers;
     use super::super::truce::Truces;
     use super::*;
-    use crate::surroundings::Surroundings;
+    use crate::environment::Environment;
     use hfdown_protocol::{Digest, Failure, FailureKind, FileId, RepoPath};
     use std::time::Duration;
     use tokio::sync::mpsc;
@@ -161,13 +163,13 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
         let (reports, mut asked) = mpsc::channel(8);
-        let (answers, client) = (Answers::default(), Surroundings::new(None).unwrap().client);
+        let (answers, client) = (Answers::default(), Environment::new(None).unwrap().client);
         let (stall, truces) = (Duration::from_secs(1), Truces::default());
         let network = Network { client, stall, truces, answers, reports };
         let path = RepoPath::new("file").unwrap();
         let wanted = Wanted { id: FileId(0), path, size: 4, digest: Digest::Sha256([0; 32]) };
         let task = Task::new(wanted, None, "part".to_owned(), Source::OnRequest);
-        let away = || Answer::Withheld(Failure::new(FailureKind::Unreachable, "the Hub is away"));
+        let away = || Answer::SourceUnavailable(Failure::new(FailureKind::Unreachable, "the Hub is away"));
         let controller = async {
             for answer in [away(), Answer::Bytes(Bytes::from_static(b"here"))] {
                 asked.recv().await.unwrap();
@@ -177,7 +179,7 @@ mod tests {
         let connections = async {
             let (first, second) =
                 tokio::join!(task.request(&network, &Asked::Whole), task.request(&network, &Asked::Whole));
-            assert!([first, second].iter().all(|had| matches!(had, Err(Fault::Withheld(_)))));
+            assert!([first, second].iter().all(|had| matches!(had, Err(Fault::SourceUnavailable(_)))));
             assert!(matches!(task.request(&network, &Asked::Whole).await, Ok(Body::Inline(_))));
         };
         tokio::join!(controller, connections);

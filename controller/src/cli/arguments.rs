@@ -64,28 +64,28 @@ pub enum Command {
     Info {
         /// What to show.
         #[command(flatten)]
-        source: Source,
+        source: RepoArguments,
         /// How to show it.
         #[command(flatten)]
-        face: Face,
+        output: OutputArguments,
     },
     /// Fetch a whole model into a folder
     Download {
         /// What to fetch.
         #[command(flatten)]
-        source: Source,
+        source: RepoArguments,
         /// The folder [default: ./MODEL]
         #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
         folder: Option<String>,
         /// How to go about it.
         #[command(flatten)]
-        copying: Copying,
+        transfer: TransferArguments,
     },
     /// Fetch one file of a model
     File {
         /// What to fetch from.
         #[command(flatten)]
-        source: Source,
+        source: RepoArguments,
         /// The file's path in the repository
         #[arg(value_name = "NAME", value_parser = NotEmpty::new())]
         name: String,
@@ -94,33 +94,33 @@ pub enum Command {
         destination: Option<String>,
         /// How to go about it.
         #[command(flatten)]
-        copying: Copying,
+        transfer: TransferArguments,
     },
     /// Bring a folder up to date with a model: fetch only what is new or changed
     #[command(visible_alias = "sync")]
     RsyncSync {
         /// What to fetch.
         #[command(flatten)]
-        source: Source,
+        source: RepoArguments,
         /// The folder
         #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
         folder: String,
         /// How to compare.
         #[command(flatten)]
-        syncing: Syncing,
+        sync: SyncArguments,
         /// How to go about it.
         #[command(flatten)]
-        copying: Copying,
+        transfer: TransferArguments,
     },
     /// Bring a folder on a rented box up to date: the box downloads from the Hub itself, and never sees a token
     #[command(visible_alias = "push")]
     RsyncToVast {
         /// What to fetch.
         #[command(flatten)]
-        source: Source,
+        source: RepoArguments,
         /// Which box.
         #[command(flatten)]
-        there: There,
+        there: BoxArguments,
         /// Return as soon as the box has begun; it goes on by itself (see `attach` and `stop`)
         #[arg(long, conflicts_with_all = ["dry_run", "no_trace"])]
         detach: bool,
@@ -129,35 +129,35 @@ pub enum Command {
         #[arg(long)]
         no_trace: bool,
         /// How long a detached box may wait for addresses that have gone stale to be renewed by `attach`
-        #[arg(long, value_name = "SECONDS", default_value = "600", hide = true, requires = "detach")]
-        patience: NonZeroU32,
+        #[arg(long, alias = "patience", value_name = "SECONDS", default_value = "600", requires = "detach")]
+        idle_timeout: NonZeroU32,
         /// How to compare.
         #[command(flatten)]
-        syncing: Syncing,
+        sync: SyncArguments,
         /// How to go about it.
         #[command(flatten)]
-        copying: Copying,
+        transfer: TransferArguments,
     },
     /// Watch a transfer that was detached; Ctrl-C leaves it running
     Attach {
         /// Which box.
         #[command(flatten)]
-        there: There,
+        there: BoxArguments,
         /// A Hub token, for addresses of private files that have gone stale
         #[arg(long, value_name = "TOKEN")]
         token: Option<String>,
         /// What to show of it.
         #[command(flatten)]
-        face: Face,
+        output: OutputArguments,
     },
     /// End a transfer that was detached; what has arrived is kept
     Stop {
         /// Which box.
         #[command(flatten)]
-        there: There,
+        there: BoxArguments,
         /// What to show of it.
         #[command(flatten)]
-        face: Face,
+        output: OutputArguments,
     },
     /// Forget the host key that hfdown remembers for a box; your own files are never written
     ForgetHost {
@@ -166,13 +166,13 @@ pub enum Command {
         host: String,
         /// How to say it.
         #[command(flatten)]
-        face: Face,
+        output: OutputArguments,
     },
 }
 
 /// A version of a repository.
 #[derive(Debug, Args)]
-pub struct Source {
+pub struct RepoArguments {
     /// A repository: gpt2, org/name, datasets/org/name, or its address in a browser
     #[arg(value_name = "MODEL")]
     pub model: String,
@@ -186,7 +186,7 @@ pub struct Source {
 
 /// A folder on a box, and how to get there.
 #[derive(Debug, Args)]
-pub struct There {
+pub struct BoxArguments {
     /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
     #[arg(value_name = "SSH")]
     pub ssh: String,
@@ -201,12 +201,12 @@ pub struct There {
     pub strict_host_key: bool,
     /// What to put up with.
     #[command(flatten)]
-    pub holding: Holding,
+    pub link: LinkArguments,
 }
 
 /// What to put up with from the link to a box.
 #[derive(Debug, Args)]
-pub struct Holding {
+pub struct LinkArguments {
     /// How long to try a box that refuses connections or keys, as one does that was just started; 0 asks once
     #[arg(long, value_name = "SECONDS", default_value_t = 180)]
     pub wait: u16,
@@ -220,7 +220,7 @@ pub struct Holding {
 
 /// How closely to look, and what becomes of what is no longer listed.
 #[derive(Debug, Args)]
-pub struct Syncing {
+pub struct SyncArguments {
     /// Read every file that is there, even those known to be unchanged since they were proved
     #[arg(long, conflicts_with = "no_checksum")]
     pub checksum: bool,
@@ -234,7 +234,7 @@ pub struct Syncing {
 
 /// How to go about a transfer.
 #[derive(Debug, Args)]
-pub struct Copying {
+pub struct TransferArguments {
     /// Show what would be done, change nothing
     #[arg(long, short = 'n')]
     pub dry_run: bool,
@@ -249,12 +249,12 @@ pub struct Copying {
     pub first_wait: Option<NonZeroU16>,
     /// What to show of it.
     #[command(flatten)]
-    pub face: Face,
+    pub output: OutputArguments,
 }
 
 /// What to show.
 #[derive(Debug, Args)]
-pub struct Face {
+pub struct OutputArguments {
     /// Say more: every file, every retry
     #[arg(long, short = 'v', conflicts_with = "quiet")]
     pub verbose: bool,

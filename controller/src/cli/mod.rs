@@ -5,6 +5,9 @@ mod log;
 mod settings;
 mod values;
 
-pub use arguments::{Arguments, Command, Copying, Face, Holding, Source, Syncing, There};
+pub use arguments::{
+    Arguments, BoxArguments, Command, LinkArguments, OutputArguments, RepoArguments, SyncArguments,
+    TransferArguments,
+};
 pub use log::begin_log;
 pub use settings::{Settings, host_to_forget, there};

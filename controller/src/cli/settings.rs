@@ -5,19 +5,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_agent::{Surroundings, authorities, web};
+use hfdown_agent::{Environment, authorities, web};
 use hfdown_protocol::{Check, limits};
 
-use super::arguments::{Holding, Source, Syncing, There};
+use super::arguments::{BoxArguments, LinkArguments, RepoArguments, SyncArguments};
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{Exit, Problem, in_words};
 use crate::hub::{
-    self, Credential, Endpoint, Environment, Hub, Network, Observer, RepoId, RepoReference, Revision, Token,
+    self, Credential, Endpoint, Hub, NetworkAccess, Observer, RepoId, RepoReference, Revision, Token,
+    Variables,
 };
 use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget, Traces};
-use crate::plan::{Policy, Strays};
-use crate::session::{Endurance, Machine};
+use crate::plan::{Extraneous, Policy};
+use crate::session::{Machine, Timeouts};
 
 // What to type instead.
 const ENDPOINT: &str = "unset it to use https://huggingface.co, or let it be the address of another Hub";
@@ -46,12 +47,12 @@ pub struct Settings {
 
 impl Settings {
     /// Reads the source's arguments and the environment.
-    pub fn new(source: &Source, events: &Events) -> Result<Self, Problem> {
+    pub fn new(source: &RepoArguments, events: &Events) -> Result<Self, Problem> {
         let variable = |name: &str| std::env::var(name).ok();
         let file = |path: &std::path::Path| std::fs::read_to_string(path);
-        let environment = Environment { variable: &variable, file: &file };
+        let variables = Variables { variable: &variable, file: &file };
 
-        let endpoint = match environment.text("HF_ENDPOINT") {
+        let endpoint = match variables.text("HF_ENDPOINT") {
             Some(text) => Endpoint::new(&text),
             None => Endpoint::hub(),
         };
@@ -65,15 +66,16 @@ impl Settings {
             (None, Some(pasted)) => pasted,
             (None, None) => Revision::default(),
         };
-        let token = Token::find(source.token.as_deref(), &environment).map_err(|error| {
+        let token = Token::find(source.token.as_deref(), &variables).map_err(|error| {
             Problem::new(Exit::NotAllowed, "cannot use the token").because_of(&error).hint(TOKEN)
         })?;
 
-        let extra_roots = environment.text("SSL_CERT_FILE").map(PathBuf::from);
+        let extra_roots = variables.text("SSL_CERT_FILE").map(PathBuf::from);
         let builder = web(extra_roots.as_deref())
             .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
-        let network = if environment.is_offline() { Network::Forbidden } else { Network::Allowed };
-        let settings = hub::Settings { observer: observer(events), network, ..hub::Settings::default() };
+        let network = if variables.is_offline() { NetworkAccess::Forbidden } else { NetworkAccess::Allowed };
+        let settings =
+            hub::HubSettings { observer: observer(events), network, ..hub::HubSettings::default() };
         let hub = Hub::new(endpoint, token.as_ref().map(|(token, _)| token), builder, settings)
             .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
         if hub.credential() == Credential::Withheld {
@@ -82,21 +84,24 @@ impl Settings {
         }
         // What is no number of seconds is passed over, as `hf` does.
         let stall_seconds =
-            environment.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
+            variables.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
         Ok(Self { hub: Arc::new(hub), repo: reference.id, revision, stall_seconds, extra_roots })
     }
 
     /// An agent in this process.
     pub fn here(&self) -> Result<Machine, Problem> {
-        Surroundings::new(self.extra_roots.as_deref())
+        Environment::new(self.extra_roots.as_deref())
             .map(Machine::Here)
             .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))
     }
 }
 
 /// An agent on a box, and the box's name on the screen.
-pub fn there(there: &There, traces: Traces) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
-    let There { ssh, folder: _, host_key, strict_host_key, holding } = there;
+pub fn there(
+    there: &BoxArguments,
+    traces: Traces,
+) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
+    let BoxArguments { ssh, folder: _, host_key, strict_host_key, link } = there;
     let mut settings = LinkSettings::from_environment();
     let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
         let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
@@ -111,9 +116,9 @@ pub fn there(there: &There, traces: Traces) -> Result<(Machine, String, Vec<crat
     }
     settings.traces = traces;
     let name = target.to_string();
-    let endurance = holding.endurance();
+    let timeouts = link.timeouts();
     let authorities = handed_down(std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()))?;
-    Ok((Machine::Box { target, settings, images, endurance, authorities }, name, ignored))
+    Ok((Machine::Box { target, settings, images, timeouts, authorities }, name, ignored))
 }
 
 /// What a box is told of `SSL_CERT_FILE`: a mirror that is trusted here is trusted there.
@@ -133,12 +138,12 @@ fn handed_down(file: Option<std::ffi::OsString>) -> Result<Vec<Vec<u8>>, Problem
     Ok(authorities)
 }
 
-impl Holding {
+impl LinkArguments {
     /// What is put up with.
-    pub fn endurance(&self) -> Endurance {
+    pub fn timeouts(&self) -> Timeouts {
         let Self { wait, retries, link_silence } = self;
         let seconds = |seconds: u16| Duration::from_secs(seconds.into());
-        Endurance { wait: seconds(*wait), retries: *retries, silence: seconds(*link_silence) }
+        Timeouts { wait: seconds(*wait), retries: *retries, silence: seconds(*link_silence) }
     }
 }
 
@@ -151,7 +156,7 @@ pub fn host_to_forget(typed: &str) -> Result<(Vec<SshTarget>, LinkSettings), Pro
     Ok((std::iter::once(target).chain(resolved).collect(), settings))
 }
 
-impl Syncing {
+impl SyncArguments {
     /// What was asked for.
     pub fn policy(&self) -> Policy {
         let check = match (self.checksum, self.no_checksum) {
@@ -159,7 +164,7 @@ impl Syncing {
             (false, true) => Check::Sizes,
             (false, false) => Check::Records,
         };
-        Policy { check, strays: if self.delete { Strays::Remove } else { Strays::Keep } }
+        Policy { check, extraneous: if self.delete { Extraneous::Remove } else { Extraneous::Keep } }
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, Problem, in_words};
-use crate::session::{Approach, Machine, SessionError};
+use crate::session::{ConnectAttempt, Machine, SessionError};
 
 /// The pause before the first new link; each is twice as long as the one before.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -34,7 +34,7 @@ impl Broken {
 /// Attempts to go on.
 pub(super) struct Again<'a> {
     /// What the next conversation has to know.
-    pub(super) approach: Approach,
+    pub(super) attempt: ConnectAttempt,
     attempts: u32,
     retries: u32,
     events: &'a Events,
@@ -46,9 +46,9 @@ impl<'a> Again<'a> {
     pub(super) fn new(machine: &Machine, events: &'a Events, cancel: &'a CancellationToken) -> Self {
         let retries = match machine {
             Machine::Here(_) => 0,
-            Machine::Box { endurance, .. } => endurance.retries,
+            Machine::Box { timeouts, .. } => timeouts.retries,
         };
-        Self { approach: Approach::First, attempts: 0, retries, events, cancel }
+        Self { attempt: ConnectAttempt::First, attempts: 0, retries, events, cancel }
     }
 
     /// Something has arrived: attempts are counted anew.
@@ -64,13 +64,13 @@ impl<'a> Again<'a> {
         }
         // A box that was never reached has had its time.
         let never_reached =
-            matches!(self.approach, Approach::First) && matches!(error, SessionError::Link { .. });
+            matches!(self.attempt, ConnectAttempt::First) && matches!(error, SessionError::Link { .. });
         if !error.is_lost_link() || never_reached || self.attempts >= self.retries {
             return Err(failure::session_after(attempted, &error, self.attempts));
         }
         self.attempts += 1;
-        if matches!(self.approach, Approach::First) {
-            self.approach = Approach::Again { supersedes: None };
+        if matches!(self.attempt, ConnectAttempt::First) {
+            self.attempt = ConnectAttempt::Reconnect { supersedes: None };
         }
         let wait = pause(self.attempts);
         let why = in_words(&error.to_string());

@@ -4,19 +4,19 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hfdown_protocol::{Account, End, Verdict};
+use hfdown_protocol::{Conclusion, End, TransferStatus};
 
 use super::Context;
 use super::again::{Again, Broken};
 use super::there::Place;
-use crate::cli::{Settings, Source, There};
+use crate::cli::{BoxArguments, RepoArguments, Settings};
+use crate::detached_records::{DetachedRecord, DetachedRecords};
 use crate::display::Events;
 use crate::event::{Event, Intent, Outcome};
 use crate::failure::{self, Errand, Exit, Problem};
 use crate::hub::HubError;
 use crate::link::Traces;
-use crate::session::{self, Approach, Execution, Joined, Machine, SessionError, Sources};
-use crate::ticket::{Ticket, Tickets};
+use crate::session::{self, ConnectAttempt, Execution, Joined, Machine, SessionError, Sources};
 
 /// What is wanted of a transfer that was detached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,14 +29,14 @@ pub(super) enum Wish<'a> {
 
 /// A visit to a box.
 struct Visit<'a> {
-    there: &'a There,
+    there: &'a BoxArguments,
     place: Place,
     wish: Wish<'a>,
     context: &'a Context,
     began: Instant,
 }
 
-pub(super) async fn run(wish: Wish<'_>, there: &There, context: &Context) -> Result<Exit, Problem> {
+pub(super) async fn run(wish: Wish<'_>, there: &BoxArguments, context: &Context) -> Result<Exit, Problem> {
     let place = Place::new(there, Traces::Kept, context).await?;
     let visit = Visit { there, place, wish, context, began: Instant::now() };
     let mut again = Again::new(&visit.place.machine, &visit.place.events, &context.cancel);
@@ -74,33 +74,33 @@ impl Visit<'_> {
         let attempted = || format!("cannot {attempt} the transfer to {name}:{folder}");
         let broken = |error| Broken::on(machine, attempted, error);
         let joined =
-            session::join(machine, folder, again.approach, events, &context.cancel).await.map_err(broken)?;
+            session::join(machine, folder, again.attempt, events, &context.cancel).await.map_err(broken)?;
         // The next one leaves the agent alone: it is the transfer itself.
-        again.approach = Approach::Again { supersedes: None };
-        let (mut session, account, plan) = match joined {
-            Joined::Underway { session, account, plan } => {
+        again.attempt = ConnectAttempt::Reconnect { supersedes: None };
+        let (mut session, status, plan) = match joined {
+            Joined::Underway { session, status, plan } => {
                 // A link that breaks as often as it is made is not made for ever.
-                if done.replace(account.done).is_none_or(|before| account.done > before) {
+                if done.replace(status.done).is_none_or(|before| status.done > before) {
                     again.has_moved();
                 }
-                (session, account, plan)
+                (session, status, plan)
             }
-            Joined::Ended { account, verdict, ago } => {
-                self.forget_ticket(&account);
+            Joined::Ended { status, conclusion, ago } => {
+                self.forget_record(&status);
                 let exit = match self.wish {
-                    Wish::Attach { .. } => exit_of(&account, &verdict),
+                    Wish::Attach { .. } => exit_of(&status, &conclusion),
                     // What was asked for is so.
                     Wish::Stop => Exit::Done,
                 };
                 let ago = Duration::from_secs(ago);
-                events.send(Event::Ended { account: Box::new(account), verdict, ago }).await;
+                events.send(Event::Ended { status: Box::new(status), conclusion, ago }).await;
                 return Ok(exit);
             }
         };
-        events.send(Event::Joined { account: Box::new(account.clone()) }).await;
+        events.send(Event::Joined { status: Box::new(status.clone()) }).await;
         let sources = match self.wish {
             Wish::Attach { token } => tokio::select! {
-                sources = self.sources(&account, token) => sources,
+                sources = self.sources(&status, token) => sources,
                 () = context.cancel.cancelled() => None,
             },
             Wish::Stop => None,
@@ -109,22 +109,22 @@ impl Visit<'_> {
             Wish::Attach { .. } => session::Visit::Watch(sources.as_ref()),
             Wish::Stop => session::Visit::End,
         };
-        let visited = session.visit(visit, &account, &plan, events, &context.cancel).await;
+        let visited = session.visit(visit, &status, &plan, events, &context.cancel).await;
         session.close().await;
         let Some(execution) = visited.map_err(broken)? else {
-            events.send(Event::Left).await;
+            events.send(Event::Disconnected).await;
             return Ok(Exit::Cancelled);
         };
-        self.forget_ticket(&account);
-        events.send(Event::Finished(self.outcome(&account, &execution))).await;
-        Ok(self.exit(&account, &execution))
+        self.forget_record(&status);
+        events.send(Event::Finished(self.outcome(&status, &execution))).await;
+        Ok(self.exit(&status, &execution))
     }
 
     /// Where addresses come from that the box can't get by itself, if this machine knows.
-    async fn sources(&self, account: &Account, token: Option<&str>) -> Option<Sources> {
+    async fn sources(&self, status: &TransferStatus, token: Option<&str>) -> Option<Sources> {
         let Place { machine: Machine::Box { target, .. }, events, .. } = &self.place else { return None };
-        let ticket = Tickets::from_environment().find(target, &account.root)?;
-        match redeem(ticket, token, events).await {
+        let record = DetachedRecords::from_environment().find(target, &status.root)?;
+        match redeem(record, token, events).await {
             Ok(sources) => Some(sources),
             Err(why) => {
                 let text = format!("addresses that go stale can't be renewed: {why}");
@@ -134,45 +134,46 @@ impl Visit<'_> {
         }
     }
 
-    fn forget_ticket(&self, account: &Account) {
+    fn forget_record(&self, status: &TransferStatus) {
         if let Machine::Box { target, .. } = &self.place.machine {
-            Tickets::from_environment().forget(target, &account.root);
+            DetachedRecords::from_environment().forget(target, &status.root);
         }
     }
 
-    fn outcome(&self, account: &Account, execution: &Execution) -> Outcome {
-        let (summary, aside) = (execution.summary, account.aside);
+    fn outcome(&self, status: &TransferStatus, execution: &Execution) -> Outcome {
+        let (summary, skipped) = (execution.summary, status.skipped);
         Outcome {
             placed: summary.placed,
-            failed: summary.failed.saturating_add(aside.refused),
-            kept: aside.kept,
-            kept_bytes: aside.kept_bytes,
+            failed: summary.failed.saturating_add(skipped.refused),
+            kept: skipped.kept,
+            kept_bytes: skipped.kept_bytes,
             removed: summary.removed,
             fetched: summary.fetched,
-            elapsed: Duration::from_secs(account.age).saturating_add(self.began.elapsed()),
+            elapsed: Duration::from_secs(status.age).saturating_add(self.began.elapsed()),
             transfer: execution.took,
             end: summary.end,
             intent: Intent::Execute,
         }
     }
 
-    fn exit(&self, account: &Account, execution: &Execution) -> Exit {
+    fn exit(&self, status: &TransferStatus, execution: &Execution) -> Exit {
         match (execution.summary.end, self.wish) {
             (End::Cancelled, Wish::Stop) => Exit::Done,
             // Somebody else did that.
             (End::Cancelled, Wish::Attach { .. }) => Exit::Cancelled,
             (End::Complete, _) => {
-                let failures = [&execution.failures[..], &account.failures].concat();
-                failure::exit_of(&failures, execution.summary.placed.saturating_add(account.aside.kept))
+                let failures = [&execution.failures[..], &status.failures].concat();
+                failure::exit_of(&failures, execution.summary.placed.saturating_add(status.skipped.kept))
             }
         }
     }
 }
 
-/// Asks the Hub for what the ticket is for.
-async fn redeem(ticket: Ticket, token: Option<&str>, events: &Events) -> Result<Sources, String> {
-    let Ticket { endpoint, repo, commit } = ticket;
-    let source = Source { model: repo, revision: Some(commit.to_string()), token: token.map(str::to_owned) };
+/// Asks the Hub for what the record is for.
+async fn redeem(record: DetachedRecord, token: Option<&str>, events: &Events) -> Result<Sources, String> {
+    let DetachedRecord { endpoint, repo, commit } = record;
+    let source =
+        RepoArguments { model: repo, revision: Some(commit.to_string()), token: token.map(str::to_owned) };
     let Settings { hub, repo, revision, .. } =
         Settings::new(&source, events).map_err(|problem| problem.causes.join(": "))?;
     if hub.endpoint().to_string() != endpoint {
@@ -185,14 +186,14 @@ async fn redeem(ticket: Ticket, token: Option<&str>, events: &Events) -> Result<
 }
 
 /// The exit code of a transfer that ended while nobody was there: the one that a run would have had that stayed.
-fn exit_of(account: &Account, verdict: &Verdict) -> Exit {
-    let in_place = account.summary.placed.saturating_add(account.aside.kept);
-    match verdict {
-        Verdict::Finished => failure::exit_of(&account.failures, in_place),
-        Verdict::Vanished => Exit::Failed,
-        Verdict::Stopped => Exit::Cancelled,
-        // There is no such transfer any more.
-        Verdict::Superseded => Exit::NotFound,
-        Verdict::Failed { failure } => failure::exit_of(&[failure.kind], 0),
+fn exit_of(status: &TransferStatus, conclusion: &Conclusion) -> Exit {
+    let in_place = status.summary.placed.saturating_add(status.skipped.kept);
+    match conclusion {
+        Conclusion::Finished => failure::exit_of(&status.failures, in_place),
+        Conclusion::Vanished => Exit::Failed,
+        Conclusion::Stopped => Exit::Cancelled,
+        // BoxArguments is no such transfer any more.
+        Conclusion::Superseded => Exit::NotFound,
+        Conclusion::Failed { failure } => failure::exit_of(&[failure.kind], 0),
     }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::again::{Again, Broken};
 use super::trip::{Bookkeeping, Trip, ask};
+use crate::detached_records::{DetachedRecord, DetachedRecords};
 use crate::display::Events;
 use crate::event::{Event, Intent};
 use crate::failure::Problem;
@@ -14,8 +15,7 @@ use crate::hub::Listing;
 use crate::link::Left;
 use crate::output::sanitize::sanitize;
 use crate::plan::{self, Plan};
-use crate::session::{self, Approach, Carried, Execution, Handed, Handover, Machine, Session, Sources};
-use crate::ticket::{Ticket, Tickets};
+use crate::session::{self, Carried, ConnectAttempt, Execution, Handed, Handover, Machine, Session, Sources};
 
 /// What stays the same from one conversation to the next.
 pub(super) struct Course<'a> {
@@ -89,7 +89,7 @@ impl Course<'_> {
         let mut again = Again::new(&self.trip.machine, self.events, self.cancel);
         loop {
             let before = luggage.carried.fetched;
-            let broken = match self.leg(luggage, &mut again.approach).await {
+            let broken = match self.leg(luggage, &mut again.attempt).await {
                 Ok(arrival) => return Ok(arrival),
                 Err(broken) => broken,
             };
@@ -101,13 +101,13 @@ impl Course<'_> {
     }
 
     /// One conversation: connect, survey, plan, execute.
-    async fn leg(&self, luggage: &mut Luggage, approach: &mut Approach) -> Result<Arrival, Broken> {
+    async fn leg(&self, luggage: &mut Luggage, attempt: &mut ConnectAttempt) -> Result<Arrival, Broken> {
         let Self { trip, events, cancel, .. } = self;
-        let ask = ask(trip, &self.listing.commit, *approach);
+        let ask = ask(trip, &self.listing.commit, *attempt);
         let mut session = session::connect(&trip.machine, ask, events, cancel).await.map_err(|error| {
             Broken::on(&trip.machine, || format!("cannot open {}", trip.destination), error)
         })?;
-        *approach = Approach::Again { supersedes: session.nonce() };
+        *attempt = ConnectAttempt::Reconnect { supersedes: session.nonce() };
         let done = self.converse(&mut session, luggage).await;
         luggage.left = session.close().await;
         done
@@ -134,9 +134,9 @@ impl Course<'_> {
             // What is done at once needs nobody to come back.
             (Intent::Execute, Some(detaching)) if plan.to_fetch().next().is_some() => {
                 let title = format!("{} @ {}", listing.repo, listing.commit.short());
-                let handover = Handover { title, patience: detaching.patience };
+                let handover = Handover { title, idle_timeout: detaching.idle_timeout };
                 // Before anybody can leave: links break at any time.
-                keep_ticket(self, session.root()).await;
+                keep_record(self, session.root()).await;
                 let handed = session.detach(&plan, sources, &handover, events, &mut luggage.carried).await;
                 match handed.map_err(fetching)? {
                     Handed::On => CourseEnd::Detached,
@@ -153,18 +153,18 @@ impl Course<'_> {
 }
 
 /// Remembers where addresses come from that an agent can't get by itself, for whoever attaches on this machine.
-async fn keep_ticket(course: &Course<'_>, root: &str) {
+async fn keep_record(course: &Course<'_>, root: &str) {
     let Course { trip, listing, sources, events, .. } = course;
     let Machine::Box { target, .. } = &trip.machine else { return };
     if !sources.are_on_request() {
         return;
     }
-    let ticket = Ticket {
+    let record = DetachedRecord {
         endpoint: trip.settings.hub.endpoint().to_string(),
         repo: listing.repo.to_string(),
         commit: listing.commit.clone(),
     };
-    if let Err(error) = Tickets::from_environment().keep(target, root, &ticket) {
+    if let Err(error) = DetachedRecords::from_environment().keep(target, root, &record) {
         let text = format!("`hfdown attach` will not be able to renew addresses: {error}");
         events.send(Event::Warning { text }).await;
     }

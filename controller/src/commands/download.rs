@@ -5,14 +5,14 @@ use hfdown_protocol::Check;
 use super::Context;
 use super::road::travel;
 use super::trip::{Bookkeeping, Selection, Trip};
-use crate::cli::{Copying, Settings, Source};
+use crate::cli::{RepoArguments, Settings, TransferArguments};
 use crate::failure::{Exit, Problem};
-use crate::plan::{Policy, Strays};
+use crate::plan::{Extraneous, Policy};
 
 pub(super) async fn run(
-    source: &Source,
+    source: &RepoArguments,
     folder: Option<&str>,
-    copying: &Copying,
+    transfer: &TransferArguments,
     context: &Context,
 ) -> Result<Exit, Problem> {
     let events = context.events(None);
@@ -25,8 +25,8 @@ pub(super) async fn run(
         destination: root.clone(),
         root,
         bookkeeping: Bookkeeping::Full,
-        policy: Policy { check: Check::Records, strays: Strays::Keep },
-        copying,
+        policy: Policy { check: Check::Records, extraneous: Extraneous::Keep },
+        transfer,
         detaching: None,
     };
     travel(trip, &events, &context.cancel).await

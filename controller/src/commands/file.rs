@@ -7,15 +7,15 @@ use hfdown_protocol::{Check, RepoPath};
 use super::Context;
 use super::road::travel;
 use super::trip::{Bookkeeping, Selection, Trip};
-use crate::cli::{Copying, Settings, Source};
+use crate::cli::{RepoArguments, Settings, TransferArguments};
 use crate::failure::{Exit, Problem};
-use crate::plan::{Policy, Strays};
+use crate::plan::{Extraneous, Policy};
 
 pub(super) async fn run(
-    source: &Source,
+    source: &RepoArguments,
     name: &str,
     destination: Option<&str>,
-    copying: &Copying,
+    transfer: &TransferArguments,
     context: &Context,
 ) -> Result<Exit, Problem> {
     let events = context.events(None);
@@ -28,8 +28,8 @@ pub(super) async fn run(
         selection: Selection::One { name, placed_as },
         root,
         bookkeeping: Bookkeeping::None,
-        policy: Policy { check: Check::Records, strays: Strays::Keep },
-        copying,
+        policy: Policy { check: Check::Records, extraneous: Extraneous::Keep },
+        transfer,
         detaching: None,
     };
     travel(trip, &events, &context.cancel).await

@@ -1,11 +1,11 @@
 //! `hfdown info MODEL`: what the Hub says.
 
 use super::Context;
-use crate::cli::{Settings, Source};
+use crate::cli::{RepoArguments, Settings};
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
 
-pub(super) async fn run(source: &Source, context: &Context) -> Result<Exit, Problem> {
+pub(super) async fn run(source: &RepoArguments, context: &Context) -> Result<Exit, Problem> {
     let events = context.events(None);
     let Settings { hub, repo, revision, .. } = &Settings::new(source, &events)?;
     let fail = |error| failure::hub(format!("cannot list {repo} at {revision}"), &error, hub, repo);

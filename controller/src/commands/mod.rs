@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Arguments, Command, Face, begin_log};
+use crate::cli::{Arguments, Command, OutputArguments, begin_log};
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{self, Exit, Problem};
 use crate::interrupt;
@@ -54,7 +54,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    let output = Output::for_process(face(&arguments.command));
+    let output = Output::for_process(output(&arguments.command));
     begin_log(&output);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
@@ -89,20 +89,20 @@ pub fn main() -> ExitCode {
 async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
     match command {
         Command::Info { source, .. } => info::run(source, context).await,
-        Command::Download { source, folder, copying } => {
-            download::run(source, folder.as_deref(), copying, context).await
+        Command::Download { source, folder, transfer } => {
+            download::run(source, folder.as_deref(), transfer, context).await
         }
-        Command::File { source, name, destination, copying } => {
-            file::run(source, name, destination.as_deref(), copying, context).await
+        Command::File { source, name, destination, transfer } => {
+            file::run(source, name, destination.as_deref(), transfer, context).await
         }
-        Command::RsyncSync { source, folder, syncing, copying } => {
-            rsync_sync::run(source, folder, syncing, copying, context).await
+        Command::RsyncSync { source, folder, sync, transfer } => {
+            rsync_sync::run(source, folder, sync, transfer, context).await
         }
         Command::ForgetHost { host, .. } => forget_host::run(host, context).await,
-        Command::RsyncToVast { source, there, detach, no_trace, patience, syncing, copying } => {
-            let detached_patience = detach.then_some(*patience);
+        Command::RsyncToVast { source, there, detach, no_trace, idle_timeout, sync, transfer } => {
+            let idle_timeout = detach.then_some(*idle_timeout);
             let traces = if *no_trace { Traces::Removed } else { Traces::Kept };
-            let wish = rsync_to_vast::Wish { source, there, syncing, copying, traces, detached_patience };
+            let wish = rsync_to_vast::Wish { source, there, sync, transfer, traces, idle_timeout };
             rsync_to_vast::run(wish, context).await
         }
         Command::Attach { there, token, .. } => {
@@ -112,16 +112,16 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
     }
 }
 
-fn face(command: &Command) -> &Face {
+fn output(command: &Command) -> &OutputArguments {
     match command {
-        Command::Info { face, .. }
-        | Command::Attach { face, .. }
-        | Command::Stop { face, .. }
-        | Command::ForgetHost { face, .. } => face,
-        Command::Download { copying, .. }
-        | Command::File { copying, .. }
-        | Command::RsyncSync { copying, .. }
-        | Command::RsyncToVast { copying, .. } => &copying.face,
+        Command::Info { output, .. }
+        | Command::Attach { output, .. }
+        | Command::Stop { output, .. }
+        | Command::ForgetHost { output, .. } => output,
+        Command::Download { transfer, .. }
+        | Command::File { transfer, .. }
+        | Command::RsyncSync { transfer, .. }
+        | Command::RsyncToVast { transfer, .. } => &transfer.output,
     }
 }
 

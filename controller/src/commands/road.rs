@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Aside, End, RepoPath};
+use hfdown_protocol::{End, RepoPath, Skipped};
 use tokio_util::sync::CancellationToken;
 
 use super::course::{Arrival, Course, CourseEnd};
@@ -25,7 +25,7 @@ pub(super) async fn travel(
 ) -> Result<Exit, Problem> {
     let began = Instant::now();
     let (info, listing) = unless_cancelled(cancel, list(&trip, events)).await?;
-    let intent = if trip.copying.dry_run { Intent::DryRun } else { Intent::Execute };
+    let intent = if trip.transfer.dry_run { Intent::DryRun } else { Intent::Execute };
     let sources = sources(&trip, info);
     let course = Course { trip: &trip, listing, sources, intent, events, cancel };
     let Arrival { plan, end } = course.follow().await?;
@@ -109,7 +109,7 @@ async fn unless_cancelled<T>(
 }
 
 fn summarise(plan: &Plan, execution: &Execution, intent: Intent, began: Instant) -> Outcome {
-    let Aside { kept, kept_bytes, refused, by_size: _ } = plan.aside();
+    let Skipped { kept, kept_bytes, refused, by_size: _ } = plan.skipped();
     Outcome {
         placed: execution.summary.placed,
         failed: execution.summary.failed.saturating_add(refused),

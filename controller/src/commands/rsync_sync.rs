@@ -3,14 +3,14 @@
 use super::Context;
 use super::road::travel;
 use super::trip::{Bookkeeping, Selection, Trip};
-use crate::cli::{Copying, Settings, Source, Syncing};
+use crate::cli::{RepoArguments, Settings, SyncArguments, TransferArguments};
 use crate::failure::{Exit, Problem};
 
 pub(super) async fn run(
-    source: &Source,
+    source: &RepoArguments,
     folder: &str,
-    syncing: &Syncing,
-    copying: &Copying,
+    sync: &SyncArguments,
+    transfer: &TransferArguments,
     context: &Context,
 ) -> Result<Exit, Problem> {
     let events = context.events(None);
@@ -22,8 +22,8 @@ pub(super) async fn run(
         destination: folder.to_owned(),
         root: folder.to_owned(),
         bookkeeping: Bookkeeping::Full,
-        policy: syncing.policy(),
-        copying,
+        policy: sync.policy(),
+        transfer,
         detaching: None,
     };
     travel(trip, &events, &context.cancel).await

@@ -6,23 +6,23 @@ use super::Context;
 use super::road::travel;
 use super::there::Place;
 use super::trip::{Bookkeeping, Detaching, Selection, Trip};
-use crate::cli::{Copying, Settings, Source, Syncing, There};
+use crate::cli::{BoxArguments, RepoArguments, Settings, SyncArguments, TransferArguments};
 use crate::failure::{Exit, Problem};
 use crate::link::Traces;
 
 /// What is asked for.
 pub(super) struct Wish<'a> {
-    pub(super) source: &'a Source,
-    pub(super) there: &'a There,
-    pub(super) syncing: &'a Syncing,
-    pub(super) copying: &'a Copying,
+    pub(super) source: &'a RepoArguments,
+    pub(super) there: &'a BoxArguments,
+    pub(super) sync: &'a SyncArguments,
+    pub(super) transfer: &'a TransferArguments,
     pub(super) traces: Traces,
     /// For how many seconds a box that is left alone may wait for new addresses; none where somebody stays.
-    pub(super) detached_patience: Option<NonZeroU32>,
+    pub(super) idle_timeout: Option<NonZeroU32>,
 }
 
 pub(super) async fn run(wish: Wish<'_>, context: &Context) -> Result<Exit, Problem> {
-    let Wish { source, there, syncing, copying, traces, detached_patience } = wish;
+    let Wish { source, there, sync, transfer, traces, idle_timeout } = wish;
     let folder = &there.folder;
     let Place { machine, name, events } = Place::new(there, traces, context).await?;
     let settings = &Settings::new(source, &events)?;
@@ -36,9 +36,9 @@ pub(super) async fn run(wish: Wish<'_>, context: &Context) -> Result<Exit, Probl
             Traces::Kept => Bookkeeping::Full,
             Traces::Removed => Bookkeeping::Traceless,
         },
-        policy: syncing.policy(),
-        copying,
-        detaching: detached_patience.map(|patience| Detaching { ssh: &there.ssh, patience }),
+        policy: sync.policy(),
+        transfer,
+        detaching: idle_timeout.map(|idle_timeout| Detaching { ssh: &there.ssh, idle_timeout }),
     };
     travel(trip, &events, &context.cancel).await
 }

@@ -1,7 +1,7 @@
 //! A box, from what was typed.
 
 use super::Context;
-use crate::cli::{self, There};
+use crate::cli::{self, BoxArguments};
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::Problem;
@@ -18,7 +18,11 @@ pub(super) struct Place {
 
 impl Place {
     /// Reads what was typed, and says what of it is passed over.
-    pub(super) async fn new(there: &There, traces: Traces, context: &Context) -> Result<Self, Problem> {
+    pub(super) async fn new(
+        there: &BoxArguments,
+        traces: Traces,
+        context: &Context,
+    ) -> Result<Self, Problem> {
         let (machine, name, ignored) = cli::there(there, traces)?;
         let events = context.events(Some(&name));
         for Ignored { option, reason } in ignored {

@@ -2,11 +2,11 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use hfdown_protocol::{Access, Commit, Conduct, Layout, Limits, RepoPath};
+use hfdown_protocol::{Access, Commit, Layout, Limits, Mode, RepoPath};
 
-use crate::cli::{Copying, Settings};
+use crate::cli::{Settings, TransferArguments};
 use crate::plan::Policy;
-use crate::session::{Approach, Ask, Machine};
+use crate::session::{Ask, ConnectAttempt, Machine};
 
 /// One transfer: what, where to, and how.
 pub(super) struct Trip<'a> {
@@ -18,7 +18,7 @@ pub(super) struct Trip<'a> {
     pub(super) root: String,
     pub(super) bookkeeping: Bookkeeping,
     pub(super) policy: Policy,
-    pub(super) copying: &'a Copying,
+    pub(super) transfer: &'a TransferArguments,
     /// Set where nobody stays until the end.
     pub(super) detaching: Option<Detaching<'a>>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Detaching<'a> {
     /// The box, as it was typed.
     pub(super) ssh: &'a str,
     /// For how many seconds it may wait for new addresses.
-    pub(super) patience: NonZeroU32,
+    pub(super) idle_timeout: NonZeroU32,
 }
 
 /// Which files of a repository are wanted.
@@ -50,22 +50,22 @@ pub(super) enum Bookkeeping {
 }
 
 /// What the agent is asked for.
-pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, approach: Approach) -> Ask {
+pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, attempt: ConnectAttempt) -> Ask {
     Ask {
         root: trip.root.clone(),
-        access: if trip.copying.dry_run { Access::Look } else { Access::Change },
+        access: if trip.transfer.dry_run { Access::ReadOnly } else { Access::ReadWrite },
         layout: match trip.bookkeeping {
             Bookkeeping::Full => Layout::Folder { commit: commit.clone() },
             Bookkeeping::None => Layout::Bare,
             Bookkeeping::Traceless => Layout::Traceless,
         },
         limits: Limits {
-            connections: trip.copying.connections.and_then(NonZeroU16::new),
-            bytes_per_second: trip.copying.max_speed,
+            connections: trip.transfer.connections.and_then(NonZeroU16::new),
+            bytes_per_second: trip.transfer.max_speed,
             stall_seconds: trip.settings.stall_seconds,
-            first_wait_millis: trip.copying.first_wait,
+            first_wait_millis: trip.transfer.first_wait,
         },
-        approach,
-        conduct: if trip.detaching.is_some() { Conduct::Apart } else { Conduct::Linked },
+        attempt,
+        mode: if trip.detaching.is_some() { Mode::Detached } else { Mode::Attached },
     }
 }

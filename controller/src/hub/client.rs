@@ -9,8 +9,8 @@ use url::Url;
 
 use super::answer::Subject;
 use super::retry::{Truce, persist};
-use super::settings::Network;
-use super::{Answer, Endpoint, HubError, Nonsense, Reason, Settings, Token, Unreached};
+use super::settings::NetworkAccess;
+use super::{Answer, Endpoint, HubError, HubSettings, Nonsense, Reason, Token, Unreached};
 
 /// A client of one Hub, with or without a person's token.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Hub {
     authorization: Option<HeaderValue>,
     credential: Credential,
     web: reqwest::Client,
-    settings: Settings,
+    settings: HubSettings,
     truce: Truce,
 }
 
@@ -71,7 +71,7 @@ impl Hub {
         endpoint: Endpoint,
         token: Option<&Token>,
         web: ClientBuilder,
-        settings: Settings,
+        settings: HubSettings,
     ) -> Result<Self, HubError> {
         let credential = match token {
             None => Credential::Absent,
@@ -127,7 +127,7 @@ impl Hub {
     where
         F: Future<Output = Result<T, HubError>>,
     {
-        if self.settings.network == Network::Forbidden {
+        if self.settings.network == NetworkAccess::Forbidden {
             return Err(HubError::Offline { asked: shown(url) });
         }
         let attempt = || async {

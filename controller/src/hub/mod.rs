@@ -11,7 +11,6 @@
 mod answer;
 mod client;
 mod endpoint;
-mod environment;
 mod error;
 mod info;
 mod listing;
@@ -22,17 +21,18 @@ mod revision;
 mod settings;
 mod source;
 mod token;
+mod variables;
 
 pub use answer::Answer;
 pub use client::{Credential, Hub};
 pub use endpoint::{Endpoint, EndpointError};
-pub use environment::Environment;
 pub use error::{HubError, Nonsense, Reason, Tried, Unreached};
 pub use info::{Gating, RepoInfo};
 pub use listing::{ListedFile, Listing, Refusal, Refused};
 pub use repo::{RepoId, RepoIdError, RepoKind, RepoReference};
 pub use retry::Retrying;
 pub use revision::{Revision, RevisionError};
-pub use settings::{Network, Observer, Patience, Settings};
+pub use settings::{HubSettings, NetworkAccess, Observer, Patience};
 pub use source::{Resolved, SMALL};
 pub use token::{Token, TokenError, TokenSource};
+pub use variables::Variables;

@@ -8,7 +8,7 @@ use super::Retrying;
 
 /// What a [`Hub`](super::Hub) may take its time for. `Default` is what a person at a terminal wants.
 #[derive(Debug, Clone)]
-pub struct Settings {
+pub struct HubSettings {
     /// How long a connection may take to be made.
     pub connect: Duration,
     /// How long nothing at all may arrive.
@@ -20,12 +20,12 @@ pub struct Settings {
     /// Told of every attempt that failed and will be repeated.
     pub observer: Observer,
     /// Whether every question is refused (`HF_HUB_OFFLINE`).
-    pub network: Network,
+    pub network: NetworkAccess,
 }
 
 /// Whether the Hub may be asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Network {
+pub enum NetworkAccess {
     /// It may.
     #[default]
     Allowed,
@@ -33,7 +33,7 @@ pub enum Network {
     Forbidden,
 }
 
-impl Default for Settings {
+impl Default for HubSettings {
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(10),
@@ -41,7 +41,7 @@ impl Default for Settings {
             whole: Duration::from_secs(300),
             patience: Patience::default(),
             observer: Observer::default(),
-            network: Network::default(),
+            network: NetworkAccess::default(),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use reqwest::header::HeaderValue;
 
-use super::Environment;
+use super::Variables;
 
 /// An access token of the Hub.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Token {
     /// A blank variable or file is passed over. `HF_HUB_DISABLE_IMPLICIT_TOKEN` leaves only what was typed.
     pub fn find(
         typed: Option<&str>,
-        environment: &Environment<'_>,
+        environment: &Variables<'_>,
     ) -> Result<Option<(Self, TokenSource)>, TokenError> {
         if let Some(typed) = typed {
             let token =
@@ -141,7 +141,7 @@ mod tests {
             Ok(_) => Err(io::ErrorKind::NotFound.into()),
             Err(error) => Err(error.kind().into()),
         };
-        let found = Token::find(typed, &Environment { variable: &variable, file: &file })?;
+        let found = Token::find(typed, &Variables { variable: &variable, file: &file })?;
         Ok(found.map(|(token, source)| (token.header().to_str().unwrap().to_owned(), source.to_string())))
     }
 

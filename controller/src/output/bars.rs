@@ -144,7 +144,7 @@ impl Renderer for Bars {
         match event {
             Event::Surveying { read, of } => self.act(name, Activity::Survey { read: *read, of: *of }, now),
             Event::Progress(sample) => self.act(name, Activity::Transfer(sample.clone()), now),
-            Event::Planned { .. } | Event::Finished(_) | Event::Detached { .. } | Event::Left => {
+            Event::Planned { .. } | Event::Finished(_) | Event::Detached { .. } | Event::Disconnected => {
                 self.rest(name);
             }
             _ => {}

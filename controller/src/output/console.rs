@@ -9,7 +9,7 @@ use super::json::Json;
 use super::lines::Lines;
 use super::printer::Printer;
 use super::renderer::Renderer;
-use super::style::{Look, Style, Surroundings, Wishes};
+use super::style::{Look, OutputEnvironment, OutputOptions, Style};
 use super::{Log, Unwritable};
 use crate::event::Event;
 use crate::failure::Problem;
@@ -23,8 +23,8 @@ pub struct Output {
 
 impl Output {
     /// For this process's terminal and streams.
-    pub fn for_process(wishes: impl Into<Wishes>) -> Self {
-        let look = Look::choose(wishes.into(), &Surroundings::of_process());
+    pub fn for_process(options: impl Into<OutputOptions>) -> Self {
+        let look = Look::choose(options.into(), &OutputEnvironment::of_process());
         let target = ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND);
         Self::new(look, Printer::standard(), target, || {
             console::Term::stderr().size_checked().map(|(_, columns)| columns)

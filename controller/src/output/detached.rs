@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Account, Verdict};
+use hfdown_protocol::{Conclusion, TransferStatus};
 
 use super::reason::because;
 use super::units::{bytes, count, duration, percent};
@@ -17,37 +17,37 @@ pub(super) fn detached(files: usize, size: u64, attach: &str, stop: &str) -> Str
 }
 
 /// It runs.
-pub(super) fn joined(account: &Account) -> String {
-    let Account { title, root, age, .. } = account;
+pub(super) fn joined(status: &TransferStatus) -> String {
+    let TransferStatus { title, root, age, .. } = status;
     let age = since(Duration::from_secs(*age));
-    format!("{title} to {root}, detached {age} · {}", state(account))
+    format!("{title} to {root}, detached {age} · {}", state(status))
 }
 
 /// It has ended.
-pub(super) fn ended(account: &Account, verdict: &Verdict, ago: Duration) -> String {
-    let Account { title, root, .. } = account;
-    let (ago, state) = (since(ago), state(account));
-    let is_whole = lost(account) == 0;
-    let how = match verdict {
-        Verdict::Finished if !is_whole => format!("ended incomplete {ago}"),
-        Verdict::Finished => format!("done {ago}"),
-        Verdict::Stopped => format!("stopped {ago}"),
-        Verdict::Failed { failure } => format!("failed {ago}: {}", because(failure)),
-        Verdict::Vanished => "ended without a word: it was killed, or the box was restarted".to_owned(),
-        Verdict::Superseded => format!("a later run took the folder over {ago}"),
+pub(super) fn ended(status: &TransferStatus, conclusion: &Conclusion, ago: Duration) -> String {
+    let TransferStatus { title, root, .. } = status;
+    let (ago, state) = (since(ago), state(status));
+    let is_whole = lost(status) == 0;
+    let how = match conclusion {
+        Conclusion::Finished if !is_whole => format!("ended incomplete {ago}"),
+        Conclusion::Finished => format!("done {ago}"),
+        Conclusion::Stopped => format!("stopped {ago}"),
+        Conclusion::Failed { failure } => format!("failed {ago}: {}", because(failure)),
+        Conclusion::Vanished => "ended without a word: it was killed, or the box was restarted".to_owned(),
+        Conclusion::Superseded => format!("a later run took the folder over {ago}"),
     };
-    let rest = match (verdict, account.aside.by_size) {
-        (Verdict::Finished, 0) if is_whole => "every byte proved".to_owned(),
-        (Verdict::Finished, by_size) if is_whole => {
+    let rest = match (conclusion, status.skipped.by_size) {
+        (Conclusion::Finished, 0) if is_whole => "every byte proved".to_owned(),
+        (Conclusion::Finished, by_size) if is_whole => {
             format!("every byte proved but for {by_size} compared by size only")
         }
-        (Verdict::Superseded, _) => "`hfdown rsync-to-vast` with --dry-run says how it stands".to_owned(),
+        (Conclusion::Superseded, _) => "`hfdown rsync-to-vast` with --dry-run says how it stands".to_owned(),
         _ => "what arrived is kept, run `hfdown rsync-to-vast` again to go on".to_owned(),
     };
-    match verdict {
+    match conclusion {
         // What it had come to by then, nobody wrote down; or it is so no more.
-        Verdict::Vanished | Verdict::Superseded => {
-            let began = since(Duration::from_secs(account.age));
+        Conclusion::Vanished | Conclusion::Superseded => {
+            let began = since(Duration::from_secs(status.age));
             format!("{title} to {root}, detached {began}: {how} · {rest}")
         }
         _ => format!("{title} to {root}: {how} · {state} · {rest}"),
@@ -60,19 +60,19 @@ fn since(time: Duration) -> String {
 }
 
 /// Files that could not be had, or not be placed.
-pub(super) fn lost(account: &Account) -> u32 {
-    account.summary.failed.saturating_add(account.aside.refused)
+pub(super) fn lost(status: &TransferStatus) -> u32 {
+    status.summary.failed.saturating_add(status.skipped.refused)
 }
 
-fn state(account: &Account) -> String {
-    let Account { files, bytes: size, done, summary, aside, .. } = account;
-    let failed = match lost(account) {
+fn state(status: &TransferStatus) -> String {
+    let TransferStatus { files, bytes: size, done, summary, skipped, .. } = status;
+    let failed = match lost(status) {
         0 => String::new(),
         lost => format!(", {lost} failed"),
     };
-    let kept = match aside.kept {
+    let kept = match skipped.kept {
         0 => String::new(),
-        kept => format!(" · {kept} already there ({})", bytes(aside.kept_bytes)),
+        kept => format!(" · {kept} already there ({})", bytes(skipped.kept_bytes)),
     };
     format!(
         "{} of {} placed{failed}, {} % of {}{kept}",
@@ -85,14 +85,14 @@ fn state(account: &Account) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Aside, Failure, FailureKind, Summary};
+    use hfdown_protocol::{Failure, FailureKind, Skipped, Summary};
     use insta::assert_snapshot;
 
     use super::*;
 
     #[test]
     fn sentences_say_where_it_stands_and_what_to_do() {
-        let account = Account {
+        let status = TransferStatus {
             title: "acme/large @ 607a30d".to_owned(),
             root: "/workspace/large".to_owned(),
             age: 754,
@@ -100,21 +100,23 @@ mod tests {
             bytes: 548_000_000,
             done: 405_000_000,
             summary: Summary { placed: 1, ..Summary::default() },
-            aside: Aside::default(),
+            skipped: Skipped::default(),
             failures: Vec::new(),
         };
-        let whole = Account {
+        let whole = TransferStatus {
             done: 548_000_000,
             summary: Summary { placed: 3, ..Summary::default() },
-            ..account.clone()
+            ..status.clone()
         };
-        let lost = Account {
+        let lost = TransferStatus {
             summary: Summary { placed: 2, failed: 1, ..Summary::default() },
-            aside: Aside { kept: 23, kept_bytes: 4_700_000_000, by_size: 0, refused: 1 },
+            skipped: Skipped { kept: 23, kept_bytes: 4_700_000_000, by_size: 0, refused: 1 },
             ..whole.clone()
         };
-        let by_size =
-            Account { aside: Aside { kept: 2, kept_bytes: 9000, by_size: 2, refused: 0 }, ..whole.clone() };
+        let by_size = TransferStatus {
+            skipped: Skipped { kept: 2, kept_bytes: 9000, by_size: 2, refused: 0 },
+            ..whole.clone()
+        };
         let failure = Failure::new(FailureKind::Stale, "the signed addresses have gone stale");
         let hour = Duration::from_secs(3600);
         let said = [
@@ -124,14 +126,14 @@ mod tests {
                 "hfdown attach 'ssh -p 1 root@h' /w",
                 "hfdown stop 'ssh -p 1 root@h' /w",
             ),
-            joined(&account),
-            ended(&whole, &Verdict::Finished, hour),
-            ended(&lost, &Verdict::Finished, hour),
-            ended(&by_size, &Verdict::Finished, hour),
-            ended(&account, &Verdict::Stopped, Duration::from_secs(5)),
-            ended(&account, &Verdict::Failed { failure }, hour),
-            ended(&account, &Verdict::Vanished, hour),
-            ended(&account, &Verdict::Superseded, Duration::from_secs(125)),
+            joined(&status),
+            ended(&whole, &Conclusion::Finished, hour),
+            ended(&lost, &Conclusion::Finished, hour),
+            ended(&by_size, &Conclusion::Finished, hour),
+            ended(&status, &Conclusion::Stopped, Duration::from_secs(5)),
+            ended(&status, &Conclusion::Failed { failure }, hour),
+            ended(&status, &Conclusion::Vanished, hour),
+            ended(&status, &Conclusion::Superseded, Duration::from_secs(125)),
         ];
         assert_snapshot!(said.join("\n"), @"
         detached: the box goes on by itself with 3 files (548 MB)

@@ -27,12 +27,12 @@
 //! | `placed` | `path`, `size`, `fetched` | a file has its final name |
 //! | `failed` | `path`, `kind`, `why` | a file could not be had |
 //! | `removed` | `path` | a file that is no longer listed was removed |
-//! | `spared` | `path`, `kind`, `why` | it could not be removed |
+//! | `not_removed` | `path`, `kind`, `why` | it could not be removed |
 //! | `detached` | `files`, `bytes`, `attach`, `stop` | the box goes on by itself; `attach` and `stop` are the commands that watch it and end it |
 //! | `joined` | `title`, `root`, `age_seconds`, `files`, `bytes`, `done`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched` | `attach`, `stop`: a detached transfer runs, and this is what it has come to |
-//! | `ended` | `verdict` (`done`, `incomplete`, `stopped`, `failed`, `vanished`, `superseded`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while nobody was there |
+//! | `ended` | `conclusion` (`done`, `incomplete`, `stopped`, `failed`, `vanished`, `superseded`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while nobody was there |
 //! | `forgotten` | `host`, `file` | `forget-host`: the key of that box is no longer in hfdown's file |
-//! | `left` | | Ctrl-C ended `attach`; the transfer goes on |
+//! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
 //! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `elapsed_seconds`, `transfer_seconds`, `rate` or null | the run is over |
 //! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object |
@@ -111,8 +111,8 @@ impl Renderer for Json {
                 // The first sample of the transfer does not wait for the last one of the survey.
                 *run = Run { sampled: None, expected: Expected::of(plan) };
             }
-            Event::Joined { account } => {
-                *run = Run { sampled: None, expected: Expected::of_account(account) };
+            Event::Joined { status } => {
+                *run = Run { sampled: None, expected: Expected::of_status(status) };
             }
             Event::Described { info, listing } => {
                 return described(name, info, &listing.files, &listing.refused, printer);

@@ -38,7 +38,7 @@ fn the_others() -> Vec<Event> {
         plan(motley(), Intent::DryRun),
         Event::Failed { path: "config.json".to_owned(), failure: failure() },
         Event::Removed { path: path("old.bin") },
-        Event::Spared { path: path("older.bin"), failure: failure() },
+        Event::NotRemoved { path: path("older.bin"), failure: failure() },
         Event::Forgotten { host: "box:7".to_owned(), file: "/home/me/known_hosts".to_owned() },
         Event::Cancelling,
     ]

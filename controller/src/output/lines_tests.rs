@@ -85,7 +85,7 @@ fn quiet_says_nothing_but_errors() {
     let events = [
         Event::Warning { text: "option -L is ignored".to_owned() },
         Event::Failed { path: "config.json".to_owned(), failure },
-        Event::Spared { path: path("old.bin"), failure: sample::failure(FailureKind::ChangedMeanwhile) },
+        Event::NotRemoved { path: path("old.bin"), failure: sample::failure(FailureKind::ChangedMeanwhile) },
         Event::Cancelling,
     ];
     assert_snapshot!(said(Verbosity::Quiet, &events), @"error: cannot fetch config.json: it does not work (5.0 MB missing, 12 kB free)");

@@ -33,4 +33,4 @@ pub use console::Output;
 pub use log::{Log, LogLine};
 pub use printer::{Printer, Unwritable};
 pub use problem::draw;
-pub use style::{Colour, Look, Naming, Style, Surroundings, Verbosity, Wishes};
+pub use style::{Colour, Look, Naming, OutputEnvironment, OutputOptions, Style, Verbosity};

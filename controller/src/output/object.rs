@@ -111,7 +111,7 @@ pub(super) enum Object<'a> {
     Removed {
         path: &'a str,
     },
-    Spared {
+    NotRemoved {
         path: &'a str,
         kind: &'static str,
         why: String,
@@ -124,21 +124,21 @@ pub(super) enum Object<'a> {
     },
     Joined {
         #[serde(flatten)]
-        account: Tally<'a>,
+        status: Tally<'a>,
     },
     Ended {
-        verdict: &'static str,
+        conclusion: &'static str,
         kind: Option<&'static str>,
         why: Option<String>,
         ago_seconds: Seconds,
         #[serde(flatten)]
-        account: Tally<'a>,
+        status: Tally<'a>,
     },
     Forgotten {
         host: &'a str,
         file: &'a str,
     },
-    Left {},
+    Disconnected {},
     Cancelling {},
     Finished {
         end: &'static str,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Account, End, Summary, Verdict};
+use hfdown_protocol::{Conclusion, End, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, Tally, kind};
@@ -69,23 +69,23 @@ pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
             Object::Failed { path, kind: kind(failure), why: because(failure) }
         }
         Event::Removed { path } => Object::Removed { path: path.as_str() },
-        Event::Spared { path, failure } => {
-            Object::Spared { path: path.as_str(), kind: kind(failure), why: because(failure) }
+        Event::NotRemoved { path, failure } => {
+            Object::NotRemoved { path: path.as_str(), kind: kind(failure), why: because(failure) }
         }
         Event::Detached { files, bytes, attach, stop } => {
             Object::Detached { files: *files, bytes: *bytes, attach, stop }
         }
-        Event::Joined { account } => Object::Joined { account: tally(account) },
-        Event::Ended { account, verdict, ago } => ended(account, verdict, *ago),
+        Event::Joined { status } => Object::Joined { status: tally(status) },
+        Event::Ended { status, conclusion, ago } => ended(status, conclusion, *ago),
         Event::Forgotten { host, file } => Object::Forgotten { host, file },
-        Event::Left => Object::Left {},
+        Event::Disconnected => Object::Disconnected {},
         Event::Cancelling => Object::Cancelling {},
         Event::Finished(outcome) => finished(outcome, expected),
     })
 }
 
-fn tally(account: &Account) -> Tally<'_> {
-    let Account { title, root, age, files, bytes, done, summary, aside, failures: _ } = account;
+fn tally(status: &TransferStatus) -> Tally<'_> {
+    let TransferStatus { title, root, age, files, bytes, done, summary, skipped, failures: _ } = status;
     let Summary { placed, failed: _, removed, fetched, end: _ } = *summary;
     Tally {
         title,
@@ -95,30 +95,30 @@ fn tally(account: &Account) -> Tally<'_> {
         bytes: *bytes,
         done: *done,
         placed,
-        failed: lost(account),
-        kept: aside.kept,
-        kept_bytes: aside.kept_bytes,
-        by_size: aside.by_size,
+        failed: lost(status),
+        kept: skipped.kept,
+        kept_bytes: skipped.kept_bytes,
+        by_size: skipped.by_size,
         removed,
         fetched,
     }
 }
 
-fn ended<'a>(account: &'a Account, verdict: &Verdict, ago: Duration) -> Object<'a> {
-    let (verdict, failure) = match verdict {
-        Verdict::Finished if lost(account) > 0 => ("incomplete", None),
-        Verdict::Finished => ("done", None),
-        Verdict::Stopped => ("stopped", None),
-        Verdict::Vanished => ("vanished", None),
-        Verdict::Superseded => ("superseded", None),
-        Verdict::Failed { failure } => ("failed", Some(failure)),
+fn ended<'a>(status: &'a TransferStatus, conclusion: &Conclusion, ago: Duration) -> Object<'a> {
+    let (conclusion, failure) = match conclusion {
+        Conclusion::Finished if lost(status) > 0 => ("incomplete", None),
+        Conclusion::Finished => ("done", None),
+        Conclusion::Stopped => ("stopped", None),
+        Conclusion::Vanished => ("vanished", None),
+        Conclusion::Superseded => ("superseded", None),
+        Conclusion::Failed { failure } => ("failed", Some(failure)),
     };
     Object::Ended {
-        verdict,
+        conclusion,
         kind: failure.map(kind),
         why: failure.map(because),
         ago_seconds: Seconds(ago),
-        account: tally(account),
+        status: tally(status),
     }
 }
 
@@ -144,7 +144,7 @@ fn planned(plan: &Plan, intent: Intent, expected: Expected) -> Object<'_> {
         keep: Keep { files: plan.kept().count(), bytes: plan.kept_bytes(), by_size: expected.by_size() },
         remove: plan
             .to_remove()
-            .map(|stray| Remove { path: stray.path.as_str(), size: stray.stamp.size })
+            .map(|file| Remove { path: file.path.as_str(), size: file.stamp.size })
             .collect(),
         refuse: obstructed.chain(plan.refused.iter().map(refusal)).collect(),
     }

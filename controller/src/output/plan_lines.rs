@@ -5,7 +5,7 @@ use hfdown_protocol::Proof;
 use super::reason::{because, refused_name};
 use super::style::Verbosity;
 use super::units::{bytes, count};
-use crate::plan::{Action, Plan, Reason, Strays};
+use crate::plan::{Action, Extraneous, Plan, Reason};
 
 /// The totals: `plan: fetch 3 files (548 MB), keep 23`.
 pub(super) fn headline(plan: &Plan) -> String {
@@ -65,7 +65,7 @@ pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = S
         .map(move |refused| row("refuse", None, &refused_name(refused), &refused.reason.to_string()));
     let removed = plan
         .to_remove()
-        .map(move |stray| row("remove", Some(stray.stamp.size), stray.path.as_str(), "no longer listed"));
+        .map(move |file| row("remove", Some(file.stamp.size), file.path.as_str(), "no longer listed"));
     files.chain(refused).chain(removed).collect::<Vec<_>>().into_iter()
 }
 
@@ -83,17 +83,15 @@ pub(super) fn reasons(plan: &Plan) -> Vec<String> {
     });
     let refused =
         plan.refused.iter().map(|refused| format!("refuse {}: {}", refused_name(refused), refused.reason));
-    let strays = plan.strays.iter().map(|(stray, fate)| match fate {
-        Strays::Remove => format!("remove {} ({}): no longer listed", stray.path, bytes(stray.stamp.size)),
-        Strays::Keep => {
-            format!(
-                "leave {} ({}): no longer listed, --delete removes it",
-                stray.path,
-                bytes(stray.stamp.size)
-            )
+    let extraneous = plan.extraneous.iter().map(|(file, fate)| match fate {
+        Extraneous::Remove => {
+            format!("remove {} ({}): no longer listed", file.path, bytes(file.stamp.size))
+        }
+        Extraneous::Keep => {
+            format!("leave {} ({}): no longer listed, --delete removes it", file.path, bytes(file.stamp.size))
         }
     });
-    files.chain(refused).chain(strays).collect()
+    files.chain(refused).chain(extraneous).collect()
 }
 
 fn why(reason: Reason, partial: u64) -> String {

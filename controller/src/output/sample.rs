@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hfdown_protocol::{
-    Commit, Digest, Failure, FailureKind, FileId, Machine, PathError, Proof, RepoPath, Stamp, Stray,
+    Commit, Digest, ExtraneousFile, Failure, FailureKind, FileId, MachineInfo, PathError, Proof, RepoPath,
+    Stamp,
 };
 
 use super::style::{Colour, Look, Naming, Style, Verbosity};
 use crate::event::{Agent, Event, InFlight, Intent, Outcome, Progress};
 use crate::hub::{Refusal, Refused};
-use crate::plan::{Action, Plan, Planned, Reason, Strays};
+use crate::plan::{Action, Extraneous, Plan, Planned, Reason};
 
 pub(super) const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
 pub(super) const BOX: &str = "142.214.185.187:20544";
@@ -56,9 +57,9 @@ pub(super) fn motley() -> Plan {
             planned("a", 8, Action::Refuse { failure: failure(FailureKind::InTheWay) }),
         ],
         refused: vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason: Refusal::Path(PathError::Dots) }],
-        strays: vec![
-            (Stray { path: path("old.bin"), stamp: stamp(9_000) }, Strays::Remove),
-            (Stray { path: path("older.bin"), stamp: stamp(9_000) }, Strays::Keep),
+        extraneous: vec![
+            (ExtraneousFile { path: path("old.bin"), stamp: stamp(9_000) }, Extraneous::Remove),
+            (ExtraneousFile { path: path("older.bin"), stamp: stamp(9_000) }, Extraneous::Keep),
         ],
     }
 }
@@ -89,7 +90,7 @@ pub(super) fn opened(agent: Agent) -> Event {
         root: "/workspace/gpt2".to_owned(),
         asked: "/workspace/gpt2/".to_owned(),
         free: 118_000_000_000,
-        machine: Machine { os: "linux".to_owned(), arch: "x86_64".to_owned(), cpus: 8, pid: 7 },
+        machine: MachineInfo { os: "linux".to_owned(), arch: "x86_64".to_owned(), cpus: 8, pid: 7 },
         agent,
         after: Duration::from_millis(800),
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use hfdown_protocol::{Digest, Machine, RepoPath};
+use hfdown_protocol::{Digest, MachineInfo, RepoPath};
 
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
@@ -54,9 +54,9 @@ impl Sentences {
             Event::Described { info, listing } => {
                 vec![Line::Data(info::text(info, &listing.files, &listing.refused))]
             }
-            Event::Joined { account } => {
+            Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
-                run.expected = Expected::of_account(account);
+                run.expected = Expected::of_status(status);
                 self.sentence(name, event).into_iter().map(Line::Said).collect()
             }
             event => self.sentence(name, event).into_iter().map(Line::Said).collect(),
@@ -153,20 +153,20 @@ impl Sentences {
                 (Verbosity::Quiet, format!("error: cannot fetch {path}: {}", because(failure)))
             }
             Event::Removed { path } => (Verbosity::Verbose, format!("removed {path}")),
-            Event::Spared { path, failure } => {
+            Event::NotRemoved { path, failure } => {
                 (Verbosity::Normal, format!("warning: cannot remove {path}: {}", because(failure)))
             }
             Event::Detached { files, bytes: size, attach, stop } => {
                 (Verbosity::Normal, detached::detached(*files, *size, attach, stop))
             }
-            Event::Joined { account } => (Verbosity::Normal, detached::joined(account)),
-            Event::Ended { account, verdict, ago } => {
-                (Verbosity::Quiet, detached::ended(account, verdict, *ago))
+            Event::Joined { status } => (Verbosity::Normal, detached::joined(status)),
+            Event::Ended { status, conclusion, ago } => {
+                (Verbosity::Quiet, detached::ended(status, conclusion, *ago))
             }
             Event::Forgotten { host, file } => {
                 (Verbosity::Normal, format!("forgot the key of {host} (it was in {file})"))
             }
-            Event::Left => (Verbosity::Normal, "left; the transfer goes on".to_owned()),
+            Event::Disconnected => (Verbosity::Normal, "left; the transfer goes on".to_owned()),
             Event::Cancelling => {
                 (Verbosity::Normal, "stopping; press Ctrl-C again to end at once".to_owned())
             }
@@ -190,10 +190,10 @@ impl Sentences {
         name: Option<&str>,
         root: &str,
         is_elsewhere: bool,
-        machine: &Machine,
+        machine: &MachineInfo,
         agent: Agent,
     ) -> String {
-        let Machine { os, arch, .. } = machine;
+        let MachineInfo { os, arch, .. } = machine;
         let folder = if is_elsewhere { format!("{root} · ") } else { String::new() };
         match (agent, name, self.naming) {
             (Agent::InProcess, ..) => format!("{root} · "),

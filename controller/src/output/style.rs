@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 /// What was typed about it.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Wishes {
+pub struct OutputOptions {
     /// `--json`.
     pub json: bool,
     /// `--quiet`.
@@ -13,15 +13,15 @@ pub struct Wishes {
     pub verbose: bool,
 }
 
-impl From<&crate::cli::Face> for Wishes {
-    fn from(face: &crate::cli::Face) -> Self {
-        Self { json: face.json, quiet: face.quiet, verbose: face.verbose }
+impl From<&crate::cli::OutputArguments> for OutputOptions {
+    fn from(arguments: &crate::cli::OutputArguments) -> Self {
+        Self { json: arguments.json, quiet: arguments.quiet, verbose: arguments.verbose }
     }
 }
 
 /// Where the program runs, as far as its looks depend on it.
 #[derive(Debug, Clone, Default)]
-pub struct Surroundings {
+pub struct OutputEnvironment {
     /// Whether standard error is a terminal.
     pub is_terminal: bool,
     /// `TERM`.
@@ -30,7 +30,7 @@ pub struct Surroundings {
     pub no_color: Option<String>,
 }
 
-impl Surroundings {
+impl OutputEnvironment {
     /// Those of this process.
     pub fn of_process() -> Self {
         let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
@@ -106,20 +106,20 @@ pub(super) enum Ink {
 impl Look {
     /// Chooses. `--json` wins over everything; `--quiet` has no bars; a terminal that can't move its cursor has none
     /// either.
-    pub fn choose(wishes: Wishes, surroundings: &Surroundings) -> Self {
+    pub fn choose(options: OutputOptions, environment: &OutputEnvironment) -> Self {
         let is_able =
-            surroundings.is_terminal && surroundings.term.as_deref().is_some_and(|term| term != "dumb");
-        let verbosity = match wishes {
-            Wishes { quiet: true, .. } => Verbosity::Quiet,
-            Wishes { verbose: true, .. } => Verbosity::Verbose,
-            Wishes { .. } => Verbosity::Normal,
+            environment.is_terminal && environment.term.as_deref().is_some_and(|term| term != "dumb");
+        let verbosity = match options {
+            OutputOptions { quiet: true, .. } => Verbosity::Quiet,
+            OutputOptions { verbose: true, .. } => Verbosity::Verbose,
+            OutputOptions { .. } => Verbosity::Normal,
         };
-        let style = match wishes {
-            Wishes { json: true, .. } => Style::Json,
-            Wishes { quiet: false, .. } if is_able => Style::Bars,
-            Wishes { .. } => Style::Lines,
+        let style = match options {
+            OutputOptions { json: true, .. } => Style::Json,
+            OutputOptions { quiet: false, .. } if is_able => Style::Bars,
+            OutputOptions { .. } => Style::Lines,
         };
-        let refuses = surroundings.no_color.as_deref().is_some_and(|value| !value.is_empty());
+        let refuses = environment.no_color.as_deref().is_some_and(|value| !value.is_empty());
         let colour = if is_able && !refuses { Colour::Coloured } else { Colour::Plain };
         let naming = if style == Style::Bars { Naming::Once } else { Naming::Always };
         Self { style, verbosity, colour, naming }
@@ -149,11 +149,12 @@ mod tests {
         use Colour::{Coloured, Plain};
         use Style::{Bars, Json, Lines};
         use Verbosity::{Normal, Quiet, Verbose};
-        let (nothing, json) = (Wishes::default(), Wishes { json: true, ..Wishes::default() });
-        let quiet = Wishes { quiet: true, ..Wishes::default() };
-        let verbose = Wishes { verbose: true, ..Wishes::default() };
-        let loud_json = Wishes { json: true, verbose: true, quiet: false };
-        for (wishes, is_terminal, term, no_color, expected) in [
+        let (nothing, json) =
+            (OutputOptions::default(), OutputOptions { json: true, ..OutputOptions::default() });
+        let quiet = OutputOptions { quiet: true, ..OutputOptions::default() };
+        let verbose = OutputOptions { verbose: true, ..OutputOptions::default() };
+        let loud_json = OutputOptions { json: true, verbose: true, quiet: false };
+        for (options, is_terminal, term, no_color, expected) in [
             (nothing, true, Some("xterm"), None, (Bars, Normal, Coloured)),
             (nothing, true, Some("xterm"), Some("1"), (Bars, Normal, Plain)),
             (nothing, true, Some("xterm"), Some(""), (Bars, Normal, Coloured)),
@@ -167,9 +168,9 @@ mod tests {
             (loud_json, false, None, None, (Json, Verbose, Plain)),
         ] {
             let term = term.map(str::to_owned);
-            let surroundings = Surroundings { is_terminal, term, no_color: no_color.map(str::to_owned) };
-            let look = Look::choose(wishes, &surroundings);
-            assert_eq!((look.style, look.verbosity, look.colour), expected, "{wishes:?} {surroundings:?}");
+            let environment = OutputEnvironment { is_terminal, term, no_color: no_color.map(str::to_owned) };
+            let look = Look::choose(options, &environment);
+            assert_eq!((look.style, look.verbosity, look.colour), expected, "{options:?} {environment:?}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Account, End};
+use hfdown_protocol::{End, TransferStatus};
 
 use super::units::{bytes, count, duration, mean_rate, rate};
 use crate::event::{Intent, Outcome};
@@ -38,10 +38,10 @@ impl Expected {
     }
 
     /// The same of a transfer that was detached.
-    pub(super) fn of_account(account: &Account) -> Self {
+    pub(super) fn of_status(status: &TransferStatus) -> Self {
         Self {
-            to_fetch: account.files as usize,
-            by_size: account.aside.by_size as usize,
+            to_fetch: status.files as usize,
+            by_size: status.skipped.by_size as usize,
             command: Command::Visit,
         }
     }

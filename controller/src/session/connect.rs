@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hfdown_agent::{Surroundings, serve};
-use hfdown_protocol::{Access, Conduct, Layout, Limits, Nonce, Order, Report, VERSION, limits};
+use hfdown_agent::{Environment, serve};
+use hfdown_protocol::{Access, Layout, Limits, Mode, Nonce, Order, Report, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
-use super::link::{Heard, Keeper, SILENCE, Session, unexpected};
 use super::person::Person;
+use super::session::{AgentHandle, Heard, SILENCE, Session, unexpected};
 use super::wait::patiently;
 use crate::display::Events;
 use crate::event::{Agent, Event};
@@ -28,7 +28,7 @@ const MOST_WAITS: u32 = 100;
 #[expect(clippy::large_enum_variant, reason = "there is one per run, and it is never moved about")]
 pub enum Machine {
     /// In this process.
-    Here(Surroundings),
+    Here(Environment),
     /// On a box.
     Box {
         /// Which.
@@ -38,7 +38,7 @@ pub enum Machine {
         /// What can be put there.
         images: AgentImages,
         /// How much is put up with.
-        endurance: Endurance,
+        timeouts: Timeouts,
         /// Whom an agent there is to trust beside the well-known authorities: certificates in DER.
         authorities: Vec<Vec<u8>>,
     },
@@ -46,7 +46,7 @@ pub enum Machine {
 
 /// How much is put up with from a link.
 #[derive(Debug, Clone, Copy)]
-pub struct Endurance {
+pub struct Timeouts {
     /// How long a box that does not let us in yet is asked again.
     pub wait: Duration,
     /// How often in a row a link that broke is made anew.
@@ -57,11 +57,11 @@ pub struct Endurance {
 
 /// Which time it is.
 #[derive(Debug, Clone, Copy)]
-pub enum Approach {
+pub enum ConnectAttempt {
     /// The first: a box that was rented a minute ago may not be ready.
     First,
     /// The link broke. The agent that it led to may still be there and hold the folder.
-    Again {
+    Reconnect {
         /// That agent.
         supersedes: Option<Nonce>,
     },
@@ -78,9 +78,9 @@ pub struct Ask {
     /// What the transfer may use.
     pub limits: Limits,
     /// Which time it is.
-    pub approach: Approach,
+    pub attempt: ConnectAttempt,
     /// Who is to conduct it.
-    pub conduct: Conduct,
+    pub mode: Mode,
 }
 
 /// Finds the agent and gives it the folder.
@@ -99,11 +99,11 @@ pub async fn connect(
     let asked_before = time_asking();
     let asking = || time_asking().saturating_sub(asked_before);
     let (mut session, agent) = tokio::select! {
-        found = find(machine, ask.approach, events, cancel) => found?,
+        found = find(machine, ask.attempt, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     // All orders go at once: a box is a long way off.
-    session.say(Order::Hello { version: VERSION.to_owned(), conduct: ask.conduct }).await?;
+    session.say(Order::Hello { version: VERSION.to_owned(), mode: ask.mode }).await?;
     if let Machine::Box { authorities, .. } = machine
         && !authorities.is_empty()
     {
@@ -137,7 +137,7 @@ pub async fn connect(
                 let Some(machine) = described else {
                     return Err(SessionError::protocol("it does not say what it is"));
                 };
-                let machine = hfdown_protocol::Machine {
+                let machine = hfdown_protocol::MachineInfo {
                     os: sanitize(&machine.os, 40),
                     arch: sanitize(&machine.arch, 40),
                     ..machine
@@ -165,26 +165,26 @@ pub(super) fn same_version(theirs: &str) -> Result<(), SessionError> {
 /// An agent, here or on a box, that has not been told anything.
 pub(super) async fn find(
     machine: &Machine,
-    approach: Approach,
+    attempt: ConnectAttempt,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<(Session, Agent), SessionError> {
     match machine {
-        Machine::Here(surroundings) => {
+        Machine::Here(environment) => {
             let (near, far) = tokio::io::duplex(PIPE);
             let (their_reader, their_writer) = tokio::io::split(far);
-            let agent = tokio::spawn(serve(their_reader, their_writer, surroundings.clone()));
+            let agent = tokio::spawn(serve(their_reader, their_writer, environment.clone()));
             let (reader, writer) = tokio::io::split(near);
             Ok((
-                Session::new(reader, writer, &[], Keeper::Here(agent), SILENCE, cancel.clone()),
+                Session::new(reader, writer, &[], AgentHandle::Here(agent), SILENCE, cancel.clone()),
                 Agent::InProcess,
             ))
         }
-        Machine::Box { target, settings, images, endurance, .. } => {
+        Machine::Box { target, settings, images, timeouts, .. } => {
             let person = Person::new(settings.askpass.clone(), events.clone());
             let keyring = settings.keyring.asking(Arc::new(person));
             let settings = &LinkSettings { keyring, ..settings.clone() };
-            let attempt = async |supersedes| {
+            let reach = async |supersedes| {
                 let mut left = None;
                 let reached = reach_again(target, settings, images, supersedes, &mut left).await;
                 // What came of it is an error of its own.
@@ -193,12 +193,12 @@ pub(super) async fn find(
                 }
                 reached
             };
-            let link = match approach {
-                Approach::First => {
+            let link = match attempt {
+                ConnectAttempt::First => {
                     let asking = || settings.keyring.time_asking();
-                    patiently(endurance.wait, events, asking, || attempt(None)).await?
+                    patiently(timeouts.wait, events, asking, || reach(None)).await?
                 }
-                Approach::Again { supersedes } => attempt(supersedes)
+                ConnectAttempt::Reconnect { supersedes } => reach(supersedes)
                     .await
                     .map_err(|error| SessionError::Link { error: Box::new(error), waited: None })?,
             };
@@ -209,10 +209,10 @@ pub(super) async fn find(
                 AgentOrigin::Warm => Agent::Cached,
                 AgentOrigin::Uploaded { bytes } => Agent::Uploaded { bytes },
             };
-            let keeper = Keeper::Box(Box::new(link.tether));
+            let handle = AgentHandle::Box(Box::new(link.tether));
             let AgentLink { reader, writer, already_read, .. } = link;
             let session =
-                Session::new(reader, writer, &already_read, keeper, endurance.silence, cancel.clone());
+                Session::new(reader, writer, &already_read, handle, timeouts.silence, cancel.clone());
             Ok((session, agent))
         }
     }

@@ -6,11 +6,11 @@ use std::pin::pin;
 use futures_util::{StreamExt, stream};
 use hfdown_protocol::{Digest, Failure, FailureKind, Order, limits};
 
-use super::answer::Sources;
 use super::error::SessionError;
-use super::execute::{Execution, Followed, Manner};
-use super::link::{Heard, Session, unexpected};
-use super::watch::{Carried, Watch};
+use super::execute::{Execution, Followed, Until};
+use super::monitor::{Carried, TransferMonitor};
+use super::session::{Heard, Session, unexpected};
+use super::sources::Sources;
 use crate::display::Events;
 use crate::hub::ListedFile;
 use crate::output::units::bytes;
@@ -25,7 +25,7 @@ pub struct Handover {
     /// What is fetched, in words.
     pub title: String,
     /// For how many seconds it may wait for new addresses.
-    pub patience: NonZeroU32,
+    pub idle_timeout: NonZeroU32,
 }
 
 /// What became of a transfer that was to be left.
@@ -46,20 +46,20 @@ impl Session {
         events: &Events,
         carried: &mut Carried,
     ) -> Result<Handed, SessionError> {
-        let Handover { title, patience } = handover.clone();
+        let Handover { title, idle_timeout } = handover.clone();
         if sources.are_on_request() {
             check_weight(plan)?;
         }
-        let watch = Watch::new(plan, carried);
-        watch.count_unheard(carried);
+        let monitor = TransferMonitor::new(plan, carried);
+        monitor.count_unheard(carried);
         self.order(plan, sources).await?;
         if sources.are_on_request() {
             self.hand_over(plan, sources).await?;
         }
         self.say(Order::Begin).await?;
-        let (aside, refusals) = (plan.aside(), FailureKind::distinct(plan.refusals()));
-        self.say(Order::Detach { title, patience, aside, refusals }).await?;
-        match self.follow(watch, Some(sources), events, Manner::Leave, carried).await? {
+        let (skipped, refusals) = (plan.skipped(), FailureKind::distinct(plan.refusals()));
+        self.say(Order::Detach { title, idle_timeout, skipped, refusals }).await?;
+        match self.follow(monitor, Some(sources), events, Until::Leave, carried).await? {
             Followed::Finished(execution) => Ok(Handed::Over(execution)),
             Followed::Left => Ok(Handed::On),
         }
@@ -90,7 +90,7 @@ impl Session {
                         return Err(SessionError::Unsourced { path: planned.path.to_string(), failure });
                     }
                     Some(Err((planned, failure))) => {
-                        self.say(Order::Withheld { file: planned.id, failure }).await?;
+                        self.say(Order::SourceUnavailable { file: planned.id, failure }).await?;
                     }
                 },
                 heard = self.hear() => match heard? {

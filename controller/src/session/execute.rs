@@ -7,10 +7,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::Sources;
 use super::error::SessionError;
-use super::link::{Heard, Session};
-use super::watch::{Carried, Watch};
+use super::monitor::{Carried, TransferMonitor};
+use super::session::{Heard, Session};
+use super::sources::Sources;
 use crate::display::Events;
 use crate::event::Event;
 use crate::hub::ListedFile;
@@ -29,7 +29,7 @@ const ENDING: Duration = Duration::from_secs(40);
 
 /// How long to listen.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Manner<'a> {
+pub(super) enum Until<'a> {
     /// To the end.
     Stay,
     /// Until it has begun and needs nobody.
@@ -74,11 +74,11 @@ impl Session {
         events: &Events,
         carried: &mut Carried,
     ) -> Result<Execution, SessionError> {
-        let watch = Watch::new(plan, carried);
-        watch.count_unheard(carried);
+        let monitor = TransferMonitor::new(plan, carried);
+        monitor.count_unheard(carried);
         self.order(plan, sources).await?;
         self.say(Order::Begin).await?;
-        match self.follow(watch, Some(sources), events, Manner::Stay, carried).await? {
+        match self.follow(monitor, Some(sources), events, Until::Stay, carried).await? {
             Followed::Finished(execution) => Ok(execution),
             Followed::Left => Err(SessionError::Cancelled),
         }
@@ -87,17 +87,17 @@ impl Session {
     /// Listens to a transfer until it ends, or until there is no reason to stay.
     pub(super) async fn follow(
         &mut self,
-        mut watch: Watch<'_>,
+        mut monitor: TransferMonitor<'_>,
         sources: Option<&Sources>,
         events: &Events,
-        manner: Manner<'_>,
+        until: Until<'_>,
         carried: &mut Carried,
     ) -> Result<Followed, SessionError> {
         let began = Instant::now();
         let (before, removed_before) = (carried.fetched, carried.removed);
-        let ended = self.listen(&mut watch, sources, events, manner).await;
-        let failures = std::mem::take(&mut watch.failures);
-        watch.carry(carried, began.elapsed());
+        let ended = self.listen(&mut monitor, sources, events, until).await;
+        let failures = std::mem::take(&mut monitor.failures);
+        monitor.carry(carried, began.elapsed());
         let Some(summary) = ended? else { return Ok(Followed::Left) };
         // The agent's own count also has what it fetched in vain.
         carried.fetched = before.saturating_add(summary.fetched);
@@ -109,15 +109,15 @@ impl Session {
 
     async fn listen(
         &mut self,
-        watch: &mut Watch<'_>,
+        monitor: &mut TransferMonitor<'_>,
         sources: Option<&Sources>,
         events: &Events,
-        manner: Manner<'_>,
+        until: Until<'_>,
     ) -> Result<Option<Summary>, SessionError> {
         let mut answers = JoinSet::new();
         let mut is_detached = false;
         let mut has_complained = false;
-        let mut deadline = matches!(manner, Manner::End { .. }).then(|| Instant::now() + ENDING);
+        let mut deadline = matches!(until, Until::End { .. }).then(|| Instant::now() + ENDING);
         let mut sampling = tokio::time::interval(SAMPLE);
         sampling.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -128,15 +128,15 @@ impl Session {
                     heard => heard?,
                 },
                 _ = sampling.tick() => {
-                    events.sample(Event::Progress(watch.sample()));
+                    events.sample(Event::Progress(monitor.sample()));
                     continue;
                 }
-                () = passed(deadline) => return Err(match manner {
-                    Manner::End { .. } => SessionError::Unstopped { after: ENDING.as_secs() },
+                () = passed(deadline) => return Err(match until {
+                    Until::End { .. } => SessionError::Unstopped { after: ENDING.as_secs() },
                     _ => SessionError::Cancelled,
                 }),
-                () = wished(&manner) => return match manner {
-                    Manner::End { .. } => Err(SessionError::Cancelled),
+                () = wished(&until) => return match until {
+                    Until::End { .. } => Err(SessionError::Cancelled),
                     _ => Ok(None),
                 },
             };
@@ -145,35 +145,35 @@ impl Session {
                     deadline = Some(Instant::now() + STOPPING);
                     events.send(Event::Cancelling).await;
                 }
-                Heard::Report(Report::Want { file }) => {
+                Heard::Report(Report::NeedSource { file }) => {
                     while answers.try_join_next().is_some() {}
                     // A question that was asked just before the file was given up needs no answer.
-                    let flight = watch.unsettled(file)?;
+                    let file_progress = monitor.unsettled(file)?;
                     let Some(sources) = sources else {
-                        let is_of_interest = matches!(manner, Manner::Visit { .. });
+                        let is_of_interest = matches!(until, Until::Visit { .. });
                         if is_of_interest && !std::mem::replace(&mut has_complained, true) {
                             events.send(Event::Warning { text: NO_SOURCES.to_owned() }).await;
                         }
                         continue;
                     };
-                    if let Some(flight) = flight {
-                        let Planned { path, size, digest, .. } = flight.planned;
+                    if let Some(file_progress) = file_progress {
+                        let Planned { path, size, digest, .. } = file_progress.planned;
                         let listed = ListedFile { path: path.clone(), size: *size, digest: *digest };
-                        watch.may_ask(file, answers.len())?;
+                        monitor.may_ask(file, answers.len())?;
                         answers.spawn(sources.clone().answer(file, listed, self.orders()));
                     }
                 }
                 Heard::Report(Report::Finished { summary }) => {
-                    return watch.agreed(summary).map(Some);
+                    return monitor.agreed(summary).map(Some);
                 }
-                Heard::Report(Report::Detached) if matches!(manner, Manner::Leave) => is_detached = true,
+                Heard::Report(Report::Detached) if matches!(until, Until::Leave) => is_detached = true,
                 Heard::Report(report) => {
-                    if let Some(event) = watch.event(report)? {
+                    if let Some(event) = monitor.event(report)? {
                         events.send(event).await;
                     }
                 }
             }
-            if is_detached && watch.has_begun() {
+            if is_detached && monitor.has_begun() {
                 return Ok(None);
             }
         }
@@ -196,19 +196,19 @@ impl Session {
         if !jobs.is_empty() {
             self.say(Order::Fetch { jobs }).await?;
         }
-        let strays: Vec<_> = plan.to_remove().cloned().collect();
-        for strays in strays.chunks(limits::BATCH_BYTES / (limits::PATH + 64)) {
-            self.say(Order::Remove { strays: strays.to_vec() }).await?;
+        let extraneous: Vec<_> = plan.to_remove().cloned().collect();
+        for extraneous in extraneous.chunks(limits::BATCH_BYTES / (limits::PATH + 64)) {
+            self.say(Order::Remove { extraneous: extraneous.to_vec() }).await?;
         }
         Ok(())
     }
 }
 
 /// Ends when a visitor wants to go.
-async fn wished(manner: &Manner<'_>) {
-    match manner {
-        Manner::Visit { leave } | Manner::End { leave } => leave.cancelled().await,
-        Manner::Stay | Manner::Leave => std::future::pending().await,
+async fn wished(until: &Until<'_>) {
+    match until {
+        Until::Visit { leave } | Until::End { leave } => leave.cancelled().await,
+        Until::Stay | Until::Leave => std::future::pending().await,
     }
 }
 

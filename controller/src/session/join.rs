@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use hfdown_protocol::{Account, Conduct, Order, Remaining, Report, VERSION, Verdict, limits};
+use hfdown_protocol::{Conclusion, Mode, Order, Remaining, Report, TransferStatus, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::Sources;
-use super::connect::{Approach, Machine, find, same_version};
+use super::connect::{ConnectAttempt, Machine, find, same_version};
 use super::error::SessionError;
-use super::execute::{Execution, Followed, Manner};
-use super::link::{Heard, Session, cleaned, unexpected};
-use super::watch::{Carried, Watch};
+use super::execute::{Execution, Followed, Until};
+use super::monitor::{Carried, TransferMonitor};
+use super::session::{Heard, Session, cleaned, unexpected};
+use super::sources::Sources;
 use crate::display::Events;
 use crate::output::sanitize::sanitize;
 use crate::plan::{Action, Plan, Planned, Reason};
@@ -26,16 +26,16 @@ pub enum Joined {
         /// The conversation with it.
         session: Session,
         /// What it has come to.
-        account: Account,
+        status: TransferStatus,
         /// What is left of it, as the agent says.
         plan: Plan,
     },
     /// It has ended.
     Ended {
         /// What it came to.
-        account: Account,
+        status: TransferStatus,
         /// How it ended.
-        verdict: Verdict,
+        conclusion: Conclusion,
         /// Seconds since then.
         ago: u64,
     },
@@ -45,18 +45,18 @@ pub enum Joined {
 pub async fn join(
     machine: &Machine,
     root: &str,
-    approach: Approach,
+    attempt: ConnectAttempt,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Joined, SessionError> {
     // The session hears of no wish to stop: whoever goes leaves the transfer alone.
     let deaf = CancellationToken::new();
     let (session, _) = tokio::select! {
-        found = find(machine, approach, events, &deaf) => found?,
+        found = find(machine, attempt, events, &deaf) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
-    let conduct = Conduct::Joining { root: root.to_owned() };
-    session.say(Order::Hello { version: VERSION.to_owned(), conduct }).await?;
+    let mode = Mode::Joining { root: root.to_owned() };
+    session.say(Order::Hello { version: VERSION.to_owned(), mode }).await?;
     tokio::select! {
         joined = hear(session) => joined,
         () = cancel.cancelled() => Err(SessionError::Cancelled),
@@ -72,17 +72,21 @@ async fn hear(mut session: Session) -> Result<Joined, SessionError> {
                 same_version(&version)?;
                 has_greeted = true;
             }
-            Heard::Report(Report::Joined { account }) => {
-                let account = shown(*account);
-                check(&account)?;
-                let plan = remaining(&mut session, &account).await?;
-                return Ok(Joined::Underway { session, account, plan });
+            Heard::Report(Report::Joined { status }) => {
+                let status = shown(*status);
+                check(&status)?;
+                let plan = remaining(&mut session, &status).await?;
+                return Ok(Joined::Underway { session, status, plan });
             }
-            Heard::Report(Report::Ended { account, verdict, ago }) => {
+            Heard::Report(Report::Ended { status, conclusion, ago }) => {
                 session.close().await;
-                check(&account)?;
+                check(&status)?;
                 let ago = ago.min(LONGEST_TIME);
-                return Ok(Joined::Ended { account: shown(*account), verdict: verdict_shown(verdict), ago });
+                return Ok(Joined::Ended {
+                    status: shown(*status),
+                    conclusion: conclusion_shown(conclusion),
+                    ago,
+                });
             }
             Heard::Report(report) => return Err(unexpected(&report)),
         }
@@ -103,21 +107,21 @@ impl Session {
     pub async fn visit(
         &mut self,
         visit: Visit<'_>,
-        account: &Account,
+        status: &TransferStatus,
         plan: &Plan,
         events: &Events,
         leave: &CancellationToken,
     ) -> Result<Option<Execution>, SessionError> {
-        let mut carried = Carried::of(account);
-        let watch = Watch::joined(plan, &carried);
-        let (sources, manner) = match visit {
-            Visit::Watch(sources) => (sources, Manner::Visit { leave }),
+        let mut carried = Carried::of(status);
+        let monitor = TransferMonitor::joined(plan, &carried);
+        let (sources, until) = match visit {
+            Visit::Watch(sources) => (sources, Until::Visit { leave }),
             Visit::End => {
                 self.say(Order::Cancel).await?;
-                (None, Manner::End { leave })
+                (None, Until::End { leave })
             }
         };
-        match self.follow(watch, sources, events, manner, &mut carried).await? {
+        match self.follow(monitor, sources, events, until, &mut carried).await? {
             Followed::Finished(execution) => Ok(Some(execution)),
             Followed::Left => Ok(None),
         }
@@ -125,10 +129,10 @@ impl Session {
 }
 
 /// What an agent says of itself must be possible.
-fn check(account: &Account) -> Result<(), SessionError> {
-    let Account { files, bytes, done, summary, aside, failures, .. } = account;
+fn check(status: &TransferStatus) -> Result<(), SessionError> {
+    let TransferStatus { files, bytes, done, summary, skipped, failures, .. } = status;
     let settled = summary.placed.checked_add(summary.failed);
-    let has_failed = summary.failed > 0 || aside.refused > 0;
+    let has_failed = summary.failed > 0 || skipped.refused > 0;
     if settled.is_some_and(|settled| settled <= *files) && done <= bytes && has_failed != failures.is_empty()
     {
         return Ok(());
@@ -137,8 +141,8 @@ fn check(account: &Account) -> Result<(), SessionError> {
 }
 
 /// The files that are not in place, as a plan.
-async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, SessionError> {
-    let expected = account.files.saturating_sub(account.summary.placed) as usize;
+async fn remaining(session: &mut Session, status: &TransferStatus) -> Result<Plan, SessionError> {
+    let expected = status.files.saturating_sub(status.summary.placed) as usize;
     if expected > limits::FILES {
         return Err(SessionError::protocol("it has more files left than there can be"));
     }
@@ -180,29 +184,29 @@ async fn remaining(session: &mut Session, account: &Account) -> Result<Plan, Ses
     }
 }
 
-fn shown(mut account: Account) -> Account {
-    account.title = sanitize(&account.title, 200);
-    account.root = sanitize(&account.root, limits::PATH);
-    account.age = account.age.min(LONGEST_TIME);
-    account
+fn shown(mut status: TransferStatus) -> TransferStatus {
+    status.title = sanitize(&status.title, 200);
+    status.root = sanitize(&status.root, limits::PATH);
+    status.age = status.age.min(LONGEST_TIME);
+    status
 }
 
-fn verdict_shown(verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Failed { failure } => Verdict::Failed { failure: cleaned(&failure) },
-        verdict => verdict,
+fn conclusion_shown(conclusion: Conclusion) -> Conclusion {
+    match conclusion {
+        Conclusion::Failed { failure } => Conclusion::Failed { failure: cleaned(&failure) },
+        conclusion => conclusion,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Aside, FailureKind, Summary};
+    use hfdown_protocol::{FailureKind, Skipped, Summary};
 
     use super::*;
 
     #[test]
     fn an_account_that_can_not_be_is_refused_and_no_age_is_too_much() {
-        let account = Account {
+        let status = TransferStatus {
             title: "t\u{1b}[2J".to_owned(),
             root: "/r".to_owned(),
             age: u64::MAX,
@@ -210,15 +214,15 @@ mod tests {
             bytes: 10,
             done: 10,
             summary: Summary { placed: 1, failed: 1, ..Summary::default() },
-            aside: Aside::default(),
+            skipped: Skipped::default(),
             failures: vec![FailureKind::NotFound],
         };
-        assert!(check(&account).is_ok());
-        let shown = shown(account.clone());
+        assert!(check(&status).is_ok());
+        let shown = shown(status.clone());
         assert_eq!((shown.title.contains('\u{1b}'), shown.age), (false, LONGEST_TIME));
         let lost = Summary { placed: 1, failed: u32::MAX, ..Summary::default() };
-        assert!(check(&Account { summary: lost, ..account.clone() }).is_err());
-        assert!(check(&Account { done: 11, ..account.clone() }).is_err());
-        assert!(check(&Account { failures: Vec::new(), ..account }).is_err());
+        assert!(check(&TransferStatus { summary: lost, ..status.clone() }).is_err());
+        assert!(check(&TransferStatus { done: 11, ..status.clone() }).is_err());
+        assert!(check(&TransferStatus { failures: Vec::new(), ..status }).is_err());
     }
 }

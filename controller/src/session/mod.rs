@@ -6,24 +6,24 @@
 //! checked against what it was asked: an id that was not handed out, a second final report for one file, or progress
 //! past a file's end ends the conversation.
 
-mod answer;
 mod connect;
 mod detach;
 mod error;
 mod execute;
 mod join;
-mod link;
-mod pace;
+mod monitor;
 mod person;
+mod rate_meter;
+mod session;
+mod sources;
 mod survey;
 mod wait;
-mod watch;
 
-pub use answer::Sources;
-pub use connect::{Approach, Ask, Endurance, Machine, connect};
+pub use connect::{Ask, ConnectAttempt, Machine, Timeouts, connect};
 pub use detach::{Handed, Handover};
 pub use error::SessionError;
 pub use execute::Execution;
 pub use join::{Joined, Visit, join};
-pub use link::Session;
-pub use watch::Carried;
+pub use monitor::Carried;
+pub use session::Session;
+pub use sources::Sources;

@@ -4,7 +4,7 @@ use hfdown_protocol::{Check, FileId, Found, Order, RepoPath, Report, Wanted, lim
 use std::collections::HashSet;
 
 use super::error::SessionError;
-use super::link::{Heard, Session, cleaned, unexpected};
+use super::session::{Heard, Session, cleaned, unexpected};
 use crate::display::Events;
 use crate::event::Event;
 use crate::hub::Listing;
@@ -23,7 +23,7 @@ impl Session {
         }
         self.say(Order::Survey { check }).await?;
         let mut found: Vec<Option<Found>> = vec![None; listing.files.len()];
-        let mut strays = Vec::new();
+        let mut extraneous = Vec::new();
         let mut names = 0;
         let listed: HashSet<&RepoPath> = listing.files.iter().map(|file| &file.path).collect();
         loop {
@@ -42,21 +42,21 @@ impl Session {
                         });
                     }
                 }
-                Heard::Report(Report::Strays { strays: more }) => {
-                    names += more.iter().map(|stray| stray.path.as_str().len()).sum::<usize>();
-                    if strays.len() + more.len() > limits::FILES || names > limits::NAMES {
-                        return Err(SessionError::protocol("it finds more strays than can be"));
+                Heard::Report(Report::Extraneous { extraneous: more }) => {
+                    names += more.iter().map(|file| file.path.as_str().len()).sum::<usize>();
+                    if extraneous.len() + more.len() > limits::FILES || names > limits::NAMES {
+                        return Err(SessionError::protocol("it finds more extraneous files than can be"));
                     }
-                    if more.iter().any(|stray| listed.contains(&stray.path)) {
-                        return Err(SessionError::protocol("it calls a listed file a stray"));
+                    if more.iter().any(|file| listed.contains(&file.path)) {
+                        return Err(SessionError::protocol("it calls a listed file extraneous"));
                     }
-                    strays.extend(more);
+                    extraneous.extend(more);
                 }
                 Heard::Report(Report::Surveyed) => {
                     let found: Option<Vec<Found>> = found.into_iter().collect();
                     let found =
                         found.ok_or_else(|| SessionError::protocol("it did not look at every file"))?;
-                    return Ok(Inventory { found, strays });
+                    return Ok(Inventory { found, extraneous });
                 }
                 Heard::Report(report) => return Err(unexpected(&report)),
             }

@@ -116,7 +116,7 @@ pub(super) async fn starts_the_real_agent(kind: Kind) {
         let mut outbox = outbox(link.writer);
         let mut inbox = inbox(link.reader, &link.already_read);
         outbox
-            .send(Order::Hello { version: VERSION.to_owned(), conduct: hfdown_protocol::Conduct::Linked })
+            .send(Order::Hello { version: VERSION.to_owned(), mode: hfdown_protocol::Mode::Attached })
             .await
             .unwrap();
         let answer: Report = inbox.next().await.unwrap().unwrap();

@@ -104,7 +104,7 @@ pub(crate) async fn a_detached_transfer_ends_by_itself_and_leaves_word(stage: St
     let Ended { code, stdout, stderr } = run(visiting(&stage, "attach", &["--json"])).await;
     assert_eq!(code, 0, "{stderr}");
     let ended: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
-    assert_eq!((&ended["type"], &ended["verdict"]), (&"ended".into(), &"done".into()), "{stdout}");
+    assert_eq!((&ended["type"], &ended["conclusion"]), (&"ended".into(), &"done".into()), "{stdout}");
     assert_eq!((&ended["placed"], &ended["done"]), (&2.into(), &(SIZE + 2).into()), "{stdout}");
     let left = left_beside_the_agent(&stage);
     assert_eq!(left.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["record"]);
@@ -175,7 +175,7 @@ pub(crate) async fn what_a_private_repository_needs_is_handed_over(stage: Stage)
 
 pub(crate) async fn addresses_that_go_stale_are_waited_for_and_then_given_up(stage: Stage) {
     let stall = private(&stage);
-    detached(&stage, &["--patience", "2"]).await;
+    detached(&stage, &["--idle-timeout", "2"]).await;
     stall.reached_by(4).await;
     stage.hub.expire_signed_addresses();
     stall.release();

@@ -97,7 +97,7 @@ pub(crate) async fn a_later_run_that_stays_takes_the_place_of_what_was_detached(
     let Ended { code, stdout, stderr } = run(visiting(&stage, "stop", &["--json"])).await;
     assert_eq!(code, 0, "{stderr}");
     let last: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
-    assert_eq!(last["verdict"], "superseded", "{stdout}");
+    assert_eq!(last["conclusion"], "superseded", "{stdout}");
     // Whoever wants to leave no traces removes this one as well.
     std::fs::write(stage.root().join(FILE), "other bytes").unwrap();
     assert_eq!(stage.sync(MODEL, &["--no-trace"]).await.code, 0);
@@ -128,7 +128,7 @@ async fn told_and_lived(stage: &Stage) -> (serde_json::Value, i32, i32) {
 }
 
 pub(crate) async fn what_is_told_afterwards_has_the_exit_code_of_a_run_that_stayed(stage: Stage) {
-    let withheld = stage.hub.fault(Fault::Status(404), When::file(FILE).at(Origin::Hub));
+    let unavailable = stage.hub.fault(Fault::Status(404), When::file(FILE).at(Origin::Hub));
     // Nothing else is wanted or there: that it is not to be found is all there is to say.
     stage.hub.model(MODEL).lfs(FILE, Content::random(7, SIZE)).commit();
     let (_, told, lived) = told_and_lived(&stage).await;
@@ -140,12 +140,12 @@ pub(crate) async fn what_is_told_afterwards_has_the_exit_code_of_a_run_that_stay
     assert_eq!((told, lived), (3, 3), "{ended}");
     assert_eq!((&ended["kept"], &ended["kept_bytes"]), (&1.into(), &2.into()), "{ended}");
     // And what is in the way of a file, when all that could be fetched was.
-    withheld.lift();
+    unavailable.lift();
     std::fs::remove_file(stage.root().join("config.json")).unwrap();
     std::fs::create_dir_all(stage.root().join("config.json/in_the_way")).unwrap();
     let (ended, told, lived) = told_and_lived(&stage).await;
     assert_eq!((told, lived), (3, 3), "{ended}");
-    assert_eq!((&ended["verdict"], &ended["failed"]), (&"incomplete".into(), &1.into()), "{ended}");
+    assert_eq!((&ended["conclusion"], &ended["failed"]), (&"incomplete".into(), &1.into()), "{ended}");
     assert!(is_whole(&stage));
 }
 

@@ -60,7 +60,7 @@ impl When {
         Self { limit: Some(requests), ..self }
     }
 
-    /// Whether it picks a request, its count aside.
+    /// Whether it picks a request, its count apart.
     pub(super) fn picks(&self, request: &Request) -> bool {
         self.file.as_ref().is_none_or(|file| request.file.as_ref() == Some(file))
             && self.path.as_ref().is_none_or(|part| request.path.contains(part))

@@ -4,7 +4,7 @@ use super::super::{Gate, Origin, TestHub};
 use super::{ask, get, header};
 
 /// Status and `X-Error-Code` of a question with a token, or without one.
-async fn verdict(hub: &TestHub, path: &str, token: Option<&str>) -> (u16, String) {
+async fn conclusion(hub: &TestHub, path: &str, token: Option<&str>) -> (u16, String) {
     let request = get(&format!("{}{path}", hub.endpoint()));
     let request = match token {
         Some(token) => request.bearer_auth(token),
@@ -44,7 +44,7 @@ async fn each_refusal_has_its_status_and_code() {
         ("/api/whoami-v2", Some("hf_good"), 200, ""),
     ] {
         let expected = (status, code.to_owned());
-        assert_eq!(verdict(&hub, path, token).await, expected, "{path} {token:?}");
+        assert_eq!(conclusion(&hub, path, token).await, expected, "{path} {token:?}");
     }
 }
 

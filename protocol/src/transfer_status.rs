@@ -6,7 +6,7 @@ use crate::{Failure, FailureKind, Summary, Wanted, limits};
 
 /// What a detached transfer has come to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
+pub struct TransferStatus {
     /// What is fetched, as `Detach` named it.
     pub title: String,
     /// The folder's absolute path.
@@ -19,17 +19,17 @@ pub struct Account {
     pub bytes: u64,
     /// How many of these are on disk.
     pub done: u64,
-    /// Files placed and lost, strays removed, bytes that came over the network.
+    /// Files placed and lost, extraneous files removed, bytes that came over the network.
     pub summary: Summary,
     /// Files that nothing is fetched of.
-    pub aside: Aside,
+    pub skipped: Skipped,
     /// What went wrong, each kind once: with files that failed, and with those that can't have their place.
     pub failures: Vec<FailureKind>,
 }
 
 /// Files of a plan that nothing is fetched of: they count when the whole is judged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Aside {
+pub struct Skipped {
     /// Files that were there already.
     pub kept: u32,
     /// Their bytes.
@@ -51,8 +51,8 @@ pub struct Remaining {
 
 /// How a detached transfer ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
-    /// By itself; its account says whether files were lost.
+pub enum Conclusion {
+    /// By itself; its status says whether files were lost.
     Finished,
     /// It was told to stop.
     Stopped,
@@ -67,14 +67,14 @@ pub enum Verdict {
     Superseded,
 }
 
-impl Account {
+impl TransferStatus {
     pub(crate) fn is_bounded(&self) -> bool {
         let texts_are = self.title.len() <= limits::TEXT && self.root.len() <= limits::TEXT;
         texts_are && self.failures.len() <= limits::KINDS
     }
 }
 
-impl Verdict {
+impl Conclusion {
     pub(crate) fn is_bounded(&self) -> bool {
         match self {
             Self::Failed { failure } => failure.is_bounded(),

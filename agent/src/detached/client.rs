@@ -19,27 +19,27 @@ const PARTING: Duration = Duration::from_secs(5);
 
 /// What a controller has to do with the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum ClientRole {
     /// It ordered it.
     Began,
     /// It has come, and not said what for.
     Came,
-    /// It has been told what there is, and knows nothing of strays.
+    /// It has been told what there is, and knows nothing of extraneous files.
     Joined,
 }
 
 /// A connected controller.
-pub(super) struct Visitor {
+pub(super) struct Client {
     pub(super) orders: Inbox<OwnedReadHalf, Order>,
     pub(super) reports: mpsc::Sender<Report>,
     /// Seconds without an order.
     pub(super) silent: u64,
-    pub(super) part: Part,
+    pub(super) part: ClientRole,
     writing: JoinHandle<()>,
 }
 
-impl Visitor {
-    pub(super) fn new(stream: UnixStream, part: Part) -> Self {
+impl Client {
+    pub(super) fn new(stream: UnixStream, part: ClientRole) -> Self {
         let (reader, writer) = stream.into_split();
         let (reports, outgoing) = mpsc::channel(REPORTS);
         let writing = tokio::spawn(async move {

@@ -2,7 +2,7 @@
 //! of.
 //!
 //! A box that is joined later asks for addresses by name, and its word is not enough to give any away. Nothing in a
-//! ticket is secret: the token is found anew, where it always is.
+//! record is secret: the token is found anew, where it always is.
 
 use std::env;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::link::SshTarget;
 
 /// A repository's version on a Hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ticket {
+pub struct DetachedRecord {
     /// The Hub's address.
     pub endpoint: String,
     /// The repository, as it can be typed.
@@ -26,14 +26,14 @@ pub struct Ticket {
     pub commit: Commit,
 }
 
-/// Where tickets are kept.
+/// Where records are kept.
 #[derive(Debug)]
-pub struct Tickets {
+pub struct DetachedRecords {
     /// None where this machine has no place for a person's files.
     folder: Option<PathBuf>,
 }
 
-impl Tickets {
+impl DetachedRecords {
     /// `$XDG_STATE_HOME/hfdown/detached`, which is `~/.local/state/…` where that is not set.
     pub fn from_environment() -> Self {
         let set = env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
@@ -43,14 +43,14 @@ impl Tickets {
     }
 
     /// Remembers what is fetched to a folder of a box.
-    pub fn keep(&self, target: &SshTarget, root: &str, ticket: &Ticket) -> io::Result<()> {
+    pub fn keep(&self, target: &SshTarget, root: &str, record: &DetachedRecord) -> io::Result<()> {
         let file = self.file(target, root).ok_or(io::ErrorKind::NotFound)?;
         file.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(file, serde_json::to_vec(ticket)?)
+        fs::write(file, serde_json::to_vec(record)?)
     }
 
     /// What was remembered. What can't be read is nothing.
-    pub fn find(&self, target: &SshTarget, root: &str) -> Option<Ticket> {
+    pub fn find(&self, target: &SshTarget, root: &str) -> Option<DetachedRecord> {
         serde_json::from_slice(&fs::read(self.file(target, root)?).ok()?).ok()
     }
 
@@ -80,24 +80,24 @@ mod tests {
     #[test]
     fn a_ticket_is_for_one_folder_of_one_box() {
         let folder = tempfile::tempdir().unwrap();
-        let tickets = Tickets { folder: Some(folder.path().join("a/b")) };
+        let records = DetachedRecords { folder: Some(folder.path().join("a/b")) };
         let target = |typed: &str| SshTarget::parse(typed).unwrap().0;
-        let ticket = Ticket {
+        let record = DetachedRecord {
             endpoint: "https://hub.example".to_owned(),
             repo: "datasets/acme/private".to_owned(),
             commit: Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap(),
         };
         let there = target("ssh -J gate root@box");
-        tickets.keep(&there, "/workspace", &ticket).unwrap();
-        assert_eq!(tickets.find(&there, "/workspace"), Some(ticket.clone()));
-        assert_eq!(tickets.find(&there, "/workspace/a"), None);
+        records.keep(&there, "/workspace", &record).unwrap();
+        assert_eq!(records.find(&there, "/workspace"), Some(record.clone()));
+        assert_eq!(records.find(&there, "/workspace/a"), None);
         for other in
             ["ssh -J other root@box", "ssh root@box", "ssh -J gate you@box", "ssh -J gate -p 2 root@box"]
         {
-            assert_eq!(tickets.find(&target(other), "/workspace"), None, "{other}");
+            assert_eq!(records.find(&target(other), "/workspace"), None, "{other}");
         }
-        tickets.forget(&there, "/workspace");
-        assert_eq!(tickets.find(&there, "/workspace"), None);
-        assert!(Tickets { folder: None }.keep(&there, "/workspace", &ticket).is_err());
+        records.forget(&there, "/workspace");
+        assert_eq!(records.find(&there, "/workspace"), None);
+        assert!(DetachedRecords { folder: None }.keep(&there, "/workspace", &record).is_err());
     }
 }

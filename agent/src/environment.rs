@@ -12,7 +12,7 @@ use rustls::pki_types::pem::PemObject;
 
 /// The effects an agent may have on the world outside its folder.
 #[derive(Debug, Clone)]
-pub struct Surroundings {
+pub struct Environment {
     pub(crate) client: reqwest::Client,
     pub(crate) patience: Patience,
     /// Whom to trust beside the bundled roots.
@@ -57,7 +57,7 @@ const GROWTH: u32 = 40;
 /// By how much chance makes a wait shorter or longer.
 pub(crate) const JITTER: Range<f64> = 0.75..1.25;
 
-impl Surroundings {
+impl Environment {
     /// Bundled roots, for boxes without any, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as
     /// well. Proxies are taken from the environment, as everywhere.
     pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::record::Record;
+use super::transfer_record::TransferRecord;
 use crate::folder;
 
 /// The longest path that a socket's address holds everywhere: 108 bytes on Linux, 104 elsewhere, with a NUL.
@@ -17,20 +17,20 @@ const LONGEST_ADDRESS: usize = 100;
 
 /// The place of one destination's transfer.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct ControlFiles {
     /// The folder that the agent was started from: this user's own, and nobody else may write to it.
     folder: PathBuf,
     name: String,
 }
 
-impl Place {
+impl ControlFiles {
     /// The place for a destination as a person writes it.
     pub(super) fn within(folder: PathBuf, root: &str) -> io::Result<Self> {
         let absolute = folder::absolute(root)?;
         // Whatever links lead there, it is one folder.
         let root = absolute.canonicalize().unwrap_or(absolute);
         let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
-        let name = digest[..8].iter().fold("apart-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let name = digest[..8].iter().fold("detached-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
         Ok(Self { folder, name })
     }
 
@@ -60,7 +60,7 @@ impl Place {
     }
 
     /// Leaves word of what the transfer has come to.
-    pub(super) fn write(&self, record: &Record) -> io::Result<()> {
+    pub(super) fn write(&self, record: &TransferRecord) -> io::Result<()> {
         let new = self.file("new");
         std::fs::write(&new, record.to_string())?;
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
@@ -68,7 +68,7 @@ impl Place {
     }
 
     /// What was left.
-    pub(super) fn read(&self) -> Option<Record> {
+    pub(super) fn read(&self) -> Option<TransferRecord> {
         std::fs::read_to_string(self.file("record")).ok()?.parse().ok()
     }
 
@@ -112,7 +112,7 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::create_dir(&root).unwrap();
         std::os::unix::fs::symlink(&root, ground.path().join("link")).unwrap();
-        let place = |root: &Path| Place::within(folder.clone(), root.to_str().unwrap()).unwrap();
+        let place = |root: &Path| ControlFiles::within(folder.clone(), root.to_str().unwrap()).unwrap();
         assert!(place(&root).connect().is_err());
         let _listener = place(&root).listen().unwrap();
         let mode = place(&root).file("socket").metadata().unwrap().permissions().mode();

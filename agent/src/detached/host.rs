@@ -1,6 +1,6 @@
 //! The agent with a session of its own: a conversation within the process, and the controllers that come and go.
 //!
-//! Orders go in and reports come out as they are; on their way the ledger takes note of them. Until `Detach` this is an
+//! Orders go in and reports come out as they are; on their way the state takes note of them. Until `Detach` this is an
 //! agent like any other, and ends with its link.
 
 use std::collections::VecDeque;
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hfdown_protocol::{
-    CodecError, Conduct, End, Failure, FailureKind, Inbox, Order, Report, VERSION, Verdict, inbox, limits,
+    CodecError, Conclusion, End, Failure, FailureKind, Inbox, Mode, Order, Report, VERSION, inbox, limits,
     outbox,
 };
 use tokio::io::{DuplexStream, ReadHalf, WriteHalf};
@@ -17,14 +17,14 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::leave::{Leave, Standing};
-use super::ledger::Ledger;
-use super::place::Place;
-use super::record::{Record, now};
-use super::supersede::{Later, supersede};
-use super::visitor::{Part, Visitor, hear, next, room};
+use super::client::{Client, ClientRole, hear, next, room};
+use super::control_files::ControlFiles;
+use super::idle_timeout::{Activity, IdleTimeout};
+use super::supersede::{NextRun, supersede};
+use super::transfer_record::{TransferRecord, now};
+use super::transfer_state::TransferState;
+use crate::environment::Environment;
 use crate::serve::{Farewell, serve};
-use crate::surroundings::Surroundings;
 
 /// Bytes in the pipe to the conversation: a few of the largest frames.
 const PIPE: usize = 2 << 20;
@@ -36,19 +36,19 @@ const CHECK: Duration = Duration::from_secs(1);
 
 /// Conducts a conversation until it has come to its end. The first controller is at the other end of this stream;
 /// others find it in this folder once it was detached.
-pub(crate) async fn hold(first: UnixStream, folder: PathBuf, surroundings: Surroundings) -> Farewell {
+pub(crate) async fn host(first: UnixStream, folder: PathBuf, environment: Environment) -> Farewell {
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);
-    let serving = tokio::spawn(serve(reader, writer, surroundings.with_private(None)));
+    let serving = tokio::spawn(serve(reader, writer, environment.with_private(None)));
     let (reader, writer) = tokio::io::split(near);
     let (orders, queue) = mpsc::channel(ORDERS);
     tokio::spawn(write(writer, queue));
-    let mut hold = Hold::new(orders, folder);
-    hold.visitor = Some(Visitor::new(first, Part::Began));
-    hold.conduct(inbox(reader, &[]), serving).await
+    let mut host = Host::new(orders, folder);
+    host.client = Some(Client::new(first, ClientRole::Began));
+    host.conduct(inbox(reader, &[]), serving).await
 }
 
-struct Hold {
+struct Host {
     orders: mpsc::Sender<Order>,
     /// Orders that there was no room for yet.
     inward: VecDeque<Order>,
@@ -56,14 +56,14 @@ struct Hold {
     outward: VecDeque<Report>,
     /// Seconds for which there has been no room.
     stuck: u64,
-    visitor: Option<Visitor>,
-    ledger: Ledger,
+    client: Option<Client>,
+    state: TransferState,
     folder: PathBuf,
     /// Where others find this, once it may be left.
-    post: Option<(Place, UnixListener)>,
-    leave: Leave,
+    post: Option<(ControlFiles, UnixListener)>,
+    leave: IdleTimeout,
     /// How it ended, once that is settled.
-    verdict: Option<Verdict>,
+    conclusion: Option<Conclusion>,
 }
 
 enum Heard {
@@ -79,19 +79,19 @@ enum Heard {
 /// Whether to go on.
 type Step = Result<(), Farewell>;
 
-impl Hold {
+impl Host {
     fn new(orders: mpsc::Sender<Order>, folder: PathBuf) -> Self {
         Self {
             orders,
             inward: VecDeque::new(),
             outward: VecDeque::new(),
             stuck: 0,
-            visitor: None,
-            ledger: Ledger::default(),
+            client: None,
+            state: TransferState::default(),
             folder,
             post: None,
-            leave: Leave::default(),
-            verdict: None,
+            leave: IdleTimeout::default(),
+            conclusion: None,
         }
     }
 
@@ -105,8 +105,8 @@ impl Hold {
         let mut seconds: u64 = 0;
         let mut is_deaf = false;
         let farewell = loop {
-            let (heard, said) = match &mut self.visitor {
-                Some(Visitor { orders, reports, .. }) => (Some(orders), Some(&*reports)),
+            let (heard, said) = match &mut self.client {
+                Some(Client { orders, reports, .. }) => (Some(orders), Some(&*reports)),
                 None => (None, None),
             };
             // Every arm is cancel-safe: frames stay buffered, room stays free. Neither direction waits for the other.
@@ -140,18 +140,18 @@ impl Hold {
             let step = match heard {
                 Heard::Report(report) => self.pass_out(report),
                 Heard::Over => {
-                    self.verdict.get_or_insert_with(unsaid);
+                    self.conclusion.get_or_insert_with(unsaid);
                     self.record();
                     Err(Farewell::Bye)
                 }
                 Heard::Order(Some(order)) => {
-                    self.visitor.iter_mut().for_each(|visitor| visitor.silent = 0);
+                    self.client.iter_mut().for_each(|client| client.silent = 0);
                     self.pass_in(order)
                 }
                 Heard::Order(None) => self.left(Farewell::LinkLost),
                 Heard::Came(stream) => {
-                    self.alone().into_iter().for_each(Visitor::dismiss);
-                    self.visitor = Some(Visitor::new(stream, Part::Came));
+                    self.alone().into_iter().for_each(Client::dismiss);
+                    self.client = Some(Client::new(stream, ClientRole::Came));
                     Ok(())
                 }
                 Heard::Check => {
@@ -170,13 +170,13 @@ impl Hold {
 
     /// A report from within.
     fn pass_out(&mut self, report: Report) -> Step {
-        self.ledger.reported(&report);
-        let part = self.visitor.as_ref().map(|visitor| visitor.part);
+        self.state.reported(&report);
+        let part = self.client.as_ref().map(|client| client.part);
         match &report {
             // The answer to a ping of our own; controllers are answered here.
             Report::Pong => return Ok(()),
-            Report::Want { file } => {
-                let answers = self.ledger.ask(*file);
+            Report::NeedSource { file } => {
+                let answers = self.state.ask(*file);
                 if !answers.is_empty() {
                     self.inward.extend(answers);
                     return Ok(());
@@ -184,20 +184,22 @@ impl Hold {
             }
             Report::Finished { summary } => {
                 let stopped = summary.end == End::Cancelled;
-                let verdict = if stopped { Verdict::Stopped } else { Verdict::Finished };
-                self.verdict.get_or_insert(verdict);
+                let conclusion = if stopped { Conclusion::Stopped } else { Conclusion::Finished };
+                self.conclusion.get_or_insert(conclusion);
                 self.record();
             }
             Report::Fatal { failure } => {
-                self.verdict = Some(Verdict::Failed { failure: failure.clone() });
+                self.conclusion = Some(Conclusion::Failed { failure: failure.clone() });
                 self.record();
             }
-            Report::Removed { .. } | Report::Spared { .. } if part == Some(Part::Joined) => return Ok(()),
+            Report::Removed { .. } | Report::NotRemoved { .. } if part == Some(ClientRole::Joined) => {
+                return Ok(());
+            }
             _ => {}
         }
         let is_over = matches!(report, Report::Finished { .. });
         // Whoever has not said yet what it came for is told all of it then.
-        if matches!(part, Some(Part::Began | Part::Joined)) {
+        if matches!(part, Some(ClientRole::Began | ClientRole::Joined)) {
             self.outward.push_back(report);
         }
         // Whoever is there hears it, but nobody is waited for any more.
@@ -208,20 +210,20 @@ impl Hold {
     fn pass_in(&mut self, order: Order) -> Step {
         match order {
             Order::Ping => self.outward.push_back(Report::Pong),
-            Order::Hello { conduct: Conduct::Joining { .. }, .. } => {
-                if let Some(visitor) = &mut self.visitor {
-                    visitor.part = Part::Joined;
+            Order::Hello { mode: Mode::Joining { .. }, .. } => {
+                if let Some(client) = &mut self.client {
+                    client.part = ClientRole::Joined;
                 }
                 let machine = crate::machine::describe();
                 self.outward.push_back(Report::Hello { version: VERSION.to_owned(), machine });
-                self.outward.extend(self.ledger.told());
+                self.outward.extend(self.state.told());
             }
-            Order::Detach { title, patience, aside, refusals } => {
-                self.ledger.title = title;
-                self.ledger.aside = aside;
-                self.ledger.refusals = refusals;
+            Order::Detach { title, idle_timeout, skipped, refusals } => {
+                self.state.title = title;
+                self.state.skipped = skipped;
+                self.state.refusals = refusals;
                 // Others may come from here on.
-                match Place::within(self.folder.clone(), &self.ledger.root)
+                match ControlFiles::within(self.folder.clone(), &self.state.root)
                     .and_then(|place| place.listen().map(|listener| (place, listener)))
                 {
                     Ok(post) => self.post = Some(post),
@@ -231,16 +233,18 @@ impl Hold {
                         return Ok(());
                     }
                 }
-                self.leave = Leave::new(patience);
+                self.leave = IdleTimeout::new(idle_timeout);
                 self.record();
                 self.outward.push_back(Report::Detached);
                 // It may have been over before this was heard.
-                if self.verdict.is_some() {
+                if self.conclusion.is_some() {
                     return Err(Farewell::Bye);
                 }
             }
-            Order::Source { file, .. } | Order::Inline { file, .. } | Order::Withheld { file, .. } => {
-                if let Ok(answer) = self.ledger.answered(file, order) {
+            Order::Source { file, .. }
+            | Order::Inline { file, .. }
+            | Order::SourceUnavailable { file, .. } => {
+                if let Ok(answer) = self.state.answered(file, order) {
                     self.inward.extend(answer);
                 } else {
                     let what =
@@ -251,10 +255,10 @@ impl Hold {
             Order::Bye if self.leave.is_given() => return self.left(Farewell::Bye),
             order => {
                 if order == Order::Begin {
-                    let later = if self.ledger.is_idle() { Later::Idles } else { Later::Fetches };
-                    supersede(&self.folder, &self.ledger.root, later);
+                    let later = if self.state.is_idle() { NextRun::Idles } else { NextRun::Fetches };
+                    supersede(&self.folder, &self.state.root, later);
                 }
-                self.ledger.ordered(&order);
+                self.state.ordered(&order);
                 self.inward.push_back(order);
             }
         }
@@ -263,16 +267,16 @@ impl Hold {
 
     /// The controller has gone.
     fn left(&mut self, farewell: Farewell) -> Step {
-        self.alone().into_iter().for_each(Visitor::forget);
-        if self.leave.is_given() && self.verdict.is_none() { Ok(()) } else { Err(farewell) }
+        self.alone().into_iter().for_each(Client::forget);
+        if self.leave.is_given() && self.conclusion.is_none() { Ok(()) } else { Err(farewell) }
     }
 
     /// Nobody is there any more. Whoever was can be told so.
-    fn alone(&mut self) -> Option<Visitor> {
+    fn alone(&mut self) -> Option<Client> {
         self.outward.clear();
         self.stuck = 0;
-        self.inward.extend(self.ledger.interrupted());
-        self.visitor.take()
+        self.inward.extend(self.state.interrupted());
+        self.client.take()
     }
 
     /// Looks whether somebody speaks and something moves.
@@ -281,23 +285,23 @@ impl Hold {
             // A queue that is full says as clearly that somebody is there.
             let _ = self.orders.try_send(Order::Ping);
         }
-        if let Some(visitor) = &mut self.visitor {
-            visitor.silent += 1;
+        if let Some(client) = &mut self.client {
+            client.silent += 1;
             self.stuck += u64::from(!self.outward.is_empty());
             // A terminal that was stopped goes on pinging, and must not hold up the transfer for ever.
-            if visitor.is_silent() || self.stuck > limits::SILENCE_SECONDS {
+            if client.is_silent() || self.stuck > limits::SILENCE_SECONDS {
                 return self.left(Farewell::Silence);
             }
         }
-        let standing = Standing {
-            done: self.ledger.done(),
-            unanswered: self.ledger.unanswered(),
-            is_watched: self.visitor.is_some(),
+        let standing = Activity {
+            done: self.state.done(),
+            unanswered: self.state.unanswered(),
+            is_watched: self.client.is_some(),
         };
         if let Some(detail) = self.leave.second(standing)
-            && self.verdict.is_none()
+            && self.conclusion.is_none()
         {
-            self.verdict = Some(Verdict::Failed { failure: Failure::new(FailureKind::Stale, detail) });
+            self.conclusion = Some(Conclusion::Failed { failure: Failure::new(FailureKind::Stale, detail) });
             // Somebody may come and go before it has ended, and then that is the end.
             self.record();
             self.inward.push_back(Order::Cancel);
@@ -308,11 +312,11 @@ impl Hold {
     /// Leaves word of how things stand.
     fn record(&self) {
         let Some((place, _)) = &self.post else { return };
-        let record = Record {
-            account: self.ledger.account(),
-            began: self.ledger.began(),
-            ended: self.verdict.is_some().then(now),
-            verdict: self.verdict.clone().unwrap_or(Verdict::Vanished),
+        let record = TransferRecord {
+            status: self.state.status(),
+            began: self.state.began(),
+            ended: self.conclusion.is_some().then(now),
+            conclusion: self.conclusion.clone().unwrap_or(Conclusion::Vanished),
         };
         // Without one, whoever asks later hears that there was nothing; the files are what they are.
         let _ = place.write(&record);
@@ -320,7 +324,7 @@ impl Hold {
 
     /// Lets go: the conversation within ends, what was said is let out, and nobody finds this any more.
     async fn end(self, mut reports: Inbox<ReadHalf<DuplexStream>, Report>, serving: JoinHandle<Farewell>) {
-        let Self { orders, outward, visitor, post, .. } = self;
+        let Self { orders, outward, client, post, .. } = self;
         if let Some((place, listener)) = post {
             place.leave();
             drop(listener);
@@ -329,8 +333,8 @@ impl Hold {
         drop(orders);
         let draining = async { while let Some(Ok(_)) = reports.next().await {} };
         let parting = async {
-            if let Some(visitor) = visitor {
-                visitor.leave(outward).await;
+            if let Some(client) = client {
+                client.leave(outward).await;
             }
         };
         let (_, (), ()) = tokio::join!(serving, draining, parting);
@@ -350,8 +354,8 @@ async fn write(writer: WriteHalf<DuplexStream>, mut queue: mpsc::Receiver<Order>
 }
 
 /// How a transfer ended whose conversation did without saying so.
-fn unsaid() -> Verdict {
-    Verdict::Failed { failure: Failure::new(FailureKind::Protocol, "the agent ended it without a word") }
+fn unsaid() -> Conclusion {
+    Conclusion::Failed { failure: Failure::new(FailureKind::Protocol, "the agent ended it without a word") }
 }
 
 fn fatal(kind: FailureKind, what: &str) -> Report {
@@ -359,5 +363,5 @@ fn fatal(kind: FailureKind, what: &str) -> Report {
 }
 
 #[cfg(test)]
-#[path = "hold_tests.rs"]
+#[path = "host_tests.rs"]
 mod tests;

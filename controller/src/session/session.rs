@@ -43,7 +43,7 @@ pub struct Session {
     parting: Duration,
     cancel: CancellationToken,
     stopping: Stopping,
-    keeper: Keeper,
+    agent: AgentHandle,
     /// The folder that the agent has, by its absolute path there, sanitised.
     pub(super) root: String,
 }
@@ -60,7 +60,7 @@ enum Stopping {
 }
 
 /// What the agent's life hangs on.
-pub(super) enum Keeper {
+pub(super) enum AgentHandle {
     /// It runs in this process.
     Here(JoinHandle<hfdown_agent::Farewell>),
     /// It runs on a box, at the end of this.
@@ -80,24 +80,24 @@ impl Session {
         reader: impl AsyncRead + Send + Unpin + 'static,
         writer: impl AsyncWrite + Send + Unpin + 'static,
         already_read: &[u8],
-        keeper: Keeper,
+        agent: AgentHandle,
         silence: Duration,
         cancel: CancellationToken,
     ) -> Self {
         let (orders, queue) = mpsc::channel(ORDERS);
-        let pace = silence / SILENT_CHECKS;
+        let rate_meter = silence / SILENT_CHECKS;
         Self {
             orders,
-            writing: tokio::spawn(write(Box::new(writer), queue, pace)),
+            writing: tokio::spawn(write(Box::new(writer), queue, rate_meter)),
             reports: inbox(Box::new(reader), already_read),
-            check: ticks(pace),
+            check: ticks(rate_meter),
             silent_checks: 0,
             chatter: 0,
             silence,
             parting: PARTING,
             cancel,
             stopping: Stopping::No,
-            keeper,
+            agent,
             root: String::new(),
         }
     }
@@ -167,7 +167,7 @@ impl Session {
     /// Ends the conversation and waits for the agent to be gone, if not for long. Says whether what was to be removed
     /// from its machine is.
     pub async fn close(self) -> Left {
-        let Self { orders, mut writing, keeper, mut reports, parting, .. } = self;
+        let Self { orders, mut writing, agent, mut reports, parting, .. } = self;
         let said = async {
             // Both fail only when the agent is gone already.
             let _ = orders.send(Order::Bye).await;
@@ -179,13 +179,13 @@ impl Session {
         let _ = tokio::time::timeout(parting, async { tokio::join!(said, heard) }).await;
         writing.abort();
         drop(reports);
-        match keeper {
-            Keeper::Here(agent) => {
+        match agent {
+            AgentHandle::Here(agent) => {
                 // Whether it is gone or not, the process will be soon.
                 _ = tokio::time::timeout(parting, agent).await;
                 Left::Nothing
             }
-            Keeper::Box(tether) => tether.close(parting).await.left,
+            AgentHandle::Box(tether) => tether.close(parting).await.left,
         }
     }
 
@@ -196,16 +196,16 @@ impl Session {
 
     /// What the agent's process can be known by on its box.
     pub fn nonce(&self) -> Option<Nonce> {
-        match &self.keeper {
-            Keeper::Here(_) => None,
-            Keeper::Box(tether) => Some(tether.nonce()),
+        match &self.agent {
+            AgentHandle::Here(_) => None,
+            AgentHandle::Box(tether) => Some(tether.nonce()),
         }
     }
 
     fn lost(&self) -> SessionError {
-        match &self.keeper {
-            Keeper::Here(_) => SessionError::Ended(String::new()),
-            Keeper::Box(tether) => {
+        match &self.agent {
+            AgentHandle::Here(_) => SessionError::Ended(String::new()),
+            AgentHandle::Box(tether) => {
                 let ending = tether.ending();
                 // A channel that the box closed is an agent that ended; a connection that broke closes nothing.
                 let why = if ending.closed { SessionError::Ended } else { SessionError::Lost };
@@ -216,9 +216,9 @@ impl Session {
 }
 
 /// Sends orders, and a ping now and then whatever else is going on: also while nobody here has time to listen.
-async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, pace: Duration) {
+async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, rate_meter: Duration) {
     let mut out = outbox(writer);
-    let mut heartbeat = ticks(pace);
+    let mut heartbeat = ticks(rate_meter);
     loop {
         let order = tokio::select! {
             order = queue.recv() => order,
@@ -233,8 +233,8 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, pace: Duration)
     }
 }
 
-fn ticks(pace: Duration) -> Interval {
-    let mut ticks = tokio::time::interval_at(Instant::now() + pace, pace);
+fn ticks(rate_meter: Duration) -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + rate_meter, rate_meter);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }
@@ -267,8 +267,8 @@ mod tests {
         let (near, far) = tokio::io::duplex(pipe);
         let (reader, writer) = tokio::io::split(near);
         let cancel = CancellationToken::new();
-        let keeper = Keeper::Here(tokio::spawn(async { Farewell::Bye }));
-        (Session::new(reader, writer, &[], keeper, SILENCE, cancel.clone()), far, cancel)
+        let agent = AgentHandle::Here(tokio::spawn(async { Farewell::Bye }));
+        (Session::new(reader, writer, &[], agent, SILENCE, cancel.clone()), far, cancel)
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,6 +1,6 @@
 //! The environment variables that `huggingface_hub` has made everybody's, read as it reads them.
 //!
-//! Nothing here touches the process: variables and files come through [`Environment`], so that a test is a table.
+//! Nothing here touches the process: variables and files come through [`Variables`], so that a test is a table.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,14 +9,14 @@ use crate::system::HOME;
 
 /// Where variables and small files come from.
 #[derive(Clone, Copy)]
-pub struct Environment<'a> {
+pub struct Variables<'a> {
     /// A variable's value, if it is set.
     pub variable: &'a dyn Fn(&str) -> Option<String>,
     /// A file's text.
     pub file: &'a dyn Fn(&Path) -> io::Result<String>,
 }
 
-impl Environment<'_> {
+impl Variables<'_> {
     /// A variable that is set and not blank.
     pub fn text(&self, name: &str) -> Option<String> {
         (self.variable)(name).filter(|value| !value.trim().is_empty())
@@ -86,7 +86,7 @@ mod tests {
             variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
         };
         let file = |_: &Path| Err(io::ErrorKind::NotFound.into());
-        Environment { variable: &variable, file: &file }.token_file()
+        Variables { variable: &variable, file: &file }.token_file()
     }
 
     #[test]

@@ -4,24 +4,24 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hfdown_protocol::{Account, Aside, Failure, FailureKind, Summary, VERSION, Verdict};
+use hfdown_protocol::{Conclusion, Failure, FailureKind, Skipped, Summary, TransferStatus, VERSION};
 
-/// A transfer's account and how it ended, with the times that ages are counted from.
+/// A transfer's status and how it ended, with the times that ages are counted from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct TransferRecord {
     /// Its `age` is of no interest.
-    pub(super) account: Account,
+    pub(super) status: TransferStatus,
     /// Seconds since the Unix epoch.
     pub(super) began: u64,
     /// The same; none while it runs.
     pub(super) ended: Option<u64>,
-    /// How it ended. [`Verdict::Vanished`] while it runs: whoever reads that and finds nobody knows what it means.
-    pub(super) verdict: Verdict,
+    /// How it ended. [`Conclusion::Vanished`] while it runs: whoever reads that and finds nobody knows what it means.
+    pub(super) conclusion: Conclusion,
 }
 
 /// A text that is no record of this version.
 #[derive(Debug)]
-pub(super) struct NoRecord;
+pub(super) struct InvalidRecord;
 
 /// Seconds since the Unix epoch.
 pub(super) fn now() -> u64 {
@@ -33,12 +33,12 @@ fn line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-impl fmt::Display for Record {
+impl fmt::Display for TransferRecord {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { account, began, ended, verdict } = self;
-        let Account { title, root, age: _, files, bytes, done, summary, aside, failures } = account;
+        let Self { status, began, ended, conclusion } = self;
+        let TransferStatus { title, root, age: _, files, bytes, done, summary, skipped, failures } = status;
         let Summary { placed, failed, removed, fetched, end: _ } = summary;
-        let Aside { kept, kept_bytes, by_size, refused } = aside;
+        let Skipped { kept, kept_bytes, by_size, refused } = skipped;
         writeln!(formatter, "hfdown {VERSION}")?;
         writeln!(formatter, "title {}\nroot {}\nbegan {began}", line(title), line(root))?;
         if let Some(ended) = ended {
@@ -48,15 +48,15 @@ impl fmt::Display for Record {
         writeln!(formatter, "placed {placed}\nfailed {failed}\nremoved {removed}\nfetched {fetched}")?;
         writeln!(formatter, "kept {kept}\nkept-bytes {kept_bytes}\nby-size {by_size}\nrefused {refused}")?;
         writeln!(formatter, "failures {}", failures.iter().copied().map(word).collect::<Vec<_>>().join(" "))?;
-        match verdict {
-            Verdict::Finished => writeln!(formatter, "verdict finished"),
-            Verdict::Stopped => writeln!(formatter, "verdict stopped"),
-            Verdict::Vanished => writeln!(formatter, "verdict running"),
-            Verdict::Superseded => writeln!(formatter, "verdict superseded"),
-            Verdict::Failed { failure } => {
+        match conclusion {
+            Conclusion::Finished => writeln!(formatter, "conclusion finished"),
+            Conclusion::Stopped => writeln!(formatter, "conclusion stopped"),
+            Conclusion::Vanished => writeln!(formatter, "conclusion running"),
+            Conclusion::Superseded => writeln!(formatter, "conclusion superseded"),
+            Conclusion::Failed { failure } => {
                 writeln!(
                     formatter,
-                    "verdict failed\nkind {}\nwhy {}",
+                    "conclusion failed\nkind {}\nwhy {}",
                     word(failure.kind),
                     line(&failure.detail)
                 )
@@ -65,17 +65,17 @@ impl fmt::Display for Record {
     }
 }
 
-impl FromStr for Record {
-    type Err = NoRecord;
+impl FromStr for TransferRecord {
+    type Err = InvalidRecord;
 
-    fn from_str(text: &str) -> Result<Self, NoRecord> {
+    fn from_str(text: &str) -> Result<Self, InvalidRecord> {
         let value = |key: &str| {
-            text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')).ok_or(NoRecord)
+            text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')).ok_or(InvalidRecord)
         };
-        let number = |key: &str| value(key)?.parse::<u64>().map_err(|_| NoRecord);
-        let count = |key: &str| value(key)?.parse::<u32>().map_err(|_| NoRecord);
+        let number = |key: &str| value(key)?.parse::<u64>().map_err(|_| InvalidRecord);
+        let count = |key: &str| value(key)?.parse::<u32>().map_err(|_| InvalidRecord);
         if value("hfdown")? != VERSION {
-            return Err(NoRecord);
+            return Err(InvalidRecord);
         }
         let summary = Summary {
             placed: count("placed")?,
@@ -84,13 +84,13 @@ impl FromStr for Record {
             fetched: number("fetched")?,
             ..Summary::default()
         };
-        let aside = Aside {
+        let skipped = Skipped {
             kept: count("kept")?,
             kept_bytes: number("kept-bytes")?,
             by_size: count("by-size")?,
             refused: count("refused")?,
         };
-        let account = Account {
+        let status = TransferStatus {
             title: value("title")?.to_owned(),
             root: value("root")?.to_owned(),
             age: 0,
@@ -98,18 +98,18 @@ impl FromStr for Record {
             bytes: number("bytes")?,
             done: number("done")?,
             summary,
-            aside,
+            skipped,
             failures: value("failures")?.split_whitespace().map(kind).collect(),
         };
-        let verdict = match value("verdict")? {
-            "finished" => Verdict::Finished,
-            "stopped" => Verdict::Stopped,
-            "running" => Verdict::Vanished,
-            "superseded" => Verdict::Superseded,
-            "failed" => Verdict::Failed { failure: Failure::new(kind(value("kind")?), value("why")?) },
-            _ => return Err(NoRecord),
+        let conclusion = match value("conclusion")? {
+            "finished" => Conclusion::Finished,
+            "stopped" => Conclusion::Stopped,
+            "running" => Conclusion::Vanished,
+            "superseded" => Conclusion::Superseded,
+            "failed" => Conclusion::Failed { failure: Failure::new(kind(value("kind")?), value("why")?) },
+            _ => return Err(InvalidRecord),
         };
-        Ok(Self { account, began: number("began")?, ended: number("ended").ok(), verdict })
+        Ok(Self { status, began: number("began")?, ended: number("ended").ok(), conclusion })
     }
 }
 
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let account = Account {
+        let status = TransferStatus {
             title: "acme/large @ 607a30d".to_owned(),
             root: "/workspace/a b".to_owned(),
             age: 0,
@@ -145,29 +145,29 @@ mod tests {
             bytes: 1 << 40,
             done: 7,
             summary: Summary { placed: 1, failed: 2, removed: 3, fetched: 9, ..Summary::default() },
-            aside: Aside { kept: 4, kept_bytes: 5, by_size: 6, refused: 7 },
+            skipped: Skipped { kept: 4, kept_bytes: 5, by_size: 6, refused: 7 },
             failures: vec![FailureKind::NotFound, FailureKind::Disk],
         };
         let failure = Failure::new(FailureKind::Stale, "nobody came\nto answer");
-        for (ended, verdict) in [
-            (None, Verdict::Vanished),
-            (Some(2), Verdict::Finished),
-            (Some(2), Verdict::Stopped),
-            (Some(2), Verdict::Superseded),
-            (Some(2), Verdict::Failed { failure }),
+        for (ended, conclusion) in [
+            (None, Conclusion::Vanished),
+            (Some(2), Conclusion::Finished),
+            (Some(2), Conclusion::Stopped),
+            (Some(2), Conclusion::Superseded),
+            (Some(2), Conclusion::Failed { failure }),
         ] {
-            let record = Record { account: account.clone(), began: 1, ended, verdict };
-            let read: Record = record.to_string().parse().unwrap();
+            let record = TransferRecord { status: status.clone(), began: 1, ended, conclusion };
+            let read: TransferRecord = record.to_string().parse().unwrap();
             assert_eq!(read.to_string(), record.to_string());
-            assert_eq!((&read.account, read.ended), (&record.account, record.ended));
+            assert_eq!((&read.status, read.ended), (&record.status, record.ended));
         }
         for failures in [vec![], vec![FailureKind::Corrupt]] {
-            let account = Account { failures: failures.clone(), ..account.clone() };
-            let record = Record { account, began: 1, ended: None, verdict: Verdict::Vanished };
-            assert_eq!(record.to_string().parse::<Record>().unwrap().account.failures, failures);
+            let status = TransferStatus { failures: failures.clone(), ..status.clone() };
+            let record = TransferRecord { status, began: 1, ended: None, conclusion: Conclusion::Vanished };
+            assert_eq!(record.to_string().parse::<TransferRecord>().unwrap().status.failures, failures);
         }
-        for text in ["", "hfdown 0", "verdict finished"] {
-            assert!(text.parse::<Record>().is_err());
+        for text in ["", "hfdown 0", "conclusion finished"] {
+            assert!(text.parse::<TransferRecord>().is_err());
         }
     }
 }

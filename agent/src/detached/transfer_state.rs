@@ -3,25 +3,25 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hfdown_protocol::{
-    Account, Aside, Failure, FailureKind, FileId, Found, Order, Remaining, Report, Summary, Ticked, Wanted,
-    limits,
+    Failure, FailureKind, FileId, Found, Order, Remaining, Report, Skipped, Summary, Ticked, TransferStatus,
+    Wanted, limits,
 };
 
-use super::record::now;
+use super::transfer_record::now;
 
 /// The books of one transfer.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct TransferState {
     pub(super) title: String,
     pub(super) root: String,
     /// Files that nothing is fetched of, and why some of them can't have their place.
-    pub(super) aside: Aside,
+    pub(super) skipped: Skipped,
     pub(super) refusals: Vec<FailureKind>,
     began: u64,
     wanted: Vec<Wanted>,
     /// Bytes that an earlier run left behind.
     partial: HashMap<FileId, u64>,
-    flights: BTreeMap<FileId, Flight>,
+    files: BTreeMap<FileId, FileRecord>,
     removed: u32,
     fetched: u64,
     /// Answers to questions that have not been asked.
@@ -32,7 +32,7 @@ pub(super) struct Ledger {
 }
 
 #[derive(Debug, Default)]
-struct Flight {
+struct FileRecord {
     done: u64,
     fetched: u64,
     stage: Stage,
@@ -51,7 +51,7 @@ enum Stage {
 #[derive(Debug)]
 pub(super) struct TooMuch;
 
-impl Ledger {
+impl TransferState {
     /// Takes note of an order that is passed on.
     pub(super) fn ordered(&mut self, order: &Order) {
         match order {
@@ -59,7 +59,7 @@ impl Ledger {
             Order::Fetch { jobs } => {
                 for job in jobs {
                     let done = self.partial.get(&job.file).copied().unwrap_or_default();
-                    self.flights.insert(job.file, Flight { done, ..Flight::default() });
+                    self.files.insert(job.file, FileRecord { done, ..FileRecord::default() });
                 }
             }
             Order::Begin => {
@@ -119,9 +119,10 @@ impl Ledger {
     /// An answer has come. It is handed back if it was asked for, and kept otherwise.
     pub(super) fn answered(&mut self, file: FileId, answer: Order) -> Result<Option<Order>, TooMuch> {
         let Some(came) = self.asked.get_mut(&file) else {
-            let is_settled = |flight: &Flight| matches!(flight.stage, Stage::Placed | Stage::Failed(_));
+            let is_settled =
+                |file_record: &FileRecord| matches!(file_record.stage, Stage::Placed | Stage::Failed(_));
             // An answer to a question that has settled itself.
-            if self.flights.get(&file).is_some_and(is_settled) {
+            if self.files.get(&file).is_some_and(is_settled) {
                 return Ok(None);
             }
             if self.given_bytes + weight(&answer) > limits::HANDED_OVER {
@@ -150,18 +151,18 @@ impl Ledger {
     pub(super) fn interrupted(&mut self) -> Vec<Order> {
         let begun: Vec<FileId> =
             self.asked.iter().filter(|(_, came)| **came > 0).map(|(file, _)| *file).collect();
-        let withheld = |file: FileId| {
+        let unavailable = |file: FileId| {
             self.asked.remove(&file);
             let failure =
                 Failure::new(FailureKind::Unreachable, "the controller went in the middle of an answer");
-            Order::Withheld { file, failure }
+            Order::SourceUnavailable { file, failure }
         };
-        begun.into_iter().map(withheld).collect()
+        begun.into_iter().map(unavailable).collect()
     }
 
     /// Whether there is nothing to fetch.
     pub(super) fn is_idle(&self) -> bool {
-        self.flights.is_empty()
+        self.files.is_empty()
     }
 
     /// How many questions have not been answered.
@@ -171,7 +172,7 @@ impl Ledger {
 
     /// Bytes on disk: what tells whether anything moves.
     pub(super) fn done(&self) -> u64 {
-        self.flights.values().map(|flight| flight.done).sum()
+        self.files.values().map(|file_record| file_record.done).sum()
     }
 
     /// When it was begun, in seconds since the Unix epoch.
@@ -180,21 +181,21 @@ impl Ledger {
     }
 
     /// What it has come to.
-    pub(super) fn account(&self) -> Account {
+    pub(super) fn status(&self) -> TransferStatus {
         let count = |is: fn(&Stage) -> bool| {
-            u32::try_from(self.flights.values().filter(|flight| is(&flight.stage)).count())
+            u32::try_from(self.files.values().filter(|file_record| is(&file_record.stage)).count())
                 .unwrap_or(u32::MAX)
         };
-        let failed = self.flights.values().filter_map(|flight| match &flight.stage {
+        let failed = self.files.values().filter_map(|file_record| match &file_record.stage {
             Stage::Failed(failure) => Some(failure.kind),
             Stage::Waiting | Stage::Begun | Stage::Placed => None,
         });
-        let sizes = self.flights.keys().filter_map(|file| self.wanted(*file)).map(|wanted| wanted.size);
-        Account {
+        let sizes = self.files.keys().filter_map(|file| self.wanted(*file)).map(|wanted| wanted.size);
+        TransferStatus {
             title: self.title.clone(),
             root: self.root.clone(),
             age: now().saturating_sub(self.began),
-            files: u32::try_from(self.flights.len()).unwrap_or(u32::MAX),
+            files: u32::try_from(self.files.len()).unwrap_or(u32::MAX),
             bytes: sizes.fold(0, u64::saturating_add),
             done: self.done(),
             summary: Summary {
@@ -204,27 +205,27 @@ impl Ledger {
                 fetched: self.fetched,
                 ..Summary::default()
             },
-            aside: self.aside,
+            skipped: self.skipped,
             failures: FailureKind::distinct(self.refusals.iter().copied().chain(failed)),
         }
     }
 
     /// Everything that somebody who joins has to hear before what happens next.
     pub(super) fn told(&self) -> Vec<Report> {
-        let mut told = vec![Report::Joined { account: Box::new(self.account()) }];
+        let mut told = vec![Report::Joined { status: Box::new(self.status()) }];
         told.extend(self.remaining());
-        for (file, flight) in &self.flights {
-            match &flight.stage {
+        for (file, file_record) in &self.files {
+            match &file_record.stage {
                 Stage::Waiting | Stage::Placed => {}
-                Stage::Begun => told.push(Report::Started { file: *file, resumed: flight.done }),
+                Stage::Begun => told.push(Report::Started { file: *file, resumed: file_record.done }),
                 Stage::Failed(failure) => {
                     let failure = failure.clone();
-                    told.push(Report::Failed { file: *file, failure, fetched: flight.fetched });
+                    told.push(Report::Failed { file: *file, failure, fetched: file_record.fetched });
                 }
             }
         }
         let open: BTreeSet<_> = self.asked.keys().copied().collect();
-        told.extend(open.into_iter().map(|file| Report::Want { file }));
+        told.extend(open.into_iter().map(|file| Report::NeedSource { file }));
         told
     }
 
@@ -232,14 +233,14 @@ impl Ledger {
     fn remaining(&self) -> Vec<Report> {
         let mut frames = Vec::new();
         let (mut files, mut bytes) = (Vec::new(), 0);
-        for (file, flight) in &self.flights {
+        for (file, file_record) in &self.files {
             let (Stage::Waiting | Stage::Begun | Stage::Failed(_), Some(wanted)) =
-                (&flight.stage, self.wanted(*file))
+                (&file_record.stage, self.wanted(*file))
             else {
                 continue;
             };
             bytes += wanted.path.as_str().len() + 128;
-            files.push(Remaining { wanted: wanted.clone(), done: flight.done });
+            files.push(Remaining { wanted: wanted.clone(), done: file_record.done });
             if files.len() == limits::ENTRIES || bytes >= limits::BATCH_BYTES {
                 frames.push(Report::Remaining { files: std::mem::take(&mut files) });
                 bytes = 0;
@@ -257,15 +258,15 @@ impl Ledger {
     }
 
     fn advance(&mut self, file: FileId, done: u64) {
-        if let Some(flight) = self.flights.get_mut(&file) {
-            flight.done = done;
+        if let Some(file_record) = self.files.get_mut(&file) {
+            file_record.done = done;
         }
     }
 
     fn settle(&mut self, file: FileId, fetched: u64, stage: Stage) {
         self.fetched = self.fetched.saturating_add(fetched);
-        if let Some(flight) = self.flights.get_mut(&file) {
-            flight.fetched = fetched;
+        if let Some(file_record) = self.files.get_mut(&file) {
+            file_record.fetched = fetched;
         }
         self.set(file, stage);
         self.asked.remove(&file);
@@ -279,8 +280,8 @@ impl Ledger {
     }
 
     fn set(&mut self, file: FileId, stage: Stage) {
-        if let Some(flight) = self.flights.get_mut(&file) {
-            flight.stage = stage;
+        if let Some(file_record) = self.files.get_mut(&file) {
+            file_record.stage = stage;
         }
     }
 }
@@ -301,7 +302,7 @@ mod tests {
     use super::*;
 
     /// A transfer of files of these sizes, which has begun.
-    fn ledger(sizes: &[u64]) -> Ledger {
+    fn state(sizes: &[u64]) -> TransferState {
         let wanted = |(id, size): (u32, &u64)| Wanted {
             id: FileId(id),
             path: RepoPath::new(format!("file-{id}")).unwrap(),
@@ -310,12 +311,12 @@ mod tests {
         };
         let job = |wanted: &Wanted| Job { file: wanted.id, replaces: None, source: Source::OnRequest };
         let files: Vec<_> = (0..).zip(sizes).map(wanted).collect();
-        let mut ledger = Ledger::default();
-        ledger.reported(&Report::Found { files: vec![(FileId(0), Found::Absent { partial: 5 })] });
-        ledger.ordered(&Order::Fetch { jobs: files.iter().map(job).collect() });
-        ledger.ordered(&Order::List { files });
-        ledger.ordered(&Order::Begin);
-        ledger
+        let mut state = TransferState::default();
+        state.reported(&Report::Found { files: vec![(FileId(0), Found::Absent { partial: 5 })] });
+        state.ordered(&Order::Fetch { jobs: files.iter().map(job).collect() });
+        state.ordered(&Order::List { files });
+        state.ordered(&Order::Begin);
+        state
     }
 
     fn address(path: &str) -> Order {
@@ -327,47 +328,47 @@ mod tests {
 
     #[test]
     fn what_was_given_in_advance_answers_once() {
-        let mut ledger = ledger(&[10]);
-        assert!(matches!(ledger.answered(FileId(0), address("early")), Ok(None)));
-        assert_eq!(ledger.ask(FileId(0)), [address("early")]);
-        assert_eq!(ledger.unanswered(), 0);
-        assert_eq!(ledger.ask(FileId(0)), [], "it has gone stale");
-        assert_eq!(ledger.unanswered(), 1);
-        assert_eq!(ledger.answered(FileId(0), address("late")).unwrap(), Some(address("late")));
-        assert_eq!(ledger.unanswered(), 0);
+        let mut state = state(&[10]);
+        assert!(matches!(state.answered(FileId(0), address("early")), Ok(None)));
+        assert_eq!(state.ask(FileId(0)), [address("early")]);
+        assert_eq!(state.unanswered(), 0);
+        assert_eq!(state.ask(FileId(0)), [], "it has gone stale");
+        assert_eq!(state.unanswered(), 1);
+        assert_eq!(state.answered(FileId(0), address("late")).unwrap(), Some(address("late")));
+        assert_eq!(state.unanswered(), 0);
     }
 
     #[test]
     fn bytes_are_an_answer_when_all_have_come_and_few_may_wait() {
-        let mut ledger = ledger(&[3]);
+        let mut state = state(&[3]);
         let bytes = |bytes: &[u8]| Order::Inline { file: FileId(0), bytes: bytes.to_vec() };
-        assert_eq!(ledger.ask(FileId(0)), []);
-        assert!(ledger.answered(FileId(0), bytes(b"ab")).unwrap().is_some());
-        assert_eq!(ledger.unanswered(), 1);
-        assert!(ledger.answered(FileId(0), bytes(b"c")).unwrap().is_some());
-        assert_eq!(ledger.unanswered(), 0);
-        assert!(matches!(ledger.answered(FileId(0), bytes(&vec![0; limits::HANDED_OVER])), Ok(None)));
-        assert!(ledger.answered(FileId(0), bytes(b"d")).is_err());
-        ledger.ask(FileId(0));
-        assert!(matches!(ledger.answered(FileId(0), bytes(b"d")), Ok(None)), "there is room again");
+        assert_eq!(state.ask(FileId(0)), []);
+        assert!(state.answered(FileId(0), bytes(b"ab")).unwrap().is_some());
+        assert_eq!(state.unanswered(), 1);
+        assert!(state.answered(FileId(0), bytes(b"c")).unwrap().is_some());
+        assert_eq!(state.unanswered(), 0);
+        assert!(matches!(state.answered(FileId(0), bytes(&vec![0; limits::HANDED_OVER])), Ok(None)));
+        assert!(state.answered(FileId(0), bytes(b"d")).is_err());
+        state.ask(FileId(0));
+        assert!(matches!(state.answered(FileId(0), bytes(b"d")), Ok(None)), "there is room again");
     }
 
     #[test]
     fn half_an_answer_is_none() {
-        let mut ledger = ledger(&[3, 3]);
-        ledger.ask(FileId(0));
-        ledger.ask(FileId(1));
+        let mut state = state(&[3, 3]);
+        state.ask(FileId(0));
+        state.ask(FileId(1));
         let half = Order::Inline { file: FileId(0), bytes: b"ab".to_vec() };
-        assert!(ledger.answered(FileId(0), half).unwrap().is_some());
-        let instead = ledger.interrupted();
-        assert!(matches!(&instead[..], [Order::Withheld { file: FileId(0), .. }]), "{instead:?}");
-        assert_eq!((ledger.unanswered(), ledger.interrupted().len()), (1, 0));
+        assert!(state.answered(FileId(0), half).unwrap().is_some());
+        let instead = state.interrupted();
+        assert!(matches!(&instead[..], [Order::SourceUnavailable { file: FileId(0), .. }]), "{instead:?}");
+        assert_eq!((state.unanswered(), state.interrupted().len()), (1, 0));
     }
 
     #[test]
     fn whoever_joins_hears_what_is_left_and_what_went_wrong() {
-        let mut ledger = ledger(&[10, 20, 30, 40]);
-        assert_eq!(ledger.done(), 5, "an earlier run left that");
+        let mut state = state(&[10, 20, 30, 40]);
+        assert_eq!(state.done(), 5, "an earlier run left that");
         let failure = Failure::new(FailureKind::NotFound, "gone");
         for report in [
             Report::Started { file: FileId(0), resumed: 5 },
@@ -375,16 +376,16 @@ mod tests {
             Report::Placed { file: FileId(1), fetched: 25 },
             Report::Failed { file: FileId(2), failure: failure.clone(), fetched: 1 },
         ] {
-            ledger.reported(&report);
+            state.reported(&report);
         }
-        ledger.ask(FileId(3));
-        let told = ledger.told();
-        let [Report::Joined { account }, Report::Remaining { files }, rest @ ..] = &told[..] else {
+        state.ask(FileId(3));
+        let told = state.told();
+        let [Report::Joined { status }, Report::Remaining { files }, rest @ ..] = &told[..] else {
             panic!("{told:?}")
         };
-        assert_eq!((account.files, account.bytes, account.done), (4, 100, 27));
-        assert_eq!((account.summary.placed, account.summary.failed, account.summary.fetched), (1, 1, 26));
-        assert_eq!(account.failures, [FailureKind::NotFound]);
+        assert_eq!((status.files, status.bytes, status.done), (4, 100, 27));
+        assert_eq!((status.summary.placed, status.summary.failed, status.summary.fetched), (1, 1, 26));
+        assert_eq!(status.failures, [FailureKind::NotFound]);
         assert_eq!(
             files.iter().map(|file| (file.wanted.id.0, file.done)).collect::<Vec<_>>(),
             [(0, 7), (2, 0), (3, 0)]
@@ -392,7 +393,7 @@ mod tests {
         let expected = [
             Report::Started { file: FileId(0), resumed: 7 },
             Report::Failed { file: FileId(2), failure, fetched: 1 },
-            Report::Want { file: FileId(3) },
+            Report::NeedSource { file: FileId(3) },
         ];
         assert_eq!(rest, expected);
     }

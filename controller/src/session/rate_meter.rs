@@ -10,11 +10,11 @@ const WINDOW: Duration = Duration::from_secs(5);
 
 /// Counts of bytes over time.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(super) struct RateMeter {
     samples: VecDeque<(Instant, u64)>,
 }
 
-impl Pace {
+impl RateMeter {
     /// Notes how many bytes there are by now.
     pub(super) fn note(&mut self, now: Instant, bytes: u64) {
         // A part that was thrown away has fewer: begin again.
@@ -46,17 +46,17 @@ mod tests {
     fn a_stall_is_noticed_within_the_window() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut pace = Pace::default();
-        assert_eq!(pace.rate(), 0);
+        let mut rate_meter = RateMeter::default();
+        assert_eq!(rate_meter.rate(), 0);
         for second in 0..=10 {
-            pace.note(at(second), second * 100);
+            rate_meter.note(at(second), second * 100);
         }
-        assert_eq!(pace.rate(), 100);
+        assert_eq!(rate_meter.rate(), 100);
         for second in 11..=20 {
-            pace.note(at(second), 1000);
+            rate_meter.note(at(second), 1000);
         }
-        assert_eq!(pace.rate(), 0);
-        pace.note(at(21), 5);
-        assert_eq!(pace.rate(), 0);
+        assert_eq!(rate_meter.rate(), 0);
+        rate_meter.note(at(21), 5);
+        assert_eq!(rate_meter.rate(), 0);
     }
 }

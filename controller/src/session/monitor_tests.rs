@@ -27,20 +27,20 @@ fn failure() -> Failure {
 #[tokio::test(start_paused = true)]
 async fn a_stall_is_seen_though_nothing_is_heard() {
     let plan = plan(&[100_000]);
-    let mut watch = Watch::new(&plan, &Carried::default());
-    watch.event(Report::Started { file: FileId(0), resumed: 0 }).unwrap();
+    let mut monitor = TransferMonitor::new(&plan, &Carried::default());
+    monitor.event(Report::Started { file: FileId(0), resumed: 0 }).unwrap();
     for second in 1..=10 {
         tokio::time::advance(Duration::from_secs(1)).await;
-        watch.event(tick(second * 1000)).unwrap();
-        watch.sample();
+        monitor.event(tick(second * 1000)).unwrap();
+        monitor.sample();
     }
-    let moving = watch.sample();
+    let moving = monitor.sample();
     assert_eq!((moving.rate, moving.in_flight[0].rate), (1000, 1000));
     for _ in 0..70 {
         tokio::time::advance(Duration::from_millis(100)).await;
-        watch.sample();
+        monitor.sample();
     }
-    let stalled = watch.sample();
+    let stalled = monitor.sample();
     assert_eq!((stalled.done, stalled.rate, stalled.left), (10_000, 0, None));
     assert_eq!(stalled.in_flight[0].rate, 0);
 }
@@ -48,30 +48,30 @@ async fn a_stall_is_seen_though_nothing_is_heard() {
 #[test]
 fn what_is_said_of_a_file_after_the_last_word_on_it_is_overheard() {
     let plan = plan(&[10]);
-    let mut watch = Watch::new(&plan, &Carried::default());
+    let mut monitor = TransferMonitor::new(&plan, &Carried::default());
     let file = FileId(0);
-    watch.event(Report::Placed { file, fetched: 10 }).unwrap();
-    assert!(watch.event(tick(5)).unwrap().is_none());
+    monitor.event(Report::Placed { file, fetched: 10 }).unwrap();
+    assert!(monitor.event(tick(5)).unwrap().is_none());
     let retrying = Report::Retrying { file, attempt: 1, failure: failure(), wait_ms: 0 };
-    assert!(watch.event(retrying).unwrap().is_none());
-    assert!(watch.unsettled(file).unwrap().is_none());
-    assert_eq!(watch.sample().done, 10);
+    assert!(monitor.event(retrying).unwrap().is_none());
+    assert!(monitor.unsettled(file).unwrap().is_none());
+    assert_eq!(monitor.sample().done, 10);
     // But there is only one last word, and other files are none of its business.
-    assert!(watch.event(Report::Placed { file, fetched: 10 }).is_err());
-    assert!(watch.event(Report::Failed { file, failure: failure(), fetched: 0 }).is_err());
-    assert!(watch.unsettled(FileId(1)).is_err());
+    assert!(monitor.event(Report::Placed { file, fetched: 10 }).is_err());
+    assert!(monitor.event(Report::Failed { file, failure: failure(), fetched: 0 }).is_err());
+    assert!(monitor.unsettled(FileId(1)).is_err());
 }
 
 #[test]
 fn an_account_that_leaves_files_out_is_refused() {
     let plan = plan(&[10, 10]);
-    let mut watch = Watch::new(&plan, &Carried::default());
-    watch.event(Report::Placed { file: FileId(0), fetched: 10 }).unwrap();
+    let mut monitor = TransferMonitor::new(&plan, &Carried::default());
+    monitor.event(Report::Placed { file: FileId(0), fetched: 10 }).unwrap();
     let said = Summary { placed: 2, failed: u32::MAX, ..Summary::default() };
-    assert!(watch.agreed(said).is_err());
-    assert!(watch.agreed(Summary { end: End::Cancelled, ..said }).is_ok());
-    watch.event(Report::Failed { file: FileId(1), failure: failure(), fetched: 0 }).unwrap();
-    let agreed = watch.agreed(said).unwrap();
+    assert!(monitor.agreed(said).is_err());
+    assert!(monitor.agreed(Summary { end: End::Cancelled, ..said }).is_ok());
+    monitor.event(Report::Failed { file: FileId(1), failure: failure(), fetched: 0 }).unwrap();
+    let agreed = monitor.agreed(said).unwrap();
     assert_eq!((agreed.placed, agreed.failed), (1, 1));
 }
 
@@ -80,37 +80,37 @@ fn a_file_that_fails_again_after_the_link_broke_is_told_and_counted_once() {
     let plan = plan(&[10, 10]);
     let failed = |file| Report::Failed { file: FileId(file), failure: failure(), fetched: 0 };
     let mut carried = Carried::default();
-    let mut watch = Watch::new(&plan, &carried);
-    assert!(watch.event(failed(0)).unwrap().is_some());
-    assert!(watch.event(failed(1)).unwrap().is_some());
-    watch.carry(&mut carried, Duration::ZERO);
-    let mut watch = Watch::new(&plan, &carried);
-    assert!(watch.event(failed(0)).unwrap().is_none());
+    let mut monitor = TransferMonitor::new(&plan, &carried);
+    assert!(monitor.event(failed(0)).unwrap().is_some());
+    assert!(monitor.event(failed(1)).unwrap().is_some());
+    monitor.carry(&mut carried, Duration::ZERO);
+    let mut monitor = TransferMonitor::new(&plan, &carried);
+    assert!(monitor.event(failed(0)).unwrap().is_none());
     // What is had after all is told.
-    assert!(watch.event(Report::Placed { file: FileId(1), fetched: 10 }).unwrap().is_some());
-    assert_eq!(watch.failures.len(), 1);
-    assert_eq!(watch.agreed(Summary::default()).unwrap().failed, 1);
+    assert!(monitor.event(Report::Placed { file: FileId(1), fetched: 10 }).unwrap().is_some());
+    assert_eq!(monitor.failures.len(), 1);
+    assert_eq!(monitor.agreed(Summary::default()).unwrap().failed, 1);
 }
 
 #[test]
 fn a_transfer_goes_on_where_the_last_one_was_cut_off() {
     let mut carried = Carried::default();
     let first = plan(&[100, 50]);
-    let mut watch = Watch::new(&first, &carried);
-    watch.event(Report::Placed { file: FileId(1), fetched: 50 }).unwrap();
-    watch.event(Report::Started { file: FileId(0), resumed: 10 }).unwrap();
-    watch.event(tick(40)).unwrap();
-    assert_eq!(watch.sample().done, 90);
-    watch.carry(&mut carried, Duration::from_secs(1));
+    let mut monitor = TransferMonitor::new(&first, &carried);
+    monitor.event(Report::Placed { file: FileId(1), fetched: 50 }).unwrap();
+    monitor.event(Report::Started { file: FileId(0), resumed: 10 }).unwrap();
+    monitor.event(tick(40)).unwrap();
+    assert_eq!(monitor.sample().done, 90);
+    monitor.carry(&mut carried, Duration::from_secs(1));
     assert_eq!((carried.placed, carried.fetched), (1, 80));
     // The next survey finds the one in place, and of the other what had reached the disk.
     let mut second = plan(&[100]);
     second.files[0].action = Action::Fetch { reason: Reason::Missing, replaces: None, partial: 38 };
-    let mut watch = Watch::new(&second, &carried);
-    let sample = watch.sample();
+    let mut monitor = TransferMonitor::new(&second, &carried);
+    let sample = monitor.sample();
     assert_eq!((sample.done, sample.total), (88, 150));
-    watch.event(Report::Placed { file: FileId(0), fetched: 62 }).unwrap();
-    assert_eq!(watch.sample().done, 150);
-    watch.carry(&mut carried, Duration::from_secs(1));
+    monitor.event(Report::Placed { file: FileId(0), fetched: 62 }).unwrap();
+    assert_eq!(monitor.sample().done, 150);
+    monitor.carry(&mut carried, Duration::from_secs(1));
     assert_eq!((carried.placed, carried.fetched, carried.took), (2, 142, Duration::from_secs(2)));
 }

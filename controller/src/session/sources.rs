@@ -1,4 +1,4 @@
-//! Answers to `Want`: who may have a file, and from where.
+//! Answers to `NeedSource`: who may have a file, and from where.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -65,7 +65,7 @@ impl Sources {
     pub(super) async fn answer(self, id: FileId, file: ListedFile, orders: mpsc::Sender<Order>) {
         if let Err(failure) = self.give(id, file, &orders).await {
             // Without room for it the conversation is over, and so is the need for an answer.
-            let _ = orders.send(Order::Withheld { file: id, failure }).await;
+            let _ = orders.send(Order::SourceUnavailable { file: id, failure }).await;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use hfdown_protocol::{
-    Access, Aside, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Source, Wanted,
+    Access, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Skipped, Source, Wanted,
 };
 use tempfile::TempDir;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -59,8 +59,8 @@ impl Scene {
         let ground = tempfile::tempdir().unwrap();
         std::fs::create_dir(ground.path().join("agent")).unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let surroundings = Surroundings::new(None).unwrap();
-        let holding = tokio::spawn(hold(theirs, ground.path().join("agent"), surroundings));
+        let environment = Environment::new(None).unwrap();
+        let holding = tokio::spawn(host(theirs, ground.path().join("agent"), environment));
         let mut scene = Self { controller: Controller::new(ours), ground, holding };
         let file = Wanted {
             id: FileId(0),
@@ -70,8 +70,8 @@ impl Scene {
         };
         let layout = Layout::Folder { commit: Commit::new(HELLO).unwrap() };
         let open =
-            Order::Open { root: scene.root(), access: Access::Change, layout, limits: Limits::default() };
-        let hello = Order::Hello { version: VERSION.to_owned(), conduct: Conduct::Apart };
+            Order::Open { root: scene.root(), access: Access::ReadWrite, layout, limits: Limits::default() };
+        let hello = Order::Hello { version: VERSION.to_owned(), mode: Mode::Detached };
         let survey = Order::Survey { check: Check::Records };
         scene.controller.say([hello, open, Order::List { files: vec![file] }, survey]).await;
         scene.controller.until(|report| matches!(report, Report::Surveyed)).await;
@@ -85,7 +85,7 @@ impl Scene {
     }
 
     fn join(&self) -> Controller {
-        let place = Place::within(self.ground.path().join("agent"), &self.root()).unwrap();
+        let place = ControlFiles::within(self.ground.path().join("agent"), &self.root()).unwrap();
         Controller::new(place.connect().unwrap())
     }
 
@@ -107,8 +107,8 @@ fn bytes(text: &[u8]) -> Order {
 fn detach() -> Order {
     Order::Detach {
         title: "acme/hello".to_owned(),
-        patience: NonZeroU32::MAX,
-        aside: Aside::default(),
+        idle_timeout: NonZeroU32::MAX,
+        skipped: Skipped::default(),
         refusals: Vec::new(),
     }
 }
@@ -144,18 +144,18 @@ async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
     let heard = silent.until(|report| matches!(report, Report::Fatal { .. })).await;
     assert_eq!(heard.len(), 1, "{heard:?}");
 
-    let conduct = Conduct::Joining { root: scene.root() };
-    joined.say([Order::Hello { version: VERSION.to_owned(), conduct }]).await;
-    let heard = joined.until(|report| matches!(report, Report::Want { .. })).await;
-    let [Report::Hello { .. }, Report::Joined { account }, Report::Remaining { files }, rest @ ..] =
+    let mode = Mode::Joining { root: scene.root() };
+    joined.say([Order::Hello { version: VERSION.to_owned(), mode }]).await;
+    let heard = joined.until(|report| matches!(report, Report::NeedSource { .. })).await;
+    let [Report::Hello { .. }, Report::Joined { status }, Report::Remaining { files }, rest @ ..] =
         &heard[..]
     else {
         panic!("{heard:?}")
     };
-    assert_eq!((account.title.as_str(), account.files, files.len()), ("acme/hello", 1, 1));
+    assert_eq!((status.title.as_str(), status.files, files.len()), ("acme/hello", 1, 1));
     // Whether it has begun is a question of the moment.
     assert!(
-        matches!(rest, [Report::Started { .. }, Report::Want { .. }] | [Report::Want { .. }]),
+        matches!(rest, [Report::Started { .. }, Report::NeedSource { .. }] | [Report::NeedSource { .. }]),
         "{heard:?}"
     );
 
@@ -163,9 +163,9 @@ async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
     joined.say([bytes(b"hel")]).await;
     drop(joined);
     let mut last = scene.join();
-    let conduct = Conduct::Joining { root: scene.root() };
-    last.say([Order::Hello { version: VERSION.to_owned(), conduct }]).await;
-    last.until(|report| matches!(report, Report::Want { .. })).await;
+    let mode = Mode::Joining { root: scene.root() };
+    last.say([Order::Hello { version: VERSION.to_owned(), mode }]).await;
+    last.until(|report| matches!(report, Report::NeedSource { .. })).await;
     last.say([bytes(b"hello\n")]).await;
     let heard = last.until(is_finished).await;
     assert!(heard.iter().any(|report| matches!(report, Report::Placed { .. })), "{heard:?}");
@@ -176,18 +176,18 @@ async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
 async fn why_it_was_given_up_is_on_record_though_whoever_comes_does_not_stay_until_the_end() {
     let ground = tempfile::tempdir().unwrap();
     let (orders, _within) = mpsc::channel(1);
-    let mut hold = Hold::new(orders, ground.path().to_owned());
-    let patience = NonZeroU32::MIN;
-    let Order::Detach { title, aside, refusals, .. } = detach() else { unreachable!() };
-    hold.ledger.root = ground.path().join("model").to_str().unwrap().to_owned();
-    hold.pass_in(Order::Detach { title, patience, aside, refusals }).unwrap();
-    hold.ledger.ask(FileId(0));
+    let mut host = Host::new(orders, ground.path().to_owned());
+    let idle_timeout = NonZeroU32::MIN;
+    let Order::Detach { title, skipped, refusals, .. } = detach() else { unreachable!() };
+    host.state.root = ground.path().join("model").to_str().unwrap().to_owned();
+    host.pass_in(Order::Detach { title, idle_timeout, skipped, refusals }).unwrap();
+    host.state.ask(FileId(0));
     // Nobody is there, and nothing moves.
-    hold.check(1).unwrap();
+    host.check(1).unwrap();
     let (stays, comes) = UnixStream::pair().unwrap();
-    hold.visitor = Some(Visitor::new(comes, Part::Came));
+    host.client = Some(Client::new(comes, ClientRole::Came));
     drop(stays);
-    hold.left(Farewell::LinkLost).unwrap_err();
+    host.left(Farewell::LinkLost).unwrap_err();
     let mut files = std::fs::read_dir(ground.path()).unwrap().map(|file| file.unwrap().path());
     let record = files.find(|path| path.extension().is_some_and(|kind| kind == "record")).unwrap();
     let text = std::fs::read_to_string(record).unwrap();

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use hfdown_protocol::{Account, End, FailureKind, FileId, RepoPath, Report, Stray, Summary, Ticked};
+use hfdown_protocol::{
+    End, ExtraneousFile, FailureKind, FileId, RepoPath, Report, Summary, Ticked, TransferStatus,
+};
 use tokio::time::Instant;
 
 use super::error::SessionError;
-use super::link::{cleaned, unexpected};
-use super::pace::Pace;
+use super::rate_meter::RateMeter;
+use super::session::{cleaned, unexpected};
 use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
 
@@ -20,7 +22,7 @@ const MOST_QUESTIONS: u32 = 1000;
 pub struct Carried {
     /// Files placed.
     pub placed: u32,
-    /// Strays removed.
+    /// Extraneous files removed.
     pub removed: u32,
     /// Bytes that came over the network.
     pub fetched: u64,
@@ -36,9 +38,9 @@ pub struct Carried {
 }
 
 /// What is known of the transfer, and what may still be said of it.
-pub(super) struct Watch<'a> {
-    flights: HashMap<FileId, Flight<'a>>,
-    strays: Vec<Option<&'a Stray>>,
+pub(super) struct TransferMonitor<'a> {
+    files: HashMap<FileId, FileProgress<'a>>,
+    extraneous: Vec<Option<&'a ExtraneousFile>>,
     /// The files in flight, in the order they began.
     in_flight: Vec<FileId>,
     placed: u32,
@@ -48,10 +50,10 @@ pub(super) struct Watch<'a> {
     removals: Removals,
     total: u64,
     done: u64,
-    pace: Pace,
+    rate_meter: RateMeter,
 }
 
-/// Who counts the strays that are removed.
+/// Who counts the extraneous files that are removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Removals {
     /// We do, as each is reported.
@@ -60,12 +62,12 @@ enum Removals {
     Theirs,
 }
 
-pub(super) struct Flight<'a> {
+pub(super) struct FileProgress<'a> {
     pub(super) planned: &'a Planned,
     done: u64,
     /// Bytes that came over the network.
     received: u64,
-    pace: Pace,
+    rate_meter: RateMeter,
     /// How often its source was asked for.
     asked: u32,
     is_settled: bool,
@@ -73,14 +75,14 @@ pub(super) struct Flight<'a> {
 
 impl Carried {
     /// What a detached transfer has come to before anybody joined it.
-    pub(super) fn of(account: &Account) -> Self {
-        let Account { bytes, done, summary, .. } = account;
+    pub(super) fn of(status: &TransferStatus) -> Self {
+        let TransferStatus { bytes, done, summary, .. } = status;
         Self {
             placed: summary.placed,
             removed: 0,
             // The agent's own count, which comes at the end, has all of it.
             fetched: 0,
-            took: Duration::from_secs(account.age),
+            took: Duration::from_secs(status.age),
             total: *bytes,
             done: *done,
             told: HashSet::new(),
@@ -88,31 +90,39 @@ impl Carried {
     }
 }
 
-impl<'a> Watch<'a> {
+impl<'a> TransferMonitor<'a> {
     /// A plan's transfer after earlier ones.
     pub(super) fn new(plan: &'a Plan, before: &Carried) -> Self {
-        let flight = |planned: &'a Planned| {
+        let file_progress = |planned: &'a Planned| {
             let done = match planned.action {
                 Action::Fetch { partial, .. } => partial.min(planned.size),
                 Action::Keep { .. } | Action::Refuse { .. } => 0,
             };
             (
                 planned.id,
-                Flight { planned, done, received: 0, pace: Pace::default(), asked: 0, is_settled: false },
+                FileProgress {
+                    planned,
+                    done,
+                    received: 0,
+                    rate_meter: RateMeter::default(),
+                    asked: 0,
+                    is_settled: false,
+                },
             )
         };
-        let flights: HashMap<_, _> = plan.to_fetch().map(flight).collect();
+        let files: HashMap<_, _> = plan.to_fetch().map(file_progress).collect();
         // The sizes are whatever the Hub says.
-        let total = flights.values().map(|flight| flight.planned.size).fold(0, u64::saturating_add);
-        let done = flights.values().map(|flight| flight.done).fold(0, u64::saturating_add);
+        let total =
+            files.values().map(|file_progress| file_progress.planned.size).fold(0, u64::saturating_add);
+        let done = files.values().map(|file_progress| file_progress.done).fold(0, u64::saturating_add);
         // What was to be fetched at first and is not any more has been.
         let arrived = before.total.saturating_sub(total);
         let (total, done) = (total.saturating_add(arrived), done.saturating_add(arrived));
-        let mut pace = Pace::default();
-        pace.note(Instant::now(), done);
+        let mut rate_meter = RateMeter::default();
+        rate_meter.note(Instant::now(), done);
         Self {
-            flights,
-            strays: plan.to_remove().map(Some).collect(),
+            files,
+            extraneous: plan.to_remove().map(Some).collect(),
             in_flight: Vec::new(),
             placed: 0,
             failures: Vec::new(),
@@ -121,7 +131,7 @@ impl<'a> Watch<'a> {
             removals: Removals::Ours,
             total,
             done,
-            pace,
+            rate_meter,
         }
     }
 
@@ -131,28 +141,28 @@ impl<'a> Watch<'a> {
     }
 
     /// A file that was ordered and is not settled yet.
-    fn flight(&mut self, file: FileId) -> Result<&mut Flight<'a>, SessionError> {
+    fn file_progress(&mut self, file: FileId) -> Result<&mut FileProgress<'a>, SessionError> {
         self.unsettled(file)?
             .ok_or_else(|| SessionError::protocol("it goes on about a file that it was done with"))
     }
 
     /// A file that was ordered; none when it is settled. An agent's connections work side by side: what one of them
     /// says while another has the last word may be heard after that, and then it is of no interest.
-    pub(super) fn unsettled(&mut self, file: FileId) -> Result<Option<&mut Flight<'a>>, SessionError> {
-        let flight = self.flights.get_mut(&file);
-        let flight =
-            flight.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to fetch"))?;
-        Ok(Some(flight).filter(|flight| !flight.is_settled))
+    pub(super) fn unsettled(&mut self, file: FileId) -> Result<Option<&mut FileProgress<'a>>, SessionError> {
+        let file_progress = self.files.get_mut(&file);
+        let file_progress = file_progress
+            .ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to fetch"))?;
+        Ok(Some(file_progress).filter(|file_progress| !file_progress.is_settled))
     }
 
     /// Whether another question may be asked while so many are unanswered: an agent asks once per file.
     pub(super) fn may_ask(&mut self, file: FileId, unanswered: usize) -> Result<(), SessionError> {
-        if unanswered > self.flights.len() {
+        if unanswered > self.files.len() {
             return Err(SessionError::protocol("it asks without waiting for answers"));
         }
-        let flight = self.flight(file)?;
-        flight.asked += 1;
-        if flight.asked > MOST_QUESTIONS {
+        let file_progress = self.file_progress(file)?;
+        file_progress.asked += 1;
+        if file_progress.asked > MOST_QUESTIONS {
             return Err(SessionError::protocol("it asks for one file without end"));
         }
         Ok(())
@@ -163,9 +173,9 @@ impl<'a> Watch<'a> {
         !self.in_flight.is_empty() || self.placed > 0 || !self.failures.is_empty()
     }
 
-    /// The agent's account of the whole, which must be that of its parts.
+    /// The agent's count of the whole, which must be that of its parts.
     pub(super) fn agreed(&self, summary: Summary) -> Result<Summary, SessionError> {
-        let is_whole = self.flights.values().all(|flight| flight.is_settled);
+        let is_whole = self.files.values().all(|file_progress| file_progress.is_settled);
         if summary.end == End::Complete && !is_whole {
             return Err(SessionError::protocol("it says that it has finished and has not"));
         }
@@ -186,7 +196,8 @@ impl<'a> Watch<'a> {
 
     /// What this transfer, which ends here, leaves to the next one.
     pub(super) fn carry(self, carried: &mut Carried, took: Duration) {
-        let received = self.flights.values().map(|flight| flight.received).fold(0, u64::saturating_add);
+        let received =
+            self.files.values().map(|file_progress| file_progress.received).fold(0, u64::saturating_add);
         carried.placed = carried.placed.saturating_add(self.placed);
         carried.removed = carried.removed.saturating_add(self.removed);
         carried.fetched = carried.fetched.saturating_add(received);
@@ -197,39 +208,39 @@ impl<'a> Watch<'a> {
     }
 
     fn settle(&mut self, file: FileId) -> Result<&'a Planned, SessionError> {
-        let flight = self.flight(file)?;
-        flight.is_settled = true;
-        let planned = flight.planned;
+        let file_progress = self.file_progress(file)?;
+        file_progress.is_settled = true;
+        let planned = file_progress.planned;
         self.in_flight.retain(|id| *id != file);
         Ok(planned)
     }
 
     fn advance(&mut self, file: FileId, done: u64) -> Result<(), SessionError> {
-        let flight = self.flight(file)?;
-        if done > flight.planned.size {
+        let file_progress = self.file_progress(file)?;
+        if done > file_progress.planned.size {
             return Err(SessionError::protocol("it has more of a file than there is"));
         }
-        let before = std::mem::replace(&mut flight.done, done);
-        flight.received = flight.received.saturating_add(done.saturating_sub(before));
-        flight.pace.note(Instant::now(), done);
+        let before = std::mem::replace(&mut file_progress.done, done);
+        file_progress.received = file_progress.received.saturating_add(done.saturating_sub(before));
+        file_progress.rate_meter.note(Instant::now(), done);
         self.done = self.done.saturating_sub(before).saturating_add(done);
         Ok(())
     }
 
-    fn stray(&mut self, index: u32) -> Result<&'a Stray, SessionError> {
-        let stray = self.strays.get_mut(index as usize).and_then(Option::take);
-        stray.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to remove"))
+    fn extraneous(&mut self, index: u32) -> Result<&'a ExtraneousFile, SessionError> {
+        let file = self.extraneous.get_mut(index as usize).and_then(Option::take);
+        file.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to remove"))
     }
 
     pub(super) fn event(&mut self, report: Report) -> Result<Option<Event>, SessionError> {
         Ok(Some(match report {
             Report::Started { file, resumed } => {
                 self.advance(file, resumed)?;
-                self.flight(file)?.received = 0;
+                self.file_progress(file)?.received = 0;
                 if !self.in_flight.contains(&file) {
                     self.in_flight.push(file);
                 }
-                let planned = self.flight(file)?.planned;
+                let planned = self.file_progress(file)?.planned;
                 Event::Started { path: planned.path.clone(), size: planned.size, resumed }
             }
             Report::Tick { files } => {
@@ -241,15 +252,17 @@ impl<'a> Watch<'a> {
                 return Ok(None);
             }
             Report::Retrying { file, attempt, failure, wait_ms } => {
-                let Some(flight) = self.unsettled(file)? else { return Ok(None) };
-                let (path, wait) = (flight.planned.path.clone(), Duration::from_millis(wait_ms));
+                let Some(file_progress) = self.unsettled(file)? else { return Ok(None) };
+                let (path, wait) = (file_progress.planned.path.clone(), Duration::from_millis(wait_ms));
                 Event::Retrying { path, attempt, failure: cleaned(&failure), wait }
             }
-            Report::Verified { file } => Event::Verified { path: self.flight(file)?.planned.path.clone() },
+            Report::Verified { file } => {
+                Event::Verified { path: self.file_progress(file)?.planned.path.clone() }
+            }
             Report::Placed { file, fetched } => {
-                let size = self.flight(file)?.planned.size;
+                let size = self.file_progress(file)?.planned.size;
                 self.advance(file, size)?;
-                self.flight(file)?.received = fetched;
+                self.file_progress(file)?.received = fetched;
                 let planned = self.settle(file)?;
                 self.placed += 1;
                 Event::Placed { path: planned.path.clone(), size, fetched }
@@ -262,17 +275,17 @@ impl<'a> Watch<'a> {
                 }
                 Event::Failed { path: planned.path.to_string(), failure: cleaned(&failure) }
             }
-            Report::Removed { stray } => {
-                let path = self.stray(stray)?.path.clone();
+            Report::Removed { index } => {
+                let path = self.extraneous(index)?.path.clone();
                 self.removed += 1;
                 Event::Removed { path }
             }
-            Report::Spared { stray, failure } => {
-                let path = self.stray(stray)?.path.clone();
+            Report::NotRemoved { index, failure } => {
+                let path = self.extraneous(index)?.path.clone();
                 if !self.told.insert(path.clone()) {
                     return Ok(None);
                 }
-                Event::Spared { path, failure: cleaned(&failure) }
+                Event::NotRemoved { path, failure: cleaned(&failure) }
             }
             report => return Err(unexpected(&report)),
         }))
@@ -281,14 +294,14 @@ impl<'a> Watch<'a> {
     /// Where everything stands now. That nothing has moved is noted as well, so that a stall's rate falls to nothing.
     pub(super) fn sample(&mut self) -> Progress {
         let now = Instant::now();
-        self.pace.note(now, self.done);
-        let rate = self.pace.rate();
+        self.rate_meter.note(now, self.done);
+        let rate = self.rate_meter.rate();
         let mut in_flight = Vec::with_capacity(self.in_flight.len());
         for file in &self.in_flight {
-            if let Some(Flight { planned, done, pace, .. }) = self.flights.get_mut(file) {
-                pace.note(now, *done);
+            if let Some(FileProgress { planned, done, rate_meter, .. }) = self.files.get_mut(file) {
+                rate_meter.note(now, *done);
                 let path = planned.path.clone();
-                in_flight.push(InFlight { path, done: *done, size: planned.size, rate: pace.rate() });
+                in_flight.push(InFlight { path, done: *done, size: planned.size, rate: rate_meter.rate() });
             }
         }
         let left = self.total.saturating_sub(self.done).checked_div(rate).map(Duration::from_secs);
@@ -297,5 +310,5 @@ impl<'a> Watch<'a> {
 }
 
 #[cfg(test)]
-#[path = "watch_tests.rs"]
+#[path = "monitor_tests.rs"]
 mod tests;

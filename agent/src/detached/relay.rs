@@ -5,16 +5,16 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use futures_util::SinkExt;
-use hfdown_protocol::{Failure, FailureKind, Nonce, Order, Report, VERSION, Verdict, outbox};
+use hfdown_protocol::{Conclusion, Failure, FailureKind, Nonce, Order, Report, VERSION, outbox};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-use super::place::{Place, own_folder};
-use super::record::{Record, now};
+use super::control_files::{ControlFiles, own_folder};
+use super::transfer_record::{TransferRecord, now};
 use crate::serve::Farewell;
 
-/// The verb by which this program is told to hold a conversation whose first controller is at its standard input.
-pub(crate) const HOLD: &str = "hold";
+/// The verb by which this program is told to host a conversation whose first controller is at its standard input.
+pub(crate) const HOST: &str = "host";
 
 /// Starts an agent with a session of its own and stands between it and these streams. `hello` is what was heard
 /// already, and `rest` what was read behind it.
@@ -38,7 +38,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let place = match own_folder().and_then(|folder| Place::within(folder, root)) {
+    let place = match own_folder().and_then(|folder| ControlFiles::within(folder, root)) {
         Ok(place) => place,
         Err(error) => {
             let failure = Failure::new(FailureKind::Disk, format_args!("cannot look for it: {error}"));
@@ -62,12 +62,12 @@ where
     say(&mut writer, [hello, answer]).await
 }
 
-fn ended(record: Record) -> Report {
-    let Record { mut account, began, ended, verdict } = record;
+fn ended(record: TransferRecord) -> Report {
+    let TransferRecord { mut status, began, ended, conclusion } = record;
     let since = ended.unwrap_or_else(now);
-    account.age = now().saturating_sub(began);
-    let verdict = if ended.is_some() { verdict } else { Verdict::Vanished };
-    Report::Ended { account: Box::new(account), verdict, ago: now().saturating_sub(since) }
+    status.age = now().saturating_sub(began);
+    let conclusion = if ended.is_some() { conclusion } else { Conclusion::Vanished };
+    Report::Ended { status: Box::new(status), conclusion, ago: now().saturating_sub(since) }
 }
 
 /// The same program, in the same working directory, with nothing of this channel: sshd waits for whoever holds its
@@ -76,7 +76,7 @@ fn spawn(nonce: Nonce) -> io::Result<UnixStream> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     Command::new(std::env::current_exe()?)
-        .args([HOLD, &nonce.to_string()])
+        .args([HOST, &nonce.to_string()])
         .stdin(OwnedFd::from(theirs))
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use hfdown_protocol::Verdict;
+use hfdown_protocol::Conclusion;
 
-use super::place::Place;
-use super::record::now;
+use super::control_files::ControlFiles;
+use super::transfer_record::now;
 
 /// What a later run is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Later {
+pub(crate) enum NextRun {
     /// To fetch files.
     Fetches,
     /// There is nothing to fetch.
@@ -23,18 +23,18 @@ pub(crate) enum Later {
 ///
 /// The records lie in the private folder that the agent was started from. One that can't be changed is no reason to
 /// fail.
-pub(crate) fn supersede(private: &Path, root: &str, later: Later) {
-    let Ok(place) = Place::within(private.to_owned(), root) else { return };
+pub(crate) fn supersede(private: &Path, root: &str, later: NextRun) {
+    let Ok(place) = ControlFiles::within(private.to_owned(), root) else { return };
     let Some(mut record) = place.read() else { return };
     // An agent that was killed leaves its socket behind.
     place.leave();
-    let was_whole = record.verdict == Verdict::Finished && record.account.failures.is_empty();
+    let was_whole = record.conclusion == Conclusion::Finished && record.status.failures.is_empty();
     match later {
-        Later::Traceless => return place.forget(),
-        Later::Idles if was_whole => return,
-        Later::Idles | Later::Fetches => {}
+        NextRun::Traceless => return place.forget(),
+        NextRun::Idles if was_whole => return,
+        NextRun::Idles | NextRun::Fetches => {}
     }
     record.ended = Some(now());
-    record.verdict = Verdict::Superseded;
+    record.conclusion = Conclusion::Superseded;
     let _ = place.write(&record);
 }
