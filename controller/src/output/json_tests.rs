@@ -68,7 +68,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"plan","dry_run":true,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"other_content","partial":120000000},{"path":"onnx/config.json","size":665,"reason":"missing","partial":0}],"fetch_bytes":428000665,"keep":{"files":2,"bytes":1498619,"by_size":1},"remove":[{"path":"old.bin","size":9000}],"refuse":[{"path":"a","why":"it does not work"},{"path":"../[2Jx","why":"it has a `.` or `..` component"}]}
     {"type":"failed","path":"config.json","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
     {"type":"removed","path":"old.bin"}
-    {"type":"spared","path":"older.bin","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
+    {"type":"not_removed","path":"older.bin","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
     {"type":"forgotten","host":"box:7","file":"/home/me/known_hosts"}
     {"type":"cancelling"}
     "#);
