@@ -126,7 +126,7 @@ async fn a_transfer_that_was_over_before_it_was_detached_ends_all_the_same() {
     scene.controller.until(|report| matches!(report, Report::Detached)).await;
     let left = scene.end().await;
     assert!(
-        matches!(&left[..], [(kind, text)] if kind == "record" && text.contains("\nverdict finished\n")),
+        matches!(&left[..], [(kind, text)] if kind == "record" && text.contains("\nconclusion finished\n")),
         "{left:?}"
     );
 }
@@ -191,5 +191,5 @@ async fn why_it_was_given_up_is_on_record_though_whoever_comes_does_not_stay_unt
     let mut files = std::fs::read_dir(ground.path()).unwrap().map(|file| file.unwrap().path());
     let record = files.find(|path| path.extension().is_some_and(|kind| kind == "record")).unwrap();
     let text = std::fs::read_to_string(record).unwrap();
-    assert!(text.contains("\nverdict failed\n"), "{text}");
+    assert!(text.contains("\nconclusion failed\n"), "{text}");
 }

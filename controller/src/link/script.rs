@@ -132,7 +132,7 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
         fi;
         chmod 700 "$t" && mv -f "$t" "$f/{name}" || fail write;
         find "$f" -type f
-            \( -name "agent-*" -mtime +14 -o -name ".new.*" -mtime +1 -o -name "apart-*" -mtime +14 \)
+            \( -name "agent-*" -mtime +14 -o -name ".new.*" -mtime +1 -o -name "detached-*" -mtime +14 \)
             -exec rm -f {{}} + 2>/dev/null;
         printf "\n{LAUNCHING} %s|Linux|{machine}|%s|\n" {nonce} "${{k#$HOME/}}";
         exec "$f/{name}" serve {nonce}

@@ -81,7 +81,7 @@ pub(crate) async fn a_detached_transfer_goes_on_and_is_watched_to_its_end(stage:
     let stall = public(&stage);
     let agent = detached(&stage, &[]).await;
     assert!(agent.leads_a_session());
-    assert!(agent.arguments().iter().any(|word| word == "hold"), "{:?}", agent.arguments());
+    assert!(agent.arguments().iter().any(|word| word == "host"), "{:?}", agent.arguments());
     stall.reached_by(4).await;
     let mut attach = visiting(&stage, "attach", &[]).spawn().unwrap();
     let said = until_it_says(&mut attach, "detached ").await;

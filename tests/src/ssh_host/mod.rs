@@ -226,7 +226,7 @@ impl SshHost {
         let mark = format!("{}={}", ground::MARK, self.ground.home.display());
         let is_agent = |process: &processes::Process| {
             process.arguments().iter().any(|word| word.contains("/agent-"))
-                && process.arguments().iter().any(|word| word == "serve" || word == "hold")
+                && process.arguments().iter().any(|word| word == "serve" || word == "host")
                 && process.environment().contains(&mark)
         };
         processes::all().into_iter().filter(is_agent).map(|process| process.pid).collect()
