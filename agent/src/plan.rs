@@ -12,7 +12,7 @@ use crate::environment::Patience;
 use crate::folder::{self, Folder, Records};
 use crate::part;
 use crate::survey::twins;
-use crate::transfer::{Engine, Network, Task, Workshop};
+use crate::transfer::{Engine, FileTransfer, Network, Workshop};
 
 /// A plan as it was ordered.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Plan {
             .into_iter()
             .map(|job| {
                 let index = job.file.0 as usize;
-                Task::new(wanted[index].clone(), job.replaces, names[index].clone(), job.source)
+                FileTransfer::new(wanted[index].clone(), job.replaces, names[index].clone(), job.source)
             })
             .collect();
         let workshop = Workshop {

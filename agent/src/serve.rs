@@ -18,8 +18,9 @@ use crate::environment::Environment;
 use crate::folder::Folder;
 use crate::machine;
 use crate::plan::Plan;
+use crate::source::{PendingSources, SourceAnswer};
 use crate::survey::Survey;
-use crate::transfer::{Answer, Answers, Network, Truces};
+use crate::transfer::{Network, Truces};
 
 /// Reports on their way out: a thousand small files may be placed while the link is slow.
 const REPORTS: usize = 1024;
@@ -204,15 +205,15 @@ impl Conversation {
             // Whoever conducts a conversation apart answers this; an agent that ends with its link can't.
             Order::Detach { .. } => self.out_of_order("Detach").await,
             Order::Source { file, address } => {
-                let given = self.network.answers.give(file, Answer::Address(address));
+                let given = self.network.pending.give(file, SourceAnswer::Address(address));
                 self.expect_asked(given.is_ok()).await
             }
             Order::SourceUnavailable { file, failure } => {
-                let given = self.network.answers.give(file, Answer::SourceUnavailable(failure));
+                let given = self.network.pending.give(file, SourceAnswer::SourceUnavailable(failure));
                 self.expect_asked(given.is_ok()).await
             }
             Order::Inline { file, bytes } => {
-                let given = self.network.answers.give_bytes(file, &bytes);
+                let given = self.network.pending.give_bytes(file, &bytes);
                 self.expect_asked(given.is_ok()).await
             }
             Order::Ping => {
@@ -370,7 +371,7 @@ fn network(environment: &Environment, reports: &mpsc::Sender<Report>) -> Arc<Net
         client: environment.client.clone(),
         stall: environment.patience.stall,
         truces: Truces::default(),
-        answers: Answers::default(),
+        pending: PendingSources::default(),
         reports: reports.clone(),
     })
 }

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use hfdown_protocol::{Digest, RepoPath, Report};
 use tokio::task::JoinHandle;
 
-use super::fault::Fault;
+use super::file_transfer::FileTransfer;
+use super::queue::SMALL;
 use super::shared::{Shared, joined};
-use super::task::Task;
-use super::work::SMALL;
 use crate::disk;
+use crate::fault::Fault;
 use crate::folder::{self, Durable, Origin, Root};
 use crate::hasher::Hasher;
 use crate::part::Part;
@@ -24,7 +24,7 @@ const FLUSH: u64 = 128 << 20;
 const READ: usize = 256 << 10;
 
 /// Follows a large file's front with its digest, then places it.
-pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, part: Arc<Part>) {
+pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<FileTransfer>, part: Arc<Part>) {
     let digest = tokio::select! {
         digest = follow(&shared, slot, &task, &part) => digest,
         () = task.abandoned.cancelled() => return,
@@ -54,7 +54,12 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<Task>, p
 
 /// One pass over the bytes, never ahead of what is on disk without a gap. What an earlier run left is read again: its
 /// digest is computed, not believed.
-async fn follow(shared: &Shared, slot: usize, task: &Arc<Task>, part: &Arc<Part>) -> Result<Digest, Fault> {
+async fn follow(
+    shared: &Shared,
+    slot: usize,
+    task: &Arc<FileTransfer>,
+    part: &Arc<Part>,
+) -> Result<Digest, Fault> {
     let size = task.wanted.size;
     let mut hasher = Hasher::like(task.wanted.digest, size);
     let mut ahead = FlushAhead::default();
@@ -62,7 +67,7 @@ async fn follow(shared: &Shared, slot: usize, task: &Arc<Task>, part: &Arc<Part>
     while position < size {
         let front = part.front();
         if front == position {
-            shared.board.digest_waits(slot);
+            shared.scheduler.digest_waits(slot);
             task.advanced.notified().await;
             continue;
         }
@@ -77,7 +82,7 @@ async fn follow(shared: &Shared, slot: usize, task: &Arc<Task>, part: &Arc<Part>
         });
         hasher = stride.await?;
         position = end;
-        shared.board.digested(slot, position);
+        shared.scheduler.digested(slot, position);
         ahead.advance(shared, task, part, position).await?;
     }
     ahead.finish().await?;
@@ -96,7 +101,7 @@ impl FlushAhead {
     async fn advance(
         &mut self,
         shared: &Shared,
-        task: &Task,
+        task: &FileTransfer,
         part: &Arc<Part>,
         position: u64,
     ) -> Result<(), Fault> {
@@ -140,7 +145,11 @@ fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> std::i
 }
 
 /// Proves a small file's bytes and writes them to its part, flushed; or says what their digest is instead.
-pub(super) fn prove_small(shared: &Shared, task: &Task, bytes: &Bytes) -> Result<Option<Digest>, Fault> {
+pub(super) fn prove_small(
+    shared: &Shared,
+    task: &FileTransfer,
+    bytes: &Bytes,
+) -> Result<Option<Digest>, Fault> {
     let mut hasher = Hasher::like(task.wanted.digest, task.wanted.size);
     hasher.update(bytes);
     let digest = hasher.finish();
@@ -160,7 +169,7 @@ pub(super) fn prove_small(shared: &Shared, task: &Task, bytes: &Bytes) -> Result
 }
 
 /// Throws away what turned out wrong; once it is fetched again.
-pub(super) async fn corrupt(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>, got: Digest) {
+pub(super) async fn corrupt(shared: &Arc<Shared>, slot: usize, task: &Arc<FileTransfer>, got: Digest) {
     let expected = task.wanted.digest;
     let fault = Fault::Corrupt(format!("its {} is {got} where the Hub lists {expected}", expected.kind()));
     let discarding = {
@@ -176,7 +185,7 @@ pub(super) async fn corrupt(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>,
     }
     task.done.store(0, Ordering::Relaxed);
     task.forget_source().await;
-    if shared.board.corrupt(slot) {
+    if shared.scheduler.corrupt(slot) {
         shared
             .report(Report::Retrying {
                 file: task.wanted.id,
@@ -191,7 +200,7 @@ pub(super) async fn corrupt(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>,
 }
 
 /// Gives a proved and flushed file its final name and remembers it.
-pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>) {
+pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<FileTransfer>) {
     let file = task.wanted.id;
     shared.report(Report::Verified { file }).await;
     let placing = {
@@ -215,7 +224,7 @@ pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<Task>) {
     match placing.await {
         Ok(()) => {
             task.forget_source().await;
-            if shared.board.settled(slot) {
+            if shared.scheduler.settled(slot) {
                 shared.placed(task).await;
             }
         }

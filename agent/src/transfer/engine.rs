@@ -1,4 +1,4 @@
-//! One transfer: begun, governed, and brought to its end.
+//! One transfer: begun, measured, and brought to its end.
 
 use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
@@ -8,11 +8,11 @@ use hfdown_protocol::{End, Failure, FailureKind, Limits, Summary};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::board::Board;
-use super::governor::{self, Advice, Governor};
+use super::concurrency::{self, Advice, Concurrency};
+use super::file_transfer::FileTransfer;
 use super::request::Network;
+use super::scheduler::Scheduler;
 use super::shared::{HASHES, Shared, defect};
-use super::task::Task;
 use super::throttle::Throttle;
 use super::worker;
 use crate::environment::Patience;
@@ -31,7 +31,7 @@ const SMALLEST_MARGIN: u64 = 1 << 20;
 #[derive(Debug)]
 pub(crate) struct Engine {
     shared: Arc<Shared>,
-    governor: Governor,
+    concurrency: Concurrency,
     needed: u64,
 }
 
@@ -46,29 +46,29 @@ pub(crate) struct Workshop {
 }
 
 impl Engine {
-    pub(crate) fn new(workshop: Workshop, tasks: Vec<Task>, limits: &Limits) -> Self {
+    pub(crate) fn new(workshop: Workshop, tasks: Vec<FileTransfer>, limits: &Limits) -> Self {
         let Workshop { root, records, network, patience, stop } = workshop;
         let missing = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task));
         // The sizes are whatever the Hub says.
         let needed = missing.fold(0, u64::saturating_add);
-        let governor = Governor::new(limits.connections.map(NonZeroU16::get).map(usize::from));
+        let concurrency = Concurrency::new(limits.connections.map(NonZeroU16::get).map(usize::from));
         let digests = machine::cpus().min(HASHES);
         let tasks = tasks.into_iter().map(Arc::new).collect();
-        let board = Board::new(tasks, governor.allowed(), digests, patience);
+        let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, patience);
         let throttle = Throttle::new(limits.bytes_per_second);
-        let shared = Arc::new(Shared::new(root, records, board, network, throttle, stop));
-        Self { shared, governor, needed }
+        let shared = Arc::new(Shared::new(root, records, scheduler, network, throttle, stop));
+        Self { shared, concurrency, needed }
     }
 
     /// Carries everything out, as far as it can be. An error ends the conversation.
     pub(crate) async fn run(self) -> Result<Summary, Failure> {
         self.check_space()?;
-        let Self { shared, mut governor, .. } = self;
+        let Self { shared, mut concurrency, .. } = self;
         let mut workers = JoinSet::new();
-        for number in 0..governor.most() {
+        for number in 0..concurrency.most() {
             workers.spawn(worker::work(number, Arc::clone(&shared)));
         }
-        let mut govern = tokio::time::interval(governor::PERIOD);
+        let mut govern = tokio::time::interval(concurrency::PERIOD);
         govern.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -88,10 +88,10 @@ impl Engine {
                 _ = tick.tick() => shared.tick(),
                 _ = govern.tick() => {
                     let (bytes, carrying) = shared.take_arrived();
-                    let advice = governor.observe(bytes, carrying);
-                    shared.board.allow(governor.allowed());
+                    let advice = concurrency.observe(bytes, carrying);
+                    shared.scheduler.allow(concurrency.allowed());
                     if advice == Advice::Drop {
-                        shared.board.drop_surplus();
+                        shared.scheduler.drop_surplus();
                     }
                 }
             }
@@ -120,6 +120,6 @@ impl Engine {
     }
 }
 
-fn on_disk(root: &Root, task: &Task) -> u64 {
+fn on_disk(root: &Root, task: &FileTransfer) -> u64 {
     root.parts().map_or(0, |parts| Part::peek(parts, &task.part, task.wanted.size))
 }

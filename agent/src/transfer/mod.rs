@@ -1,30 +1,27 @@
 //! The engine: turns jobs into proved files.
 //!
-//! Large files are fetched as ranges and small ones whole, by one set of connections that the [`board`] hands out work
-//! to. Each large file has a [`delivery`] that follows the contiguous front of its part with a digest while later
-//! ranges still arrive, and places it when the digest is right. What can go wrong is a [`fault`], which knows whether
-//! another attempt is worth it.
+//! Large files are fetched as ranges and small ones whole, by one set of connections that the [`scheduler`] hands out
+//! work to. Each large file has a [`delivery`] that follows the contiguous front of its part with a digest while later
+//! ranges still arrive, and places it when the digest is right. What can go wrong is a [`Fault`](crate::fault::Fault),
+//! which knows whether another attempt is worth it.
 
-mod answers;
-mod board;
+mod concurrency;
 mod delivery;
 mod engine;
-mod fault;
-mod flight;
-mod governor;
-mod pace;
-mod relief;
+mod file_state;
+mod file_transfer;
+mod in_flight;
+mod inline_writes;
+mod queue;
 mod request;
+mod scheduler;
 mod shared;
-mod slot;
-mod task;
+mod straggler;
 mod throttle;
 mod truce;
-mod work;
 mod worker;
 
-pub(crate) use answers::{Answer, Answers};
 pub(crate) use engine::{Engine, Workshop};
+pub(crate) use file_transfer::FileTransfer;
 pub(crate) use request::Network;
-pub(crate) use task::Task;
 pub(crate) use truce::Truces;

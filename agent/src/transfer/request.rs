@@ -11,10 +11,10 @@ use reqwest::{Client, Response, StatusCode};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::answers::Answers;
-use super::fault::Fault;
 use super::truce::Truces;
 use crate::asked_wait::asked_wait;
+use crate::fault::Fault;
+use crate::source::PendingSources;
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
 const HOPS: usize = 10;
@@ -25,7 +25,7 @@ pub(crate) struct Network {
     pub(crate) client: Client,
     pub(crate) stall: Duration,
     pub(crate) truces: Truces,
-    pub(crate) answers: Answers,
+    pub(crate) pending: PendingSources,
     pub(crate) reports: mpsc::Sender<Report>,
 }
 

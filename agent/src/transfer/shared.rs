@@ -8,13 +8,13 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::board::Board;
-use super::fault::Fault;
-use super::pace::Pace;
+use super::file_state::{NextStep, Piece};
+use super::file_transfer::FileTransfer;
+use super::inline_writes::InlineWrites;
 use super::request::Network;
-use super::slot::{Course, Piece};
-use super::task::Task;
+use super::scheduler::Scheduler;
 use super::throttle::Throttle;
+use crate::fault::Fault;
 use crate::folder::{Records, Root};
 
 /// Files flushed at once. A disk is no faster for more, and each holds a thread for as long as the disk takes.
@@ -26,11 +26,11 @@ pub(super) const HASHES: usize = 6;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) root: Arc<Root>,
-    pub(super) board: Board,
+    pub(super) scheduler: Scheduler,
     pub(super) network: Arc<Network>,
     pub(super) throttle: Throttle,
-    pub(super) pace: Pace,
-    /// Bytes that have come over the network since the governor was last told, and a bit for each connection that
+    pub(super) inline_writes: InlineWrites,
+    /// Bytes that have come over the network since the concurrency was last told, and a bit for each connection that
     /// brought some.
     arrived: AtomicU64,
     carried: AtomicU64,
@@ -56,17 +56,17 @@ impl Shared {
     pub(super) fn new(
         root: Arc<Root>,
         records: Arc<Mutex<Records>>,
-        board: Board,
+        scheduler: Scheduler,
         network: Arc<Network>,
         throttle: Throttle,
         stop: CancellationToken,
     ) -> Self {
         Self {
             root,
-            board,
+            scheduler,
             network,
             throttle,
-            pace: Pace::default(),
+            inline_writes: InlineWrites::default(),
             arrived: AtomicU64::new(0),
             carried: AtomicU64::new(0),
             underway: TaskTracker::new(),
@@ -109,19 +109,25 @@ impl Shared {
     }
 
     /// Bytes have come over the network; the next ones may have to wait.
-    pub(super) async fn arrived(&self, task: &Task, connection: usize, bytes: usize) {
+    pub(super) async fn arrived(&self, task: &FileTransfer, connection: usize, bytes: usize) {
         task.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
         self.count.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
         self.arrived.fetch_add(bytes as u64, Ordering::Relaxed);
-        // Where more connections were asked for than there are bits, nothing is governed.
+        // Where more connections were asked for than there are bits, nothing is measured.
         self.carried.fetch_or(1 << (connection % 64), Ordering::Relaxed);
         self.throttle.take(bytes).await;
     }
 
     /// Does what a fault asks for, and says so.
-    pub(super) async fn faulted(&self, slot: usize, task: &Task, piece: Option<&Piece>, fault: Fault) {
-        match self.board.faulted(slot, piece, &fault) {
-            Course::Again { attempt, wait } => {
+    pub(super) async fn faulted(
+        &self,
+        slot: usize,
+        task: &FileTransfer,
+        piece: Option<&Piece>,
+        fault: Fault,
+    ) {
+        match self.scheduler.faulted(slot, piece, &fault) {
+            NextStep::Again { attempt, wait } => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 self.report(Report::Retrying {
                     file: task.wanted.id,
@@ -131,9 +137,9 @@ impl Shared {
                 })
                 .await;
             }
-            Course::Silently => {}
-            Course::Lost => self.lost(task, &fault).await,
-            Course::Stop => self.fail(fault.failure()),
+            NextStep::Silently => {}
+            NextStep::Lost => self.lost(task, &fault).await,
+            NextStep::Stop => self.fail(fault.failure()),
         }
     }
 
@@ -152,7 +158,7 @@ impl Shared {
     }
 
     /// A file could not be had.
-    pub(super) async fn lost(&self, task: &Task, fault: &Fault) {
+    pub(super) async fn lost(&self, task: &FileTransfer, fault: &Fault) {
         task.abandoned.cancel();
         task.forget_source().await;
         self.count.failed.fetch_add(1, Ordering::Relaxed);
@@ -161,15 +167,15 @@ impl Shared {
     }
 
     /// A file has its final name.
-    pub(super) async fn placed(&self, task: &Task) {
+    pub(super) async fn placed(&self, task: &FileTransfer) {
         self.count.placed.fetch_add(1, Ordering::Relaxed);
         self.report(Report::Placed { file: task.wanted.id, fetched: task.fetched() }).await;
     }
 
     /// A sample that nobody waits for: when the link is slow, the next one will do.
     pub(super) fn tick(&self) {
-        // Said while the board stands still: `Placed` and `Failed` are the last words on a file.
-        self.board.look_at_flights(|files| {
+        // Said while the scheduler stands still: `Placed` and `Failed` are the last words on a file.
+        self.scheduler.look_at_flights(|files| {
             let files = files.into_iter().take(limits::ENTRIES);
             let files: Vec<_> = files.map(|(file, done)| Ticked { file, done }).collect();
             if !files.is_empty() {

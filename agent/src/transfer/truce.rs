@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fault::Fault;
+use crate::fault::Fault;
 
 /// Longer than any transfer goes on with a host that has refused it for so long.
 const FAR: Duration = Duration::from_secs(24 * 60 * 60);

@@ -1,4 +1,4 @@
-//! One connection: takes assignments from the board until there are none.
+//! One connection: takes assignments from the scheduler until there are none.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -9,13 +9,13 @@ use hfdown_protocol::Report;
 use tokio::time::Instant;
 
 use super::delivery;
-use super::fault::Fault;
-use super::flight::Lease;
+use super::file_state::{Assignment, Piece};
+use super::file_transfer::{Body, FileTransfer};
+use super::in_flight::Lease;
 use super::request::{Asked, host_of, network};
 use super::shared::{Shared, defect};
-use super::slot::{Assignment, Piece};
-use super::task::{Body, Task};
 use crate::disk;
+use crate::fault::Fault;
 use crate::part::Part;
 
 /// Bytes gathered before they are written: large enough to make system calls cheap, small enough that a killed process
@@ -24,7 +24,7 @@ const WRITE: usize = 256 << 10;
 
 /// Works until everything is settled. Connections are numbered from 0; how many of them may work changes.
 pub(super) async fn work(number: usize, shared: Arc<Shared>) {
-    while let Some(assignment) = shared.board.next(number).await {
+    while let Some(assignment) = shared.scheduler.next(number).await {
         match assignment {
             Assignment::Open(slot, task) => open(&shared, slot, task).await,
             Assignment::Small(slot, task, lease) => small(&shared, slot, task, &lease).await,
@@ -33,11 +33,11 @@ pub(super) async fn work(number: usize, shared: Arc<Shared>) {
                     // Nothing more is asked for once the file is lost.
                     biased;
                     () = piece.task.abandoned.cancelled() => Ok(()),
-                    () = piece.lease.relieved() => Ok(()),
+                    () = piece.lease.taken_over() => Ok(()),
                     outcome = fetch(&shared, number, &piece) => outcome,
                 };
                 match outcome {
-                    Ok(()) => shared.board.fetched(&piece),
+                    Ok(()) => shared.scheduler.fetched(&piece),
                     Err(fault) => shared.faulted(piece.slot, &piece.task, Some(&piece), fault).await,
                 }
             }
@@ -45,7 +45,7 @@ pub(super) async fn work(number: usize, shared: Arc<Shared>) {
     }
 }
 
-async fn open(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
+async fn open(shared: &Arc<Shared>, slot: usize, task: Arc<FileTransfer>) {
     let opening = {
         let (world, task) = (Arc::clone(shared), Arc::clone(&task));
         shared.blocking(move || {
@@ -61,14 +61,14 @@ async fn open(shared: &Arc<Shared>, slot: usize, task: Arc<Task>) {
             task.done.store(part.total(), Ordering::Relaxed);
             announce(shared, &task, part.total()).await;
             shared.underway.spawn(delivery::deliver(Arc::clone(shared), slot, task, Arc::clone(&part)));
-            shared.board.opened(slot, part);
+            shared.scheduler.opened(slot, part);
         }
         Err(fault) => shared.faulted(slot, &task, None, fault).await,
     }
 }
 
 /// Says once that a file is begun.
-async fn announce(shared: &Shared, task: &Task, resumed: u64) {
+async fn announce(shared: &Shared, task: &FileTransfer, resumed: u64) {
     if !task.is_announced.swap(true, Ordering::Relaxed) {
         shared.report(Report::Started { file: task.wanted.id, resumed }).await;
     }
@@ -134,7 +134,7 @@ async fn fetch(shared: &Arc<Shared>, number: usize, piece: &Piece) -> Result<(),
 
 /// Writes what has arrived.
 async fn write(shared: &Arc<Shared>, piece: &Piece, start: u64, chunks: Vec<Bytes>) -> Result<(), Fault> {
-    if let Some(turn) = shared.pace.turn().await {
+    if let Some(turn) = shared.inline_writes.turn().await {
         let written = write_here(shared, piece, start, &chunks);
         drop(turn);
         return written;
@@ -156,13 +156,13 @@ fn write_here(shared: &Shared, piece: &Piece, start: u64, chunks: &[Bytes]) -> R
 }
 
 /// Fetches a small file, proves it in memory, and places it.
-async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>, lease: &Arc<Lease>) {
+async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<FileTransfer>, lease: &Arc<Lease>) {
     announce(shared, &task, 0).await;
     let bytes = tokio::select! {
-        () = lease.relieved() => return,
+        () = lease.taken_over() => return,
         bytes = read_whole(shared, &task, lease) => bytes,
     };
-    if !shared.board.carried(lease) {
+    if !shared.scheduler.carried(lease) {
         return;
     }
     let bytes = match bytes {
@@ -187,7 +187,7 @@ async fn small(shared: &Arc<Shared>, slot: usize, task: Arc<Task>, lease: &Arc<L
     }
 }
 
-async fn read_whole(shared: &Arc<Shared>, task: &Arc<Task>, lease: &Lease) -> Result<Bytes, Fault> {
+async fn read_whole(shared: &Arc<Shared>, task: &Arc<FileTransfer>, lease: &Lease) -> Result<Bytes, Fault> {
     let size = usize::try_from(task.wanted.size).unwrap_or(usize::MAX);
     if size == 0 {
         return Ok(Bytes::new());

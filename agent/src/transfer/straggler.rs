@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::flight::Lease;
+use super::in_flight::Lease;
 
 /// What a connection may have received and not yet written, which nobody knows of.
 const IN_HANDS: u64 = 256 << 10;
@@ -14,14 +14,14 @@ const IN_HANDS: u64 = 256 << 10;
 const WORTH_WAITING: Duration = Duration::from_secs(3);
 /// What a slow connection has in its hands is lost with it, so the other one has to be faster by far.
 const TIMES_FASTER: u64 = 4;
-/// After so many reliefs of one file an hour is waited for the next: it is not one connection that is slow then.
+/// After so many takeovers of one file an hour is waited for the next: it is not one connection that is slow then.
 const MOST_DOUBLINGS: u32 = 10;
 
 /// How fast each connection was the last time, in bytes per second.
 #[derive(Debug, Default)]
-pub(super) struct Speeds(HashMap<usize, u64>);
+pub(super) struct ConnectionSpeeds(HashMap<usize, u64>);
 
-impl Speeds {
+impl ConnectionSpeeds {
     /// A connection is done with a lease.
     pub(super) fn hear(&mut self, lease: &Lease, now: Instant) {
         if let (Some(since), brought @ 1..) = (lease.answered_at(), lease.brought()) {
@@ -29,14 +29,14 @@ impl Speeds {
         }
     }
 
-    /// Whether this connection had better do what is left of a lease, whose file has seen so many `reliefs`. With each,
+    /// Whether this connection had better do what is left of a lease, whose file has seen so many `takeovers`. With each,
     /// more time is given: where everything has become slow, files must arrive all the same.
-    pub(super) fn had_better(&self, connection: usize, lease: &Lease, reliefs: u32, now: Instant) -> bool {
+    pub(super) fn had_better(&self, connection: usize, lease: &Lease, takeovers: u32, now: Instant) -> bool {
         // Who has not been answered may be waiting for the controller, who is asked once. Silence has a limit of its
         // own.
         let Some(since) = lease.answered_at() else { return false };
         let age = now.saturating_duration_since(since);
-        if age < WORTH_WAITING * 2_u32.pow(reliefs.min(MOST_DOUBLINGS)) {
+        if age < WORTH_WAITING * 2_u32.pow(takeovers.min(MOST_DOUBLINGS)) {
             return false;
         }
         let slow = per_second(lease.brought() + IN_HANDS, age).max(1);
@@ -67,7 +67,7 @@ mod tests {
             lease.advance(bytes);
             lease
         };
-        let mut speeds = Speeds::default();
+        let mut speeds = ConnectionSpeeds::default();
         speeds.hear(&carried(1, 20_000_000), began + seconds(1));
         speeds.hear(&carried(2, 300_000), began + seconds(1));
         // 50 kB/s for some time.
@@ -77,7 +77,7 @@ mod tests {
             lease.advance(50_000 * time);
             lease
         };
-        for (connection, time, reliefs, expected) in [
+        for (connection, time, takeovers, expected) in [
             (1, 2, 0, false), // it has hardly begun
             (1, 4, 0, true),
             (2, 4, 0, false),  // hardly any faster
@@ -87,8 +87,8 @@ mod tests {
             (1, 4, 1, false),
             (1, 7, 1, true),
         ] {
-            let better = speeds.had_better(connection, &slow(time), reliefs, began + seconds(time));
-            assert_eq!(better, expected, "{connection} after {time} s, {reliefs}");
+            let better = speeds.had_better(connection, &slow(time), takeovers, began + seconds(time));
+            assert_eq!(better, expected, "{connection} after {time} s, {takeovers}");
         }
         let unanswered = Lease::new(0, 0..size);
         assert!(!speeds.had_better(1, &unanswered, 0, began + seconds(600)));

@@ -9,13 +9,13 @@ use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::answers::Answer;
-use super::fault::{Fault, RetryDecision};
 use super::request::{Asked, Network, send};
+use crate::fault::{Fault, RetryDecision};
+use crate::source::SourceAnswer;
 
 /// A file to fetch.
 #[derive(Debug)]
-pub(crate) struct Task {
+pub(crate) struct FileTransfer {
     pub(crate) wanted: Wanted,
     /// What may be replaced at its place.
     pub(crate) replaces: Option<Stamp>,
@@ -54,7 +54,7 @@ pub(crate) enum Body {
     Inline(Bytes),
 }
 
-impl Task {
+impl FileTransfer {
     pub(crate) fn new(wanted: Wanted, replaces: Option<Stamp>, part: String, source: Source) -> Self {
         Self {
             wanted,
@@ -95,12 +95,12 @@ impl Task {
             Known::Nothing => match &self.source {
                 Source::Public(address) => address.clone(),
                 Source::OnRequest => match self.ask(network).await? {
-                    Answer::Address(address) => address,
-                    Answer::Bytes(bytes) => {
+                    SourceAnswer::Address(address) => address,
+                    SourceAnswer::Bytes(bytes) => {
                         *known = Known::Bytes(bytes.clone());
                         return Ok(Body::Inline(bytes));
                     }
-                    Answer::SourceUnavailable(failure) => {
+                    SourceAnswer::SourceUnavailable(failure) => {
                         return Err(known.refused(Fault::SourceUnavailable(failure)));
                     }
                 },
@@ -117,8 +117,8 @@ impl Task {
         *self.known.lock().await = Known::Nothing;
     }
 
-    async fn ask(&self, network: &Network) -> Result<Answer, Fault> {
-        let answer = network.answers.expect(self.wanted.id, self.wanted.size);
+    async fn ask(&self, network: &Network) -> Result<SourceAnswer, Fault> {
+        let answer = network.pending.expect(self.wanted.id, self.wanted.size);
         // Both fail only when the conversation is over, and then nobody reads the fault.
         let gone =
             || Fault::Broken { host: "the controller".to_owned(), why: "the conversation ended".to_owned() };
@@ -152,10 +152,10 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::super::answers::Answers;
     use super::super::truce::Truces;
     use super::*;
     use crate::environment::Environment;
+    use crate::source::PendingSources;
     use hfdown_protocol::{Digest, Failure, FailureKind, FileId, RepoPath};
     use std::time::Duration;
     use tokio::sync::mpsc;
@@ -163,17 +163,18 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
         let (reports, mut asked) = mpsc::channel(8);
-        let (answers, client) = (Answers::default(), Environment::new(None).unwrap().client);
+        let (pending, client) = (PendingSources::default(), Environment::new(None).unwrap().client);
         let (stall, truces) = (Duration::from_secs(1), Truces::default());
-        let network = Network { client, stall, truces, answers, reports };
+        let network = Network { client, stall, truces, pending, reports };
         let path = RepoPath::new("file").unwrap();
         let wanted = Wanted { id: FileId(0), path, size: 4, digest: Digest::Sha256([0; 32]) };
-        let task = Task::new(wanted, None, "part".to_owned(), Source::OnRequest);
-        let away = || Answer::SourceUnavailable(Failure::new(FailureKind::Unreachable, "the Hub is away"));
+        let task = FileTransfer::new(wanted, None, "part".to_owned(), Source::OnRequest);
+        let away =
+            || SourceAnswer::SourceUnavailable(Failure::new(FailureKind::Unreachable, "the Hub is away"));
         let controller = async {
-            for answer in [away(), Answer::Bytes(Bytes::from_static(b"here"))] {
+            for answer in [away(), SourceAnswer::Bytes(Bytes::from_static(b"here"))] {
                 asked.recv().await.unwrap();
-                network.answers.give(FileId(0), answer).unwrap();
+                network.pending.give(FileId(0), answer).unwrap();
             }
         };
         let connections = async {

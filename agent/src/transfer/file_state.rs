@@ -1,4 +1,4 @@
-//! One file on the board: how it is asked for, what is under way for it, and how often it has failed.
+//! One file on the scheduler: how it is asked for, what is under way for it, and how often it has failed.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::fault::{Fault, RetryDecision};
-use super::flight::{Flight, Lease};
+use super::file_transfer::FileTransfer;
+use super::in_flight::{InFlight, Lease};
 use super::request::Asked;
-use super::task::Task;
 use crate::environment::Patience;
+use crate::fault::{Fault, RetryDecision};
 use crate::part::Part;
 
 /// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when
@@ -22,11 +22,11 @@ const NONSENSE_ATTEMPTS: u32 = 3;
 /// away are none: a server that always ends at the same place would be asked for ever.
 const PROGRESS: u64 = 256 << 10;
 
-/// One file's place on the board.
+/// One file's place on the scheduler.
 #[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) task: Arc<Task>,
-    pub(super) flight: Option<Flight>,
+pub(super) struct FileState {
+    pub(super) task: Arc<FileTransfer>,
+    pub(super) flight: Option<InFlight>,
     pub(super) asks: Asks,
     pub(super) failed_attempts: u32,
     /// Those of them that are worth a few attempts only.
@@ -35,8 +35,8 @@ pub(super) struct Slot {
     pub(super) done_before: u64,
     pub(super) not_before: Option<Instant>,
     pub(super) was_corrupt: bool,
-    /// How often a connection that was too slow for it was relieved.
-    pub(super) reliefs: u32,
+    /// How often a connection that was too slow for it was taken over from.
+    pub(super) takeovers: u32,
     pub(super) is_settled: bool,
 }
 
@@ -51,11 +51,11 @@ pub(super) enum Asks {
 /// What a connection is to do next.
 #[derive(Debug)]
 pub(super) enum Assignment {
-    /// Open the part of a large file and hand it to [`Board::opened`](super::board::Board::opened).
-    Open(usize, Arc<Task>),
-    /// Fetch a small file whole, and ask [`Board::carried`](super::board::Board::carried) whether it is still one's
+    /// Open the part of a large file and hand it to [`Scheduler::opened`](super::scheduler::Scheduler::opened).
+    Open(usize, Arc<FileTransfer>),
+    /// Fetch a small file whole, and ask [`Scheduler::carried`](super::scheduler::Scheduler::carried) whether it is still one's
     /// own.
-    Small(usize, Arc<Task>, Arc<Lease>),
+    Small(usize, Arc<FileTransfer>, Arc<Lease>),
     /// Fetch a range.
     Piece(Piece),
 }
@@ -64,7 +64,7 @@ pub(super) enum Assignment {
 #[derive(Debug, Clone)]
 pub(super) struct Piece {
     pub(super) slot: usize,
-    pub(super) task: Arc<Task>,
+    pub(super) task: Arc<FileTransfer>,
     pub(super) part: Arc<Part>,
     pub(super) lease: Arc<Lease>,
     pub(super) asked: Asked,
@@ -72,7 +72,7 @@ pub(super) struct Piece {
 
 /// What follows from a fault.
 #[derive(Debug)]
-pub(super) enum Course {
+pub(super) enum NextStep {
     /// Another attempt follows after this wait.
     Again { attempt: u32, wait: Duration },
     /// Another attempt follows, and was announced already.
@@ -83,8 +83,8 @@ pub(super) enum Course {
     Stop,
 }
 
-impl Slot {
-    pub(super) fn new(task: Arc<Task>) -> Self {
+impl FileState {
+    pub(super) fn new(task: Arc<FileTransfer>) -> Self {
         Self {
             task,
             flight: None,
@@ -94,7 +94,7 @@ impl Slot {
             done_before: 0,
             not_before: None,
             was_corrupt: false,
-            reliefs: 0,
+            takeovers: 0,
             is_settled: false,
         }
     }
@@ -135,15 +135,15 @@ impl Slot {
         }
     }
 
-    pub(super) fn course(&mut self, fault: &Fault, now: Instant, patience: &Patience) -> Course {
+    pub(super) fn next_step(&mut self, fault: &Fault, now: Instant, patience: &Patience) -> NextStep {
         if self.is_settled {
-            return Course::Silently;
+            return NextStep::Silently;
         }
         let verdict = fault.retry_decision();
         match verdict {
-            RetryDecision::GiveUp => return Course::Lost,
-            RetryDecision::StopAll => return Course::Stop,
-            RetryDecision::RetryWhole => return Course::Silently,
+            RetryDecision::GiveUp => return NextStep::Lost,
+            RetryDecision::StopAll => return NextStep::Stop,
+            RetryDecision::RetryWhole => return NextStep::Silently,
             RetryDecision::Retry | RetryDecision::RetryBriefly | RetryDecision::RetryWithNewAddress => {}
         }
         // Several connections of one file usually fail together, and that is one failure.
@@ -151,7 +151,7 @@ impl Slot {
             // Whatever else went wrong at the same time: who asks for patience gets it.
             let asked = fault.asked_wait().map(|wait| now + wait);
             self.not_before = self.not_before.max(asked);
-            return Course::Silently;
+            return NextStep::Silently;
         }
         let done = self.task.done.load(Ordering::Relaxed);
         // A part that was thrown away has fewer than before.
@@ -163,11 +163,11 @@ impl Slot {
         self.failed_attempts += 1;
         self.nonsense_attempts += u32::from(verdict == RetryDecision::RetryBriefly);
         if self.failed_attempts >= ATTEMPTS || self.nonsense_attempts >= NONSENSE_ATTEMPTS {
-            return Course::Lost;
+            return NextStep::Lost;
         }
         let wait = fault.asked_wait().unwrap_or_else(|| patience.wait_after(self.failed_attempts));
         self.not_before = Some(now + wait);
-        Course::Again { attempt: self.failed_attempts, wait }
+        NextStep::Again { attempt: self.failed_attempts, wait }
     }
 }
 
@@ -177,10 +177,10 @@ mod tests {
     use crate::environment::JITTER;
     use hfdown_protocol::{Digest, FileId, RepoPath, Source, Wanted};
 
-    fn slot() -> Slot {
+    fn slot() -> FileState {
         let path = RepoPath::new("model.safetensors").unwrap();
         let wanted = Wanted { id: FileId(0), path, size: 1, digest: Digest::Sha256([0; 32]) };
-        Slot::new(Arc::new(Task::new(wanted, None, "part".to_owned(), Source::OnRequest)))
+        FileState::new(Arc::new(FileTransfer::new(wanted, None, "part".to_owned(), Source::OnRequest)))
     }
 
     /// Fails until the file is lost. Each attempt comes when its wait is over and takes no time.
@@ -188,7 +188,7 @@ mod tests {
         let (mut slot, start) = (slot(), Instant::now());
         let mut now = start;
         let mut attempts = 1;
-        while let Course::Again { wait, .. } = slot.course(fault, now, patience) {
+        while let NextStep::Again { wait, .. } = slot.next_step(fault, now, patience) {
             now += wait;
             attempts += 1;
         }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-/// How often [`Governor::observe`] is to be called.
+/// How often [`Concurrency::observe`] is to be called.
 pub(super) const PERIOD: Duration = Duration::from_millis(100);
 /// Connections at first: what the Hub's CDN bears on every link that was reported.
 const FIRST: usize = 4;
@@ -39,7 +39,7 @@ const REST: usize = 30;
 
 /// Decides how many connections there may be.
 #[derive(Debug)]
-pub(super) struct Governor {
+pub(super) struct Concurrency {
     allowed: usize,
     is_pinned: bool,
     stance: Stance,
@@ -70,7 +70,7 @@ enum Stance {
     Resting { looks: usize, brought: u64 },
 }
 
-impl Governor {
+impl Concurrency {
     /// Begins with a few, or stays with as many as were asked for.
     pub(super) fn new(pinned: Option<usize>) -> Self {
         Self {
@@ -205,7 +205,7 @@ mod tests {
 
     /// Connections that start a moment after they are allowed, on a link.
     struct Simulated<L> {
-        governor: Governor,
+        concurrency: Concurrency,
         link: L,
         /// Periods that a new connection needs before it carries something.
         start: usize,
@@ -218,23 +218,23 @@ mod tests {
 
     impl<L: Fn(usize) -> u64> Simulated<L> {
         fn new(start: usize, link: L) -> Self {
-            let governor = Governor::new(None);
-            Self { governor, link, start, carrying: 0, waited: 0, most: 0, dropped: false }
+            let concurrency = Concurrency::new(None);
+            Self { concurrency, link, start, carrying: 0, waited: 0, most: 0, dropped: false }
         }
 
         /// Lets periods pass, and says how many connections there are then.
         fn pass(&mut self, periods: usize) -> usize {
             for _ in 0..periods {
-                let allowed = self.governor.allowed();
+                let allowed = self.concurrency.allowed();
                 self.most = self.most.max(allowed);
                 self.waited += 1;
                 if allowed < self.carrying || self.waited > self.start {
                     (self.carrying, self.waited) = (allowed, 0);
                 }
-                let advice = self.governor.observe((self.link)(self.carrying), self.carrying);
+                let advice = self.concurrency.observe((self.link)(self.carrying), self.carrying);
                 self.dropped |= advice == Advice::Drop;
             }
-            self.governor.allowed()
+            self.concurrency.allowed()
         }
     }
 
@@ -321,10 +321,10 @@ mod tests {
 
     #[test]
     fn what_was_asked_for_stays() {
-        let mut governor = Governor::new(Some(3));
+        let mut concurrency = Concurrency::new(Some(3));
         for period in 0..100 {
-            governor.observe(period * 1000, 3);
+            concurrency.observe(period * 1000, 3);
         }
-        assert_eq!((governor.allowed(), governor.most()), (3, 3));
+        assert_eq!((concurrency.allowed(), concurrency.most()), (3, 3));
     }
 }

@@ -1,4 +1,4 @@
-//! Where the controller's answers to `NeedSource` meet the workers that wait for them.
+//! Where the controller's pending to `NeedSource` meet the workers that wait for them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,15 +7,15 @@ use bytes::{Bytes, BytesMut};
 use hfdown_protocol::{Address, Failure, FileId};
 use tokio::sync::oneshot;
 
-/// The answers that are being waited for.
+/// The pending that are being waited for.
 #[derive(Debug, Default)]
-pub(crate) struct Answers {
+pub(crate) struct PendingSources {
     waiting: Mutex<HashMap<FileId, Waiting>>,
 }
 
 /// One answer.
 #[derive(Debug, Clone)]
-pub(crate) enum Answer {
+pub(crate) enum SourceAnswer {
     /// Fetch it from there.
     Address(Address),
     /// These are its bytes.
@@ -28,23 +28,23 @@ pub(crate) enum Answer {
 struct Waiting {
     size: u64,
     received: BytesMut,
-    answer: oneshot::Sender<Answer>,
+    answer: oneshot::Sender<SourceAnswer>,
 }
 
 /// An answer that was not asked for, or bytes beyond a file's size: the controller broke the protocol.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unasked;
 
-impl Answers {
+impl PendingSources {
     /// Announces that an answer for a file of `size` bytes will be waited for. A file has one waiter at a time.
-    pub(crate) fn expect(&self, file: FileId, size: u64) -> oneshot::Receiver<Answer> {
+    pub(crate) fn expect(&self, file: FileId, size: u64) -> oneshot::Receiver<SourceAnswer> {
         let (answer, receiver) = oneshot::channel();
         self.waiting().insert(file, Waiting { size, received: BytesMut::new(), answer });
         receiver
     }
 
     /// Hands over an answer.
-    pub(crate) fn give(&self, file: FileId, answer: Answer) -> Result<(), Unasked> {
+    pub(crate) fn give(&self, file: FileId, answer: SourceAnswer) -> Result<(), Unasked> {
         let waiting = self.waiting().remove(&file).ok_or(Unasked)?;
         // A waiter that was cancelled needs no answer.
         let _ = waiting.answer.send(answer);
@@ -63,7 +63,7 @@ impl Answers {
             }
             (received == waiting.size).then(|| waiting.received.split().freeze())
         };
-        complete.map_or(Ok(()), |bytes| self.give(file, Answer::Bytes(bytes)))
+        complete.map_or(Ok(()), |bytes| self.give(file, SourceAnswer::Bytes(bytes)))
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<FileId, Waiting>> {
@@ -77,14 +77,14 @@ mod tests {
 
     #[test]
     fn bytes_add_up_to_the_size_and_no_further() {
-        let answers = Answers::default();
-        let mut receiver = answers.expect(FileId(1), 3);
-        answers.give_bytes(FileId(1), b"ab").unwrap();
+        let pending = PendingSources::default();
+        let mut receiver = pending.expect(FileId(1), 3);
+        pending.give_bytes(FileId(1), b"ab").unwrap();
         assert!(receiver.try_recv().is_err());
-        answers.give_bytes(FileId(1), b"c").unwrap();
-        assert!(matches!(receiver.try_recv(), Ok(Answer::Bytes(bytes)) if bytes == "abc"));
-        assert_eq!(answers.give_bytes(FileId(1), b"d"), Err(Unasked));
-        let _receiver = answers.expect(FileId(2), 1);
-        assert_eq!(answers.give_bytes(FileId(2), b"ab"), Err(Unasked));
+        pending.give_bytes(FileId(1), b"c").unwrap();
+        assert!(matches!(receiver.try_recv(), Ok(SourceAnswer::Bytes(bytes)) if bytes == "abc"));
+        assert_eq!(pending.give_bytes(FileId(1), b"d"), Err(Unasked));
+        let _receiver = pending.expect(FileId(2), 1);
+        assert_eq!(pending.give_bytes(FileId(2), b"ab"), Err(Unasked));
     }
 }

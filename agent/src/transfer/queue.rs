@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::flight::Lease;
-use super::relief::{GLANCE, Speeds};
-use super::slot::{Asks, Assignment, Slot};
-use super::task::Task;
+use super::file_state::{Asks, Assignment, FileState};
+use super::file_transfer::FileTransfer;
+use super::in_flight::Lease;
+use super::straggler::{ConnectionSpeeds, GLANCE};
 
 /// Files up to this size are fetched whole and held in memory until they are proved.
 pub(super) const SMALL: u64 = 1 << 20;
@@ -29,15 +29,15 @@ pub(super) const FLIGHTS: usize = 64;
 
 /// What there is to do, and who does it.
 #[derive(Debug)]
-pub(super) struct Work {
-    pub(super) slots: Vec<Slot>,
+pub(super) struct Queue {
+    pub(super) slots: Vec<FileState>,
     /// Files not yet begun, or to be begun again.
     pub(super) waiting: VecDeque<usize>,
     /// Large files in flight, in the order they were begun.
     pub(super) active: Vec<usize>,
     /// Small files that connections fetch.
     pub(super) small: Vec<(usize, Arc<Lease>)>,
-    pub(super) speeds: Speeds,
+    pub(super) speeds: ConnectionSpeeds,
     /// A server has asked for patience: no other file is begun before this. With thousands of small ones, each would
     /// otherwise have to be told.
     pub(super) patient_until: Option<Instant>,
@@ -46,18 +46,18 @@ pub(super) struct Work {
     digests: usize,
 }
 
-impl Work {
+impl Queue {
     /// The largest files come first: small ones fill the gaps at the end.
-    pub(super) fn new(mut tasks: Vec<Arc<Task>>, digests: usize) -> Self {
+    pub(super) fn new(mut tasks: Vec<Arc<FileTransfer>>, digests: usize) -> Self {
         tasks.sort_by_key(|task| (std::cmp::Reverse(task.wanted.size), task.wanted.id));
         Self {
             waiting: (0..tasks.len()).collect(),
             active: Vec::new(),
             small: Vec::new(),
-            speeds: Speeds::default(),
+            speeds: ConnectionSpeeds::default(),
             patient_until: None,
             unsettled: tasks.len(),
-            slots: tasks.into_iter().map(Slot::new).collect(),
+            slots: tasks.into_iter().map(FileState::new).collect(),
             digests,
         }
     }
@@ -67,7 +67,7 @@ impl Work {
         self.unleased_piece(now, connection, connections)
             .or_else(|| self.begin(now, connection))
             .or_else(|| self.take_over(now, connection))
-            .or_else(|| self.relieve(now, connection))
+            .or_else(|| self.hand_over(now, connection))
     }
 
     fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
@@ -165,16 +165,16 @@ impl Work {
     }
 
     /// Takes what a connection has left that is much too slow, and ends it.
-    fn relieve(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
+    fn hand_over(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
         let small = self.small.iter().map(|(index, lease)| (*index, lease));
         let is_overdue = |(index, lease): &(usize, &Arc<Lease>)| {
-            self.speeds.had_better(connection, lease, self.slots[*index].reliefs, now)
+            self.speeds.had_better(connection, lease, self.slots[*index].takeovers, now)
         };
         let (index, lease) = self.leases(now).chain(small).find(is_overdue)?;
         let lease = Arc::clone(lease);
         let left = lease.position()..lease.end();
-        lease.relieve(left.start);
-        self.slots[index].reliefs += 1;
+        lease.hand_over(left.start);
+        self.slots[index].takeovers += 1;
         if self.slots[index].flight.is_some() {
             return Some(self.slots[index].lease(index, connection, left));
         }

@@ -17,34 +17,38 @@ const DISTRUST: Duration = Duration::from_secs(10);
 
 /// What the disk has shown.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(super) struct InlineWrites {
     turn: Semaphore,
     distrusted_until: Mutex<Option<Instant>>,
 }
 
 /// The right to write on the spot; to be let go of right after that.
 #[derive(Debug)]
-pub(super) struct Turn<'a> {
-    pace: &'a Pace,
+pub(super) struct WriteTurn<'a> {
+    inline_writes: &'a InlineWrites,
     began: Instant,
     _permit: SemaphorePermit<'a>,
 }
 
-impl Default for Pace {
+impl Default for InlineWrites {
     fn default() -> Self {
         Self { turn: Semaphore::new(1), distrusted_until: Mutex::new(None) }
     }
 }
 
-impl Pace {
+impl InlineWrites {
     /// Waits for a turn to write on the spot. None when it is to be done where it may block.
-    pub(super) async fn turn(&self) -> Option<Turn<'_>> {
+    pub(super) async fn turn(&self) -> Option<WriteTurn<'_>> {
         if self.is_distrusted() {
             return None;
         }
         let permit = self.turn.acquire().await.ok()?;
         // The one before may have had to wait.
-        (!self.is_distrusted()).then(|| Turn { pace: self, began: Instant::now(), _permit: permit })
+        (!self.is_distrusted()).then(|| WriteTurn {
+            inline_writes: self,
+            began: Instant::now(),
+            _permit: permit,
+        })
     }
 
     fn is_distrusted(&self) -> bool {
@@ -53,11 +57,11 @@ impl Pace {
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for WriteTurn<'_> {
     fn drop(&mut self) {
         if self.began.elapsed() > WAITED {
             let until = Instant::now() + DISTRUST;
-            *self.pace.distrusted_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+            *self.inline_writes.distrusted_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
         }
     }
 }
@@ -68,17 +72,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_disk_that_makes_a_writer_wait_is_given_threads_of_its_own_for_a_while() {
-        let pace = Pace::default();
-        let turn = pace.turn().await.expect("nothing is known against it");
+        let inline_writes = InlineWrites::default();
+        let turn = inline_writes.turn().await.expect("nothing is known against it");
         tokio::time::advance(WAITED / 2).await;
         drop(turn);
-        let turn = pace.turn().await.expect("it was prompt");
-        let (next, ()) = tokio::join!(pace.turn(), async {
+        let turn = inline_writes.turn().await.expect("it was prompt");
+        let (next, ()) = tokio::join!(inline_writes.turn(), async {
             tokio::time::advance(2 * WAITED).await;
             drop(turn);
         });
         assert!(next.is_none(), "whoever waited for a turn hears of it as well");
         tokio::time::advance(DISTRUST).await;
-        assert!(pace.turn().await.is_some());
+        assert!(inline_writes.turn().await.is_some());
     }
 }

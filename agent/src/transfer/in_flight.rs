@@ -17,7 +17,7 @@ pub(super) const BACKLOG: u64 = 128 << 20;
 
 /// A large file whose part is open.
 #[derive(Debug)]
-pub(super) struct Flight {
+pub(super) struct InFlight {
     pub(super) part: Arc<Part>,
     pub(super) unleased: RangeSet,
     pub(super) leases: Vec<Arc<Lease>>,
@@ -27,7 +27,7 @@ pub(super) struct Flight {
     excused: u64,
 }
 
-impl Flight {
+impl InFlight {
     pub(super) fn new(part: Arc<Part>) -> Self {
         let (unleased, excused) = (part.missing(), part.front());
         Self { part, unleased, leases: Vec::new(), digested: 0, excused }
@@ -85,14 +85,14 @@ pub(super) struct Lease {
     position: AtomicU64,
     end: AtomicU64,
     answered: OnceLock<Instant>,
-    relieved: CancellationToken,
+    taken_over: CancellationToken,
 }
 
 impl Lease {
     pub(super) fn new(connection: usize, range: Range<u64>) -> Self {
         let (position, end) = (AtomicU64::new(range.start), AtomicU64::new(range.end));
-        let (answered, relieved) = (OnceLock::new(), CancellationToken::new());
-        Self { connection, start: range.start, position, end, answered, relieved }
+        let (answered, taken_over) = (OnceLock::new(), CancellationToken::new());
+        Self { connection, start: range.start, position, end, answered, taken_over }
     }
 
     /// The answer has begun.
@@ -116,14 +116,14 @@ impl Lease {
     }
 
     /// Somebody else does all that is left, which is from there on: who works on it is to stop.
-    pub(super) fn relieve(&self, position: u64) {
+    pub(super) fn hand_over(&self, position: u64) {
         self.cut(position);
-        self.relieved.cancel();
+        self.taken_over.cancel();
     }
 
     /// Ends when somebody else does what is left.
-    pub(super) async fn relieved(&self) {
-        self.relieved.cancelled().await;
+    pub(super) async fn taken_over(&self) {
+        self.taken_over.cancelled().await;
     }
 
     pub(super) fn position(&self) -> u64 {

@@ -1,0 +1,297 @@
+//! Who gets what, and when.
+
+use super::super::file_state::ATTEMPTS;
+use super::super::in_flight::BACKLOG;
+use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE, SMALL};
+use super::super::request::Asked;
+use super::*;
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use futures_util::FutureExt as _;
+use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
+use std::time::Duration;
+
+const SIZE: u64 = 40_000_000;
+const CONNECTIONS: u64 = 4;
+const DIGESTS: usize = 2;
+
+fn scheduler(sizes: &[u64]) -> Scheduler {
+    let task = |(id, size): (u32, &u64)| {
+        let path = RepoPath::new(format!("file-{id}")).unwrap();
+        let digest = Digest::Sha256([0; 32]);
+        let wanted = Wanted { id: FileId(id), path, size: *size, digest };
+        Arc::new(FileTransfer::new(wanted, None, format!("part-{id}"), Source::OnRequest))
+    };
+    let at_once =
+        Patience { stall: Duration::ZERO, first_wait: Duration::ZERO, longest_wait: Duration::ZERO };
+    Scheduler::new((0..).zip(sizes).map(task).collect(), 4, DIGESTS, at_once)
+}
+
+fn assign(scheduler: &Scheduler) -> Option<Assignment> {
+    scheduler.queue().assign(Instant::now(), 0, CONNECTIONS)
+}
+
+/// Opens a part for the file that is next.
+fn open(scheduler: &Scheduler, folder: &Dir) -> Arc<Part> {
+    let Some(Assignment::Open(slot, task)) = assign(scheduler) else { panic!("a large file is next") };
+    let part = Arc::new(Part::open(folder, &task.part, task.wanted.size).unwrap());
+    scheduler.opened(slot, Arc::clone(&part));
+    part
+}
+
+fn piece(scheduler: &Scheduler) -> Piece {
+    let Some(Assignment::Piece(piece)) = assign(scheduler) else { panic!("a piece is next") };
+    piece
+}
+
+fn folder() -> (tempfile::TempDir, Dir) {
+    let folder = tempfile::tempdir().unwrap();
+    let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    (folder, parts)
+}
+
+fn host() -> String {
+    "cdn.example".to_owned()
+}
+
+#[test]
+fn a_file_without_ranges_is_one_piece_from_its_beginning() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[SIZE]);
+    let part = open(&scheduler, &parts);
+    let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&scheduler)).collect();
+    part.write(pieces[1].lease.start, &[bytes::Bytes::from_static(b"kept")]).unwrap();
+    for piece in &pieces {
+        let next_step = scheduler.faulted(piece.slot, Some(piece), &Fault::RangeIgnored { host: host() });
+        assert!(matches!(next_step, NextStep::Silently));
+        if scheduler.queue().slots[0].flight.as_ref().is_some_and(|flight| !flight.leases.is_empty()) {
+            assert!(assign(&scheduler).is_none(), "the others have not found out yet");
+        }
+    }
+    let whole = piece(&scheduler);
+    assert_eq!((whole.lease.start, whole.lease.end(), whole.asked), (0, SIZE, Asked::Whole));
+    assert!(assign(&scheduler).is_none(), "one connection is enough");
+}
+
+#[test]
+fn what_came_and_was_thrown_away_is_no_progress() {
+    let scheduler = scheduler(&[SMALL]);
+    let broken = Fault::Broken { host: host(), why: "cut".to_owned() };
+    let attempts = (1..100).find(|_| {
+        let Some(Assignment::Small(slot, task, _)) = assign(&scheduler) else { panic!("it is tried again") };
+        task.fetched.fetch_add(SMALL - 1, Ordering::Relaxed);
+        matches!(scheduler.faulted(slot, None, &broken), NextStep::Lost)
+    });
+    assert_eq!(attempts, Some(ATTEMPTS));
+}
+
+#[test]
+fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
+    let scheduler = scheduler(&[2, 1]);
+    let Some(Assignment::Small(slot, _, lease)) = assign(&scheduler) else { panic!("a small file is next") };
+    assert!(scheduler.carried(&lease));
+    let wait = Duration::from_secs(10);
+    scheduler.faulted(slot, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
+    assert!(assign(&scheduler).is_none());
+    let now = Instant::now();
+    let wake = scheduler.queue().next_wake(now).expect("somebody wakes up");
+    assert!(wake > now && wake <= now + wait + Duration::from_secs(1));
+    assert!(scheduler.queue().assign(wake, 0, CONNECTIONS).is_some());
+}
+
+#[test]
+fn equal_connections_get_equal_shares_and_finish_together() {
+    let (_folder, parts) = folder();
+    // One and a half rounds of the longest pieces.
+    let scheduler = scheduler(&[CONNECTIONS * LONGEST_PIECE * 3 / 2]);
+    open(&scheduler, &parts);
+    for length in [LONGEST_PIECE, LONGEST_PIECE / 2] {
+        let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&scheduler)).collect();
+        for piece in &pieces {
+            assert_eq!(piece.lease.end() - piece.lease.start, length);
+            piece.lease.advance(piece.lease.end());
+        }
+        for piece in &pieces {
+            scheduler.fetched(piece);
+        }
+    }
+    assert!(assign(&scheduler).is_none());
+}
+
+#[test]
+fn connections_that_do_harm_leave_what_is_before_them_to_the_others() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[SIZE]);
+    open(&scheduler, &parts);
+    let pieces =
+        [0, 1].map(|connection| match scheduler.queue().assign(Instant::now(), connection, CONNECTIONS) {
+            Some(Assignment::Piece(piece)) => piece,
+            other => panic!("a piece is next: {other:?}"),
+        });
+    pieces[1].lease.advance(pieces[1].lease.start + 10);
+    scheduler.allow(1);
+    scheduler.drop_surplus();
+    assert_eq!(pieces[0].lease.end(), pieces[1].lease.start, "the first goes on");
+    let cut = pieces[1].lease.end();
+    assert_eq!(cut, pieces[1].lease.start + 10 + IN_HANDS);
+    assert_eq!(piece(&scheduler).lease.start, cut);
+}
+
+#[test]
+fn a_piece_that_ends_early_is_not_forgotten() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[SIZE]);
+    open(&scheduler, &parts);
+    let first = piece(&scheduler);
+    first.lease.advance(first.lease.start + 10);
+    scheduler.fetched(&first);
+    assert_eq!(piece(&scheduler).lease.start, 10);
+}
+
+#[test]
+fn a_slow_disk_bounds_the_files_in_flight() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[SMALL + 1; FLIGHTS + 1]);
+    let mut slots = Vec::new();
+    for _ in 0..FLIGHTS {
+        open(&scheduler, &parts);
+        let piece = piece(&scheduler);
+        piece.lease.advance(piece.lease.end());
+        scheduler.fetched(&piece);
+        slots.push(piece.slot);
+    }
+    assert!(assign(&scheduler).is_none());
+    scheduler.settled(slots[0]);
+    assert!(matches!(assign(&scheduler), Some(Assignment::Open(..))));
+}
+
+/// Brings a MiB more than this.
+fn bring(part: &Part, from: u64, more_than: u64) {
+    let mebibyte = bytes::Bytes::from(vec![0; 1 << 20]);
+    let chunks = vec![mebibyte; usize::try_from(more_than >> 20).unwrap() + 1];
+    part.write(from, &chunks).unwrap();
+}
+
+#[tokio::test]
+async fn a_file_whose_digest_trails_is_left_to_one_connection_and_then_to_none() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[4 * BACKLOG]);
+    let part = open(&scheduler, &parts);
+    let leased = piece(&scheduler);
+    bring(&part, 0, BACKLOG);
+    assert!(assign(&scheduler).is_none(), "neither a piece nor the end of another's");
+    scheduler.fetched(&leased);
+    let leased = piece(&scheduler);
+    bring(&part, 0, 2 * BACKLOG);
+    scheduler.fetched(&leased);
+    let mut next = Box::pin(scheduler.next(0));
+    assert!((&mut next).now_or_never().is_none());
+    scheduler.digested(leased.slot, 1 << 20);
+    assert!(matches!(next.now_or_never(), Some(Some(Assignment::Piece(_)))), "whoever waited is told");
+    assert!(assign(&scheduler).is_none(), "one is enough");
+    scheduler.digested(leased.slot, BACKLOG + (1 << 20));
+    assert!(assign(&scheduler).is_some());
+}
+
+#[test]
+fn bytes_that_wait_for_others_before_them_hold_nobody_back() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[4 * BACKLOG]);
+    let part = open(&scheduler, &parts);
+    bring(&part, 1, 2 * BACKLOG);
+    assert_eq!(piece(&scheduler).lease.start, 0);
+}
+
+#[test]
+fn what_was_handed_out_while_the_digest_had_nothing_to_do_holds_nobody_back() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[8 * BACKLOG]);
+    let part = open(&scheduler, &parts);
+    let mut leased = [piece(&scheduler), piece(&scheduler)];
+    scheduler.digest_waits(leased[0].slot);
+    // All of it at once, and more.
+    bring(&part, 0, 3 * BACKLOG);
+    for piece in &leased {
+        scheduler.fetched(piece);
+    }
+    leased = [piece(&scheduler), piece(&scheduler)];
+    assert_eq!(LONGEST_PIECE * 2, BACKLOG, "so much was handed out");
+    scheduler.digested(leased[0].slot, BACKLOG - 1);
+    assert!(assign(&scheduler).is_some());
+    scheduler.digested(leased[0].slot, BACKLOG);
+    assert!(assign(&scheduler).is_none(), "this came since then");
+}
+
+#[test]
+fn more_arrives_while_the_digest_is_in_what_an_earlier_run_left() {
+    let (_folder, parts) = folder();
+    bring(&open(&scheduler(&[4 * BACKLOG]), &parts), 0, 2 * BACKLOG);
+    let scheduler = scheduler(&[4 * BACKLOG]);
+    open(&scheduler, &parts);
+    scheduler.digested(0, BACKLOG);
+    assert_eq!(piece(&scheduler).lease.start, 2 * BACKLOG + (1 << 20));
+}
+
+#[test]
+fn the_next_file_is_begun_while_a_digest_trails_unless_that_would_trail_as_well() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[2 * BACKLOG; DIGESTS + 1]);
+    for _ in 0..DIGESTS {
+        bring(&open(&scheduler, &parts), 0, BACKLOG);
+        piece(&scheduler);
+    }
+    assert!(assign(&scheduler).is_none());
+    scheduler.digested(0, BACKLOG);
+    assert!(assign(&scheduler).is_some());
+}
+
+/// Lets a connection carry a piece at once.
+fn carry(scheduler: &Scheduler, connection: usize) {
+    let Some(Assignment::Piece(piece)) = scheduler.queue().assign(Instant::now(), connection, CONNECTIONS)
+    else {
+        panic!("a piece is next")
+    };
+    piece.lease.answered(Instant::now());
+    piece.lease.advance(piece.lease.end());
+    scheduler.fetched(&piece);
+}
+
+#[test]
+fn the_last_piece_is_taken_from_a_connection_that_is_much_too_slow() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[2 * SHORTEST_PIECE]);
+    open(&scheduler, &parts);
+    let slow = piece(&scheduler);
+    slow.lease.answered(Instant::now());
+    slow.lease.advance(100_000);
+    carry(&scheduler, 1);
+    let later = |seconds| Instant::now() + Duration::from_secs(seconds);
+    assert!(scheduler.queue().assign(later(2), 1, CONNECTIONS).is_none(), "it has hardly begun");
+    let wake = scheduler.queue().next_wake(Instant::now()).expect("somebody looks round");
+    assert!(wake <= later(1));
+    let Some(Assignment::Piece(rest)) = scheduler.queue().assign(later(10), 1, CONNECTIONS) else {
+        panic!("the rest is next")
+    };
+    assert_eq!((rest.lease.start, rest.lease.end()), (100_000, SHORTEST_PIECE));
+    assert_eq!(slow.lease.taken_over().now_or_never(), Some(()), "it stops");
+    scheduler.fetched(&slow);
+    assert!(assign(&scheduler).is_none(), "the rest is somebody else's");
+}
+
+#[test]
+fn a_small_file_is_taken_from_a_connection_that_is_much_too_slow_and_is_not_its_own_then() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[SMALL + 1, SMALL]);
+    open(&scheduler, &parts);
+    carry(&scheduler, 1);
+    let Some(Assignment::Small(_, _, slow)) = assign(&scheduler) else { panic!("a small file is next") };
+    slow.answered(Instant::now());
+    let later = Instant::now() + Duration::from_secs(10);
+    let Some(Assignment::Small(_, _, again)) = scheduler.queue().assign(later, 1, CONNECTIONS) else {
+        panic!("it is begun again")
+    };
+    assert_eq!(slow.taken_over().now_or_never(), Some(()), "it stops");
+    assert!(!scheduler.carried(&slow), "what it has brought all the same is not used");
+    assert!(scheduler.carried(&again));
+    assert!(assign(&scheduler).is_none());
+}
