@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Report, Stamp, Wanted,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Report, Stamp, Wanted, batches,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -21,8 +21,6 @@ use crate::part::{self, Part};
 
 /// How often it is said how far the reading is.
 const TICK: Duration = Duration::from_millis(200);
-/// Entries in one frame: with the longest paths and details they still stay below its bound.
-const BATCH: usize = 64;
 const READ: usize = 256 << 10;
 /// Reading on more threads than this only makes a disk seek.
 const READERS: usize = 8;
@@ -192,15 +190,15 @@ impl Survey<'_> {
                 .map(|(path, record)| ExtraneousFile { path: path.clone(), stamp: record.stamp })
                 .collect()
         };
-        for extraneous in extraneous.chunks(BATCH) {
-            self.send(Report::Extraneous { extraneous: extraneous.to_vec() })?;
+        for extraneous in batches(extraneous) {
+            self.send(Report::Extraneous { extraneous })?;
         }
         Ok(())
     }
 
     fn send_all(&self, files: &[(FileId, Found)]) -> Result<(), Failure> {
-        for files in files.chunks(BATCH) {
-            self.send(Report::Found { files: files.to_vec() })?;
+        for files in batches(files.iter().cloned()) {
+            self.send(Report::Found { files })?;
         }
         Ok(())
     }

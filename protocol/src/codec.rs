@@ -7,6 +7,7 @@ use std::io;
 use std::marker::PhantomData;
 
 use bincode::config::{self, Configuration, Fixint, Limit, LittleEndian};
+use bincode::enc::write::SizeWriter;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -71,7 +72,7 @@ const BINCODE: Configuration<LittleEndian, Fixint, Limit<{ limits::FRAME }>> =
     config::standard().with_fixed_int_encoding().with_limit::<{ limits::FRAME }>();
 
 impl<M> Codec<M> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let frames = LengthDelimitedCodec::builder()
             .little_endian()
             .length_field_length(4)
@@ -104,6 +105,16 @@ impl<M: Message> Encoder<M> for Codec<M> {
         }
         let frame = Bytes::from(bincode::serde::encode_to_vec(&message, BINCODE)?);
         Ok(self.frames.encode(frame, destination)?)
+    }
+}
+
+/// How many bytes a part of a message takes within its frame.
+pub(crate) fn encoded_length<T: Serialize>(part: &T) -> usize {
+    let mut counter = SizeWriter::default();
+    match bincode::serde::encode_into_writer(part, &mut counter, BINCODE) {
+        Ok(()) => counter.bytes_written,
+        // Nothing else fits beside it, and sending it says why.
+        Err(_) => usize::MAX,
     }
 }
 

@@ -44,6 +44,7 @@
 //! addresses are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
 
 mod address;
+mod batch;
 mod codec;
 mod commit;
 mod digest;
@@ -56,6 +57,7 @@ mod report;
 mod transfer_status;
 
 pub use address::{Address, AddressError};
+pub use batch::batches;
 pub use codec::{Codec, CodecError, Inbox, Message, Outbox, inbox, outbox};
 pub use commit::{Commit, CommitError};
 pub use digest::{Digest, DigestError};

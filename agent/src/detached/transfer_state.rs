@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use hfdown_protocol::{
     Failure, FailureKind, FileId, Found, Order, Remaining, Report, Skipped, Summary, Ticked, TransferStatus,
-    Wanted, limits,
+    Wanted, batches, limits,
 };
 
 use super::transfer_record::now;
@@ -229,26 +229,17 @@ impl TransferState {
         told
     }
 
-    /// The files that are not in place, in frames that keep their bounds.
+    /// The files that are not in place. One frame at least: a list's end is known by its length.
     fn remaining(&self) -> Vec<Report> {
-        let mut frames = Vec::new();
-        let (mut files, mut bytes) = (Vec::new(), 0);
-        for (file, file_record) in &self.files {
-            let (Stage::Waiting | Stage::Begun | Stage::Failed(_), Some(wanted)) =
-                (&file_record.stage, self.wanted(*file))
-            else {
-                continue;
-            };
-            bytes += wanted.path.as_str().len() + 128;
-            files.push(Remaining { wanted: wanted.clone(), done: file_record.done });
-            if files.len() == limits::ENTRIES || bytes >= limits::BATCH_BYTES {
-                frames.push(Report::Remaining { files: std::mem::take(&mut files) });
-                bytes = 0;
+        let remaining = self.files.iter().filter_map(|(file, file_record)| match file_record.stage {
+            Stage::Waiting | Stage::Begun | Stage::Failed(_) => {
+                Some(Remaining { wanted: self.wanted(*file)?.clone(), done: file_record.done })
             }
-        }
-        // One frame at least: the list's end is known by its length.
-        if !files.is_empty() || frames.is_empty() {
-            frames.push(Report::Remaining { files });
+            Stage::Placed => None,
+        });
+        let mut frames: Vec<_> = batches(remaining).map(|files| Report::Remaining { files }).collect();
+        if frames.is_empty() {
+            frames.push(Report::Remaining { files: Vec::new() });
         }
         frames
     }

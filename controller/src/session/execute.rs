@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Failure, FailureKind, Job, Order, Report, Summary, limits};
+use hfdown_protocol::{Failure, FailureKind, Job, Order, Report, Summary, batches};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -181,24 +181,18 @@ impl Session {
 
     /// Says what is to be done. `Begin` is still to be said.
     pub(super) async fn order(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
-        let mut jobs = Vec::new();
-        let mut bytes = 0;
-        for planned in plan.to_fetch() {
-            let job = job(planned, sources)?;
-            // An address and a stamp are at most a few hundred bytes beside the path.
-            bytes += 3 * planned.path.as_str().len() + 512;
-            jobs.push(job);
-            if jobs.len() == limits::ENTRIES || bytes >= limits::BATCH_BYTES {
-                self.say(Order::Fetch { jobs: std::mem::take(&mut jobs) }).await?;
-                bytes = 0;
-            }
-        }
-        if !jobs.is_empty() {
+        let mut failed = None;
+        let jobs = plan
+            .to_fetch()
+            .map_while(|planned| job(planned, sources).map_err(|error| failed = Some(error)).ok());
+        for jobs in batches(jobs) {
             self.say(Order::Fetch { jobs }).await?;
         }
-        let extraneous: Vec<_> = plan.to_remove().cloned().collect();
-        for extraneous in extraneous.chunks(limits::BATCH_BYTES / (limits::PATH + 64)) {
-            self.say(Order::Remove { extraneous: extraneous.to_vec() }).await?;
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        for extraneous in batches(plan.to_remove().cloned()) {
+            self.say(Order::Remove { extraneous }).await?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What is on disk of what is listed.
 
-use hfdown_protocol::{Check, FileId, Found, Order, RepoPath, Report, Wanted, limits};
+use hfdown_protocol::{Check, FileId, Found, Order, RepoPath, Report, Wanted, batches, limits};
 use std::collections::HashSet;
 
 use super::error::SessionError;
@@ -18,7 +18,7 @@ impl Session {
         check: Check,
         events: &Events,
     ) -> Result<Inventory, SessionError> {
-        for files in batches(listing) {
+        for files in batches(wanted(listing)) {
             self.say(Order::List { files }).await?;
         }
         self.say(Order::Survey { check }).await?;
@@ -64,26 +64,11 @@ impl Session {
     }
 }
 
-/// The listing in frames that keep their bounds.
-fn batches(listing: &Listing) -> impl Iterator<Item = Vec<Wanted>> {
-    let mut files = (0..).zip(&listing.files).peekable();
-    std::iter::from_fn(move || {
-        let mut batch = Vec::new();
-        let mut bytes = 0;
-        while let Some((id, file)) = files.peek()
-            && batch.len() < limits::ENTRIES
-            && bytes < limits::BATCH_BYTES
-        {
-            // Beside its path an entry has a number, a size and a digest.
-            bytes += file.path.as_str().len() + 64;
-            batch.push(Wanted {
-                id: FileId(*id),
-                path: file.path.clone(),
-                size: file.size,
-                digest: file.digest,
-            });
-            files.next();
-        }
-        (!batch.is_empty()).then_some(batch)
+fn wanted(listing: &Listing) -> impl Iterator<Item = Wanted> {
+    (0..).map(FileId).zip(&listing.files).map(|(id, file)| Wanted {
+        id,
+        path: file.path.clone(),
+        size: file.size,
+        digest: file.digest,
     })
 }
