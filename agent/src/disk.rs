@@ -6,6 +6,7 @@ use std::time::UNIX_EPOCH;
 use cap_std::fs::Metadata;
 use hfdown_protocol::{Failure, FailureKind, Stamp};
 
+use crate::os_error::in_words;
 use crate::system;
 
 /// Turns an I/O error into a failure. `attempt` is a fragment such as `cannot write model.safetensors`.
@@ -22,16 +23,12 @@ pub(crate) fn failure(attempt: &str, error: &io::Error) -> Failure {
     Failure::new(kind, format_args!("{attempt}: {}", reason(error)))
 }
 
-/// The reason alone, without Rust's `(os error 28)`.
+/// The reason alone.
 fn reason(error: &io::Error) -> String {
     if error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
         return "a link leads out of the folder".to_owned();
     }
-    let text = error.to_string();
-    match text.split_once(" (os error") {
-        Some((reason, _)) => reason.to_lowercase(),
-        None => text,
-    }
+    in_words(&error.to_string())
 }
 
 /// Does something that needs folders; makes them when they turn out to be missing. A look beforehand would cost every

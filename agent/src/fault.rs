@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{Failure, FailureKind};
 
-use crate::asked_wait::wait_in_words;
+use crate::http::wait_in_words;
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, thiserror::Error)]

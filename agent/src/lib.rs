@@ -5,7 +5,6 @@
 //! rented box with the stream on its standard input and output, or inside the controller's own process with a pipe in
 //! memory; [`serve`] is the same for both, and the only way to make it do anything.
 
-mod asked_wait;
 #[cfg(unix)]
 mod detached;
 mod disk;
@@ -13,7 +12,9 @@ mod environment;
 mod fault;
 mod folder;
 mod hasher;
+pub mod http;
 mod machine;
+mod os_error;
 mod part;
 mod plan;
 mod process;
@@ -23,7 +24,7 @@ mod survey;
 mod system;
 mod transfer;
 
-pub use asked_wait::{asked_wait, wait_in_words};
-pub use environment::{Environment, SetupError, authorities, web};
+pub use environment::Environment;
+pub use os_error::in_words;
 pub use process::main;
 pub use serve::{Farewell, serve};

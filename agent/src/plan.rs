@@ -8,7 +8,7 @@ use hfdown_protocol::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::environment::Patience;
+use crate::environment::RetryTiming;
 use crate::folder::{self, Folder, Records};
 use crate::part;
 use crate::survey::twins;
@@ -49,7 +49,7 @@ impl Plan {
         folder: Folder,
         wanted: Arc<Vec<Wanted>>,
         network: Arc<Network>,
-        patience: Patience,
+        patience: RetryTiming,
         stop: CancellationToken,
         limits: &Limits,
     ) -> Result<Summary, Failure> {

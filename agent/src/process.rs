@@ -132,7 +132,7 @@ async fn apart() -> std::io::Result<Farewell> {
     }
 }
 
-fn environment() -> Result<Environment, crate::SetupError> {
+fn environment() -> Result<Environment, crate::http::SetupError> {
     let extra_roots = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let environment = Environment::new(extra_roots.as_deref())?;
     #[cfg(unix)]

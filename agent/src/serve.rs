@@ -20,7 +20,7 @@ use crate::machine;
 use crate::plan::Plan;
 use crate::source::{PendingSources, SourceAnswer};
 use crate::survey::Survey;
-use crate::transfer::{Network, Truces};
+use crate::transfer::{Cooldowns, Network};
 
 /// Reports on their way out: a thousand small files may be placed while the link is slow.
 const REPORTS: usize = 1024;
@@ -325,7 +325,7 @@ impl Conversation {
             crate::detached::supersede(private, &folder.root.path().to_string_lossy(), later);
         }
         let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
-        let (patience, stop, limits) = (self.environment.patience, self.stop.clone(), self.limits.clone());
+        let (patience, stop, limits) = (self.environment.timing, self.stop.clone(), self.limits.clone());
         self.work.spawn(async move {
             Done::CarriedOut(plan.carry_out(folder, wanted, network, patience, stop, &limits).await)
         });
@@ -369,8 +369,8 @@ impl Conversation {
 fn network(environment: &Environment, reports: &mpsc::Sender<Report>) -> Arc<Network> {
     Arc::new(Network {
         client: environment.client.clone(),
-        stall: environment.patience.stall,
-        truces: Truces::default(),
+        stall: environment.timing.stall,
+        cooldowns: Cooldowns::default(),
         pending: PendingSources::default(),
         reports: reports.clone(),
     })

@@ -11,34 +11,25 @@ use std::time::Duration;
 
 use hfdown::hub::{
     Credential, Endpoint, Gating, Hub, HubError, HubSettings, Listing, NetworkAccess, Nonsense, Observer,
-    Patience, Reason, Refusal, RepoId, RepoInfo, Resolved, Revision, Token, TokenSource,
+    Refusal, RepoId, RepoInfo, Resolved, RetryPolicy, Revision, Token, TokenSource,
 };
+use hfdown_agent::http::{Backoff, ExtraRoots, Jitter, NetworkFault};
 use hfdown_protocol::{PathError, RepoPath};
 use hfdown_tests::hub::{Content, Fault, Gate, Origin, TestHub, When};
-use reqwest::ClientBuilder;
-use rustls::{ClientConfig, RootCertStore};
 
 const TOKEN: &str = "hf_owner";
 
 /// Short waits of our own, so that only a wait the Hub names can be long.
 fn impatient() -> HubSettings {
     let wait = Duration::from_millis(1);
-    let patience =
-        Patience { attempts: 3, first: wait, longest: wait, margin: wait, total: Duration::from_secs(5) };
-    HubSettings { patience, ..HubSettings::default() }
-}
-
-/// TLS that trusts nobody: everything here is on loopback.
-fn web() -> ClientBuilder {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-    ClientBuilder::new().tls_backend_preconfigured(config)
+    let backoff = Backoff { first: wait, longest: wait, jitter: Jitter::NONE };
+    let retries = RetryPolicy { attempts: 3, backoff, margin: wait, total: Duration::from_secs(5) };
+    HubSettings { retries, ..HubSettings::default() }
 }
 
 fn connect(endpoint: &str, token: Option<&str>, settings: HubSettings) -> Hub {
     let token = token.and_then(|token| Token::new(token, &TokenSource::Typed).unwrap());
-    Hub::new(Endpoint::new(endpoint).unwrap(), token.as_ref(), web(), settings).unwrap()
+    Hub::new(Endpoint::new(endpoint).unwrap(), token.as_ref(), &ExtraRoots::default(), settings).unwrap()
 }
 
 fn client(hub: &TestHub, token: Option<&str>) -> Hub {
@@ -232,7 +223,7 @@ async fn a_rate_limit_is_obeyed_and_seen() {
     let observer =
         Observer::new(move |retrying| seen.lock().unwrap().push((retrying.attempt, retrying.wait)));
     let mut settings = HubSettings { observer, ..impatient() };
-    settings.patience.margin = Duration::from_millis(20);
+    settings.retries.margin = Duration::from_millis(20);
     info(&connect(&hub.endpoint(), None, settings), "acme/tiny").await.unwrap();
     assert_eq!(fault.times_struck(), 2);
     let named = Duration::from_millis(20);
@@ -287,12 +278,18 @@ async fn a_hub_that_falls_silent_or_is_not_there_is_unreachable() {
     let stall = hub.stall(0, When::always());
     let settings = HubSettings { idle: Duration::from_millis(50), ..impatient() };
     let error = info(&connect(&hub.endpoint(), None, settings), "acme/tiny").await.unwrap_err();
-    assert!(matches!(&error, HubError::Unreachable(seen) if seen.reason == Reason::Timeout), "{error:?}");
+    assert!(
+        matches!(&error, HubError::Unreachable(seen) if seen.fault == NetworkFault::Timeout),
+        "{error:?}"
+    );
     drop(stall);
 
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let error = info(&connect(&format!("http://{free}"), None, impatient()), "acme/tiny").await.unwrap_err();
-    assert!(matches!(&error, HubError::Unreachable(seen) if seen.reason == Reason::Connect), "{error:?}");
+    assert!(
+        matches!(&error, HubError::Unreachable(seen) if seen.fault == NetworkFault::Connect),
+        "{error:?}"
+    );
     assert!(error.to_string().contains("(3 attempts in "), "{error}");
 }
 
@@ -309,7 +306,7 @@ async fn hostile_names_are_refused_and_the_rest_is_listed() {
     let listing = client.list(&info).await.unwrap();
     assert_eq!(paths(&listing), ["good.json"]);
     let mut reasons: Vec<_> =
-        listing.refused.iter().map(|refused| (refused.name.as_str(), refused.reason)).collect();
+        listing.refused.iter().map(|refused| (refused.name.as_str(), refused.fault)).collect();
     reasons.sort_by_key(|(name, _)| *name);
     let path = Refusal::Path;
     let expected = [

@@ -15,7 +15,7 @@ use super::scheduler::Scheduler;
 use super::shared::{HASHES, Shared, defect};
 use super::throttle::Throttle;
 use super::worker;
-use crate::environment::Patience;
+use crate::environment::RetryTiming;
 use crate::folder::{Records, Root};
 use crate::machine;
 use crate::part::Part;
@@ -41,7 +41,7 @@ pub(crate) struct Workshop {
     pub(crate) root: Arc<Root>,
     pub(crate) records: Arc<Mutex<Records>>,
     pub(crate) network: Arc<Network>,
-    pub(crate) patience: Patience,
+    pub(crate) patience: RetryTiming,
     pub(crate) stop: CancellationToken,
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::file_transfer::FileTransfer;
 use super::in_flight::{InFlight, Lease};
 use super::request::Asked;
-use crate::environment::Patience;
+use crate::environment::RetryTiming;
 use crate::fault::{Fault, RetryDecision};
 use crate::part::Part;
 
@@ -135,7 +135,7 @@ impl FileState {
         }
     }
 
-    pub(super) fn next_step(&mut self, fault: &Fault, now: Instant, patience: &Patience) -> NextStep {
+    pub(super) fn next_step(&mut self, fault: &Fault, now: Instant, patience: &RetryTiming) -> NextStep {
         if self.is_settled {
             return NextStep::Silently;
         }
@@ -165,7 +165,7 @@ impl FileState {
         if self.failed_attempts >= ATTEMPTS || self.nonsense_attempts >= NONSENSE_ATTEMPTS {
             return NextStep::Lost;
         }
-        let wait = fault.asked_wait().unwrap_or_else(|| patience.wait_after(self.failed_attempts));
+        let wait = fault.asked_wait().unwrap_or_else(|| patience.backoff.wait_after(self.failed_attempts));
         self.not_before = Some(now + wait);
         NextStep::Again { attempt: self.failed_attempts, wait }
     }
@@ -174,7 +174,6 @@ impl FileState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::environment::JITTER;
     use hfdown_protocol::{Digest, FileId, RepoPath, Source, Wanted};
 
     fn slot() -> FileState {
@@ -184,7 +183,7 @@ mod tests {
     }
 
     /// Fails until the file is lost. Each attempt comes when its wait is over and takes no time.
-    fn until_lost(fault: &Fault, patience: &Patience) -> (u32, Duration) {
+    fn until_lost(fault: &Fault, patience: &RetryTiming) -> (u32, Duration) {
         let (mut slot, start) = (slot(), Instant::now());
         let mut now = start;
         let mut attempts = 1;
@@ -200,12 +199,12 @@ mod tests {
         let fault = Fault::Connect { host: "cdn.example".to_owned(), why: "refused".to_owned() };
         // The waits have chance in them: even a hundred files find the minute bridged.
         for _ in 0..100 {
-            let (attempts, patience) = until_lost(&fault, &Patience::default());
+            let (attempts, patience) = until_lost(&fault, &RetryTiming::default());
             assert_eq!(attempts, ATTEMPTS);
             assert!(patience > Duration::from_secs(60), "{patience:?}");
         }
-        let waits = (1..ATTEMPTS).map(|failures| Patience::default().even_wait_after(failures));
-        let shortest = waits.sum::<Duration>().mul_f64(JITTER.start);
+        let waits = (1..ATTEMPTS).map(|failures| RetryTiming::default().backoff.even_wait_after(failures));
+        let shortest = waits.sum::<Duration>().mul_f64(RetryTiming::default().backoff.jitter.least);
         assert!(shortest > Duration::from_secs(60), "{shortest:?}");
     }
 
@@ -214,7 +213,7 @@ mod tests {
         let (host, why) = ("cdn.example".to_owned(), "UnknownIssuer".to_owned());
         let nonsense = Fault::Nonsense { host: host.clone(), what: "redirects for ever".to_owned() };
         for fault in [nonsense, Fault::Untrusted { host, why }] {
-            let (attempts, patience) = until_lost(&fault, &Patience::default());
+            let (attempts, patience) = until_lost(&fault, &RetryTiming::default());
             assert_eq!(attempts, NONSENSE_ATTEMPTS);
             assert!(patience < Duration::from_secs(5), "{patience:?}");
         }

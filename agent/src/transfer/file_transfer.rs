@@ -152,7 +152,7 @@ impl Known {
 
 #[cfg(test)]
 mod tests {
-    use super::super::truce::Truces;
+    use super::super::cooldowns::Cooldowns;
     use super::*;
     use crate::environment::Environment;
     use crate::source::PendingSources;
@@ -164,8 +164,8 @@ mod tests {
     async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
         let (reports, mut asked) = mpsc::channel(8);
         let (pending, client) = (PendingSources::default(), Environment::new(None).unwrap().client);
-        let (stall, truces) = (Duration::from_secs(1), Truces::default());
-        let network = Network { client, stall, truces, pending, reports };
+        let (stall, cooldowns) = (Duration::from_secs(1), Cooldowns::default());
+        let network = Network { client, stall, cooldowns, pending, reports };
         let path = RepoPath::new("file").unwrap();
         let wanted = Wanted { id: FileId(0), path, size: 4, digest: Digest::Sha256([0; 32]) };
         let task = FileTransfer::new(wanted, None, "part".to_owned(), Source::OnRequest);

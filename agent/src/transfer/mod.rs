@@ -6,6 +6,7 @@
 //! which knows whether another attempt is worth it.
 
 mod concurrency;
+mod cooldowns;
 mod delivery;
 mod engine;
 mod file_state;
@@ -18,10 +19,9 @@ mod scheduler;
 mod shared;
 mod straggler;
 mod throttle;
-mod truce;
 mod worker;
 
+pub(crate) use cooldowns::Cooldowns;
 pub(crate) use engine::{Engine, Workshop};
 pub(crate) use file_transfer::FileTransfer;
 pub(crate) use request::Network;
-pub(crate) use truce::Truces;

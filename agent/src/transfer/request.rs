@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use hfdown_protocol::{Address, Report};
 use reqwest::header::{
-    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, LOCATION, RANGE,
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE,
 };
 use reqwest::{Client, Response, StatusCode};
 use tokio::sync::mpsc;
 use url::Url;
 
-use super::truce::Truces;
-use crate::asked_wait::asked_wait;
+use super::cooldowns::Cooldowns;
 use crate::fault::Fault;
+use crate::http::{NetworkFault, RedirectError, asked_wait, innermost_cause, redirect_target};
 use crate::source::PendingSources;
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
@@ -24,7 +24,7 @@ const HOPS: usize = 10;
 pub(crate) struct Network {
     pub(crate) client: Client,
     pub(crate) stall: Duration,
-    pub(crate) truces: Truces,
+    pub(crate) cooldowns: Cooldowns,
     pub(crate) pending: PendingSources,
     pub(crate) reports: mpsc::Sender<Report>,
 }
@@ -58,7 +58,7 @@ pub(crate) async fn send(
     let mut redirected = false;
     for _ in 0..HOPS {
         let host = host_of(at.expose());
-        through.truces.check(&host)?;
+        through.cooldowns.check(&host)?;
         let mut request = through.client.get(at.expose().clone()).header(ACCEPT_ENCODING, "identity");
         if let Asked::Range(range) = asked {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
@@ -69,16 +69,16 @@ pub(crate) async fn send(
             Ok(Ok(response)) => response,
         };
         if !response.status().is_redirection() {
-            check(&host, &at, &response, asked, size).inspect_err(|fault| through.truces.heed(fault))?;
+            check(&host, &at, &response, asked, size).inspect_err(|fault| through.cooldowns.heed(fault))?;
             return Ok(Answered { response, redirected_to: redirected.then_some(at) });
         }
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let nonsense = |what: String| Fault::Nonsense { host: host.clone(), what };
-        let location =
-            location.ok_or_else(|| nonsense(format!("answered {} without a location", response.status())))?;
-        at = at
-            .redirected(location)
-            .map_err(|error| nonsense(format!("redirects to an address that is {error}")))?;
+        at = redirect_target(at.expose(), response.headers()).map_err(|error| {
+            let what = match error {
+                RedirectError::NoLocation => format!("answered {} {error}", response.status()),
+                error => format!("redirects to an address that is {error}"),
+            };
+            Fault::Nonsense { host, what }
+        })?;
         redirected = true;
     }
     Err(Fault::Nonsense { host: host_of(at.expose()), what: format!("redirects more than {HOPS} times") })
@@ -90,38 +90,15 @@ pub(crate) fn host_of(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// Reqwest's errors with their causes, without the address, which may be a signed one.
+/// What failed on the network.
 pub(crate) fn network(host: String, error: &reqwest::Error) -> Fault {
-    let mut why = String::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        // Hyper wraps what the system says in layers; the innermost is what helps a person.
-        why = error.to_string();
-        cause = error.source();
+    let why = innermost_cause(error);
+    match NetworkFault::of(error) {
+        NetworkFault::Broken => Fault::Broken { host, why },
+        NetworkFault::Certificate => Fault::Untrusted { host, why },
+        // Only the time to connect has a bound in the client.
+        NetworkFault::Name | NetworkFault::Connect | NetworkFault::Timeout => Fault::Connect { host, why },
     }
-    // The resolver goes on with its question, as Rust prints it; the system with its number.
-    let end = [" for Query {", " (os error "].into_iter().filter_map(|tail| why.find(tail)).min();
-    why.truncate(end.unwrap_or(why.len()));
-    if why.is_empty() {
-        "the request failed".clone_into(&mut why);
-    }
-    if !error.is_connect() {
-        Fault::Broken { host, why }
-    } else if is_distrust(error) {
-        Fault::Untrusted { host, why }
-    } else {
-        Fault::Connect { host, why }
-    }
-}
-
-/// Whether this says that the other side's certificate was refused. Connectors wrap that in I/O errors, whose `source`
-/// skips what they wrap.
-fn is_distrust(error: &(dyn std::error::Error + 'static)) -> bool {
-    if let Some(carried) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-        return is_distrust(carried);
-    }
-    matches!(error.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
-        || error.source().is_some_and(is_distrust)
 }
 
 fn check(host: &str, at: &Address, response: &Response, asked: &Asked, size: u64) -> Result<(), Fault> {

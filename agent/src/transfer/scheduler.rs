@@ -12,7 +12,7 @@ use super::file_state::{Asks, Assignment, NextStep, Piece};
 use super::file_transfer::FileTransfer;
 use super::in_flight::{InFlight, Lease};
 use super::queue::Queue;
-use crate::environment::Patience;
+use crate::environment::RetryTiming;
 use crate::fault::{Fault, RetryDecision};
 use crate::part::Part;
 
@@ -23,7 +23,7 @@ pub(super) struct Scheduler {
     changed: Notify,
     /// How many connections may work.
     allowed: AtomicUsize,
-    patience: Patience,
+    patience: RetryTiming,
 }
 
 impl Scheduler {
@@ -31,7 +31,7 @@ impl Scheduler {
         tasks: Vec<Arc<FileTransfer>>,
         connections: usize,
         digests: usize,
-        patience: Patience,
+        patience: RetryTiming,
     ) -> Self {
         Self {
             queue: Mutex::new(Queue::new(tasks, digests)),

@@ -5,6 +5,7 @@ use super::super::in_flight::BACKLOG;
 use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE, SMALL};
 use super::super::request::Asked;
 use super::*;
+use crate::http::Backoff;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
@@ -22,8 +23,8 @@ fn scheduler(sizes: &[u64]) -> Scheduler {
         let wanted = Wanted { id: FileId(id), path, size: *size, digest };
         Arc::new(FileTransfer::new(wanted, None, format!("part-{id}"), Source::OnRequest))
     };
-    let at_once =
-        Patience { stall: Duration::ZERO, first_wait: Duration::ZERO, longest_wait: Duration::ZERO };
+    let backoff = Backoff { first: Duration::ZERO, ..RetryTiming::default().backoff };
+    let at_once = RetryTiming { stall: Duration::ZERO, backoff };
     Scheduler::new((0..).zip(sizes).map(task).collect(), 4, DIGESTS, at_once)
 }
 

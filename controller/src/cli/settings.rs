@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_agent::{Environment, authorities, web};
+use hfdown_agent::Environment;
+use hfdown_agent::http::ExtraRoots;
 use hfdown_protocol::{Check, limits};
 
 use super::arguments::{BoxArguments, LinkArguments, RepoArguments, SyncArguments};
@@ -71,12 +72,13 @@ impl Settings {
         })?;
 
         let extra_roots = variables.text("SSL_CERT_FILE").map(PathBuf::from);
-        let builder = web(extra_roots.as_deref())
-            .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
+        let roots = extra_roots.as_deref().map_or_else(|| Ok(ExtraRoots::default()), ExtraRoots::read);
+        let roots =
+            roots.map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
         let network = if variables.is_offline() { NetworkAccess::Forbidden } else { NetworkAccess::Allowed };
         let settings =
             hub::HubSettings { observer: observer(events), network, ..hub::HubSettings::default() };
-        let hub = Hub::new(endpoint, token.as_ref().map(|(token, _)| token), builder, settings)
+        let hub = Hub::new(endpoint, token.as_ref().map(|(token, _)| token), &roots, settings)
             .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
         if hub.credential() == Credential::Withheld {
             let text = format!("the token is not sent: {} is not encrypted", hub.endpoint());
@@ -124,7 +126,8 @@ pub fn there(
 /// What a box is told of `SSL_CERT_FILE`: a mirror that is trusted here is trusted there.
 fn handed_down(file: Option<std::ffi::OsString>) -> Result<Vec<Vec<u8>>, Problem> {
     let Some(file) = file.map(PathBuf::from) else { return Ok(Vec::new()) };
-    let authorities = authorities(&file)
+    let authorities = ExtraRoots::read(&file)
+        .map(ExtraRoots::not_bundled)
         .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
     if authorities.iter().map(Vec::len).sum::<usize>() > limits::AUTHORITIES {
         let attempted = format!("cannot hand the certificates of {} to the box", file.display());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use hfdown_agent::http::{Backoff, Jitter};
 use tokio_util::sync::CancellationToken;
 
 use crate::display::Events;
@@ -9,10 +10,9 @@ use crate::event::Event;
 use crate::failure::{self, Problem, in_words};
 use crate::session::{ConnectAttempt, Machine, SessionError};
 
-/// The pause before the first new link; each is twice as long as the one before.
-const PAUSE: Duration = Duration::from_millis(500);
-/// The longest.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The waits before new links.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), jitter: Jitter::NONE };
 
 /// Why a conversation ended, and in the middle of what.
 pub(super) struct Broken {
@@ -72,7 +72,7 @@ impl<'a> Again<'a> {
         if matches!(self.attempt, ConnectAttempt::First) {
             self.attempt = ConnectAttempt::Reconnect { supersedes: None };
         }
-        let wait = pause(self.attempts);
+        let wait = BACKOFF.wait_after(self.attempts);
         let why = in_words(&error.to_string());
         let (attempt, of) = (self.attempts, self.retries);
         self.events.send(Event::Reconnecting { why, attempt, of, wait }).await;
@@ -80,21 +80,5 @@ impl<'a> Again<'a> {
             () = tokio::time::sleep(wait) => Ok(()),
             () = self.cancel.cancelled() => Err(failure::session(attempted, &SessionError::Cancelled)),
         }
-    }
-}
-
-/// How long to wait before the attempt of this number, from 1.
-fn pause(attempt: u32) -> Duration {
-    PAUSE.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(LONGEST_PAUSE)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pauses_grow_up_to_a_bound() {
-        let millis = [1, 2, 3, 7, 100].map(|attempt| pause(attempt).as_millis());
-        assert_eq!(millis, [500, 1000, 2000, 30_000, 30_000]);
     }
 }

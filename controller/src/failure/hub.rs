@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use hfdown_agent::http::NetworkFault;
+
 use super::{Exit, Problem};
-use crate::hub::{Answer, Credential, Hub, HubError, Reason, RepoId};
+use crate::hub::{Answer, Credential, Hub, HubError, RepoId};
 use crate::output::units::left;
 
 /// The Hub's windows, where it does not say how much of one is left.
@@ -30,7 +32,7 @@ fn exit(error: &HubError) -> Exit {
         | HubError::Server(_)
         | HubError::Unreachable(_)
         | HubError::Offline { .. } => Exit::Unreachable,
-        HubError::Nonsense { .. } | HubError::Setup(_) => Exit::Failed,
+        HubError::Nonsense { .. } => Exit::Failed,
     }
 }
 
@@ -72,14 +74,14 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         }
         HubError::Server(_) => "the Hub has trouble of its own; run the same command again later".to_owned(),
         HubError::Offline { .. } => "unset HF_HUB_OFFLINE to ask the Hub".to_owned(),
-        HubError::Unreachable(unreached) => match unreached.reason {
-            Reason::Name => "check the network and, if it is set, HF_ENDPOINT".to_owned(),
-            Reason::Connect | Reason::Timeout | Reason::Broken => {
+        HubError::Unreachable(unreached) => match unreached.fault {
+            NetworkFault::Name => "check the network and, if it is set, HF_ENDPOINT".to_owned(),
+            NetworkFault::Connect | NetworkFault::Timeout | NetworkFault::Broken => {
                 "check the network, the proxy settings (HTTPS_PROXY, NO_PROXY) and, if it is set, HF_ENDPOINT".to_owned()
             }
-            Reason::Tls => "behind a proxy that opens TLS, let SSL_CERT_FILE name its certificate".to_owned(),
+            NetworkFault::Certificate => "behind a proxy that opens TLS, let SSL_CERT_FILE name its certificate".to_owned(),
         },
-        HubError::Disabled(_) | HubError::Nonsense { .. } | HubError::Setup(_) => return None,
+        HubError::Disabled(_) | HubError::Nonsense { .. } => return None,
     })
 }
 

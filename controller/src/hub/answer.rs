@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use hfdown_agent::{asked_wait, wait_in_words};
+use hfdown_agent::http::{asked_wait, wait_in_words};
 use reqwest::{Response, StatusCode};
 
 use super::{Credential, HubError, Tried};

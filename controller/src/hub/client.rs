@@ -1,16 +1,19 @@
 //! One question to the Hub: its headers, its redirects, its bounds, and trying again.
 
 use bytes::{Bytes, BytesMut};
+use hfdown_agent::http::{
+    ExtraRoots, NetworkFault, RedirectError, SetupError, client_builder, innermost_cause, redirect_target,
+};
 use hfdown_protocol::Address;
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{ClientBuilder, Method, Response, redirect};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Method, Response};
 use tokio::time::timeout;
 use url::Url;
 
 use super::answer::Subject;
-use super::retry::{Truce, persist};
+use super::retry::{HubCooldown, persist};
 use super::settings::NetworkAccess;
-use super::{Answer, Endpoint, HubError, HubSettings, Nonsense, Reason, Token, Unreached};
+use super::{Answer, Endpoint, HubError, HubSettings, Nonsense, Token, Unreached};
 
 /// A client of one Hub, with or without a person's token.
 #[derive(Debug)]
@@ -21,7 +24,7 @@ pub struct Hub {
     credential: Credential,
     web: reqwest::Client,
     settings: HubSettings,
-    truce: Truce,
+    cooldown: HubCooldown,
 }
 
 /// Whether a token goes with the questions.
@@ -66,13 +69,13 @@ pub(super) struct Page {
 }
 
 impl Hub {
-    /// A client. `web` brings the TLS settings; redirects, timeouts and headers are settled here.
+    /// A client that trusts these roots beside the bundled ones.
     pub fn new(
         endpoint: Endpoint,
         token: Option<&Token>,
-        web: ClientBuilder,
+        roots: &ExtraRoots,
         settings: HubSettings,
-    ) -> Result<Self, HubError> {
+    ) -> Result<Self, SetupError> {
         let credential = match token {
             None => Credential::Absent,
             Some(_) if endpoint.keeps_secrets() => Credential::Sent,
@@ -81,19 +84,14 @@ impl Hub {
         let authorization = token.filter(|_| credential == Credential::Sent).map(Token::header);
         // Compressed answers have no length to compare with the listing's.
         let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-        let web = web
-            .user_agent(concat!("hfdown/", env!("CARGO_PKG_VERSION")))
+        let web = client_builder(roots)?
             .default_headers(headers)
-            .http1_only()
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .retry(reqwest::retry::never())
             .connect_timeout(settings.connect)
             .read_timeout(settings.idle);
         // A token for this machine must not make a detour through a proxy on another.
         let web = if endpoint.is_loopback() { web.no_proxy() } else { web };
-        let web = web.build().map_err(|error| HubError::Setup(innermost(&error)))?;
-        Ok(Self { endpoint, authorization, credential, web, settings, truce: Truce::default() })
+        let web = web.build().map_err(|error| SetupError::Client(innermost_cause(&error)))?;
+        Ok(Self { endpoint, authorization, credential, web, settings, cooldown: HubCooldown::default() })
     }
 
     /// The Hub that is asked.
@@ -133,10 +131,14 @@ impl Hub {
         let attempt = || async {
             timeout(self.settings.whole, attempt()).await.unwrap_or_else(|_| {
                 let detail = format!("not complete after {} s", self.settings.whole.as_secs());
-                Err(HubError::Unreachable(Box::new(Unreached::new(shown(url), Reason::Timeout, detail))))
+                Err(HubError::Unreachable(Box::new(Unreached::new(
+                    shown(url),
+                    NetworkFault::Timeout,
+                    detail,
+                ))))
             })
         };
-        persist(&self.settings.patience, &self.settings.observer, &self.truce, attempt).await
+        persist(&self.settings.retries, &self.settings.observer, &self.cooldown, attempt).await
     }
 
     /// One attempt: sends, follows redirects by hand, and tells refusals from answers.
@@ -156,7 +158,7 @@ impl Hub {
             if let Some(token) = authorization {
                 request = request.header(AUTHORIZATION, token.clone());
             }
-            let response = request.send().await.map_err(|error| unreached(&url, error))?;
+            let response = request.send().await.map_err(|error| unreached(&url, &error))?;
             if response.status().is_success() {
                 return Ok(Landing::Here(url, response));
             }
@@ -173,15 +175,14 @@ impl Hub {
     }
 }
 
-/// Where a redirect leads: never from https to http, and never to an address that carries a credential.
 fn redirected(from: &Url, headers: &HeaderMap) -> Result<Address, HubError> {
-    let location = headers.get(LOCATION).and_then(|value| str::from_utf8(value.as_bytes()).ok());
-    let next = location.and_then(|location| from.join(location).ok());
-    let next = next.ok_or_else(|| nonsense(from, Nonsense::Location))?;
-    if from.scheme() == "https" && next.scheme() == "http" {
-        return Err(nonsense(from, Nonsense::Downgrade));
-    }
-    Address::new(next.as_str()).map_err(|_| nonsense(from, Nonsense::Location))
+    redirect_target(from, headers).map_err(|error| {
+        let what = match error {
+            RedirectError::Downgrade => Nonsense::Downgrade,
+            RedirectError::NoLocation | RedirectError::Address(_) => Nonsense::Location,
+        };
+        nonsense(from, what)
+    })
 }
 
 async fn read(url: Url, mut response: Response, bound: u64) -> Result<Page, HubError> {
@@ -190,7 +191,7 @@ async fn read(url: Url, mut response: Response, bound: u64) -> Result<Page, HubE
         return Err(too_long());
     }
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreached(&url, error))? {
+    while let Some(chunk) = response.chunk().await.map_err(|error| unreached(&url, &error))? {
         if (body.len() + chunk.len()) as u64 > bound {
             return Err(too_long());
         }
@@ -208,47 +209,15 @@ pub(super) fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }
 
-fn unreached(url: &Url, error: reqwest::Error) -> HubError {
-    let error = error.without_url();
-    let reason = if error.is_timeout() {
-        Reason::Timeout
-    } else if error.is_dns() {
-        Reason::Name
-    } else if !error.is_connect() {
-        Reason::Broken
-    } else if causes(&error).any(is_distrust) {
-        Reason::Tls
-    } else {
-        Reason::Connect
-    };
-    let mut detail = innermost(&error);
-    // The resolver goes on with its question, as Rust prints it.
-    detail.truncate(detail.find(" for Query {").unwrap_or(detail.len()));
-    HubError::Unreachable(Box::new(Unreached::new(shown(url), reason, detail)))
-}
-
-/// rustls reports a bad certificate as an I/O error of this kind, and nothing else while connecting does. Connectors
-/// wrap it in further I/O errors, whose `source` skips what they wrap.
-fn is_distrust(error: &(dyn std::error::Error + 'static)) -> bool {
-    let Some(error) = error.downcast_ref::<std::io::Error>() else { return false };
-    error.kind() == std::io::ErrorKind::InvalidData || error.get_ref().is_some_and(|inner| is_distrust(inner))
-}
-
-fn causes<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
-/// The last cause says what happened; the ones before it say that it did.
-fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
-    causes(error).last().map(ToString::to_string).unwrap_or_default()
+fn unreached(url: &Url, error: &reqwest::Error) -> HubError {
+    let unreached = Unreached::new(shown(url), NetworkFault::of(error), innermost_cause(error));
+    HubError::Unreachable(Box::new(unreached))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::{Error, ErrorKind};
+    use reqwest::header::LOCATION;
 
     #[test]
     fn redirects_stay_encrypted_and_carry_no_credential() {
@@ -275,14 +244,6 @@ mod tests {
         }
         let nowhere = redirected(&Url::parse(hub).unwrap(), &HeaderMap::new());
         assert!(matches!(nowhere, Err(HubError::Nonsense { what: Nonsense::Location, .. })));
-    }
-
-    #[test]
-    fn distrust_is_found_below_other_errors() {
-        let distrust =
-            Error::other(Error::other(Error::new(ErrorKind::InvalidData, "invalid peer certificate")));
-        assert!(is_distrust(&distrust));
-        assert!(!is_distrust(&Error::from(ErrorKind::ConnectionRefused)));
     }
 
     #[test]

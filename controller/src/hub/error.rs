@@ -5,6 +5,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use hfdown_agent::http::NetworkFault;
+
 use super::Answer;
 
 /// Why the Hub did not answer as asked.
@@ -55,9 +57,6 @@ pub enum HubError {
         /// The address, without its query.
         asked: String,
     },
-    /// The HTTP client can't be built: its settings, its certificates.
-    #[error("cannot set up the HTTP client: {0}")]
-    Setup(String),
 }
 
 /// What is wrong with an answer.
@@ -106,26 +105,11 @@ pub struct Unreached {
     /// The address, without its query.
     pub asked: String,
     /// What failed.
-    pub reason: Reason,
+    pub fault: NetworkFault,
     /// In the words of the library or the system.
     pub detail: String,
     /// What was tried before giving up.
     pub tried: Option<Tried>,
-}
-
-/// What failed on the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// The host's name could not be resolved.
-    Name,
-    /// No connection could be made.
-    Connect,
-    /// The other side could not prove that it is who it should be.
-    Tls,
-    /// Nothing came for too long.
-    Timeout,
-    /// The connection broke.
-    Broken,
 }
 
 /// How much was tried before giving up.
@@ -144,7 +128,7 @@ impl HubError {
             Self::RateLimited(_) => true,
             Self::Server(answer) => answer.is_passing(),
             // A certificate does not become valid by asking again.
-            Self::Unreachable(unreached) => unreached.reason != Reason::Tls,
+            Self::Unreachable(unreached) => unreached.fault != NetworkFault::Certificate,
             _ => false,
         }
     }
@@ -161,7 +145,7 @@ impl HubError {
             | Self::Disabled(answer)
             | Self::RateLimited(answer)
             | Self::Server(answer) => Some(answer),
-            Self::Unreachable(_) | Self::Nonsense { .. } | Self::Offline { .. } | Self::Setup(_) => None,
+            Self::Unreachable(_) | Self::Nonsense { .. } | Self::Offline { .. } => None,
         }
     }
 
@@ -182,32 +166,20 @@ impl HubError {
 }
 
 impl Unreached {
-    pub(super) fn new(asked: impl Into<String>, reason: Reason, detail: impl Into<String>) -> Self {
-        Self { asked: asked.into(), reason, detail: detail.into(), tried: None }
+    pub(super) fn new(asked: impl Into<String>, fault: NetworkFault, detail: impl Into<String>) -> Self {
+        Self { asked: asked.into(), fault, detail: detail.into(), tried: None }
     }
 }
 
 impl fmt::Display for Unreached {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked, reason, detail, tried } = self;
-        write!(formatter, "{asked}: {reason}: {detail}")?;
+        let Self { asked, fault, detail, tried } = self;
+        write!(formatter, "{asked}: {fault}: {detail}")?;
         tried.iter().try_for_each(|tried| tried.fmt(formatter))
     }
 }
 
 impl std::error::Error for Unreached {}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Name => "the host's name cannot be resolved",
-            Self::Connect => "cannot connect",
-            Self::Tls => "the connection cannot be trusted",
-            Self::Timeout => "no answer in time",
-            Self::Broken => "the connection broke",
-        })
-    }
-}
 
 impl fmt::Display for Tried {
     /// Nothing for a single attempt, otherwise a bracket that follows a message.

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Answer, HubError, Observer, Patience, Tried};
+use hfdown_agent::http::Cooldown;
+
+use super::{Answer, HubError, Observer, RetryPolicy, Tried};
 
 /// An attempt that failed and will be repeated.
 #[derive(Debug, Clone, Copy)]
@@ -20,39 +22,28 @@ pub struct Retrying<'a> {
     pub wait: Duration,
 }
 
-/// What a Hub that wants to be left alone has said. It says so to one question and means all of them.
-#[derive(Debug, Default)]
-pub(super) struct Truce(Mutex<Option<(Instant, Box<Answer>)>>);
+/// The cooldown that the Hub asked for, and what it answered then.
+pub(super) type HubCooldown = Mutex<Cooldown<Box<Answer>>>;
 
-/// Longer than any run lives that has been refused for so long.
-const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+/// Heeds a refusal that names its time.
+fn heed(cooldown: &HubCooldown, error: &HubError) {
+    let HubError::RateLimited(answer) = error else { return };
+    let Some(wait) = answer.wait else { return };
+    cooldown.lock().unwrap_or_else(PoisonError::into_inner).heed(wait, answer.clone());
+}
 
-impl Truce {
-    /// Hears a refusal that names its time.
-    fn heed(&self, error: &HubError) {
-        let HubError::RateLimited(answer) = error else { return };
-        let Some(wait) = answer.wait else { return };
-        let until = Instant::now() + wait.min(FAR);
-        let mut refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if refused.as_ref().is_none_or(|(before, _)| *before < until) {
-            *refused = Some((until, answer.clone()));
-        }
-    }
-
-    /// What the Hub would answer now, without asking it, where that is known.
-    fn refusal(&self) -> Option<HubError> {
-        let refused = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (until, answer) = refused.as_ref()?;
-        let left = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
-        Some(HubError::RateLimited(Box::new(Answer { wait: Some(left), ..Answer::clone(answer) })))
-    }
+/// What the Hub would answer now, without asking it, where that is known.
+fn refusal(cooldown: &HubCooldown) -> Option<HubError> {
+    let cooldown = cooldown.lock().unwrap_or_else(PoisonError::into_inner);
+    let (left, answer) = cooldown.remaining()?;
+    Some(HubError::RateLimited(Box::new(Answer { wait: Some(left), ..Answer::clone(answer) })))
 }
 
 /// Makes attempts until one succeeds, fails for good, or patience ends. The error then says how much was tried.
 pub(super) async fn persist<T, F>(
-    patience: &Patience,
+    policy: &RetryPolicy,
     observer: &Observer,
-    truce: &Truce,
+    cooldown: &HubCooldown,
     mut attempt: impl FnMut() -> F,
 ) -> Result<T, HubError>
 where
@@ -61,43 +52,49 @@ where
     let started = Instant::now();
     let mut number = 1;
     loop {
-        let error = match truce.refusal() {
+        let error = match refusal(cooldown) {
             Some(refusal) => refusal,
             None => match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             },
         };
-        truce.heed(&error);
-        let wait = patience.wait_after(number, error.named_wait(), rand::random_range(0.5..=1.0));
-        let is_over = number >= patience.attempts || started.elapsed().saturating_add(wait) > patience.total;
+        heed(cooldown, &error);
+        let wait = policy.wait_after(number, error.named_wait());
+        let is_over = number >= policy.attempts || started.elapsed().saturating_add(wait) > policy.total;
         if is_over || !error.is_worth_another_try() {
             return Err(error.after(Tried { attempts: number, elapsed: started.elapsed() }));
         }
-        observer.tell(Retrying { attempt: number, attempts: patience.attempts, error: &error, wait });
+        observer.tell(Retrying { attempt: number, attempts: policy.attempts, error: &error, wait });
         sleep(wait).await;
         number += 1;
     }
 }
 
-impl Patience {
-    /// The wait after the attempt of this number. `share` is the part of a wait of our own that is kept.
-    fn wait_after(&self, number: u32, named: Option<Duration>, share: f64) -> Duration {
-        let own =
-            || self.first.saturating_mul(2_u32.saturating_pow(number - 1)).min(self.longest).mul_f64(share);
-        named.map_or_else(own, |named| named.saturating_add(self.margin))
+impl RetryPolicy {
+    /// The wait after the attempt of this number: the one that the Hub named, or one of our own.
+    fn wait_after(&self, number: u32, named: Option<Duration>) -> Duration {
+        named.map_or_else(|| self.backoff.wait_after(number), |named| named.saturating_add(self.margin))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::{Reason, Unreached};
+    use crate::hub::Unreached;
+    use hfdown_agent::http::{Jitter, NetworkFault};
     use std::cell::Cell;
     use std::sync::{Arc, Mutex};
 
+    /// The longest cooldown.
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
     fn unreached() -> HubError {
-        HubError::Unreachable(Box::new(Unreached::new("https://hub.example/x", Reason::Connect, "refused")))
+        HubError::Unreachable(Box::new(Unreached::new(
+            "https://hub.example/x",
+            NetworkFault::Connect,
+            "refused",
+        )))
     }
 
     fn limited(wait: u64) -> HubError {
@@ -107,13 +104,13 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_the_longest() {
-        let patience = Patience::default();
-        let waits: Vec<_> =
-            (1..=7).map(|number| patience.wait_after(number, None, 1.0).as_millis()).collect();
+    fn waits_double_up_to_the_longest_unless_the_hub_names_one() {
+        let mut policy = RetryPolicy::default();
+        assert!((250..=500).contains(&policy.wait_after(1, None).as_millis()));
+        policy.backoff.jitter = Jitter::NONE;
+        let waits: Vec<_> = (1..=7).map(|number| policy.wait_after(number, None).as_millis()).collect();
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 8000, 8000]);
-        assert_eq!(patience.wait_after(1, None, 0.5).as_millis(), 250);
-        assert_eq!(patience.wait_after(90, Some(Duration::from_secs(55)), 0.5).as_secs(), 56);
+        assert_eq!(policy.wait_after(90, Some(Duration::from_secs(55))).as_secs(), 56);
     }
 
     #[tokio::test(start_paused = true)]
@@ -124,7 +121,8 @@ mod tests {
             Observer::new(move |retrying| told.lock().unwrap().push((retrying.attempt, retrying.attempts)))
         };
         let result: Result<(), _> =
-            persist(&Patience::default(), &observer, &Truce::default(), async || Err(unreached())).await;
+            persist(&RetryPolicy::default(), &observer, &HubCooldown::default(), async || Err(unreached()))
+                .await;
         assert_eq!(*told.lock().unwrap(), [(1, 6), (2, 6), (3, 6), (4, 6), (5, 6)]);
         let Err(HubError::Unreachable(seen)) = result else { panic!("{result:?}") };
         assert_eq!(seen.tried.map(|tried| tried.attempts), Some(6));
@@ -134,11 +132,12 @@ mod tests {
     async fn a_named_wait_is_obeyed() {
         let started = Instant::now();
         let attempts = Cell::new(0);
-        let result = persist(&Patience::default(), &Observer::default(), &Truce::default(), async || {
-            attempts.set(attempts.get() + 1);
-            if attempts.get() == 1 { Err(limited(200)) } else { Ok(started.elapsed().as_secs()) }
-        })
-        .await;
+        let result =
+            persist(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
+                attempts.set(attempts.get() + 1);
+                if attempts.get() == 1 { Err(limited(200)) } else { Ok(started.elapsed().as_secs()) }
+            })
+            .await;
         assert_eq!(result.unwrap(), 201);
     }
 
@@ -146,7 +145,7 @@ mod tests {
     async fn a_wait_that_is_too_long_ends_at_once() {
         let started = Instant::now();
         let result: Result<(), _> =
-            persist(&Patience::default(), &Observer::default(), &Truce::default(), async || {
+            persist(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
                 Err(limited(3600))
             })
             .await;
@@ -158,7 +157,7 @@ mod tests {
     async fn what_will_not_change_is_not_repeated() {
         let attempts = Cell::new(0);
         let result: Result<(), _> =
-            persist(&Patience::default(), &Observer::default(), &Truce::default(), async || {
+            persist(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
                 attempts.set(attempts.get() + 1);
                 Err(HubError::EntryNotFound(Box::new(Answer::new("https://hub.example/x", 404))))
             })
@@ -169,16 +168,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn whoever_asks_something_else_meanwhile_waits_as_well() {
-        let (patience, observer, truce) = (Patience::default(), Observer::default(), Truce::default());
+        let (policy, observer, cooldown) =
+            (RetryPolicy::default(), Observer::default(), HubCooldown::default());
         let started = Instant::now();
         let asked = Cell::new(0);
-        let first = persist(&patience, &observer, &truce, async || {
+        let first = persist(&policy, &observer, &cooldown, async || {
             asked.set(asked.get() + 1);
             if asked.get() == 1 { Err(limited(200)) } else { Ok(started.elapsed().as_secs()) }
         });
         let second = async {
             sleep(Duration::from_secs(10)).await;
-            persist(&patience, &observer, &truce, async || Ok(started.elapsed().as_secs())).await
+            persist(&policy, &observer, &cooldown, async || Ok(started.elapsed().as_secs())).await
         };
         let (first, second) = tokio::join!(first, second);
         assert_eq!((first.unwrap(), second.unwrap()), (201, 201));
@@ -186,15 +186,16 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_hub_that_wants_none_of_it_for_too_long_is_not_asked_anything_else() {
-        let (patience, observer, truce) = (Patience::default(), Observer::default(), Truce::default());
+        let (policy, observer, cooldown) =
+            (RetryPolicy::default(), Observer::default(), HubCooldown::default());
         for wait in [u64::MAX, 3600] {
             let refused: Result<(), _> =
-                persist(&patience, &observer, &truce, async || Err(limited(wait))).await;
+                persist(&policy, &observer, &cooldown, async || Err(limited(wait))).await;
             let Err(HubError::RateLimited(answer)) = refused else { panic!("{refused:?}") };
-            assert!(answer.wait.is_some_and(|wait| wait >= FAR), "the first refusal holds");
+            assert!(answer.wait.is_some_and(|wait| wait >= DAY), "the first refusal holds");
         }
-        tokio::time::advance(FAR).await;
-        let asked = persist(&patience, &observer, &truce, async || Ok(())).await;
+        tokio::time::advance(DAY).await;
+        let asked = persist(&policy, &observer, &cooldown, async || Ok(())).await;
         assert!(asked.is_ok());
     }
 }

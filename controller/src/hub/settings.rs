@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use hfdown_agent::http::{Backoff, Jitter};
+
 use super::Retrying;
 
 /// What a [`Hub`](super::Hub) may take its time for. `Default` is what a person at a terminal wants.
@@ -16,7 +18,7 @@ pub struct HubSettings {
     /// How long one whole answer may take, however busily it drips.
     pub whole: Duration,
     /// When and how often to try again.
-    pub patience: Patience,
+    pub retries: RetryPolicy,
     /// Told of every attempt that failed and will be repeated.
     pub observer: Observer,
     /// Whether every question is refused (`HF_HUB_OFFLINE`).
@@ -39,7 +41,7 @@ impl Default for HubSettings {
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(10),
             whole: Duration::from_secs(300),
-            patience: Patience::default(),
+            retries: RetryPolicy::default(),
             observer: Observer::default(),
             network: NetworkAccess::default(),
         }
@@ -48,33 +50,34 @@ impl Default for HubSettings {
 
 /// When and how often to try again.
 #[derive(Debug, Clone)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How many attempts there are, the first included.
     pub attempts: u32,
-    /// The wait after the first failure; it doubles from there, and a random part of up to a half is taken off.
-    pub first: Duration,
-    /// The longest wait that doubling leads to.
-    pub longest: Duration,
+    /// The waits after failures.
+    pub backoff: Backoff,
     /// Added to a wait that the Hub named, because it names whole seconds.
     pub margin: Duration,
     /// How long all attempts and waits for one question may take before no further attempt is begun.
     pub total: Duration,
 }
 
-impl Default for Patience {
+impl Default for RetryPolicy {
     /// Five waits of together 15 seconds at most, unless the Hub names one: its windows are 5 minutes long.
     fn default() -> Self {
         Self {
             attempts: 6,
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(8),
+            backoff: Backoff {
+                first: Duration::from_millis(500),
+                longest: Duration::from_secs(8),
+                jitter: Jitter { least: 0.5, most: 1.0 },
+            },
             margin: Duration::from_secs(1),
             total: Duration::from_secs(330),
         }
     }
 }
 
-/// Who is told of retries.
+/// What is told of retries.
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn(Retrying<'_>) + Send + Sync>);
 
@@ -90,7 +93,7 @@ impl Observer {
 }
 
 impl Default for Observer {
-    /// Nobody.
+    /// Nothing is.
     fn default() -> Self {
         Self::new(|_| {})
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_agent::SetupError;
+use hfdown_agent::http::SetupError;
 use hfdown_protocol::{CodecError, Failure};
 
 use crate::link::LinkError;

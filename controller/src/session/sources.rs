@@ -124,9 +124,7 @@ pub(crate) fn kind(error: &HubError) -> FailureKind {
             FailureKind::NotAllowed
         }
         HubError::RateLimited(_) => FailureKind::RateLimited,
-        HubError::Server(_) | HubError::Unreachable(_) | HubError::Offline { .. } | HubError::Setup(_) => {
-            FailureKind::Unreachable
-        }
+        HubError::Server(_) | HubError::Unreachable(_) | HubError::Offline { .. } => FailureKind::Unreachable,
         HubError::Nonsense { .. } => FailureKind::Nonsense,
     }
 }

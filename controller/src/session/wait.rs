@@ -3,6 +3,7 @@
 use std::mem::discriminant;
 use std::time::Duration;
 
+use hfdown_agent::http::{Backoff, Jitter};
 use tokio::time::Instant;
 
 use super::error::SessionError;
@@ -11,10 +12,9 @@ use crate::event::Event;
 use crate::failure::in_words;
 use crate::link::{AgentLink, LinkError, Refusal, Tried};
 
-/// The first pause between two attempts; each is twice as long as the one before.
-const PAUSE: Duration = Duration::from_millis(500);
-/// The longest. A server that counts failed logins sees 12 in a minute.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// The waits between two attempts. A server that counts failed logins sees 12 in a minute.
+const BACKOFF: Backoff =
+    Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(5), jitter: Jitter::NONE };
 
 /// Tries again, for so long, what a box that is just starting refuses. Each new reason is said once. The time for which
 /// people are asked in between is theirs.
@@ -27,7 +27,7 @@ pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
     let began = Instant::now();
     let asked_before = asking();
     let mut said = None;
-    let mut pause = PAUSE;
+    let mut attempts = 0;
     loop {
         let error = match attempt().await {
             Ok(link) => return Ok(link),
@@ -43,8 +43,8 @@ pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
             said = Some(discriminant(&error));
             events.send(Event::NotReady { why: in_words(&error.to_string()), left }).await;
         }
-        tokio::time::sleep(pause.min(left)).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        attempts += 1;
+        tokio::time::sleep(BACKOFF.wait_after(attempts).min(left)).await;
     }
 }
 

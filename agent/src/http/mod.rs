@@ -1,0 +1,20 @@
+//! What the agent and the controller share of HTTP: one client, one rule for redirects, one reading of what goes wrong
+//! on the network, and how long to wait before asking again.
+//!
+//! The agent asks CDNs and the controller asks the Hub, each with a loop of its own; nothing here makes a request.
+
+mod asked_wait;
+mod backoff;
+mod client;
+mod cooldown;
+mod extra_roots;
+mod network_fault;
+mod redirect;
+
+pub use asked_wait::{asked_wait, wait_in_words};
+pub use backoff::{Backoff, Jitter};
+pub use client::client_builder;
+pub use cooldown::Cooldown;
+pub use extra_roots::{ExtraRoots, SetupError};
+pub use network_fault::{NetworkFault, innermost_cause};
+pub use redirect::{RedirectError, redirect_target};
