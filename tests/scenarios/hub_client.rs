@@ -306,7 +306,7 @@ async fn hostile_names_are_refused_and_the_rest_is_listed() {
     let listing = client.list(&info).await.unwrap();
     assert_eq!(paths(&listing), ["good.json"]);
     let mut reasons: Vec<_> =
-        listing.refused.iter().map(|refused| (refused.name.as_str(), refused.fault)).collect();
+        listing.refused.iter().map(|refused| (refused.name.as_str(), refused.reason)).collect();
     reasons.sort_by_key(|(name, _)| *name);
     let path = Refusal::Path;
     let expected = [

@@ -14,6 +14,7 @@ mod join;
 mod monitor;
 mod person;
 mod rate_meter;
+#[expect(clippy::module_inception, reason = "the room is called what it is about")]
 mod session;
 mod sources;
 mod survey;
