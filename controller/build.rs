@@ -8,11 +8,11 @@
 //! box.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 /// The CPUs that there are agents for, as in `src/link/platform.rs`.
@@ -156,14 +156,8 @@ fn target_folder(out: &Path) -> PathBuf {
 fn embed(cpu: &str, image: Option<&Path>, out: &Path) {
     let bytes =
         image.map(|image| fs::read(image).unwrap_or_else(|error| panic!("{}: {error}", image.display())));
-    let mut digest = String::new();
-    if let Some(bytes) = &bytes {
-        for byte in Sha256::digest(bytes) {
-            // Writing to a string can't fail.
-            _ = write!(digest, "{byte:02x}");
-        }
-    }
+    let digest = bytes.as_ref().map(|bytes| HEXLOWER.encode(&Sha256::digest(bytes))).unwrap_or_default();
     let copy = out.join(format!("agent-{cpu}"));
     fs::write(&copy, bytes.unwrap_or_default()).unwrap_or_else(|error| panic!("{}: {error}", copy.display()));
-    println!("cargo::rustc-env=HFDOWN_EMBEDDED_{}_SHA256={}", cpu.to_uppercase(), digest);
+    println!("cargo::rustc-env=HFDOWN_EMBEDDED_{}_SHA256={digest}", cpu.to_uppercase());
 }

@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use data_encoding::HEXLOWER;
 use hfdown_protocol::Commit;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -68,8 +69,7 @@ impl DetachedRecords {
         let name = |target: &SshTarget| format!("{}@{target}\n", target.user.as_deref().unwrap_or_default());
         let way: String = target.jumps.iter().chain([target]).map(name).collect();
         let digest = Sha256::digest(way + root);
-        let name = digest[..8].iter().fold(String::new(), |name, byte| format!("{name}{byte:02x}"));
-        Some(self.folder.as_ref()?.join(name + ".json"))
+        Some(self.folder.as_ref()?.join(HEXLOWER.encode(&digest[..8]) + ".json"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};
 
 /// A full commit hash: 40 lowercase hex digits. Branches move, commits do not, so everything after the first question
@@ -19,8 +20,8 @@ impl Commit {
     /// Checks the 40 hex digits.
     pub fn new(hash: impl Into<String>) -> Result<Self, CommitError> {
         let hash = hash.into();
-        let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if hash.len() == 40 && hash.bytes().all(is_hex) { Ok(Self(hash)) } else { Err(CommitError) }
+        let is_hash = hash.len() == 40 && HEXLOWER.decode_mut(hash.as_bytes(), &mut [0; 20]).is_ok();
+        if is_hash { Ok(Self(hash)) } else { Err(CommitError) }
     }
 
     /// All 40 digits.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 use serde::{Deserialize, Serialize};
 
 /// The digest the Hub lists for a file. Its lowercase hex form is also the file's `ETag` there.
@@ -46,26 +47,18 @@ impl Digest {
 }
 
 fn parse_hex<const N: usize>(hex: &str) -> Result<[u8; N], DigestError> {
-    let digits = hex.as_bytes();
-    if digits.len() != 2 * N {
+    if hex.len() != 2 * N {
         return Err(DigestError);
     }
     let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        let value = |digit: u8| (digit as char).to_digit(16).ok_or(DigestError);
-        *byte = u8::try_from(value(pair[0])? << 4 | value(pair[1])?).map_err(|_| DigestError)?;
-    }
+    HEXLOWER_PERMISSIVE.decode_mut(hex.as_bytes(), &mut bytes).map_err(|_| DigestError)?;
     Ok(bytes)
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // At once: a tenth of what a run that finds 20,000 files in place has to do was writing digits one by one.
-        const DIGITS: [char; 16] =
-            ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-        let halves = self.bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let text: String = halves.map(|half| DIGITS[usize::from(half)]).collect();
-        formatter.write_str(&text)
+        // In one write: digit by digit took a tenth of a run that finds 20,000 files in place.
+        HEXLOWER.encode_display(self.bytes()).fmt(formatter)
     }
 }
 

@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -30,7 +31,7 @@ impl ControlFiles {
         // Whatever links lead there, it is one folder.
         let root = absolute.canonicalize().unwrap_or(absolute);
         let digest = Sha256::digest(root.as_os_str().as_encoded_bytes());
-        let name = digest[..8].iter().fold("detached-".to_owned(), |name, byte| format!("{name}{byte:02x}"));
+        let name = format!("detached-{}", HEXLOWER.encode(&digest[..8]));
         Ok(Self { folder, name })
     }
 

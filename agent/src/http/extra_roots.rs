@@ -74,35 +74,20 @@ mod tests {
     use super::*;
     use std::fmt::Write as _;
 
+    use data_encoding::BASE64;
+
     #[test]
     fn a_box_is_told_of_certificates_that_it_does_not_have() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("bundle.pem");
         let mut bundle = String::new();
         for certificate in &webpki_root_certs::TLS_SERVER_ROOT_CERTS[..2] {
-            let text = base64(certificate);
+            let text = BASE64.encode(certificate);
             write!(bundle, "-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n").unwrap();
         }
         std::fs::write(&file, &bundle).unwrap();
         assert_eq!(ExtraRoots::read(&file).unwrap().not_bundled(), [[0; 0]; 0], "both are bundled");
         std::fs::write(&file, "no certificate").unwrap();
         assert!(matches!(ExtraRoots::read(&file), Err(SetupError::Certificates(..))));
-    }
-
-    fn base64(bytes: &[u8]) -> String {
-        const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        let mut text = String::new();
-        for three in bytes.chunks(3) {
-            let number = three.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte))
-                << (8 * (3 - three.len()));
-            for digit in 0..4 {
-                text.push(if digit <= three.len() {
-                    char::from(DIGITS[number >> (18 - 6 * digit) & 63])
-                } else {
-                    '='
-                });
-            }
-        }
-        text
     }
 }

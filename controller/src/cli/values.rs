@@ -2,17 +2,18 @@
 
 use std::num::NonZeroU64;
 
+use data_encoding::BASE64_NOPAD;
+
 /// Characters of a SHA-256 in base64, without padding.
 const FINGERPRINT: usize = 43;
 
 /// Checks that a fingerprint can be one of a host key, which is SHA-256 in base64.
 pub(super) fn parse_fingerprint(text: &str) -> Result<String, String> {
     let digest = text.strip_prefix("SHA256:").map(|digest| digest.trim_end_matches('='));
-    let is_base64 = |digest: &str| {
-        digest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
-    };
     match digest {
-        Some(digest) if digest.len() == FINGERPRINT && is_base64(digest) => Ok(text.to_owned()),
+        Some(digest) if digest.len() == FINGERPRINT && BASE64_NOPAD.decode(digest.as_bytes()).is_ok() => {
+            Ok(text.to_owned())
+        }
         _ => Err(format!("it is `SHA256:` and {FINGERPRINT} characters, as `ssh-keygen -l` shows it")),
     }
 }

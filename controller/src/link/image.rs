@@ -1,11 +1,11 @@
 //! The agents that can be put on a box: embedded by `build.rs`, or read from files that the environment names.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 use super::platform::Cpu;
@@ -42,12 +42,8 @@ impl AgentImage {
     /// An executable that is at hand as bytes.
     pub fn new(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let mut sha256 = String::with_capacity(64);
-        for byte in Sha256::digest(&bytes) {
-            // Writing to a string can't fail.
-            _ = write!(sha256, "{byte:02x}");
-        }
-        Self { bytes, sha256: sha256.into() }
+        let sha256 = HEXLOWER.encode(&Sha256::digest(&bytes)).into();
+        Self { bytes, sha256 }
     }
 
     /// An executable in a file.

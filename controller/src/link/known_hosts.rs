@@ -10,9 +10,10 @@ use std::fs;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use russh::keys::ssh_key::known_hosts::HostPatterns;
 use russh::keys::{HashAlg, PublicKey};
-use sha1::{Digest as _, Sha1};
+use sha1::Sha1;
 
 use super::target::SshTarget;
 use crate::system;
@@ -146,7 +147,7 @@ fn entry(line: &str, name: &str, place: Place) -> Option<Entry> {
 
 fn matches(hosts: &str, name: &str) -> bool {
     match hosts.parse() {
-        Ok(HostPatterns::HashedName { salt, hash }) => hmac_sha1(&salt, name.as_bytes()) == hash,
+        Ok(HostPatterns::HashedName { salt, hash }) => is_hash_of(name, &salt, &hash),
         Ok(HostPatterns::Patterns(patterns)) => matches_list(&patterns, name),
         Err(_) => false,
     }
@@ -191,16 +192,10 @@ pub(super) fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     pattern[at..].iter().all(|byte| *byte == b'*')
 }
 
-/// HMAC (RFC 2104) with SHA-1, which is how OpenSSH hashes host names. Salts are 20 bytes, shorter than a block.
-fn hmac_sha1(salt: &[u8], text: &[u8]) -> [u8; 20] {
-    let mut block = [0; 64];
-    if salt.len() > block.len() {
-        block[..20].copy_from_slice(&Sha1::digest(salt));
-    } else {
-        block[..salt.len()].copy_from_slice(salt);
-    }
-    let inner = Sha1::new().chain_update(block.map(|byte| byte ^ 0x36)).chain_update(text).finalize();
-    Sha1::new().chain_update(block.map(|byte| byte ^ 0x5c)).chain_update(inner).finalize().into()
+/// How OpenSSH hashes host names: HMAC with SHA-1, keyed by the salt.
+fn is_hash_of(name: &str, salt: &[u8], hash: &[u8]) -> bool {
+    let keyed = Hmac::<Sha1>::new_from_slice(salt);
+    keyed.is_ok_and(|keyed| keyed.chain_update(name).verify_slice(hash).is_ok())
 }
 
 /// Adds a line to hfdown's own file, which only this user may read. The file is locked meanwhile, and the line is

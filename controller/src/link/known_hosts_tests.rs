@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use data_encoding::HEXLOWER;
 use proptest::strategy::Strategy as _;
 
 use super::super::openssh;
@@ -54,15 +55,20 @@ fn matches_names_as_openssh_does() {
 
 #[test]
 fn hashed_names_are_hmac_sha1() {
-    // RFC 2202, test cases 1 and 2.
-    let digest =
-        |salt: &[u8], text: &[u8]| hfdown_protocol::Digest::GitSha1(hmac_sha1(salt, text)).to_string();
-    assert_eq!(digest(&[0x0b; 20], b"Hi There"), "b617318655057264e28bc0b6fb378c8ef146be00");
-    assert_eq!(digest(b"Jefe", b"what do ya want for nothing?"), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79");
-    assert_eq!(
-        digest(&[0xaa; 80], b"Test Using Larger Than Block-Size Key - Hash Key First"),
-        "aa4ae5e15272d00e95705637ce8a3b55ed402112"
-    );
+    // RFC 2202, test cases 1, 2 and 6.
+    for (salt, name, hash) in [
+        (&[0x0b; 20][..], "Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"),
+        (b"Jefe", "what do ya want for nothing?", "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"),
+        (
+            &[0xaa; 80],
+            "Test Using Larger Than Block-Size Key - Hash Key First",
+            "aa4ae5e15272d00e95705637ce8a3b55ed402112",
+        ),
+    ] {
+        let hash = HEXLOWER.decode(hash.as_bytes()).unwrap();
+        assert!(is_hash_of(name, salt, &hash), "{name}");
+        assert!(!is_hash_of("box", salt, &hash), "{name}");
+    }
 }
 
 #[test]

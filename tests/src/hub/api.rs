@@ -1,10 +1,10 @@
 //! The Hub's JSON: info, tree, paths-info, references, and who the visitor is.
 
+use data_encoding::HEXLOWER;
 use hyper::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::access::Visitor;
-use super::content::hex;
 use super::page::{Query, entries, selected};
 use super::refusal::Refusal;
 use super::reply::Reply;
@@ -48,7 +48,7 @@ fn sibling(file: &Stored, blobs: bool) -> Value {
         return json!({ "rfilename": file.path });
     }
     let size = file.content.size();
-    let mut entry = json!({ "rfilename": file.path, "size": size, "blobId": hex(&file.blob) });
+    let mut entry = json!({ "rfilename": file.path, "size": size, "blobId": HEXLOWER.encode(&file.blob) });
     if let Storage::Lfs { pointer_size, .. } = file.storage {
         entry["lfs"] = json!({ "sha256": file.content.sha256(), "size": size, "pointerSize": pointer_size });
     }

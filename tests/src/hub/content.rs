@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
 
 /// How much is read, hashed or sent at once. Large enough that a system call costs nothing against it, small enough
@@ -72,7 +73,7 @@ impl Content {
         let compute = || {
             let mut hasher = Sha256::new();
             self.for_each_piece(|piece| hasher.update(piece));
-            hex(&hasher.finalize())
+            HEXLOWER.encode(&hasher.finalize())
         };
         self.0.sha256.get_or_init(compute).clone()
     }
@@ -173,14 +174,6 @@ fn random(seed: u64, start: u64, length: usize) -> Vec<u8> {
     bytes.truncate(skipped + length);
     bytes.drain(..skipped);
     bytes
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 impl From<&'static str> for Content {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use data_encoding::HEXLOWER;
 use sha1::{Digest as _, Sha1};
 
-use super::content::{Content, hex};
+use super::content::Content;
 
 /// A SHA-1 as git uses it.
 pub(super) type Id = [u8; 20];
@@ -27,7 +28,7 @@ pub(super) fn pointer(content: &Content) -> Content {
 pub(super) fn commit(tree: Id, parent: Option<&str>, title: &str, seconds: u64) -> Id {
     let parent = parent.map(|parent| format!("parent {parent}\n")).unwrap_or_default();
     let who = format!("test <test@hub.invalid> {seconds} +0000");
-    let tree = hex(&tree);
+    let tree = HEXLOWER.encode(&tree);
     named("commit", format!("tree {tree}\n{parent}author {who}\ncommitter {who}\n\n{title}\n").as_bytes())
 }
 
@@ -92,10 +93,13 @@ mod tests {
     #[test]
     fn names_what_git_names() {
         let empty = blob(&Content::from(""));
-        assert_eq!(hex(&empty), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
+        assert_eq!(HEXLOWER.encode(&empty), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
         let trees = trees([("a.b", empty), ("a/c", empty)].into_iter());
         assert_eq!(trees.keys().collect::<Vec<_>>(), ["", "a"]);
-        assert_eq!(hex(&trees[""]), "eac5fa17d0a9cfe281f28124912ab169a7650485");
-        assert_eq!(hex(&commit(trees[""], None, "one", 0)), "17ec3592bdb375cc71e28abb202e3b6bcae09879");
+        assert_eq!(HEXLOWER.encode(&trees[""]), "eac5fa17d0a9cfe281f28124912ab169a7650485");
+        assert_eq!(
+            HEXLOWER.encode(&commit(trees[""], None, "one", 0)),
+            "17ec3592bdb375cc71e28abb202e3b6bcae09879"
+        );
     }
 }

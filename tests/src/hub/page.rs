@@ -1,8 +1,8 @@
 //! A listing, page by page: what `tree` answers, and where its `Link` leads.
 
+use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
-use super::content::hex;
 use super::repository::{Snapshot, Storage, Stored};
 
 /// How a listing was asked for.
@@ -50,13 +50,12 @@ impl Query {
 
 /// Opaque to clients, and with a character that must stay encoded, as the real one's `=`.
 fn cursor(position: usize) -> String {
-    format!("{}%3D", hex(format!("at:{position}").as_bytes()))
+    format!("{}%3D", HEXLOWER.encode(format!("at:{position}").as_bytes()))
 }
 
 fn position(cursor: &str) -> Option<usize> {
-    let digits = cursor.strip_suffix('=')?.as_bytes();
-    let pairs = digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
-    String::from_utf8(pairs.collect::<Option<Vec<u8>>>()?).ok()?.strip_prefix("at:")?.parse().ok()
+    let bytes = HEXLOWER.decode(cursor.strip_suffix('=')?.as_bytes()).ok()?;
+    String::from_utf8(bytes).ok()?.strip_prefix("at:")?.parse().ok()
 }
 
 /// What a listing has a line for. The line itself is written only for the page that is asked for: a page of many would
@@ -114,13 +113,14 @@ pub(super) fn selected(snapshot: &Snapshot, paths: &[String], query: &Query) -> 
 }
 
 fn directory(snapshot: &Snapshot, path: &str, query: &Query) -> Value {
-    let oid = hex(&snapshot.folders[path]);
+    let oid = HEXLOWER.encode(&snapshot.folders[path]);
     expanded(json!({ "type": "directory", "oid": oid, "size": 0, "path": path }), snapshot, query)
 }
 
 fn file(snapshot: &Snapshot, stored: &Stored, query: &Query) -> Value {
     let size = stored.content.size();
-    let mut entry = json!({ "type": "file", "oid": hex(&stored.blob), "size": size, "path": stored.path });
+    let mut entry =
+        json!({ "type": "file", "oid": HEXLOWER.encode(&stored.blob), "size": size, "path": stored.path });
     if let Storage::Lfs { pointer_size, .. } = stored.storage {
         entry["lfs"] = json!({ "oid": stored.content.sha256(), "size": size, "pointerSize": pointer_size });
     }

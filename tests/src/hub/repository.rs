@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use hfdown_protocol::Commit;
 
 use super::access::Access;
-use super::content::{Content, hex};
+use super::content::Content;
 use super::git;
 
 /// What a repository holds. Models live at the root of the Hub's addresses, data sets under `datasets/`.
@@ -66,7 +67,7 @@ impl Stored {
     /// What the Hub's `ETag` for it is, without quotes.
     pub(super) fn etag(&self) -> String {
         match self.storage {
-            Storage::Regular => hex(&self.blob),
+            Storage::Regular => HEXLOWER.encode(&self.blob),
             Storage::Lfs { .. } => self.content.sha256(),
         }
     }
@@ -133,7 +134,7 @@ impl Repository {
         let title = if number == 0 { "initial commit".to_owned() } else { format!("change {number}") };
         let parent = self.references.get(reference).map(Commit::as_str);
         let id = git::commit(folders[""], parent, &title, number);
-        let commit = Commit::new(hex(&id)).expect("a SHA-1 has 40 digits");
+        let commit = Commit::new(HEXLOWER.encode(&id)).expect("a SHA-1 has 40 digits");
         self.snapshots.push(Arc::new(Snapshot { commit: commit.clone(), title, files, folders }));
         self.references.insert(reference.to_owned(), commit.clone());
         commit
