@@ -33,8 +33,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hfdown::link::{
-    AgentImage, AgentImages, AgentLink, AgentOrigin, Cpu, Exit, HostKeyError, HostKeyPolicy, HostKeySeen,
-    InstallStage, LinkError, LinkSettings, Refusal, SshTarget, reach,
+    AgentImage, AgentImages, AgentLink, AgentOrigin, CommandExit, Cpu, HostKeyError, HostKeyPolicy,
+    HostKeyTrust, InstallStage, KeyFailure, LinkError, LinkSettings, SshTarget, reach,
 };
 use hfdown_tests::counterpart::Counterpart;
 use hfdown_tests::proxy::Proxy;
@@ -159,7 +159,7 @@ async fn talk(link: &mut AgentLink) {
     link.writer.write_all(b"a word").await.unwrap();
     let mut heard = std::mem::take(&mut link.already_read);
     while heard.len() < 6 {
-        assert!(link.reader.read_buf(&mut heard).await.unwrap() > 0, "{:?}", link.tether.ending());
+        assert!(link.reader.read_buf(&mut heard).await.unwrap() > 0, "{:?}", link.guard.agent_exit());
     }
     assert_eq!(heard, b"a word");
 }

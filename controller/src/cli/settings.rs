@@ -102,7 +102,7 @@ impl Settings {
 pub fn there(
     there: &BoxArguments,
     traces: Traces,
-) -> Result<(Machine, String, Vec<crate::link::Ignored>), Problem> {
+) -> Result<(Machine, String, Vec<crate::link::IgnoredOption>), Problem> {
     let BoxArguments { ssh, folder: _, host_key, strict_host_key, link } = there;
     let mut settings = LinkSettings::from_environment();
     let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {

@@ -12,7 +12,7 @@ use crate::display::Events;
 use crate::event::{Event, Intent};
 use crate::failure::Problem;
 use crate::hub::Listing;
-use crate::link::Left;
+use crate::link::Leftovers;
 use crate::output::sanitize::sanitize;
 use crate::plan::{self, Plan};
 use crate::session::{self, Carried, ConnectAttempt, Execution, Handed, Handover, Machine, Session, Sources};
@@ -48,15 +48,15 @@ struct Luggage {
     plan: Option<Arc<Plan>>,
     carried: Carried,
     /// What the last conversation could not remove from its machine.
-    left: Left,
+    left: Leftovers,
 }
 
 impl Course<'_> {
     /// Goes on until it is done, or until links break too often without anything arriving in between.
     pub(super) async fn follow(&self) -> Result<Arrival, Problem> {
-        let mut luggage = Luggage { plan: None, carried: Carried::default(), left: Left::Nothing };
+        let mut luggage = Luggage { plan: None, carried: Carried::default(), left: Leftovers::Nothing };
         let outcome = self.legs(&mut luggage).await;
-        if luggage.left == Left::Something {
+        if luggage.left == Leftovers::Something {
             let text = "what was put on the box could not be removed: look for agent-* in its ~/.cache/hfdown, and for \
                         ~/.no_auto_tmux";
             self.events.send(Event::Warning { text: text.to_owned() }).await;

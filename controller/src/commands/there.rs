@@ -5,7 +5,7 @@ use crate::cli::{self, BoxArguments};
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::Problem;
-use crate::link::{Ignored, Traces};
+use crate::link::{IgnoredOption, Traces};
 use crate::session::Machine;
 
 /// A box, and where what happens on it is told.
@@ -25,7 +25,7 @@ impl Place {
     ) -> Result<Self, Problem> {
         let (machine, name, ignored) = cli::there(there, traces)?;
         let events = context.events(Some(&name));
-        for Ignored { option, reason } in ignored {
+        for IgnoredOption { option, reason } in ignored {
             events.send(Event::Warning { text: format!("{option} is ignored: {reason}") }).await;
         }
         Ok(Self { machine, name, events })

@@ -1,7 +1,9 @@
 //! What keeps a link to a box from coming up.
 
 use super::{Exit, Problem};
-use crate::link::{AutoTmux, HostKeyError, KnownHostsError, LinkError, Locked, NotForwarded, Refusal, Tried};
+use crate::link::{
+    AutoTmux, HostKeyError, KeyFailure, KnownHostsError, LinkError, NotForwarded, TriedKey, UnlockError,
+};
 
 /// A file of known hosts that can't be used.
 pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
@@ -84,7 +86,7 @@ fn advice(error: &LinkError) -> Option<String> {
         LinkError::HostKey { source, .. } => return host_key_advice(source),
         LinkError::NoUser => "write the user into the SSH command: ssh -p PORT USER@HOST".to_owned(),
         LinkError::Auth { tried, .. } => match locked(tried) {
-            Some((key, Locked::Unasked)) => format!(
+            Some((key, UnlockError::NoPrompt)) => format!(
                 "run `ssh-add {}`, then try again; or run hfdown on a terminal, where it asks for the passphrase",
                 shell_words::quote(key)
             ),
@@ -133,12 +135,13 @@ fn advice(error: &LinkError) -> Option<String> {
 }
 
 /// A key that a passphrase is in the way of: one that the box takes, or else one that it may take.
-fn locked(tried: &[Tried]) -> Option<(&str, &Locked)> {
-    let find = |why: fn(&Refusal) -> Option<&Locked>| {
+fn locked(tried: &[TriedKey]) -> Option<(&str, &UnlockError)> {
+    let find = |why: fn(&KeyFailure) -> Option<&UnlockError>| {
         tried.iter().find_map(|tried| Some((tried.key.as_str(), why(&tried.result)?)))
     };
-    find(|result| if let Refusal::Locked(locked) = result { Some(locked) } else { None })
-        .or_else(|| find(|result| if let Refusal::Hidden(locked) = result { Some(locked) } else { None }))
+    find(|result| if let KeyFailure::Locked(locked) = result { Some(locked) } else { None }).or_else(|| {
+        find(|result| if let KeyFailure::NotOffered(locked) = result { Some(locked) } else { None })
+    })
 }
 
 fn host_key_advice(error: &HostKeyError) -> Option<String> {

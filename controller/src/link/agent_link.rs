@@ -5,12 +5,12 @@ use std::time::Duration;
 use hfdown_protocol::Nonce;
 use tokio::time::timeout;
 
-use super::channel::{ChannelReader, ChannelWriter, Exit, Outcome, Running};
-use super::connect::Connection;
-use super::host_key::HostKeySeen;
+use super::host_key::HostKeyTrust;
 use super::platform::Platform;
-use super::sweep::Sweeping;
-use super::traces::{CacheFolder, Left, Placed};
+use super::remote_command::{ChannelReader, ChannelWriter, CommandExit, CommandStatus, RemoteCommand};
+use super::ssh_connection::SshConnection;
+use super::sweep::Sweep;
+use super::traces::{CacheFolder, Leftovers, TmuxOptOut};
 use crate::output::sanitize::sanitize_lines;
 
 /// How much of an agent's last words is quoted, in lines and in characters.
@@ -27,20 +27,20 @@ pub struct AgentLink {
     /// Whether the agent was there.
     pub origin: AgentOrigin,
     /// What had to be placed before the box's login shell ran a command.
-    pub placed: Option<Placed>,
+    pub tmux_opt_out: Option<TmuxOptOut>,
     /// What kind of machine it runs on.
     pub platform: Platform,
     /// How the host's key came to be believed.
-    pub host_key: HostKeySeen,
+    pub host_key: HostKeyTrust,
     /// Holds the connection. Once it is dropped, reads end, writes fail, and the agent sees the end of its input.
-    pub tether: Tether,
+    pub guard: LinkGuard,
 }
 
 /// Where the agent came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentOrigin {
     /// It was on the box.
-    Warm,
+    Cached,
     /// It was uploaded.
     Uploaded {
         /// Its size.
@@ -49,29 +49,29 @@ pub enum AgentOrigin {
 }
 
 /// What keeps a link up.
-pub struct Tether {
-    connection: Box<Connection>,
-    outcome: Outcome,
+pub struct LinkGuard {
+    connection: Box<SshConnection>,
+    status: CommandStatus,
     nonce: Nonce,
-    sweeping: Option<Sweeping>,
+    sweep: Option<Sweep>,
 }
 
 /// How the agent ended, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ending {
+pub struct AgentExit {
     /// How it ended. `None` while it runs, and when the connection broke first.
-    pub exit: Option<Exit>,
+    pub exit: Option<CommandExit>,
     /// Whether the channel was closed by the box; if not, the agent runs on or the connection broke.
     pub closed: bool,
     /// The last lines it wrote to standard error, sanitised.
     pub last_words: String,
     /// What is left on the box of what was to be removed.
-    pub left: Left,
+    pub leftovers: Leftovers,
 }
 
 /// A command that greeted, before it becomes a link.
 pub(super) struct Launched {
-    pub(super) running: Running,
+    pub(super) running: RemoteCommand,
     pub(super) nonce: Nonce,
     pub(super) already_read: Vec<u8>,
     pub(super) origin: AgentOrigin,
@@ -81,48 +81,48 @@ pub(super) struct Launched {
 
 impl AgentLink {
     pub(super) fn new(
-        connection: Connection,
+        connection: SshConnection,
         launched: Launched,
-        placed: Option<Placed>,
-        sweeping: Option<Sweeping>,
+        tmux_opt_out: Option<TmuxOptOut>,
+        sweep: Option<Sweep>,
     ) -> Self {
         let Launched { running, nonce, already_read, origin, platform, .. } = launched;
-        let Running { reader, writer, outcome, .. } = running;
+        let RemoteCommand { reader, writer, status, .. } = running;
         let host_key = connection.host_key.clone();
-        let tether = Tether { connection: Box::new(connection), outcome, nonce, sweeping };
-        Self { reader, writer, already_read, origin, placed, platform, host_key, tether }
+        let guard = LinkGuard { connection: Box::new(connection), status, nonce, sweep };
+        Self { reader, writer, already_read, origin, tmux_opt_out, platform, host_key, guard }
     }
 }
 
-impl Tether {
+impl LinkGuard {
     /// What the agent's process can be known by on the box.
     pub fn nonce(&self) -> Nonce {
         self.nonce
     }
 
     /// How the agent ended, or that it has not. After the reader's end this is complete.
-    pub fn ending(&self) -> Ending {
+    pub fn agent_exit(&self) -> AgentExit {
         let (lines, longest) = LAST_WORDS;
-        let errors = self.outcome.errors();
+        let errors = self.status.errors();
         let shown: Vec<&[u8]> = errors.trim_ascii().rsplit(|byte| *byte == b'\n').take(lines).collect();
         let shown: Vec<&[u8]> = shown.into_iter().rev().collect();
         let last_words = sanitize_lines(shown.join(&b'\n'), lines, longest);
-        let left = Left::Nothing;
-        Ending { exit: self.outcome.exit(), closed: self.outcome.closed(), last_words, left }
+        let leftovers = Leftovers::Nothing;
+        AgentExit { exit: self.status.exit(), closed: self.status.closed(), last_words, leftovers }
     }
 
     /// Waits for the agent to end, at most this long, then closes the connection. The writer should have been shut down
     /// or dropped, or the agent told to go.
-    pub async fn close(self, patience: Duration) -> Ending {
+    pub async fn close(self, limit: Duration) -> AgentExit {
         // Whether it ended is in what is returned.
-        _ = timeout(patience, self.outcome.ended()).await;
-        let mut ending = self.ending();
-        if let Some(sweeping) = self.sweeping {
+        _ = timeout(limit, self.status.ended()).await;
+        let mut agent_exit = self.agent_exit();
+        if let Some(sweep) = self.sweep {
             // Over a link that broke nothing more can be done; whoever makes a new one sweeps again.
-            ending.left =
-                if ending.closed { sweeping.end(&self.connection).await } else { sweeping.so_far() };
+            agent_exit.leftovers =
+                if agent_exit.closed { sweep.end(&self.connection).await } else { sweep.so_far() };
         }
         self.connection.close().await;
-        ending
+        agent_exit
     }
 }

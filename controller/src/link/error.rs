@@ -5,8 +5,8 @@
 use std::io;
 use std::time::Duration;
 
-use super::auth::{Refusal, Tried};
 use super::host_key::HostKeyError;
+use super::login::{KeyFailure, TriedKey};
 use super::platform::Platform;
 
 /// Why there is no agent to talk to.
@@ -109,7 +109,7 @@ pub enum LinkError {
         /// Who tried to log in.
         user: String,
         /// Every key that was considered, and what became of it.
-        tried: Vec<Tried>,
+        tried: Vec<TriedKey>,
         /// What the server printed before the login, sanitised; often says what to do.
         banner: String,
     },
@@ -225,7 +225,7 @@ impl LinkError {
     /// Whether the server hung up during the login.
     pub(super) fn hung_up(&self) -> bool {
         match self {
-            Self::Auth { tried, .. } => tried.iter().any(|tried| tried.result == Refusal::HungUp),
+            Self::Auth { tried, .. } => tried.iter().any(|tried| tried.result == KeyFailure::HungUp),
             Self::Jump { source, .. } => source.hung_up(),
             _ => false,
         }
@@ -269,7 +269,7 @@ pub enum InstallStage {
     Stalled,
 }
 
-fn list(tried: &[Tried]) -> String {
+fn list(tried: &[TriedKey]) -> String {
     if tried.is_empty() {
         return "there is no key to try".to_owned();
     }

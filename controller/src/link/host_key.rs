@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use russh::keys::{Algorithm, Certificate, EcdsaCurve, HashAlg, PublicKey};
 
 use super::host_certificate::{self, CertificateError};
-use super::known_hosts::{self, Entry, KnownHostsError, Marker, Place};
+use super::known_hosts::{self, FileLine, KnownHostsEntry, KnownHostsError, Marker};
 use super::target::SshTarget;
 
 /// What is done about a key that no file knows.
@@ -23,11 +23,11 @@ pub enum HostKeyPolicy {
 
 /// What removes a known key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
+pub enum ForgetCommand {
     /// hfdown remembers it, for the host that is written like this.
-    Own(String),
+    Hfdown(String),
     /// It stands in a file that hfdown does not write, under this name.
-    Theirs {
+    SshKeygen {
         /// The name.
         name: String,
         /// The file.
@@ -36,11 +36,11 @@ pub enum Remedy {
 }
 
 /// A command for a shell.
-impl fmt::Display for Remedy {
+impl fmt::Display for ForgetCommand {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Own(host) => write!(formatter, "hfdown forget-host {}", shell_words::quote(host)),
-            Self::Theirs { name, file } => {
+            Self::Hfdown(host) => write!(formatter, "hfdown forget-host {}", shell_words::quote(host)),
+            Self::SshKeygen { name, file } => {
                 let file = file.display().to_string();
                 let (name, file) = (shell_words::quote(name), shell_words::quote(&file));
                 write!(formatter, "ssh-keygen -R {name} -f {file}")
@@ -61,9 +61,9 @@ pub enum HostKeyError {
         /// Fingerprint of the key that was shown.
         shown: String,
         /// Where the known key stands.
-        place: Place,
+        place: FileLine,
         /// What removes it there.
-        remedy: Box<Remedy>,
+        remedy: Box<ForgetCommand>,
     },
     /// No file knows this host, and new keys are refused.
     #[error("the host key {shown} is not known")]
@@ -77,7 +77,7 @@ pub enum HostKeyError {
         /// Fingerprint of the key that was shown.
         shown: String,
         /// Where it says so.
-        place: Place,
+        place: FileLine,
     },
     /// It is not the key that was pinned.
     #[error("the host key is {shown}, not {pinned}")]
@@ -97,7 +97,7 @@ pub enum HostKeyError {
 
 /// How a believed key came to be believed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HostKeySeen {
+pub enum HostKeyTrust {
     /// A file knew it, or the authority that signed its certificate.
     Known,
     /// It was pinned.
@@ -113,7 +113,7 @@ pub enum HostKeySeen {
 
 /// The judge of one connection: everything the files say about its host, and the policy.
 #[derive(Debug, Clone)]
-pub(super) struct Judge {
+pub(super) struct HostKeyVerifier {
     name: String,
     /// The host as `hfdown forget-host` takes it.
     host: String,
@@ -121,14 +121,14 @@ pub(super) struct Judge {
     principal: String,
     policy: HostKeyPolicy,
     /// Lines for exactly this host and port.
-    entries: Vec<Entry>,
+    entries: Vec<KnownHostsEntry>,
     /// Lines for the host without its port. They can vouch for a key, as with OpenSSH, but a different one there says
     /// nothing: behind one address every port may be another box.
-    without_port: Vec<Entry>,
+    without_port: Vec<KnownHostsEntry>,
     own_file: PathBuf,
 }
 
-impl Judge {
+impl HostKeyVerifier {
     /// Reads the files. `own_file` is the one that new keys are written to; it is read as well.
     pub(super) fn new(
         target: &SshTarget,
@@ -139,7 +139,7 @@ impl Judge {
         let name = known_hosts::name_of(target);
         let host = target.host_key_alias.as_deref().unwrap_or(&target.host);
         let plain = known_hosts::host_name(host, super::target::DEFAULT_PORT);
-        let read = |name: &str| -> Result<Vec<Entry>, KnownHostsError> {
+        let read = |name: &str| -> Result<Vec<KnownHostsEntry>, KnownHostsError> {
             let files = files.iter().chain(std::iter::once(&own_file));
             let lists = files.map(|file| known_hosts::entries(file, name)).collect::<Result<Vec<_>, _>>()?;
             Ok(lists.concat())
@@ -169,7 +169,7 @@ impl Judge {
     }
 
     /// Everything that speaks of the host, with its port or without.
-    fn lines(&self, marker: Marker) -> impl Iterator<Item = &Entry> {
+    fn lines(&self, marker: Marker) -> impl Iterator<Item = &KnownHostsEntry> {
         self.entries.iter().chain(&self.without_port).filter(move |entry| entry.marker == marker)
     }
 
@@ -180,31 +180,31 @@ impl Judge {
     }
 
     /// Believes the key of a certificate, for its authority's sake or for its own.
-    pub(super) fn judge_certificate(&self, certificate: &Certificate) -> Result<HostKeySeen, HostKeyError> {
+    pub(super) fn verify_certificate(&self, certificate: &Certificate) -> Result<HostKeyTrust, HostKeyError> {
         let key = PublicKey::from(certificate.public_key().clone());
         let authority = PublicKey::from(certificate.signature_key().clone());
         let is_known = self.lines(Marker::Authority).any(|entry| entry.is(&authority));
         // A pin is a pin of the key; of an authority that nobody knows, nothing follows.
         if matches!(self.policy, HostKeyPolicy::Pinned(_)) || !is_known {
-            return self.judge(&key);
+            return self.verify(&key);
         }
         self.revoked(&key)?;
         self.revoked(&authority)?;
         host_certificate::check(certificate, &self.principal).map_err(HostKeyError::Certificate)?;
-        Ok(HostKeySeen::Known)
+        Ok(HostKeyTrust::Known)
     }
 
     /// Believes the key or says why not; writes a new one down if the policy allows it.
-    pub(super) fn judge(&self, key: &PublicKey) -> Result<HostKeySeen, HostKeyError> {
+    pub(super) fn verify(&self, key: &PublicKey) -> Result<HostKeyTrust, HostKeyError> {
         let shown = key.fingerprint(HashAlg::Sha256).to_string();
         self.revoked(key)?;
         if let HostKeyPolicy::Pinned(pinned) = &self.policy {
             let same = pinned.trim_end_matches('=') == shown;
             let error = HostKeyError::NotPinned { pinned: pinned.clone(), shown };
-            return if same { Ok(HostKeySeen::Pinned) } else { Err(error) };
+            return if same { Ok(HostKeyTrust::Pinned) } else { Err(error) };
         }
         if self.lines(Marker::Plain).any(|entry| entry.is(key)) {
-            return Ok(HostKeySeen::Known);
+            return Ok(HostKeyTrust::Known);
         }
         // A key of another algorithm counts as changed too: a machine in the middle would else just show one of those.
         let plain = || self.entries.iter().filter(|entry| entry.marker == Marker::Plain);
@@ -214,9 +214,9 @@ impl Judge {
             (Some(entry), _) => {
                 let place = entry.place.clone();
                 let remedy = if place.file == self.own_file {
-                    Remedy::Own(self.host.clone())
+                    ForgetCommand::Hfdown(self.host.clone())
                 } else {
-                    Remedy::Theirs { name: self.name.clone(), file: place.file.clone() }
+                    ForgetCommand::SshKeygen { name: self.name.clone(), file: place.file.clone() }
                 };
                 Err(HostKeyError::Changed {
                     known: entry.fingerprint(),
@@ -228,7 +228,7 @@ impl Judge {
             (None, HostKeyPolicy::Strict) => Err(HostKeyError::Unknown { shown }),
             (None, _) => {
                 known_hosts::learn(&self.own_file, &self.name, key)?;
-                Ok(HostKeySeen::Learned { fingerprint: shown, file: self.own_file.clone() })
+                Ok(HostKeyTrust::Learned { fingerprint: shown, file: self.own_file.clone() })
             }
         }
     }

@@ -25,20 +25,20 @@ fn line(hosts: &str, key: &PublicKey) -> String {
     format!("{hosts} {}\n", key.to_openssh().unwrap())
 }
 
-/// A judge over one file of the user's with this text.
-fn judge(folder: &Path, text: &str, policy: HostKeyPolicy) -> Judge {
+/// A verifier over one file of the user's with this text.
+fn verifier(folder: &Path, text: &str, policy: HostKeyPolicy) -> HostKeyVerifier {
     let file = folder.join("users");
     fs::write(&file, text).unwrap();
     let (target, _) = SshTarget::parse("ssh -p 7 root@box").unwrap();
-    Judge::new(&target, policy, &[file], folder.join("own")).unwrap()
+    HostKeyVerifier::new(&target, policy, &[file], folder.join("own")).unwrap()
 }
 
 /// The judgement in a word.
-fn word(judged: &Result<HostKeySeen, HostKeyError>) -> &'static str {
-    match judged {
-        Ok(HostKeySeen::Known) => "known",
-        Ok(HostKeySeen::Pinned) => "pinned",
-        Ok(HostKeySeen::Learned { .. }) => "learned",
+fn word(verified: &Result<HostKeyTrust, HostKeyError>) -> &'static str {
+    match verified {
+        Ok(HostKeyTrust::Known) => "known",
+        Ok(HostKeyTrust::Pinned) => "pinned",
+        Ok(HostKeyTrust::Learned { .. }) => "learned",
         Err(HostKeyError::Changed { .. }) => "changed",
         Err(HostKeyError::Unknown { .. }) => "unknown",
         Err(HostKeyError::Revoked { .. }) => "revoked",
@@ -82,8 +82,8 @@ fn judges_by_all_lines_and_the_policy() {
         (line("[box]:7", &key), pin(&other), "not pinned"),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let judge = judge(folder.path(), &text, policy.clone());
-        assert_eq!(word(&judge.judge(&key)), expected, "{policy:?} {text}");
+        let verifier = verifier(folder.path(), &text, policy.clone());
+        assert_eq!(word(&verifier.verify(&key)), expected, "{policy:?} {text}");
         assert_eq!(folder.path().join("own").exists(), expected == "learned", "{policy:?} {text}");
         assert_eq!(fs::read_to_string(folder.path().join("users")).unwrap(), text, "it is never written");
     }
@@ -93,15 +93,15 @@ fn judges_by_all_lines_and_the_policy() {
 fn a_learned_key_is_known_from_then_on() {
     let folder = tempfile::tempdir().unwrap();
     let (key, other) = (ed25519(), ed25519());
-    assert_eq!(word(&judge(folder.path(), "", HostKeyPolicy::AcceptNew).judge(&key)), "learned");
-    let again = judge(folder.path(), "", HostKeyPolicy::Strict);
-    assert_eq!(word(&again.judge(&key)), "known");
-    let HostKeyError::Changed { known, shown, place, remedy } = again.judge(&other).unwrap_err() else {
+    assert_eq!(word(&verifier(folder.path(), "", HostKeyPolicy::AcceptNew).verify(&key)), "learned");
+    let again = verifier(folder.path(), "", HostKeyPolicy::Strict);
+    assert_eq!(word(&again.verify(&key)), "known");
+    let HostKeyError::Changed { known, shown, place, remedy } = again.verify(&other).unwrap_err() else {
         panic!()
     };
     assert_eq!(known, key.fingerprint(HashAlg::Sha256).to_string());
     assert_eq!(shown, other.fingerprint(HashAlg::Sha256).to_string());
-    assert_eq!(place, Place { file: folder.path().join("own"), line: 1 });
+    assert_eq!(place, FileLine { file: folder.path().join("own"), line: 1 });
     assert_eq!(remedy.to_string(), "hfdown forget-host box:7");
 }
 
@@ -110,7 +110,9 @@ fn an_unreadable_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let (target, _) = SshTarget::parse("box").unwrap();
     let files = [folder.path().to_owned()];
-    assert!(Judge::new(&target, HostKeyPolicy::AcceptNew, &files, folder.path().join("own")).is_err());
+    assert!(
+        HostKeyVerifier::new(&target, HostKeyPolicy::AcceptNew, &files, folder.path().join("own")).is_err()
+    );
 }
 
 #[test]
@@ -118,7 +120,7 @@ fn asks_for_known_algorithms_first_and_never_for_sha1() {
     let folder = tempfile::tempdir().unwrap();
     let text =
         line("[box]:7", &ecdsa()) + &line("@cert-authority [box]:7", &ed25519()) + "[box]:7 ssh-rsa AAAA\n";
-    let asked = judge(folder.path(), &text, HostKeyPolicy::AcceptNew).algorithms();
+    let asked = verifier(folder.path(), &text, HostKeyPolicy::AcceptNew).algorithms();
     let asked: Vec<_> = asked.iter().map(ToString::to_string).collect();
     let expected = [
         "ecdsa-sha2-nistp256",
@@ -172,17 +174,17 @@ fn an_authority_vouches_for_the_hosts_of_its_certificates() {
         (&revoked_key, AcceptNew, good(), "revoked"),
         (&ca, pin, certificate(CertType::Host, "fox", past, future, &stranger), "pinned"),
     ] {
-        let judged = judge(folder.path(), text, policy).judge_certificate(&shown);
-        assert_eq!(word(&judged), expected, "{text} {:?}", shown.valid_principals());
+        let verified = verifier(folder.path(), text, policy).verify_certificate(&shown);
+        assert_eq!(word(&verified), expected, "{text} {:?}", shown.valid_principals());
         _ = fs::remove_file(folder.path().join("own"));
     }
-    assert!(!judge(folder.path(), &ca, Strict).certificates().is_empty());
-    assert!(judge(folder.path(), &line("box", &key), Strict).certificates().is_empty());
+    assert!(!verifier(folder.path(), &ca, Strict).certificates().is_empty());
+    assert!(verifier(folder.path(), &line("box", &key), Strict).certificates().is_empty());
     // A signature of somebody else under the authority's name.
     let forged = good().to_bytes().unwrap();
     let mut forged = forged;
     let last = forged.len() - 1;
     forged[last] ^= 1;
     let forged = Certificate::from_bytes(&forged).unwrap();
-    assert_eq!(word(&judge(folder.path(), &ca, AcceptNew).judge_certificate(&forged)), "certificate");
+    assert_eq!(word(&verifier(folder.path(), &ca, AcceptNew).verify_certificate(&forged)), "certificate");
 }

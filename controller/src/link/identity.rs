@@ -12,96 +12,100 @@ use std::sync::Arc;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::{Certificate, PrivateKey, PublicKey, load_openssh_certificate, load_public_key, ssh_key};
 
-use super::auth::{Refusal, Tried};
+use super::login::{KeyFailure, TriedKey};
 use super::settings::LinkSettings;
-use super::target::{Offer, SshTarget};
+use super::target::{IdentitiesOnly, SshTarget};
 use crate::output::sanitize::sanitize;
 
 /// Something to show to a server, and who signs for it.
 pub(super) struct Identity {
     /// The file, or what the ssh-agent calls it.
     pub(super) name: String,
-    pub(super) proof: Proof,
-    pub(super) hand: Hand,
+    pub(super) offered: OfferedKey,
+    pub(super) signing_key: SigningKey,
 }
 
 /// What is shown.
 #[derive(Clone)]
-pub(super) enum Proof {
+pub(super) enum OfferedKey {
     Key(PublicKey),
     Certificate(Box<Certificate>),
     /// The public half is locked up with the private one; these are the certificates that may be its.
-    Hidden(Vec<(String, Certificate)>),
+    Unknown(Vec<(String, Certificate)>),
 }
 
 /// Who signs.
 #[derive(Clone)]
-pub(super) enum Hand {
-    Key(Arc<PrivateKey>),
+pub(super) enum SigningKey {
+    Open(Arc<PrivateKey>),
     /// A key file that has a passphrase.
     Locked(PathBuf),
     /// The ssh-agent, by what it holds.
-    Agent(Box<AgentIdentity>),
+    SshAgent(Box<AgentIdentity>),
 }
 
 /// What is to be shown, in order, and what can't be.
 #[derive(Default)]
 pub(super) struct Identities {
     pub(super) shown: Vec<Identity>,
-    pub(super) unusable: Vec<Tried>,
+    pub(super) unusable: Vec<TriedKey>,
 }
 
 /// Whether somebody asked for this very file, so that its absence is worth a word.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Named {
-    Yes,
-    No,
+enum KeySource {
+    CommandLine,
+    Default,
 }
 
 /// Everything that may be shown to the server of this target, given what the ssh-agent holds.
-pub(super) fn identities(target: &SshTarget, settings: &LinkSettings, held: &[AgentIdentity]) -> Identities {
+pub(super) fn identities(
+    target: &SshTarget,
+    settings: &LinkSettings,
+    agent_keys: &[AgentIdentity],
+) -> Identities {
     let mut found = Identities::default();
     let mut certificates = Vec::new();
     for path in &target.certificates {
         let path = settings.expand(path);
         match load_openssh_certificate(&path) {
             Ok(certificate) => certificates.push((path.display().to_string(), certificate)),
-            Err(ssh_key::Error::Io(ErrorKind::NotFound)) => found.unusable(&path, Refusal::Missing),
+            Err(ssh_key::Error::Io(ErrorKind::NotFound)) => found.unusable(&path, KeyFailure::Missing),
             Err(error) => found.unusable(&path, unusable(&error)),
         }
     }
     // `IdentityFile none` keeps the default keys away.
     for path in target.identities.iter().filter(|key| key.as_os_str() != "none") {
-        found.file(&settings.expand(path), Named::Yes, &certificates, held);
+        found.file(&settings.expand(path), KeySource::CommandLine, &certificates, agent_keys);
     }
     // A named certificate is as good as a named key, where the ssh-agent has that.
     for (name, certificate) in &certificates {
-        if let Some(holder) = held.iter().find(|identity| holds(identity, certificate.public_key())) {
-            let proof = Proof::Certificate(Box::new(certificate.clone()));
-            found.show(name.clone(), proof, Hand::Agent(Box::new(holder.clone())));
+        if let Some(holder) = agent_keys.iter().find(|identity| holds(identity, certificate.public_key())) {
+            let offered = OfferedKey::Certificate(Box::new(certificate.clone()));
+            found.show(name.clone(), offered, SigningKey::SshAgent(Box::new(holder.clone())));
         }
     }
-    if target.offer == Offer::Everything {
-        for identity in held {
-            let (proof, comment) = match identity {
-                AgentIdentity::PublicKey { key, comment } => (Proof::Key(key.clone()), comment),
+    if target.identities_only == IdentitiesOnly::No {
+        for identity in agent_keys {
+            let (offered, comment) = match identity {
+                AgentIdentity::PublicKey { key, comment } => (OfferedKey::Key(key.clone()), comment),
                 AgentIdentity::Certificate { certificate, comment } => {
-                    (Proof::Certificate(Box::new(certificate.clone())), comment)
+                    (OfferedKey::Certificate(Box::new(certificate.clone())), comment)
                 }
             };
             let comment = if comment.is_empty() { "a key" } else { comment };
             let name = format!("{} of the ssh-agent", sanitize(comment, 200));
-            found.show(name, proof, Hand::Agent(Box::new(identity.clone())));
+            found.show(name, offered, SigningKey::SshAgent(Box::new(identity.clone())));
         }
     }
     if target.identities.is_empty() {
         for path in &settings.default_keys {
-            found.file(path, Named::No, &certificates, held);
+            found.file(path, KeySource::Default, &certificates, agent_keys);
         }
     }
     for (name, certificate) in certificates {
         if !found.shown.iter().any(|identity| identity.may_be(&certificate)) {
-            found.unusable(Path::new(&name), Refusal::Keyless);
+            found.unusable(Path::new(&name), KeyFailure::CertificateOnly);
         }
     }
     found
@@ -109,28 +113,30 @@ pub(super) fn identities(target: &SshTarget, settings: &LinkSettings, held: &[Ag
 
 impl Identity {
     fn may_be(&self, certificate: &Certificate) -> bool {
-        match &self.proof {
-            Proof::Key(_) => false,
-            Proof::Certificate(shown) => **shown == *certificate,
-            Proof::Hidden(candidates) => candidates.iter().any(|(_, candidate)| candidate == certificate),
+        match &self.offered {
+            OfferedKey::Key(_) => false,
+            OfferedKey::Certificate(shown) => **shown == *certificate,
+            OfferedKey::Unknown(candidates) => {
+                candidates.iter().any(|(_, candidate)| candidate == certificate)
+            }
         }
     }
 }
 
 impl Identities {
-    fn unusable(&mut self, path: &Path, result: Refusal) {
-        self.unusable.push(Tried { key: path.display().to_string(), result });
+    fn unusable(&mut self, path: &Path, result: KeyFailure) {
+        self.unusable.push(TriedKey { key: path.display().to_string(), result });
     }
 
     /// Nothing is shown twice.
-    fn show(&mut self, name: String, proof: Proof, hand: Hand) {
-        let is_same = |identity: &Identity| match (&identity.proof, &proof) {
-            (Proof::Key(shown), Proof::Key(key)) => shown.key_data() == key.key_data(),
-            (Proof::Certificate(shown), Proof::Certificate(certificate)) => shown == certificate,
+    fn show(&mut self, name: String, offered: OfferedKey, signing_key: SigningKey) {
+        let is_same = |identity: &Identity| match (&identity.offered, &offered) {
+            (OfferedKey::Key(shown), OfferedKey::Key(key)) => shown.key_data() == key.key_data(),
+            (OfferedKey::Certificate(shown), OfferedKey::Certificate(certificate)) => shown == certificate,
             _ => false,
         };
         if !self.shown.iter().any(is_same) {
-            self.shown.push(Identity { name, proof, hand });
+            self.shown.push(Identity { name, offered, signing_key });
         }
     }
 
@@ -138,13 +144,13 @@ impl Identities {
     fn file(
         &mut self,
         path: &Path,
-        named: Named,
+        source: KeySource,
         certificates: &[(String, Certificate)],
-        held: &[AgentIdentity],
+        agent_keys: &[AgentIdentity],
     ) {
         let file = match KeyFile::read(path) {
             Ok(file) => file,
-            Err(Refusal::Missing) if named == Named::No => return,
+            Err(KeyFailure::Missing) if source == KeySource::Default => return,
             Err(refusal) => return self.unusable(path, refusal),
         };
         let beside = certificate_beside(path);
@@ -152,16 +158,16 @@ impl Identities {
         let mut certificates: Vec<_> = certificates.iter().cloned().chain(beside).collect();
         let Some(public) = file.public else {
             // Only a locked file may hide it.
-            let hand = Hand::Locked(path.to_owned());
-            return self.show(path.display().to_string(), Proof::Hidden(certificates), hand);
+            let signing_key = SigningKey::Locked(path.to_owned());
+            return self.show(path.display().to_string(), OfferedKey::Unknown(certificates), signing_key);
         };
-        let holders = || held.iter().filter(|identity| holds(identity, public.key_data()));
-        let hand = match (file.private, holders().next()) {
-            (Private::Open(key), _) => Hand::Key(key),
-            (_, Some(holder)) => Hand::Agent(Box::new(holder.clone())),
-            (Private::Locked, None) => Hand::Locked(path.to_owned()),
-            (Private::Elsewhere, None) if named == Named::No => return,
-            (Private::Elsewhere, None) => return self.unusable(path, Refusal::PublicOnly),
+        let holders = || agent_keys.iter().filter(|identity| holds(identity, public.key_data()));
+        let signing_key = match (file.private, holders().next()) {
+            (PrivateHalf::Open(key), _) => SigningKey::Open(key),
+            (_, Some(holder)) => SigningKey::SshAgent(Box::new(holder.clone())),
+            (PrivateHalf::Locked, None) => SigningKey::Locked(path.to_owned()),
+            (PrivateHalf::Elsewhere, None) if source == KeySource::Default => return,
+            (PrivateHalf::Elsewhere, None) => return self.unusable(path, KeyFailure::PublicOnly),
         };
         certificates.retain(|(_, certificate)| certificate.public_key() == public.key_data());
         for identity in holders() {
@@ -170,9 +176,9 @@ impl Identities {
             }
         }
         for (name, certificate) in certificates {
-            self.show(name, Proof::Certificate(Box::new(certificate)), hand.clone());
+            self.show(name, OfferedKey::Certificate(Box::new(certificate)), signing_key.clone());
         }
-        self.show(path.display().to_string(), Proof::Key(public), hand);
+        self.show(path.display().to_string(), OfferedKey::Key(public), signing_key);
     }
 }
 
@@ -183,7 +189,7 @@ fn holds(identity: &AgentIdentity, public: &ssh_key::public::KeyData) -> bool {
     }
 }
 
-enum Private {
+enum PrivateHalf {
     Open(Arc<PrivateKey>),
     Locked,
     /// Not in this file. An ssh-agent may have it.
@@ -192,25 +198,25 @@ enum Private {
 
 /// What a key's file says, and the one beside it. Keys are small, so reading them blocks.
 struct KeyFile {
-    private: Private,
+    private: PrivateHalf,
     public: Option<PublicKey>,
 }
 
 impl KeyFile {
-    fn read(path: &Path) -> Result<Self, Refusal> {
-        let elsewhere = |public| Self { private: Private::Elsewhere, public: Some(public) };
+    fn read(path: &Path) -> Result<Self, KeyFailure> {
+        let elsewhere = |public| Self { private: PrivateHalf::Elsewhere, public: Some(public) };
         match russh::keys::load_secret_key(path, None) {
             Ok(key) => {
                 let public = Some(key.public_key().clone());
-                Ok(Self { private: Private::Open(Arc::new(key)), public })
+                Ok(Self { private: PrivateHalf::Open(Arc::new(key)), public })
             }
             Err(error) if is_locked(path, &error) => {
                 // The newer format keeps the public half readable; older ones have it in `….pub`.
                 let own = PrivateKey::read_openssh_file(path).ok().map(|key| key.public_key().clone());
-                Ok(Self { private: Private::Locked, public: own.or_else(|| public_beside(path)) })
+                Ok(Self { private: PrivateHalf::Locked, public: own.or_else(|| public_beside(path)) })
             }
             Err(russh::keys::Error::IO(error)) if error.kind() == ErrorKind::NotFound => {
-                public_beside(path).map(elsewhere).ok_or(Refusal::Missing)
+                public_beside(path).map(elsewhere).ok_or(KeyFailure::Missing)
             }
             // `-i id_x.pub` names a key that an ssh-agent has.
             Err(error) => load_public_key(path).ok().map(elsewhere).ok_or_else(|| unusable(&error)),
@@ -271,8 +277,8 @@ pub(super) fn open(path: &Path, passphrase: &str) -> Opened {
     }
 }
 
-fn unusable(error: &dyn std::error::Error) -> Refusal {
-    Refusal::Unusable(sanitize(error.to_string(), 200))
+fn unusable(error: &dyn std::error::Error) -> KeyFailure {
+    KeyFailure::Unusable(sanitize(error.to_string(), 200))
 }
 
 #[cfg(test)]

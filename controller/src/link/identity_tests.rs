@@ -10,9 +10,9 @@ use russh::keys::{Algorithm, PrivateKey};
 use super::*;
 
 /// A folder of keys.
-struct Folder(tempfile::TempDir);
+struct KeyFolder(tempfile::TempDir);
 
-impl Folder {
+impl KeyFolder {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
@@ -40,26 +40,26 @@ impl Folder {
 
     /// `file`, `file+cert`, with `@` where the ssh-agent signs and `?` where a passphrase is wanted; what can't be used
     /// after `!`.
-    fn shown(&self, command: &str, default_keys: &[&str], held: &[AgentIdentity]) -> String {
+    fn shown(&self, command: &str, default_keys: &[&str], agent_keys: &[AgentIdentity]) -> String {
         let home = Some(self.0.path().to_owned());
         let default_keys = default_keys.iter().map(|name| self.path(name)).collect();
         let settings = LinkSettings { home, default_keys, ..LinkSettings::from_environment() };
         let (target, _) = SshTarget::parse(command).unwrap();
-        let found = identities(&target, &settings, held);
+        let found = identities(&target, &settings, agent_keys);
         let short = |name: &str| name.rsplit('/').next().unwrap().replace(" of the ssh-agent", "");
         let mut words = Vec::new();
         for identity in found.shown {
-            let proof = match identity.proof {
-                Proof::Key(_) => "",
-                Proof::Certificate(_) => "+cert",
-                Proof::Hidden(_) => "+hidden",
+            let offered = match identity.offered {
+                OfferedKey::Key(_) => "",
+                OfferedKey::Certificate(_) => "+cert",
+                OfferedKey::Unknown(_) => "+hidden",
             };
-            let hand = match identity.hand {
-                Hand::Key(_) => "",
-                Hand::Agent(_) => "@",
-                Hand::Locked(_) => "?",
+            let signing_key = match identity.signing_key {
+                SigningKey::Open(_) => "",
+                SigningKey::SshAgent(_) => "@",
+                SigningKey::Locked(_) => "?",
             };
-            words.push(format!("{}{proof}{hand}", short(&identity.name)));
+            words.push(format!("{}{offered}{signing_key}", short(&identity.name)));
         }
         words.extend(found.unusable.iter().map(|tried| format!("!{}:{:?}", short(&tried.key), tried.result)));
         words.join(" ")
@@ -70,14 +70,14 @@ fn held(key: &PrivateKey, comment: &str) -> AgentIdentity {
     AgentIdentity::PublicKey { key: key.public_key().clone(), comment: comment.to_owned() }
 }
 
-fn lock(folder: &Folder, name: &str, key: &PrivateKey) {
+fn lock(folder: &KeyFolder, name: &str, key: &PrivateKey) {
     let locked = key.encrypt(&mut safe_rng(), "secret").unwrap();
     locked.write_openssh_file(folder.path(name), LineEnding::LF).unwrap();
 }
 
 #[test]
 fn named_keys_come_before_the_agents_and_replace_the_default_ones() {
-    let folder = Folder::new();
+    let folder = KeyFolder::new();
     let (a, b, c) = (folder.key("a"), folder.key("b"), folder.key("c"));
     let agent = [held(&b, "bee"), held(&c, "sea")];
     let table = [
@@ -101,7 +101,7 @@ fn named_keys_come_before_the_agents_and_replace_the_default_ones() {
 
 #[test]
 fn a_key_that_only_the_agent_has_is_named_by_its_public_half() {
-    let folder = Folder::new();
+    let folder = KeyFolder::new();
     let (a, b) = (folder.key("a"), folder.key("b"));
     for name in ["a", "b"] {
         fs::remove_file(folder.path(name)).unwrap();
@@ -124,7 +124,7 @@ fn a_key_that_only_the_agent_has_is_named_by_its_public_half() {
 
 #[test]
 fn certificates_come_before_their_keys_wherever_either_is() {
-    let folder = Folder::new();
+    let folder = KeyFolder::new();
     let (a, b) = (folder.key("a"), folder.key("b"));
     folder.certificate("a-cert.pub", &a);
     folder.certificate("elsewhere", &b);
@@ -137,13 +137,13 @@ fn certificates_come_before_their_keys_wherever_either_is() {
         ("ssh -i ~/b -o CertificateFile=~/elsewhere h", &[], "elsewhere+cert b"),
         ("ssh -i ~/a -o CertificateFile=~/elsewhere h", &agent, "a-cert.pub+cert a elsewhere+cert@ bee@"),
         ("ssh -o CertificateFile=~/elsewhere -o IdentitiesOnly=yes h", &agent, "elsewhere+cert@"),
-        ("ssh -o CertificateFile=~/elsewhere h", &[], "!elsewhere:Keyless"),
+        ("ssh -o CertificateFile=~/elsewhere h", &[], "!elsewhere:CertificateOnly"),
         ("ssh -o CertificateFile=~/none h", &[], "!none:Missing"),
         ("ssh -i ~/b -o IdentitiesOnly=yes h", &both, "bee+cert b"),
         ("h", &both, "bee@ bee+cert@"),
     ];
-    for (command, held, order) in table {
-        assert_eq!(folder.shown(command, &[], held), *order, "{command}");
+    for (command, agent_keys, order) in table {
+        assert_eq!(folder.shown(command, &[], agent_keys), *order, "{command}");
     }
     lock(&folder, "a", &a);
     assert_eq!(folder.shown("ssh -i ~/a h", &[], &agent), "a-cert.pub+cert? a? bee@");
@@ -151,7 +151,7 @@ fn certificates_come_before_their_keys_wherever_either_is() {
 
 #[test]
 fn what_is_no_key_says_why() {
-    let folder = Folder::new();
+    let folder = KeyFolder::new();
     fs::write(folder.path("text"), "no key\n").unwrap();
     assert!(folder.shown("ssh -i ~/text h", &[], &[]).starts_with("!text:Unusable("));
 }

@@ -11,14 +11,14 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::agent_link::{AgentOrigin, Launched};
-use super::channel::ChannelWriter;
-use super::connect::Connection;
 use super::error::{InstallStage, LinkError};
 use super::image::AgentImages;
 use super::launch::{greeted, marked};
 use super::platform::Platform;
+use super::remote_command::ChannelWriter;
 use super::script;
 use super::settings::LinkSettings;
+use super::ssh_connection::SshConnection;
 use crate::output::sanitize::sanitize_lines;
 
 /// How much is handed over at once, in bytes; between two of them the progress is looked at.
@@ -29,7 +29,7 @@ const STALL: Duration = Duration::from_secs(30);
 
 /// Uploads the agent for this platform and starts it.
 pub(super) async fn install(
-    connection: &Connection,
+    connection: &SshConnection,
     settings: &LinkSettings,
     images: &AgentImages,
     platform: Platform,
@@ -44,44 +44,45 @@ pub(super) async fn install(
     let nonce = Nonce(rand::random());
     let mut running = connection.run(&script::install(nonce, image, cpu)).await?;
     let sent = send(&mut running.writer, image.bytes()).await;
-    if let Err(Stall) = sent {
+    if let Err(UploadStalled) = sent {
         return Err(LinkError::Install {
             address: address(),
             stage: InstallStage::Stalled,
             said: String::new(),
         });
     }
-    match greeted(&mut running, nonce, settings.greeting_patience).await {
+    match greeted(&mut running, nonce, settings.greeting_timeout).await {
         Ok((already_read, _, cache)) => {
             let origin = AgentOrigin::Uploaded { bytes: image.bytes().len() as u64 };
             Ok(Launched { running, nonce, already_read, origin, platform, cache })
         }
-        Err(silence) => {
-            let said = sanitize_lines(running.outcome.errors(), 4, 400);
+        Err(no_greeting) => {
+            let said = sanitize_lines(running.status.errors(), 4, 400);
             let stage =
-                match marked(&silence.said, script::FAILED, nonce).as_deref().and_then(<[String]>::first) {
+                match marked(&no_greeting.said, script::FAILED, nonce).as_deref().and_then(<[String]>::first)
+                {
                     Some(stage) if stage == "folder" => {
                         return Err(LinkError::NoFolder { address: address(), said });
                     }
                     Some(stage) if stage == "size" => InstallStage::Size,
                     Some(stage) if stage == "digest" => InstallStage::Digest,
                     Some(_) => InstallStage::Write,
-                    None => return Err(silence.into_error(connection, &running, nonce)),
+                    None => return Err(no_greeting.into_error(connection, &running, nonce)),
                 };
             Err(LinkError::Install { address: address(), stage, said })
         }
     }
 }
 
-struct Stall;
+struct UploadStalled;
 
 /// Hands the agent over. A shell that no longer reads has said why on its output, so that is no error here.
-async fn send(writer: &mut ChannelWriter, bytes: &[u8]) -> Result<(), Stall> {
+async fn send(writer: &mut ChannelWriter, bytes: &[u8]) -> Result<(), UploadStalled> {
     for piece in bytes.chunks(PIECE) {
         match timeout(STALL, writer.write_all(piece)).await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => break,
-            Err(_) => return Err(Stall),
+            Err(_) => return Err(UploadStalled),
         }
     }
     Ok(())

@@ -23,58 +23,58 @@ const ATTEMPTS: usize = 3;
 
 /// What came of a question.
 #[derive(Debug)]
-pub enum Asked {
+pub enum PassphraseAnswer {
     /// An answer, which is not shown to anybody.
-    Said(Zeroizing<String>),
+    Given(Zeroizing<String>),
     /// Nothing: an empty line, or the end of the input.
-    Nothing,
+    Declined,
     /// There is no terminal, and nobody else to ask.
-    Nobody,
+    NoPrompt,
     /// The program that should have asked can't be run, for this reason.
-    Unable(String),
+    Failed(String),
 }
 
 /// Asks a person for something that nobody else may see.
-pub trait Asker: Send + Sync {
+pub trait PassphrasePrompt: Send + Sync {
     /// Asks. A future that is dropped takes the question back.
-    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = Asked> + Send + '_>>;
+    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>>;
 }
 
 /// Why a key stays locked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Locked {
+pub enum UnlockError {
     /// There is nobody to ask.
-    Unasked,
+    NoPrompt,
     /// Nobody answered.
-    GivenUp,
+    NoPassphrase,
     /// No answer was right.
-    Wrong,
+    WrongPassphrase,
     /// It can't be unlocked, for this reason.
     Unusable(String),
 }
 
-impl fmt::Display for Locked {
+impl fmt::Display for UnlockError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Unasked => "it has a passphrase, and no ssh-agent holds it",
-            Self::GivenUp => "no passphrase was given",
-            Self::Wrong => "its passphrase was wrong three times",
+            Self::NoPrompt => "it has a passphrase, and no ssh-agent holds it",
+            Self::NoPassphrase => "no passphrase was given",
+            Self::WrongPassphrase => "its passphrase was wrong three times",
             Self::Unusable(reason) => reason,
         })
     }
 }
 
-/// What one run knows. Clones share it; without an [`Asker`] nobody is asked.
+/// What one run knows. Clones share it; without a [`PassphrasePrompt`] no passphrase is asked for.
 #[derive(Clone, Default)]
 pub struct Keyring {
-    asker: Option<Arc<dyn Asker>>,
-    shared: Arc<Shared>,
+    prompter: Option<Arc<dyn PassphrasePrompt>>,
+    state: Arc<KeyringState>,
 }
 
 #[derive(Default)]
-struct Shared {
+struct KeyringState {
     /// Held while somebody is asked: one question at a time, and whoever else needs the key waits for the answer.
-    keys: tokio::sync::Mutex<HashMap<PathBuf, Result<Arc<PrivateKey>, Locked>>>,
+    keys: tokio::sync::Mutex<HashMap<PathBuf, Result<Arc<PrivateKey>, UnlockError>>>,
     unlocked: AtomicU64,
     asking: Mutex<Duration>,
 }
@@ -88,38 +88,42 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// The same keys, with somebody to ask for others.
     #[must_use]
-    pub fn asking(&self, asker: Arc<dyn Asker>) -> Self {
-        Self { asker: Some(asker), shared: Arc::clone(&self.shared) }
+    pub fn with_prompt(&self, prompter: Arc<dyn PassphrasePrompt>) -> Self {
+        Self { prompter: Some(prompter), state: Arc::clone(&self.state) }
     }
 
     /// How many keys have been unlocked.
     pub(super) fn unlocked(&self) -> u64 {
-        self.shared.unlocked.load(Ordering::Relaxed)
+        self.state.unlocked.load(Ordering::Relaxed)
     }
 
     /// For how long people have been asked. It is theirs, and no waiting for a box.
     pub fn time_asking(&self) -> Duration {
-        *self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.asking.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key in a file that has a passphrase.
-    pub(super) async fn unlock(&self, file: &Path) -> Result<Arc<PrivateKey>, Locked> {
-        let mut keys = self.shared.keys.lock().await;
+    pub(super) async fn unlock(&self, file: &Path) -> Result<Arc<PrivateKey>, UnlockError> {
+        let mut keys = self.state.keys.lock().await;
         if let Some(known) = keys.get(file) {
             return known.clone();
         }
-        let Some(asker) = &self.asker else { return Err(Locked::Unasked) };
-        let outcome = self.ask(asker.as_ref(), file).await;
+        let Some(prompter) = &self.prompter else { return Err(UnlockError::NoPrompt) };
+        let outcome = self.ask(prompter.as_ref(), file).await;
         if outcome.is_ok() {
-            self.shared.unlocked.fetch_add(1, Ordering::Relaxed);
+            self.state.unlocked.fetch_add(1, Ordering::Relaxed);
         }
-        if outcome != Err(Locked::Unasked) {
+        if outcome != Err(UnlockError::NoPrompt) {
             keys.insert(file.to_owned(), outcome.clone());
         }
         outcome
     }
 
-    async fn ask(&self, asker: &dyn Asker, file: &Path) -> Result<Arc<PrivateKey>, Locked> {
+    async fn ask(
+        &self,
+        prompter: &dyn PassphrasePrompt,
+        file: &Path,
+    ) -> Result<Arc<PrivateKey>, UnlockError> {
         let name = sanitize(file.display().to_string(), 200);
         for attempt in 0..ATTEMPTS {
             let prompt = match attempt {
@@ -127,14 +131,16 @@ impl Keyring {
                 _ => format!("Bad passphrase, try again for key '{name}': "),
             };
             let began = Instant::now();
-            let answer = asker.ask(prompt).await;
-            *self.shared.asking.lock().unwrap_or_else(PoisonError::into_inner) += began.elapsed();
+            let answer = prompter.ask(prompt).await;
+            *self.state.asking.lock().unwrap_or_else(PoisonError::into_inner) += began.elapsed();
             let passphrase = match answer {
-                Asked::Said(passphrase) if passphrase.is_empty() => return Err(Locked::GivenUp),
-                Asked::Said(passphrase) => passphrase,
-                Asked::Nothing => return Err(Locked::GivenUp),
-                Asked::Nobody => return Err(Locked::Unasked),
-                Asked::Unable(reason) => return Err(Locked::Unusable(reason)),
+                PassphraseAnswer::Given(passphrase) if passphrase.is_empty() => {
+                    return Err(UnlockError::NoPassphrase);
+                }
+                PassphraseAnswer::Given(passphrase) => passphrase,
+                PassphraseAnswer::Declined => return Err(UnlockError::NoPassphrase),
+                PassphraseAnswer::NoPrompt => return Err(UnlockError::NoPrompt),
+                PassphraseAnswer::Failed(reason) => return Err(UnlockError::Unusable(reason)),
             };
             let file = file.to_owned();
             // Slow on purpose: that is what protects the key.
@@ -142,11 +148,11 @@ impl Keyring {
             match opening.await {
                 Ok(Opened::Key(key)) => return Ok(Arc::new(*key)),
                 Ok(Opened::WrongPassphrase) => {}
-                Ok(Opened::Unusable(reason)) => return Err(Locked::Unusable(reason)),
-                Err(_) => return Err(Locked::Unusable("it can't be decrypted".to_owned())),
+                Ok(Opened::Unusable(reason)) => return Err(UnlockError::Unusable(reason)),
+                Err(_) => return Err(UnlockError::Unusable("it can't be decrypted".to_owned())),
             }
         }
-        Err(Locked::Wrong)
+        Err(UnlockError::WrongPassphrase)
     }
 }
 

@@ -7,13 +7,13 @@ use super::*;
 
 /// Answers in this order, then nothing; counts the questions.
 #[derive(Default)]
-struct Script {
-    answers: Mutex<Vec<Asked>>,
+struct ScriptedPrompt {
+    answers: Mutex<Vec<PassphraseAnswer>>,
     asked: Mutex<Vec<String>>,
 }
 
-impl Script {
-    fn of(answers: impl IntoIterator<Item = Asked>) -> Arc<Self> {
+impl ScriptedPrompt {
+    fn of(answers: impl IntoIterator<Item = PassphraseAnswer>) -> Arc<Self> {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
         Arc::new(Self { answers: Mutex::new(answers), asked: Mutex::default() })
@@ -24,16 +24,16 @@ impl Script {
     }
 }
 
-impl Asker for Script {
-    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = Asked> + Send + '_>> {
+impl PassphrasePrompt for ScriptedPrompt {
+    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
         self.asked.lock().unwrap().push(prompt);
         let answer = self.answers.lock().unwrap().pop();
-        Box::pin(async move { answer.unwrap_or(Asked::Nothing) })
+        Box::pin(async move { answer.unwrap_or(PassphraseAnswer::Declined) })
     }
 }
 
-fn said(answer: &str) -> Asked {
-    Asked::Said(Zeroizing::new(answer.to_owned()))
+fn said(answer: &str) -> PassphraseAnswer {
+    PassphraseAnswer::Given(Zeroizing::new(answer.to_owned()))
 }
 
 /// A key whose passphrase is `right`. `None` where there is no `ssh-keygen` to make it.
@@ -50,10 +50,10 @@ fn key(folder: &Path, more: &[&str]) -> Option<PathBuf> {
 async fn asks_once_for_a_key_and_remembers_it() {
     let folder = tempfile::tempdir().unwrap();
     let Some(file) = key(folder.path(), &["-t", "ed25519"]) else { return };
-    let script = Script::of([said("wrong"), said("right")]);
+    let script = ScriptedPrompt::of([said("wrong"), said("right")]);
     let keyring = Keyring::default();
-    assert_eq!(keyring.unlock(&file).await.unwrap_err(), Locked::Unasked);
-    let asking = keyring.asking(script.clone());
+    assert_eq!(keyring.unlock(&file).await.unwrap_err(), UnlockError::NoPrompt);
+    let asking = keyring.with_prompt(script.clone());
     let opened = asking.unlock(&file).await.unwrap();
     assert_eq!(
         script.asked.lock().unwrap().as_slice(),
@@ -73,12 +73,16 @@ async fn gives_up_after_three_answers_or_none_and_does_not_ask_again() {
     let Some(file) = key(folder.path(), &["-t", "ed25519"]) else { return };
     let wrong = || [said("a"), said("Right"), said("right "), said("right")];
     for (script, why, asked) in [
-        (Script::of(wrong()), Locked::Wrong, 3),
-        (Script::of([said("")]), Locked::GivenUp, 1),
-        (Script::of([Asked::Nothing]), Locked::GivenUp, 1),
-        (Script::of([Asked::Unable("no".to_owned())]), Locked::Unusable("no".to_owned()), 1),
+        (ScriptedPrompt::of(wrong()), UnlockError::WrongPassphrase, 3),
+        (ScriptedPrompt::of([said("")]), UnlockError::NoPassphrase, 1),
+        (ScriptedPrompt::of([PassphraseAnswer::Declined]), UnlockError::NoPassphrase, 1),
+        (
+            ScriptedPrompt::of([PassphraseAnswer::Failed("no".to_owned())]),
+            UnlockError::Unusable("no".to_owned()),
+            1,
+        ),
     ] {
-        let keyring = Keyring::default().asking(script.clone());
+        let keyring = Keyring::default().with_prompt(script.clone());
         for _ in 0..2 {
             assert_eq!(keyring.unlock(&file).await.unwrap_err(), why);
         }
@@ -102,8 +106,8 @@ async fn opens_keys_of_every_format_that_openssh_writes() {
     for format in formats {
         let folder = tempfile::tempdir().unwrap();
         let Some(file) = key(folder.path(), format) else { return };
-        let script = Script::of([said("wrong"), said("right")]);
-        let opened = Keyring::default().asking(script.clone()).unlock(&file).await;
+        let script = ScriptedPrompt::of([said("wrong"), said("right")]);
+        let opened = Keyring::default().with_prompt(script.clone()).unlock(&file).await;
         let opened = opened.unwrap_or_else(|why| panic!("{format:?}: {why}"));
         let public = std::fs::read_to_string(folder.path().join("key.pub")).unwrap();
         let shown = opened.public_key().to_openssh().unwrap();

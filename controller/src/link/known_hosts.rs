@@ -34,7 +34,7 @@ pub struct KnownHostsError {
 
 /// The line of a known key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct FileLine {
     /// The file.
     pub file: PathBuf,
     /// Its line, from 1.
@@ -42,7 +42,7 @@ pub struct Place {
 }
 
 /// `file:line`.
-impl fmt::Display for Place {
+impl fmt::Display for FileLine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.file.display(), self.line)
     }
@@ -61,15 +61,15 @@ pub(super) enum Marker {
 
 /// A line that speaks of the host that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct KnownHostsEntry {
     pub(super) marker: Marker,
     pub(super) algorithm: String,
     /// The key's base64 text.
     pub(super) key: String,
-    pub(super) place: Place,
+    pub(super) place: FileLine,
 }
 
-impl Entry {
+impl KnownHostsEntry {
     /// Whether the line has this very key.
     pub(super) fn is(&self, key: &PublicKey) -> bool {
         let encoded = key.to_openssh().unwrap_or_default();
@@ -100,7 +100,7 @@ pub(super) fn name_of(target: &SshTarget) -> String {
 }
 
 /// All lines of a file that match a name. No file is an empty file; one that can't be read is an error.
-pub(super) fn entries(path: &Path, name: &str) -> Result<Vec<Entry>, KnownHostsError> {
+pub(super) fn entries(path: &Path, name: &str) -> Result<Vec<KnownHostsEntry>, KnownHostsError> {
     let failed = |source| KnownHostsError { path: path.to_owned(), source };
     let text = match fs::File::open(path) {
         Ok(file) => read_text(file).map_err(failed)?,
@@ -120,12 +120,12 @@ fn read_text(file: fs::File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn entries_of(text: &str, path: &Path, name: &str) -> Vec<Entry> {
+fn entries_of(text: &str, path: &Path, name: &str) -> Vec<KnownHostsEntry> {
     let numbered = (1..).zip(text.lines());
-    numbered.filter_map(|(line, text)| entry(text, name, Place { file: path.to_owned(), line })).collect()
+    numbered.filter_map(|(line, text)| entry(text, name, FileLine { file: path.to_owned(), line })).collect()
 }
 
-fn entry(line: &str, name: &str, place: Place) -> Option<Entry> {
+fn entry(line: &str, name: &str, place: FileLine) -> Option<KnownHostsEntry> {
     let mut words = line.split_ascii_whitespace();
     let mut hosts = words.next()?;
     let marker = match hosts {
@@ -142,7 +142,7 @@ fn entry(line: &str, name: &str, place: Place) -> Option<Entry> {
     if algorithm.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    matches(hosts, name).then_some(Entry { marker, algorithm, key, place })
+    matches(hosts, name).then_some(KnownHostsEntry { marker, algorithm, key, place })
 }
 
 fn matches(hosts: &str, name: &str) -> bool {
@@ -244,7 +244,7 @@ fn without(path: &Path, name: &str) -> io::Result<usize> {
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)?;
     let remembers = |line: &[u8]| {
-        let place = Place { file: PathBuf::new(), line: 0 };
+        let place = FileLine { file: PathBuf::new(), line: 0 };
         let entry = entry(&String::from_utf8_lossy(line), name, place);
         entry.is_some_and(|entry| entry.marker == Marker::Plain)
     };

@@ -5,13 +5,13 @@ use std::time::Duration;
 use hfdown_protocol::{GreetingError, Nonce, await_greeting};
 
 use super::agent_link::{AgentOrigin, Launched};
-use super::channel::Running;
-use super::connect::Connection;
 use super::error::{AutoTmux, LinkError};
 use super::image::AgentImages;
 use super::platform::Platform;
+use super::remote_command::RemoteCommand;
 use super::script;
 use super::settings::LinkSettings;
+use super::ssh_connection::SshConnection;
 use super::traces::CacheFolder;
 use crate::output::sanitize::sanitize_lines;
 
@@ -19,36 +19,38 @@ use crate::output::sanitize::sanitize_lines;
 const QUOTED: (usize, usize) = (3, 300);
 
 /// What the first command led to.
-pub(super) enum Answer {
+pub(super) enum LaunchOutcome {
     /// There was an agent, and it has greeted.
     Greeted(Launched),
     /// There is none for this machine.
     Missing(Platform),
     /// The login shell did not run the command: this would be said if there were no other way in.
-    Deaf(LinkError),
+    ShellIgnored(LinkError),
 }
 
 /// Starts the cached agent.
 pub(super) async fn launch(
-    connection: &Connection,
+    connection: &SshConnection,
     settings: &LinkSettings,
     images: &AgentImages,
     supersedes: Option<Nonce>,
-) -> Result<Answer, LinkError> {
+) -> Result<LaunchOutcome, LinkError> {
     let nonce = Nonce(rand::random());
     let mut running = connection.run(&script::launch(nonce, images, supersedes)).await?;
-    match greeted(&mut running, nonce, settings.greeting_patience).await {
+    match greeted(&mut running, nonce, settings.greeting_timeout).await {
         Ok((already_read, platform, cache)) => {
-            let origin = AgentOrigin::Warm;
-            Ok(Answer::Greeted(Launched { running, nonce, already_read, origin, platform, cache }))
+            let origin = AgentOrigin::Cached;
+            Ok(LaunchOutcome::Greeted(Launched { running, nonce, already_read, origin, platform, cache }))
         }
-        Err(silence) => match marked(&silence.said, script::MISSING, nonce).as_deref() {
-            Some([system, machine, ..]) => Ok(Answer::Missing(Platform::new(system, machine))),
+        Err(no_greeting) => match marked(&no_greeting.said, script::MISSING, nonce).as_deref() {
+            Some([system, machine, ..]) => Ok(LaunchOutcome::Missing(Platform::new(system, machine))),
             // A crash of the box may have taken what was in the file. If it is not that, the error follows the upload.
-            _ => match silence.damaged_agent(&running, nonce) {
-                Some(platform) => Ok(Answer::Missing(platform)),
-                None => match silence.into_error(connection, &running, nonce) {
-                    error @ (LinkError::Shell { .. } | LinkError::Noisy { .. }) => Ok(Answer::Deaf(error)),
+            _ => match no_greeting.damaged_agent(&running, nonce) {
+                Some(platform) => Ok(LaunchOutcome::Missing(platform)),
+                None => match no_greeting.into_error(connection, &running, nonce) {
+                    error @ (LinkError::Shell { .. } | LinkError::Noisy { .. }) => {
+                        Ok(LaunchOutcome::ShellIgnored(error))
+                    }
                     error => Err(error),
                 },
             },
@@ -57,12 +59,12 @@ pub(super) async fn launch(
 }
 
 /// Why no greeting came, and what came instead.
-pub(super) struct Silence {
+pub(super) struct NoGreeting {
     pub(super) said: Vec<u8>,
-    why: Why,
+    cause: NoGreetingCause,
 }
 
-enum Why {
+enum NoGreetingCause {
     Ended,
     TooNoisy,
     TooLate(Duration),
@@ -70,38 +72,40 @@ enum Why {
 
 /// Waits for the greeting. Returns the bytes after it, and what the script said about the machine and its folder.
 pub(super) async fn greeted(
-    running: &mut Running,
+    running: &mut RemoteCommand,
     nonce: Nonce,
-    patience: Duration,
-) -> Result<(Vec<u8>, Platform, CacheFolder), Silence> {
-    let mut recorder = Recorder { inner: &mut running.reader, heard: Vec::new() };
-    let greeting = await_greeting(&mut recorder, nonce, patience).await;
-    let heard = recorder.heard;
-    let (said, why) = match greeting {
+    limit: Duration,
+) -> Result<(Vec<u8>, Platform, CacheFolder), NoGreeting> {
+    let mut recording = RecordingReader { inner: &mut running.reader, heard: Vec::new() };
+    let greeting = await_greeting(&mut recording, nonce, limit).await;
+    let heard = recording.heard;
+    let (said, cause) = match greeting {
         Ok(already_read) => {
             let marked = marked(&heard, script::LAUNCHING, nonce).unwrap_or_default();
             let field = |at: usize| marked.get(at).map_or("", String::as_str);
             let cache =
-                if field(2) == script::MADE_CACHE { CacheFolder::Made } else { CacheFolder::WasThere };
+                if field(2) == script::MADE_CACHE { CacheFolder::Created } else { CacheFolder::Existed };
             return Ok((already_read, Platform::new(field(0), field(1)), cache));
         }
-        Err(GreetingError::Ended(said)) => (said, Why::Ended),
-        Err(GreetingError::TooNoisy(said)) => (said, Why::TooNoisy),
-        Err(GreetingError::TooLate(said)) => (said, Why::TooLate(patience)),
+        Err(GreetingError::Ended(said)) => (said, NoGreetingCause::Ended),
+        Err(GreetingError::TooNoisy(said)) => (said, NoGreetingCause::TooNoisy),
+        Err(GreetingError::TooLate(said)) => (said, NoGreetingCause::TooLate(limit)),
         // The reader of a channel only ever ends.
-        Err(GreetingError::Link(_)) => (heard, Why::Ended),
+        Err(GreetingError::Link(_)) => (heard, NoGreetingCause::Ended),
     };
-    if matches!(why, Why::Ended) {
-        running.outcome.ended().await;
+    if matches!(cause, NoGreetingCause::Ended) {
+        running.status.ended().await;
     }
-    Err(Silence { said, why })
+    Err(NoGreeting { said, cause })
 }
 
-impl Silence {
+impl NoGreeting {
     /// The machine, if there is an agent that ended instead of greeting.
-    fn damaged_agent(&self, running: &Running, nonce: Nonce) -> Option<Platform> {
+    fn damaged_agent(&self, running: &RemoteCommand, nonce: Nonce) -> Option<Platform> {
         match marked(&self.said, script::LAUNCHING, nonce).as_deref() {
-            Some([system, machine, ..]) if matches!(self.why, Why::Ended) && running.outcome.closed() => {
+            Some([system, machine, ..])
+                if matches!(self.cause, NoGreetingCause::Ended) && running.status.closed() =>
+            {
                 Some(Platform::new(system, machine))
             }
             _ => None,
@@ -109,28 +113,35 @@ impl Silence {
     }
 
     /// The error for a shell or an agent that did not do what it was told.
-    pub(super) fn into_error(self, connection: &Connection, running: &Running, nonce: Nonce) -> LinkError {
+    pub(super) fn into_error(
+        self,
+        connection: &SshConnection,
+        running: &RemoteCommand,
+        nonce: Nonce,
+    ) -> LinkError {
         let address = connection.address().to_owned();
-        let outcome = &running.outcome;
+        let status = &running.status;
         let (lines, longest) = QUOTED;
         let words = if self.said.trim_ascii().is_empty() {
-            outcome.errors()
+            status.errors()
         } else {
             without_marks(&self.said, nonce)
         };
-        let words = if words.trim_ascii().is_empty() { outcome.errors() } else { words };
+        let words = if words.trim_ascii().is_empty() { status.errors() } else { words };
         let said = sanitize_lines(words, lines, longest);
-        let exit = outcome.exit_status();
+        let exit = status.exit_status();
         let was_launched = marked(&self.said, script::LAUNCHING, nonce).is_some();
-        match self.why {
-            Why::Ended if outcome.refused() => LinkError::NoExec { address },
-            Why::Ended if !outcome.closed() => LinkError::Lost { address, detail: said },
-            Why::Ended | Why::TooLate(_) if was_launched => LinkError::AgentSilent { address, exit, said },
-            Why::TooLate(after) if said.is_empty() => LinkError::Timeout { address, after },
-            Why::Ended | Why::TooLate(_) => {
+        match self.cause {
+            NoGreetingCause::Ended if status.refused() => LinkError::NoExec { address },
+            NoGreetingCause::Ended if !status.closed() => LinkError::Lost { address, detail: said },
+            NoGreetingCause::Ended | NoGreetingCause::TooLate(_) if was_launched => {
+                LinkError::AgentSilent { address, exit, said }
+            }
+            NoGreetingCause::TooLate(after) if said.is_empty() => LinkError::Timeout { address, after },
+            NoGreetingCause::Ended | NoGreetingCause::TooLate(_) => {
                 LinkError::Shell { address, exit, said, tmux: AutoTmux::Possible }
             }
-            Why::TooNoisy => LinkError::Noisy { address, said, tmux: AutoTmux::Possible },
+            NoGreetingCause::TooNoisy => LinkError::Noisy { address, said, tmux: AutoTmux::Possible },
         }
     }
 }
@@ -151,12 +162,12 @@ fn without_marks(said: &[u8], nonce: Nonce) -> Vec<u8> {
 }
 
 /// Remembers what was read through it: `await_greeting` gives the noise back only when no greeting came.
-struct Recorder<'a, R> {
+struct RecordingReader<'a, R> {
     inner: &'a mut R,
     heard: Vec<u8>,
 }
 
-impl<R: tokio::io::AsyncRead + Unpin> tokio::io::AsyncRead for Recorder<'_, R> {
+impl<R: tokio::io::AsyncRead + Unpin> tokio::io::AsyncRead for RecordingReader<'_, R> {
     fn poll_read(
         mut self: std::pin::Pin<&mut Self>,
         context: &mut std::task::Context<'_>,

@@ -7,54 +7,56 @@
 //! What comes from the box is bounded and sanitised. It can open no channels here, and no ssh-agent is forwarded to it.
 
 mod agent_link;
-mod auth;
-mod channel;
 mod config;
-mod connect;
 mod dial;
-mod enter;
 mod error;
-mod first_words;
-mod given;
-mod handler;
+mod handshake;
 mod host_certificate;
 mod host_key;
+mod identification;
 mod identity;
 mod image;
 mod install;
 mod keyring;
 mod known_hosts;
 mod launch;
+mod login;
 #[cfg(test)]
 mod openssh;
-mod options;
+mod option_rules;
 mod platform;
+mod remote_command;
 mod resolve;
 mod script;
 mod settings;
 mod sftp;
+mod ssh_connection;
+mod ssh_options;
+mod start;
 mod sweep;
 mod target;
 mod traces;
 
-pub use agent_link::{AgentLink, AgentOrigin, Ending, Tether};
-pub use auth::{Refusal, Tried};
-pub use channel::{ChannelReader, ChannelWriter, Exit};
+pub use agent_link::{AgentExit, AgentLink, AgentOrigin, LinkGuard};
 pub use config::{ConfigError, ConfigFile, Presence};
 pub use error::{AutoTmux, InstallStage, LinkError, NotForwarded};
 pub use host_certificate::CertificateError;
-pub use host_key::{HostKeyError, HostKeyPolicy, HostKeySeen, Remedy};
+pub use host_key::{ForgetCommand, HostKeyError, HostKeyPolicy, HostKeyTrust};
 pub use image::{AgentImage, AgentImages, ImageError};
-pub use keyring::{Asked, Asker, Keyring, Locked};
-pub use known_hosts::{KnownHostsError, Place};
+pub use keyring::{Keyring, PassphraseAnswer, PassphrasePrompt, UnlockError};
+pub use known_hosts::{FileLine, KnownHostsError};
+pub use login::{KeyFailure, TriedKey};
 pub use platform::{Cpu, Platform};
+pub use remote_command::{ChannelReader, ChannelWriter, CommandExit};
 pub use settings::{Askpass, LinkSettings, Traces};
-pub use target::{Family, HostKeyWish, Ignored, Offer, Prompts, SshTarget, TargetError};
-pub use traces::{Left, Placed};
+pub use target::{
+    AddressFamily, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget, StrictHostKeyChecking, TargetError,
+};
+pub use traces::{Leftovers, TmuxOptOut};
 
-use connect::Connection;
 use hfdown_protocol::Nonce;
-use sweep::{Sweeping, sweep_up};
+use ssh_connection::SshConnection;
+use sweep::{Sweep, sweep_up};
 
 /// Removes the key that hfdown itself remembers for a host, and says whether there was one. The user's own files stay.
 pub fn forget(target: &SshTarget, settings: &LinkSettings) -> Result<bool, KnownHostsError> {
@@ -78,25 +80,25 @@ pub async fn reach_again(
     settings: &LinkSettings,
     images: &AgentImages,
     supersedes: Option<Nonce>,
-    left: &mut Option<Placed>,
+    left: &mut Option<TmuxOptOut>,
 ) -> Result<AgentLink, LinkError> {
-    let connection = Connection::open(target, settings).await?;
-    let mut placed = None;
-    let entered = enter::enter(&connection, settings, images, supersedes, &mut placed).await;
+    let connection = SshConnection::open(target, settings).await?;
+    let mut tmux_opt_out = None;
+    let entered = start::start_agent(&connection, settings, images, supersedes, &mut tmux_opt_out).await;
     match (entered, settings.traces) {
-        (Ok(launched), Traces::Kept) => Ok(AgentLink::new(connection, launched, placed, None)),
+        (Ok(launched), Traces::Kept) => Ok(AgentLink::new(connection, launched, tmux_opt_out, None)),
         (Ok(launched), Traces::Removed) => {
             // A program that runs needs no file.
-            let sweeping = Sweeping::begin(&connection, images, launched.cache, placed).await;
-            Ok(AgentLink::new(connection, launched, placed, Some(sweeping)))
+            let sweep = Sweep::begin(&connection, images, launched.cache, tmux_opt_out).await;
+            Ok(AgentLink::new(connection, launched, tmux_opt_out, Some(sweep)))
         }
         (Err(error), Traces::Kept) => {
-            *left = placed;
+            *left = tmux_opt_out;
             Err(error)
         }
         (Err(error), Traces::Removed) => {
-            if sweep_up(&connection, images, placed).await == Left::Something {
-                *left = placed;
+            if sweep_up(&connection, images, tmux_opt_out).await == Leftovers::Something {
+                *left = tmux_opt_out;
             }
             Err(error)
         }

@@ -1,13 +1,14 @@
-//! From words to a target: the command line first, then configuration files, then the hosts on the way.
+//! From words to a target: the command line first, then configuration files, then the hosts on the route.
 
 use std::path::{Path, PathBuf};
 
 use super::config::{ConfigFile, Tokens, settings_for};
-use super::given::{Given, Way};
-use super::options;
+use super::option_rules;
 use super::settings::LinkSettings;
+use super::ssh_options::{ProxyRoute, SshOptions};
 use super::target::{
-    DEFAULT_PORT, Destination, Ignored, MOST_JUMPS, SshTarget, TargetError, check_host, check_user, is_ssh,
+    DEFAULT_PORT, Destination, IgnoredOption, MOST_JUMPS, SshTarget, TargetError, check_host, check_user,
+    is_ssh,
 };
 use crate::system;
 
@@ -16,25 +17,25 @@ const RUNS_COMMAND: &str =
 
 impl SshTarget {
     /// Reads what was pasted, and no file: what it leaves open (user, keys) stays open.
-    pub fn parse(pasted: &str) -> Result<(Self, Vec<Ignored>), TargetError> {
-        Lookup { files: Vec::new(), settings: None }.read(pasted)
+    pub fn parse(pasted: &str) -> Result<(Self, Vec<IgnoredOption>), TargetError> {
+        TargetResolver { files: Vec::new(), settings: None }.read(pasted)
     }
 
     /// Reads what was pasted, and what the configuration files of OpenSSH say of the host. What was pasted wins.
-    pub fn resolve(pasted: &str, settings: &LinkSettings) -> Result<(Self, Vec<Ignored>), TargetError> {
-        Lookup { files: settings.config.clone(), settings: Some(settings) }.read(pasted)
+    pub fn resolve(pasted: &str, settings: &LinkSettings) -> Result<(Self, Vec<IgnoredOption>), TargetError> {
+        TargetResolver { files: settings.config.clone(), settings: Some(settings) }.read(pasted)
     }
 }
 
 /// Where what the words leave open is looked up.
-struct Lookup<'a> {
+struct TargetResolver<'a> {
     files: Vec<ConfigFile>,
     /// This machine, if it may be looked at.
     settings: Option<&'a LinkSettings>,
 }
 
-impl Lookup<'_> {
-    fn read(mut self, pasted: &str) -> Result<(SshTarget, Vec<Ignored>), TargetError> {
+impl TargetResolver<'_> {
+    fn read(mut self, pasted: &str) -> Result<(SshTarget, Vec<IgnoredOption>), TargetError> {
         // Web pages have spaces that don't break.
         let pasted = pasted.replace('\u{a0}', " ");
         let words = system::split_words(pasted.trim()).map_err(|_| TargetError::Quote)?;
@@ -42,25 +43,25 @@ impl Lookup<'_> {
             Some((first, rest)) if is_ssh(first) && !rest.is_empty() => rest,
             _ => &words,
         };
-        let mut given = options::read(words)?;
-        if let (Some(path), Some(settings)) = (given.config.take(), self.settings) {
+        let mut options = option_rules::read(words)?;
+        if let (Some(path), Some(settings)) = (options.config.take(), self.settings) {
             self.files = settings.instead(&path);
         }
-        let ignored = std::mem::take(&mut given.ignored);
-        Ok((self.target(given, MOST_JUMPS)?, ignored))
+        let ignored = std::mem::take(&mut options.ignored);
+        Ok((self.target(options, MOST_JUMPS)?, ignored))
     }
 
     /// `jumps_left` bounds the way there.
-    fn target(&self, mut given: Given, jumps_left: usize) -> Result<SshTarget, TargetError> {
-        let destination = given.destination.take().ok_or(TargetError::NoHost)?;
+    fn target(&self, mut options: SshOptions, jumps_left: usize) -> Result<SshTarget, TargetError> {
+        let destination = options.destination.take().ok_or(TargetError::NoHost)?;
         let named = Destination::parse(&destination)?;
-        given.port = given.port.or(named.port);
-        given.user = given.user.or(named.user);
+        options.port = options.port.or(named.port);
+        options.user = options.user.or(named.user);
         let home = self.settings.and_then(|settings| settings.home.as_deref());
         for setting in settings_for(&named.host, &self.files, home)? {
-            options::configure(&setting, &mut given)?;
+            option_rules::configure(&setting, &mut options)?;
         }
-        let host = match given.host_name.take() {
+        let host = match options.host_name.take() {
             Some(name) => {
                 let tokens =
                     Tokens { host: Some(&named.host), alias: Some(&named.host), ..Tokens::default() };
@@ -68,20 +69,20 @@ impl Lookup<'_> {
             }
             None => named.host.clone(),
         };
-        let jumps = self.jumps(given.way.take(), jumps_left)?;
+        let jumps = self.jumps(options.route.take(), jumps_left)?;
         let mut target = SshTarget {
             host: check_host(host)?,
-            port: given.port.unwrap_or(DEFAULT_PORT),
-            user: given.user.map(check_user).transpose()?,
-            identities: given.identities,
-            certificates: given.certificates,
-            offer: given.offer.unwrap_or_default(),
-            prompts: given.prompts.unwrap_or_default(),
-            host_keys: given.host_keys,
-            host_key_alias: given.host_key_alias.map(check_host).transpose()?,
-            known_hosts: given.known_hosts,
-            family: given.family.unwrap_or_default(),
-            connect_timeout: given.connect_timeout,
+            port: options.port.unwrap_or(DEFAULT_PORT),
+            user: options.user.map(check_user).transpose()?,
+            identities: options.identities,
+            certificates: options.certificates,
+            identities_only: options.identities_only.unwrap_or_default(),
+            batch_mode: options.batch_mode.unwrap_or_default(),
+            strict_host_key_checking: options.strict_host_key_checking,
+            host_key_alias: options.host_key_alias.map(check_host).transpose()?,
+            known_hosts: options.known_hosts,
+            address_family: options.address_family.unwrap_or_default(),
+            connect_timeout: options.connect_timeout,
             jumps,
         };
         if let Some(settings) = self.settings {
@@ -92,19 +93,25 @@ impl Lookup<'_> {
 
     /// The last one named is the nearest to the host, and those before it are the way to that one, as with OpenSSH:
     /// each is looked up in the configuration files by itself, and takes nothing else from this command line.
-    fn jumps(&self, way: Option<Way>, left: usize) -> Result<Vec<SshTarget>, TargetError> {
-        let hosts = match way {
-            None | Some(Way::Straight) => return Ok(Vec::new()),
-            Some(Way::Command(option)) => return Err(TargetError::Refused { option, reason: RUNS_COMMAND }),
-            Some(Way::Jump(hosts)) => hosts,
+    fn jumps(&self, route: Option<ProxyRoute>, left: usize) -> Result<Vec<SshTarget>, TargetError> {
+        let hosts = match route {
+            None | Some(ProxyRoute::Direct) => return Ok(Vec::new()),
+            Some(ProxyRoute::Command(option)) => {
+                return Err(TargetError::Refused { option, reason: RUNS_COMMAND });
+            }
+            Some(ProxyRoute::Jump(hosts)) => hosts,
         };
-        let left = left.checked_sub(1).ok_or(TargetError::Circle)?;
+        let left = left.checked_sub(1).ok_or(TargetError::TooManyJumps)?;
         let (before, nearest) = match hosts.rsplit_once(',') {
-            Some((before, nearest)) => (Some(Way::Jump(before.to_owned())), nearest),
+            Some((before, nearest)) => (Some(ProxyRoute::Jump(before.to_owned())), nearest),
             None => (None, hosts.as_str()),
         };
-        let given = Given { destination: Some(nearest.trim().to_owned()), way: before, ..Given::default() };
-        let mut nearest = self.target(given, left)?;
+        let options = SshOptions {
+            destination: Some(nearest.trim().to_owned()),
+            route: before,
+            ..SshOptions::default()
+        };
+        let mut nearest = self.target(options, left)?;
         let mut jumps = std::mem::take(&mut nearest.jumps);
         jumps.push(nearest);
         Ok(jumps)

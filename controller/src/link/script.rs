@@ -12,7 +12,7 @@ use hfdown_protocol::Nonce;
 
 use super::image::{AgentImage, AgentImages};
 use super::platform::Cpu;
-use super::traces::{CacheFolder, Placed};
+use super::traces::{CacheFolder, TmuxOptOut};
 
 /// Precedes the platform when the box begins to start the agent: `…LAUNCH <nonce>|Linux|x86_64|`.
 pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";
@@ -142,19 +142,19 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
 
 /// Removes the agents that are at hand from wherever they were put, the folders that this empties, and what had to be
 /// placed. What runs goes on: Linux keeps a program that has no name any more. Fails where something stays.
-pub(super) fn sweep(images: &AgentImages, cache: CacheFolder, placed: Option<Placed>) -> String {
+pub(super) fn sweep(images: &AgentImages, cache: CacheFolder, tmux_opt_out: Option<TmuxOptOut>) -> String {
     let mut names = String::new();
     for image in [Cpu::X86_64, Cpu::Aarch64].into_iter().filter_map(|cpu| images.get(cpu)) {
         // Writing to a string can't fail.
         _ = write!(names, " \"$d/{}\"", image.file_name());
     }
     let cache = match cache {
-        CacheFolder::WasThere => "",
-        CacheFolder::Made => r#"rmdir "$HOME/.cache" 2>/dev/null;"#,
+        CacheFolder::Existed => "",
+        CacheFolder::Created => r#"rmdir "$HOME/.cache" 2>/dev/null;"#,
     };
-    let placed = match placed {
+    let opt_out = match tmux_opt_out {
         None => "",
-        Some(Placed::BySftp | Placed::ByTerminal) => r#"rm -f "$HOME/.no_auto_tmux" || r=1;"#,
+        Some(TmuxOptOut::BySftp | TmuxOptOut::ByTerminal) => r#"rm -f "$HOME/.no_auto_tmux" || r=1;"#,
     };
     for_login_shell(&format!(
         r#"
@@ -166,7 +166,7 @@ pub(super) fn sweep(images: &AgentImages, cache: CacheFolder, placed: Option<Pla
             rmdir "$d" 2>/dev/null;
         done;
         {cache}
-        {placed}
+        {opt_out}
         exit $r
         "#
     ))

@@ -9,14 +9,14 @@ use std::time::Duration;
 use super::config::{ConfigFile, Presence};
 use super::host_key::HostKeyPolicy;
 use super::keyring::Keyring;
-use super::target::{HostKeyWish, SshTarget};
+use super::target::{SshTarget, StrictHostKeyChecking};
 use crate::system;
 
 /// How long a server may take to answer a connection, and again for its handshake.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long the agent may take to greet. Login shells with slow start-up files need seconds.
-pub(super) const GREETING_PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const GREETING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Settings for [`super::reach`].
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub struct LinkSettings {
     /// How long a server may take to answer.
     pub connect_timeout: Duration,
     /// How long the agent may take to greet.
-    pub greeting_patience: Duration,
+    pub greeting_timeout: Duration,
 }
 
 /// What stays on a box after a link to it.
@@ -87,15 +87,15 @@ impl LinkSettings {
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
             traces: Traces::Kept,
             connect_timeout: CONNECT_TIMEOUT,
-            greeting_patience: GREETING_PATIENCE,
+            greeting_timeout: GREETING_TIMEOUT,
             home,
         }
     }
 
     /// The policy for one target: a pin comes first, then what its string asked for.
     pub(super) fn host_keys_for(&self, target: &SshTarget) -> HostKeyPolicy {
-        match (&self.host_keys, target.host_keys) {
-            (HostKeyPolicy::AcceptNew, Some(HostKeyWish::Strict)) => HostKeyPolicy::Strict,
+        match (&self.host_keys, target.strict_host_key_checking) {
+            (HostKeyPolicy::AcceptNew, Some(StrictHostKeyChecking::Strict)) => HostKeyPolicy::Strict,
             (policy, _) => policy.clone(),
         }
     }

@@ -22,7 +22,7 @@ const WRITE_NEW_ONLY: u32 = 0x02 | 0x08 | 0x20;
 const OK: u32 = 0;
 
 /// A conversation with an SFTP server. Relative paths begin at the user's home.
-pub(super) struct Sftp<R, W> {
+pub(super) struct SftpClient<R, W> {
     reader: R,
     writer: W,
     questions: u32,
@@ -30,9 +30,9 @@ pub(super) struct Sftp<R, W> {
 
 /// What came of making a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Made {
-    New,
-    WasThere,
+pub(super) enum FileCreation {
+    Created,
+    Existed,
 }
 
 /// Why it did not work.
@@ -55,7 +55,7 @@ impl From<std::io::Error> for SftpError {
     }
 }
 
-impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Sftp<R, W> {
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> SftpClient<R, W> {
     /// Agrees on the version.
     pub(super) async fn begin(reader: R, writer: W) -> Result<Self, SftpError> {
         let mut sftp = Self { reader, writer, questions: 0 };
@@ -67,9 +67,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Sftp<R, W> {
     }
 
     /// Makes an empty file, if there is none.
-    pub(super) async fn make(&mut self, path: &str) -> Result<Made, SftpError> {
+    pub(super) async fn make(&mut self, path: &str) -> Result<FileCreation, SftpError> {
         if let (ATTRIBUTES, _) = self.ask(STAT, path, &[]).await? {
-            return Ok(Made::WasThere);
+            return Ok(FileCreation::Existed);
         }
         let no_attributes = 0_u32;
         let how = [WRITE_NEW_ONLY.to_be_bytes(), no_attributes.to_be_bytes()].concat();
@@ -77,7 +77,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Sftp<R, W> {
             (HANDLE, handle) => {
                 // It came with its length, and goes back with it.
                 self.question(CLOSE, &handle).await?;
-                Ok(Made::New)
+                Ok(FileCreation::Created)
             }
             (_, status) => Err(SftpError::Refused(number(&status)?)),
         }
@@ -140,8 +140,8 @@ mod tests {
     use super::*;
     use std::process::Stdio;
 
-    async fn answered(bytes: &[u8]) -> Result<Made, SftpError> {
-        Sftp::begin(bytes, tokio::io::sink()).await?.make("file").await
+    async fn answered(bytes: &[u8]) -> Result<FileCreation, SftpError> {
+        SftpClient::begin(bytes, tokio::io::sink()).await?.make("file").await
     }
 
     #[tokio::test]
@@ -176,10 +176,10 @@ mod tests {
         command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut server = command.spawn().unwrap();
         let mut sftp =
-            Sftp::begin(server.stdout.take().unwrap(), server.stdin.take().unwrap()).await.unwrap();
-        assert_eq!(sftp.make(".file").await.unwrap(), Made::New);
+            SftpClient::begin(server.stdout.take().unwrap(), server.stdin.take().unwrap()).await.unwrap();
+        assert_eq!(sftp.make(".file").await.unwrap(), FileCreation::Created);
         assert_eq!(std::fs::read(folder.path().join(".file")).unwrap(), b"");
-        assert_eq!(sftp.make(".file").await.unwrap(), Made::WasThere);
+        assert_eq!(sftp.make(".file").await.unwrap(), FileCreation::Existed);
         sftp.remove(".file").await.unwrap();
         assert!(!folder.path().join(".file").exists());
         assert!(matches!(sftp.remove(".file").await, Err(SftpError::Refused(2))));

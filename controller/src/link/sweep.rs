@@ -4,71 +4,75 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::channel::{Outcome, Running};
-use super::connect::Connection;
 use super::image::AgentImages;
+use super::remote_command::{CommandStatus, RemoteCommand};
 use super::script;
-use super::traces::{CacheFolder, Left, Placed};
+use super::ssh_connection::SshConnection;
+use super::traces::{CacheFolder, Leftovers, TmuxOptOut};
 
 /// How long a box may take to remove a file.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A command that removes what is left, while the agent runs.
-pub(super) struct Sweeping {
+pub(super) struct Sweep {
     command: String,
     /// None where the server allows no second channel.
-    outcome: Option<Outcome>,
+    status: Option<CommandStatus>,
 }
 
-impl Sweeping {
+impl Sweep {
     /// Begins at once: whatever becomes of the link, it is done.
     pub(super) async fn begin(
-        connection: &Connection,
+        connection: &SshConnection,
         images: &AgentImages,
         cache: CacheFolder,
-        placed: Option<Placed>,
+        tmux_opt_out: Option<TmuxOptOut>,
     ) -> Self {
-        let command = script::sweep(images, cache, placed);
-        let outcome = connection.run(&command).await.ok().map(unheard);
-        Self { command, outcome }
+        let command = script::sweep(images, cache, tmux_opt_out);
+        let status = connection.run(&command).await.ok().map(unheard);
+        Self { command, status }
     }
 
     /// What is known of it, without a word more to the box.
-    pub(super) fn so_far(&self) -> Left {
-        match &self.outcome {
-            Some(outcome) if outcome.exit_status() == Some(0) => Left::Nothing,
-            _ => Left::Something,
+    pub(super) fn so_far(&self) -> Leftovers {
+        match &self.status {
+            Some(status) if status.exit_status() == Some(0) => Leftovers::Nothing,
+            _ => Leftovers::Something,
         }
     }
 
     /// Waits for it. What could not be done beside the agent is tried again now.
-    pub(super) async fn end(self, connection: &Connection) -> Left {
-        let Self { command, outcome } = self;
-        match outcome {
-            Some(outcome) if left(&outcome).await == Left::Nothing => Left::Nothing,
+    pub(super) async fn end(self, connection: &SshConnection) -> Leftovers {
+        let Self { command, status } = self;
+        match status {
+            Some(status) if left(&status).await == Leftovers::Nothing => Leftovers::Nothing,
             _ => run(connection, &command).await,
         }
     }
 }
 
 /// The same where no agent came up: as far as it goes, since why it did not is told anyway.
-pub(super) async fn sweep_up(connection: &Connection, images: &AgentImages, placed: Option<Placed>) -> Left {
-    run(connection, &script::sweep(images, CacheFolder::WasThere, placed)).await
+pub(super) async fn sweep_up(
+    connection: &SshConnection,
+    images: &AgentImages,
+    tmux_opt_out: Option<TmuxOptOut>,
+) -> Leftovers {
+    run(connection, &script::sweep(images, CacheFolder::Existed, tmux_opt_out)).await
 }
 
-async fn run(connection: &Connection, command: &str) -> Left {
-    match timeout(PATIENCE, connection.run(command)).await {
+async fn run(connection: &SshConnection, command: &str) -> Leftovers {
+    match timeout(TIMEOUT, connection.run(command)).await {
         Ok(Ok(running)) => left(&unheard(running)).await,
-        _ => Left::Something,
+        _ => Leftovers::Something,
     }
 }
 
 /// What it prints is a shell's noise. The reader goes, since one that nobody reads would hold up the connection.
-fn unheard(running: Running) -> Outcome {
-    running.outcome
+fn unheard(running: RemoteCommand) -> CommandStatus {
+    running.status
 }
 
-async fn left(outcome: &Outcome) -> Left {
-    let ended = timeout(PATIENCE, outcome.ended()).await.is_ok();
-    if ended && outcome.exit_status() == Some(0) { Left::Nothing } else { Left::Something }
+async fn left(status: &CommandStatus) -> Leftovers {
+    let ended = timeout(TIMEOUT, status.ended()).await.is_ok();
+    if ended && status.exit_status() == Some(0) { Leftovers::Nothing } else { Leftovers::Something }
 }

@@ -2,7 +2,7 @@
 //! `root@box:22`.
 //!
 //! A pasted command is read, never run: no shell sees it, and what can't be honoured is either ignored with a word
-//! about it or refused (the table is in [`super::options`]). This module has the words and their syntax; what they mean
+//! about it or refused (the table is in [`super::option_rules`]). This module has the words and their syntax; what they mean
 //! together with configuration files is in [`super::resolve`].
 
 use std::fmt;
@@ -11,8 +11,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::config::ConfigError;
-use super::given;
-use super::known_hosts::Place;
+use super::known_hosts::FileLine;
+use super::ssh_options;
 
 /// The port when none is given.
 pub(super) const DEFAULT_PORT: u16 = 22;
@@ -34,17 +34,17 @@ pub struct SshTarget {
     /// Certificates that were named, in order.
     pub certificates: Vec<PathBuf>,
     /// Which keys may be offered.
-    pub offer: Offer,
+    pub identities_only: IdentitiesOnly,
     /// Whether somebody may be asked for a passphrase.
-    pub prompts: Prompts,
+    pub batch_mode: BatchMode,
     /// What was asked about host keys, if anything.
-    pub host_keys: Option<HostKeyWish>,
+    pub strict_host_key_checking: Option<StrictHostKeyChecking>,
     /// `HostKeyAlias`: the name that the host has in `known_hosts` files.
     pub host_key_alias: Option<String>,
     /// `UserKnownHostsFile`: read instead of the user's own files.
     pub known_hosts: Option<Vec<PathBuf>>,
     /// Which addresses of the host are used.
-    pub family: Family,
+    pub address_family: AddressFamily,
     /// `ConnectTimeout`.
     pub connect_timeout: Option<Duration>,
     /// The hosts that the way leads through, the nearest first. None of them has jump hosts of its own.
@@ -53,28 +53,28 @@ pub struct SshTarget {
 
 /// Which keys may be offered to the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Offer {
+pub enum IdentitiesOnly {
     /// The named keys, then whatever the ssh-agent holds, or the default keys.
     #[default]
-    Everything,
+    No,
     /// `IdentitiesOnly`: the named keys (or the default ones) alone.
-    NamedOnly,
+    Yes,
 }
 
 /// Whether somebody may be asked for a passphrase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Prompts {
+pub enum BatchMode {
     /// Yes, where there is a terminal.
     #[default]
-    Allowed,
+    No,
     /// `BatchMode`.
-    Never,
+    Yes,
 }
 
 /// What `StrictHostKeyChecking` asked for, in the two forms that hfdown knows. `no` and `ask` become
-/// [`HostKeyWish::AcceptNew`]: a changed key is always refused.
+/// [`StrictHostKeyChecking::AcceptNew`]: a changed key is always refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HostKeyWish {
+pub enum StrictHostKeyChecking {
     /// Take a key that was never seen.
     AcceptNew,
     /// Refuse it.
@@ -83,7 +83,7 @@ pub enum HostKeyWish {
 
 /// Which addresses of a host are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Family {
+pub enum AddressFamily {
     /// All of them.
     #[default]
     Any,
@@ -95,7 +95,7 @@ pub enum Family {
 
 /// Something in the string that has no effect here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ignored {
+pub struct IgnoredOption {
     /// As it was typed, `-L 8080:localhost:8080`.
     pub option: String,
     /// Why it has no effect.
@@ -149,13 +149,13 @@ pub enum TargetError {
     #[error("{place}: {error}")]
     At {
         /// The line.
-        place: Place,
+        place: FileLine,
         /// What is wrong with it.
         error: Box<TargetError>,
     },
     /// Jump hosts without end.
     #[error("the jump hosts lead in a circle, or are more than {MOST_JUMPS}")]
-    Circle,
+    TooManyJumps,
     /// Words after the host: a command for the box.
     #[error("it ends in a command for the box (`{0}`), and hfdown runs only its own agent there")]
     Command(String),
@@ -179,7 +179,7 @@ impl fmt::Display for SshTarget {
     }
 }
 
-impl fmt::Display for Ignored {
+impl fmt::Display for IgnoredOption {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} has no effect: {}", self.option, self.reason)
     }
@@ -220,13 +220,13 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), TargetError> {
     if let Some(rest) = text.strip_prefix('[') {
         let (host, after) = rest.split_once(']').ok_or_else(wrong)?;
         return match after.strip_prefix(':') {
-            Some(port) => Ok((host, Some(given::port(port)?))),
+            Some(port) => Ok((host, Some(ssh_options::port(port)?))),
             None if after.is_empty() => Ok((host, None)),
             None => Err(wrong()),
         };
     }
     match text.split_once(':') {
-        Some((host, port)) if !port.contains(':') => Ok((host, Some(given::port(port)?))),
+        Some((host, port)) if !port.contains(':') => Ok((host, Some(ssh_options::port(port)?))),
         _ => Ok((text, None)),
     }
 }

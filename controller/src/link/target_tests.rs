@@ -28,25 +28,25 @@ fn read(pasted: &str) -> String {
     for jump in &target.jumps {
         line.push(format!("via={}", login(jump)));
     }
-    if target.offer == Offer::NamedOnly {
+    if target.identities_only == IdentitiesOnly::Yes {
         line.push("only".to_owned());
     }
-    if target.prompts == Prompts::Never {
+    if target.batch_mode == BatchMode::Yes {
         line.push("silent".to_owned());
     }
-    if let Some(wish) = target.host_keys {
+    if let Some(wish) = target.strict_host_key_checking {
         line.push(format!("{wish:?}"));
     }
     if let Some(files) = &target.known_hosts {
         line.push(format!("known={files:?}"));
     }
-    if target.family != Family::Any {
-        line.push(format!("{:?}", target.family));
+    if target.address_family != AddressFamily::Any {
+        line.push(format!("{:?}", target.address_family));
     }
     if let Some(timeout) = target.connect_timeout {
         line.push(format!("{timeout:?}"));
     }
-    for Ignored { option, .. } in ignored {
+    for IgnoredOption { option, .. } in ignored {
         line.push(format!("~{option}"));
     }
     line.join(" ")
@@ -197,7 +197,7 @@ fn reads_what_people_paste() {
     }
 }
 
-/// A counterpart that we did not write reads the same host, port, user and keys. Left out is what `ssh` does not take:
+/// A counterpart that we did not write reads the same host, port, user and keys. Leftovers out is what `ssh` does not take:
 /// what is no command, a port after a colon, settings and algorithms that it does not know, several sources of one
 /// value.
 #[test]
@@ -242,9 +242,9 @@ fn agrees_with_ssh_on_what_it_takes() {
             let keys: Vec<_> = ours.identities.iter().map(|key| key.display().to_string()).collect();
             assert_eq!(said("identityfile"), keys, "{pasted:?}");
         }
-        let only = if ours.offer == Offer::NamedOnly { "yes" } else { "no" };
+        let only = if ours.identities_only == IdentitiesOnly::Yes { "yes" } else { "no" };
         assert_eq!(said("identitiesonly"), [only], "{pasted:?}");
-        let batch = if ours.prompts == Prompts::Never { "yes" } else { "no" };
+        let batch = if ours.batch_mode == BatchMode::Yes { "yes" } else { "no" };
         assert_eq!(said("batchmode"), [batch], "{pasted:?}");
         assert_eq!(said("proxyjump").is_empty(), ours.jumps.is_empty(), "{pasted:?}");
         compared += 1;

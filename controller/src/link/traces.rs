@@ -2,7 +2,7 @@
 
 /// How `~/.no_auto_tmux` came to be on a box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placed {
+pub enum TmuxOptOut {
     /// By SFTP.
     BySftp,
     /// Typed into a terminal.
@@ -12,13 +12,13 @@ pub enum Placed {
 /// Whether `~/.cache` is ours to remove.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CacheFolder {
-    WasThere,
-    Made,
+    Existed,
+    Created,
 }
 
 /// Whether anything of ours is still on the box.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
+pub enum Leftovers {
     /// Nothing that was to be removed, or nothing was to be.
     Nothing,
     /// It could not be removed, or nobody knows: the agent's file, or `~/.no_auto_tmux`.

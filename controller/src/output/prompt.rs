@@ -9,7 +9,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use zeroize::Zeroizing;
 
-use crate::link::Asked;
+use crate::link::PassphraseAnswer;
 use crate::output::sanitize::sanitize;
 use crate::system::Terminal;
 
@@ -17,24 +17,24 @@ use crate::system::Terminal;
 const LONGEST: usize = 4096;
 
 /// Asks on the terminal. When the future is dropped, the terminal is as it was before.
-pub async fn on_terminal(prompt: String) -> Asked {
+pub async fn on_terminal(prompt: String) -> PassphraseAnswer {
     let _as_it_was = Terminal::remember();
     match tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt).map(Zeroizing::new)).await {
-        Ok(Ok(answer)) => Asked::Said(answer),
+        Ok(Ok(answer)) => PassphraseAnswer::Given(answer),
         // Ctrl-D.
-        Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => Asked::Nothing,
+        Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => PassphraseAnswer::Declined,
         // Ctrl-C, which has been passed on to the process: whoever waits here is about to be dropped.
         Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => std::future::pending().await,
         // A terminal that can't be opened is none.
-        Ok(Err(_)) | Err(_) => Asked::Nobody,
+        Ok(Err(_)) | Err(_) => PassphraseAnswer::NoPrompt,
     }
 }
 
 /// Has a program ask, which prints the answer. What it says on standard error is for the person.
-pub async fn by_program(program: &Path, prompt: &str) -> Asked {
+pub async fn by_program(program: &Path, prompt: &str) -> PassphraseAnswer {
     let unable = |error: std::io::Error| {
         let program = sanitize(program.display().to_string(), 200);
-        Asked::Unable(format!("{program} (SSH_ASKPASS) can't be run: {error}"))
+        PassphraseAnswer::Failed(format!("{program} (SSH_ASKPASS) can't be run: {error}"))
     };
     let mut command = Command::new(program);
     command.arg(prompt).stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -51,12 +51,12 @@ pub async fn by_program(program: &Path, prompt: &str) -> Asked {
         Ok(status) if status.success() => {
             let line = answer.split(|byte| matches!(byte, b'\n' | b'\r')).next().unwrap_or_default();
             match std::str::from_utf8(line) {
-                Ok(line) => Asked::Said(Zeroizing::new(line.to_owned())),
-                Err(_) => Asked::Nothing,
+                Ok(line) => PassphraseAnswer::Given(Zeroizing::new(line.to_owned())),
+                Err(_) => PassphraseAnswer::Declined,
             }
         }
         // Its window was closed.
-        Ok(_) => Asked::Nothing,
+        Ok(_) => PassphraseAnswer::Declined,
         Err(error) => unable(error),
     }
 }

@@ -14,7 +14,7 @@ use super::wait::patiently;
 use crate::display::Events;
 use crate::event::{Agent, Event};
 use crate::link::{
-    AgentImages, AgentLink, AgentOrigin, LinkSettings, Placed, SshTarget, Traces, reach_again,
+    AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, TmuxOptOut, Traces, reach_again,
 };
 use crate::output::sanitize::sanitize;
 
@@ -182,7 +182,7 @@ pub(super) async fn find(
         }
         Machine::Box { target, settings, images, timeouts, .. } => {
             let person = Person::new(settings.askpass.clone(), events.clone());
-            let keyring = settings.keyring.asking(Arc::new(person));
+            let keyring = settings.keyring.with_prompt(Arc::new(person));
             let settings = &LinkSettings { keyring, ..settings.clone() };
             let reach = async |supersedes| {
                 let mut left = None;
@@ -202,14 +202,14 @@ pub(super) async fn find(
                     .await
                     .map_err(|error| SessionError::Link { error: Box::new(error), waited: None })?,
             };
-            if let Some(placed) = link.placed {
+            if let Some(placed) = link.tmux_opt_out {
                 events.send(Event::Warning { text: past_the_shell(placed, settings.traces) }).await;
             }
             let agent = match link.origin {
-                AgentOrigin::Warm => Agent::Cached,
+                AgentOrigin::Cached => Agent::Cached,
                 AgentOrigin::Uploaded { bytes } => Agent::Uploaded { bytes },
             };
-            let handle = AgentHandle::Box(Box::new(link.tether));
+            let handle = AgentHandle::Box(Box::new(link.guard));
             let AgentLink { reader, writer, already_read, .. } = link;
             let session =
                 Session::new(reader, writer, &already_read, handle, timeouts.silence, cancel.clone());
@@ -219,10 +219,10 @@ pub(super) async fn find(
 }
 
 /// What was done to a box whose login shell ran no commands.
-fn past_the_shell(placed: Placed, traces: Traces) -> String {
+fn past_the_shell(placed: TmuxOptOut, traces: Traces) -> String {
     let how = match placed {
-        Placed::BySftp => "by sftp",
-        Placed::ByTerminal => "through a terminal",
+        TmuxOptOut::BySftp => "by sftp",
+        TmuxOptOut::ByTerminal => "through a terminal",
     };
     let stays = match traces {
         Traces::Kept => "",

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use crate::display::Events;
-use crate::link::{Asked, Asker, Askpass};
+use crate::link::{Askpass, PassphraseAnswer, PassphrasePrompt};
 use crate::output::prompt;
 
 /// Asks on the terminal, or by the program that is set for that.
@@ -17,20 +17,20 @@ impl Person {
         Self { askpass, events }
     }
 
-    async fn on_terminal(&self, prompt: &str) -> Asked {
+    async fn on_terminal(&self, prompt: &str) -> PassphraseAnswer {
         // What moves on the screen would overwrite the question.
         let _pause = self.events.pause().await;
         prompt::on_terminal(prompt.to_owned()).await
     }
 }
 
-impl Asker for Person {
-    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = Asked> + Send + '_>> {
+impl PassphrasePrompt for Person {
+    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
         Box::pin(async move {
             match &self.askpass {
                 Some(askpass) if askpass.comes_first => prompt::by_program(&askpass.program, &prompt).await,
                 Some(askpass) => match self.on_terminal(&prompt).await {
-                    Asked::Nobody => prompt::by_program(&askpass.program, &prompt).await,
+                    PassphraseAnswer::NoPrompt => prompt::by_program(&askpass.program, &prompt).await,
                     asked => asked,
                 },
                 None => self.on_terminal(&prompt).await,

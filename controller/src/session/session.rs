@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
-use crate::link::{Left, Tether};
+use crate::link::{Leftovers, LinkGuard};
 use crate::output::sanitize::sanitize;
 
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
@@ -64,7 +64,7 @@ pub(super) enum AgentHandle {
     /// It runs in this process.
     Here(JoinHandle<hfdown_agent::Farewell>),
     /// It runs on a box, at the end of this.
-    Box(Box<Tether>),
+    Box(Box<LinkGuard>),
 }
 
 /// What [`Session::hear`] hears.
@@ -166,7 +166,7 @@ impl Session {
 
     /// Ends the conversation and waits for the agent to be gone, if not for long. Says whether what was to be removed
     /// from its machine is.
-    pub async fn close(self) -> Left {
+    pub async fn close(self) -> Leftovers {
         let Self { orders, mut writing, agent, mut reports, parting, .. } = self;
         let said = async {
             // Both fail only when the agent is gone already.
@@ -183,9 +183,9 @@ impl Session {
             AgentHandle::Here(agent) => {
                 // Whether it is gone or not, the process will be soon.
                 _ = tokio::time::timeout(parting, agent).await;
-                Left::Nothing
+                Leftovers::Nothing
             }
-            AgentHandle::Box(tether) => tether.close(parting).await.left,
+            AgentHandle::Box(guard) => guard.close(parting).await.leftovers,
         }
     }
 
@@ -198,18 +198,18 @@ impl Session {
     pub fn nonce(&self) -> Option<Nonce> {
         match &self.agent {
             AgentHandle::Here(_) => None,
-            AgentHandle::Box(tether) => Some(tether.nonce()),
+            AgentHandle::Box(guard) => Some(guard.nonce()),
         }
     }
 
     fn lost(&self) -> SessionError {
         match &self.agent {
             AgentHandle::Here(_) => SessionError::Ended(String::new()),
-            AgentHandle::Box(tether) => {
-                let ending = tether.ending();
+            AgentHandle::Box(guard) => {
+                let agent_exit = guard.agent_exit();
                 // A channel that the box closed is an agent that ended; a connection that broke closes nothing.
-                let why = if ending.closed { SessionError::Ended } else { SessionError::Lost };
-                why(ending.last_words)
+                let why = if agent_exit.closed { SessionError::Ended } else { SessionError::Lost };
+                why(agent_exit.last_words)
             }
         }
     }

@@ -10,7 +10,7 @@ use super::error::SessionError;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::in_words;
-use crate::link::{AgentLink, LinkError, Refusal, Tried};
+use crate::link::{AgentLink, KeyFailure, LinkError, TriedKey};
 
 /// The waits between two attempts. A server that counts failed logins sees 12 in a minute.
 const BACKOFF: Backoff =
@@ -54,8 +54,9 @@ fn may_pass(error: &LinkError) -> bool {
         // Keys that can't be used here won't be in a minute.
         LinkError::Auth { tried, .. } => {
             // Nor will a key that the box takes already, and that nobody unlocks.
-            let is_locked = tried.iter().any(|tried| matches!(tried.result, Refusal::Locked(_)));
-            let may_be_learned = |tried: &Tried| matches!(tried.result, Refusal::Rejected | Refusal::HungUp);
+            let is_locked = tried.iter().any(|tried| matches!(tried.result, KeyFailure::Locked(_)));
+            let may_be_learned =
+                |tried: &TriedKey| matches!(tried.result, KeyFailure::Rejected | KeyFailure::HungUp);
             !is_locked && tried.iter().any(may_be_learned)
         }
         LinkError::Jump { source, .. } => may_pass(source),

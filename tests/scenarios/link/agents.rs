@@ -1,6 +1,6 @@
 //! Keys and certificates of an ssh-agent.
 
-use hfdown::link::Locked;
+use hfdown::link::UnlockError;
 
 use super::*;
 
@@ -62,7 +62,7 @@ pub(super) async fn logs_in_with_an_encrypted_key_that_the_ssh_agent_holds(kind:
     agent.add(&host.client_keys().private);
     host.client_keys().lock("a secret");
     let LinkError::Auth { tried, .. } = error(go(&host.command(), &host.settings()).await) else { panic!() };
-    assert_eq!(tried[0].result, Refusal::Locked(Locked::Unasked));
+    assert_eq!(tried[0].result, KeyFailure::Locked(UnlockError::NoPrompt));
     assert_eq!(tried[0].key, host.client_keys().private.display().to_string());
     let settings = LinkSettings { agent_socket: Some(agent.socket.clone()), ..host.settings() };
     talk(&mut go(&host.command(), &settings).await.unwrap()).await;
@@ -89,7 +89,7 @@ pub(super) async fn a_full_ssh_agent_does_not_use_up_the_servers_patience(kind: 
     let settings = LinkSettings { agent_socket: Some(agent.socket.clone()), ..host.settings() };
     let failed = error(go(&host.command_without_key(), &settings).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
-    assert_eq!(tried.last().unwrap().result, Refusal::HungUp);
+    assert_eq!(tried.last().unwrap().result, KeyFailure::HungUp);
     // Named, a key comes first, also by its public half alone; only the agent has the other.
     for only in ["", " -o IdentitiesOnly=yes"] {
         talk(&mut go(&format!("{}{only}", host.command()), &settings).await.unwrap()).await;
@@ -169,8 +169,8 @@ async fn a_certificate_of_a_key_that_has_a_passphrase_asks_for_that() {
     let failed = error(go(&certified.host.command_without_key(), &settings).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
     let results: Vec<_> = tried.into_iter().map(|tried| tried.result).collect();
-    assert_eq!(results, [Refusal::Locked(Locked::Unasked), Refusal::Rejected]);
-    let keyring = hfdown::link::Keyring::default().asking(super::keys::Script::of(&["a secret"]));
+    assert_eq!(results, [KeyFailure::Locked(UnlockError::NoPrompt), KeyFailure::Rejected]);
+    let keyring = hfdown::link::Keyring::default().with_prompt(super::keys::Script::of(&["a secret"]));
     let settings = LinkSettings { keyring, ..settings };
     talk(&mut go(&certified.host.command_without_key(), &settings).await.unwrap()).await;
 }

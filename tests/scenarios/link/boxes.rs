@@ -18,7 +18,10 @@ pub(super) async fn finds_another_folder(host: &SshHost) {
     assert!(!agent.starts_with(host.home()));
     assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
     drop(link);
-    assert_eq!(go_with(&host.command(), &host.settings(), &images).await.unwrap().origin, AgentOrigin::Warm);
+    assert_eq!(
+        go_with(&host.command(), &host.settings(), &images).await.unwrap().origin,
+        AgentOrigin::Cached
+    );
     fs::remove_file(&agent).unwrap();
     // Fails while somebody else's agent is in there.
     _ = fs::remove_dir(folder);

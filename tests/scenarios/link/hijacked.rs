@@ -1,7 +1,7 @@
 //! Boxes whose start-up files take every session over, so that no command runs: what is done about it, on the real
 //! sshd.
 
-use hfdown::link::{AutoTmux, Placed, Traces, reach_again};
+use hfdown::link::{AutoTmux, TmuxOptOut, Traces, reach_again};
 use hfdown_tests::ssh_host::Sftp;
 
 use super::*;
@@ -27,20 +27,20 @@ fn file(host: &SshHost) -> PathBuf {
 }
 
 /// The first time in, something is placed; the second time nothing need be.
-async fn gets_in(host: &SshHost, placed: Placed) {
+async fn gets_in(host: &SshHost, placed: TmuxOptOut) {
     let mut link = go(&host.command(), &host.settings()).await.unwrap();
-    assert_eq!(link.placed, Some(placed));
+    assert_eq!(link.tmux_opt_out, Some(placed));
     talk(&mut link).await;
     assert_eq!(fs::read(file(host)).unwrap(), b"");
     let mut again = go(&host.command(), &host.settings()).await.unwrap();
-    assert_eq!((again.placed, again.origin), (None, AgentOrigin::Warm));
+    assert_eq!((again.tmux_opt_out, again.origin), (None, AgentOrigin::Cached));
     talk(&mut again).await;
 }
 
 #[tokio::test]
 async fn the_servers_own_sftp_places_a_file() {
     let Some(host) = hijacked(HIJACK, Sftp::Internal).await else { return };
-    gets_in(&host, Placed::BySftp).await;
+    gets_in(&host, TmuxOptOut::BySftp).await;
 }
 
 #[tokio::test]
@@ -49,7 +49,7 @@ async fn a_tmux_is_kept_out_by_the_servers_own_sftp() {
     let Some(host) = hijacked(TMUX, Sftp::Internal).await else { return };
     // Without a terminal it starts, and finds that it has none.
     let _tmux = Tmux(host.home().join("tmux"));
-    gets_in(&host, Placed::BySftp).await;
+    gets_in(&host, TmuxOptOut::BySftp).await;
 }
 
 /// The shell that breaks commands breaks an external sftp-server as well, and a terminal leads to the same shell.
@@ -75,12 +75,12 @@ async fn where_there_is_no_sftp_and_nothing_can_be_typed_it_is_explained() {
 async fn a_terminal_with_another_start_up_file_is_typed_into() {
     let Some(host) = hijacked(HIJACK, Sftp::External).await else { return };
     fs::write(host.home().join(".profile"), "echo hello\n").unwrap();
-    gets_in(&host, Placed::ByTerminal).await;
+    gets_in(&host, TmuxOptOut::ByTerminal).await;
 }
 
 #[tokio::test]
 async fn whoever_gets_in_and_no_further_is_told_what_was_placed() {
-    for (sftp, placed) in [(Sftp::Internal, Placed::BySftp), (Sftp::External, Placed::ByTerminal)] {
+    for (sftp, placed) in [(Sftp::Internal, TmuxOptOut::BySftp), (Sftp::External, TmuxOptOut::ByTerminal)] {
         let Some(host) = hijacked(HIJACK, sftp).await else { return };
         fs::write(host.home().join(".profile"), "echo hello\n").unwrap();
         // Nothing becomes a program anywhere, as where every mount is `noexec`.
@@ -122,7 +122,7 @@ async fn a_tmux_at_a_terminal_is_typed_into() {
     for sftp in [Sftp::External, Sftp::Missing] {
         let Some(host) = hijacked(TMUX, sftp).await else { return };
         let tmux = Tmux(host.home().join("tmux"));
-        gets_in(&host, Placed::ByTerminal).await;
+        gets_in(&host, TmuxOptOut::ByTerminal).await;
         assert_eq!(tmux.tell(&["list-windows", "-F", "#{window_index}"]), "0\n", "our window is closed");
         assert_eq!(tmux.tell(&["list-clients"]), "", "and the terminal left");
     }
@@ -145,7 +145,7 @@ async fn what_runs_in_a_tmux_that_was_there_is_not_typed_into() {
         .status();
     assert!(status.unwrap().success());
     eventually("the program runs", || host.home().join("typed.ready").exists()).await;
-    gets_in(&host, Placed::ByTerminal).await;
+    gets_in(&host, TmuxOptOut::ByTerminal).await;
     assert_eq!(fs::read(&typed).unwrap(), b"", "nothing was typed into it");
     assert_eq!(tmux.tell(&["list-windows", "-F", "#{window_index}"]), "0\n");
     assert_eq!(tmux.tell(&["list-clients"]), "");

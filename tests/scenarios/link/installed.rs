@@ -34,7 +34,7 @@ pub(super) async fn sweeps_old_versions_and_not_one_that_is_in_use(kind: Kind) {
     }
     // Starting it is using it.
     let mut in_use = go_with(&host.command(), &host.settings(), &used).await.unwrap();
-    assert_eq!(in_use.origin, AgentOrigin::Warm);
+    assert_eq!(in_use.origin, AgentOrigin::Cached);
     drop(go_with(&host.command(), &host.settings(), &new).await.unwrap());
     let there = [&used, &unused, &new].map(|images| file_of(&host, images).exists());
     assert_eq!(there, [true, false, true]);
@@ -95,7 +95,7 @@ pub(super) async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: Kin
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let mut old = go(&host.command(), &host.settings()).await.unwrap();
     talk(&mut old).await;
-    let nonce = old.tether.nonce().to_string();
+    let nonce = old.guard.nonce().to_string();
     let other = Nonce(rand::random()).to_string();
     let mut decoys = Decoys(Vec::new());
     let sh: &[&str] = &["/bin/sh"];
@@ -110,7 +110,7 @@ pub(super) async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: Kin
     let before = host.agent_pids();
     assert_eq!(before.len(), 1);
     let (target, _) = SshTarget::parse(&host.command()).unwrap();
-    let supersedes = Some(old.tether.nonce());
+    let supersedes = Some(old.guard.nonce());
     let mut new = reach_again(&target, &host.settings(), &images(ECHO), supersedes, &mut None).await.unwrap();
     talk(&mut new).await;
     eventually("the old agent is gone", || !host.agent_pids().contains(&before[0])).await;

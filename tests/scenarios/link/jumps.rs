@@ -33,7 +33,7 @@ pub(super) async fn goes_through_a_real_sshd(kind: Kind) {
         known.contains(&jump.host_keys().public()) && known.contains(&host.host_keys().public()),
         "{known}"
     );
-    link.tether.close(Duration::from_secs(5)).await;
+    link.guard.close(Duration::from_secs(5)).await;
     // A chain: the same jump host twice is a way as well.
     let command = format!("{} -J {},{}", host.command_without_key(), address(&jump), address(&jump));
     talk(&mut go(&command, &settings).await.unwrap()).await;
@@ -44,7 +44,7 @@ pub(super) async fn pins_the_key_of_the_box_and_not_that_of_the_jump_host(kind: 
     let pinned = HostKeyPolicy::Pinned(host.host_keys().fingerprint());
     let settings = LinkSettings { host_keys: pinned, ..settings(&jump, &host) };
     let command = format!("{} -J {}", host.command_without_key(), address(&jump));
-    assert_eq!(go(&command, &settings).await.unwrap().host_key, HostKeySeen::Pinned);
+    assert_eq!(go(&command, &settings).await.unwrap().host_key, HostKeyTrust::Pinned);
 }
 
 pub(super) async fn names_the_host_on_the_way_that_is_in_the_way(kind: Kind) {

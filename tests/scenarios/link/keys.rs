@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hfdown::link::{Asked, Asker, Keyring, Locked};
+use hfdown::link::{Keyring, PassphraseAnswer, PassphrasePrompt, UnlockError};
 
 use super::*;
 
@@ -33,17 +33,21 @@ impl Script {
     }
 }
 
-impl Asker for Script {
-    fn ask(&self, _: String) -> Pin<Box<dyn Future<Output = Asked> + Send + '_>> {
+impl PassphrasePrompt for Script {
+    fn ask(&self, _: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         (self.meanwhile)();
         let answer = self.answers.lock().unwrap().pop();
-        Box::pin(async move { answer.map_or(Asked::Nothing, |answer| Asked::Said(answer.to_owned().into())) })
+        Box::pin(async move {
+            answer.map_or(PassphraseAnswer::Declined, |answer| {
+                PassphraseAnswer::Given(answer.to_owned().into())
+            })
+        })
     }
 }
 
 fn asking(host: &SshHost, script: &Arc<Script>) -> LinkSettings {
-    LinkSettings { keyring: Keyring::default().asking(script.clone()), ..host.settings() }
+    LinkSettings { keyring: Keyring::default().with_prompt(script.clone()), ..host.settings() }
 }
 
 pub(super) async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind: Kind) {
@@ -55,18 +59,21 @@ pub(super) async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind:
         talk(&mut go(&host.command(), &settings).await.unwrap()).await;
         assert_eq!(script.asked(), 2, "once per run");
     }
-    for (answers, why) in [(&["no"; 3][..], Locked::Wrong), (&[""], Locked::GivenUp), (&[], Locked::GivenUp)]
-    {
+    for (answers, why) in [
+        (&["no"; 3][..], UnlockError::WrongPassphrase),
+        (&[""], UnlockError::NoPassphrase),
+        (&[], UnlockError::NoPassphrase),
+    ] {
         let failed = error(go(&host.command(), &asking(&host, &Script::of(answers))).await);
         let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
-        assert_eq!(tried[0].result, Refusal::Locked(why));
+        assert_eq!(tried[0].result, KeyFailure::Locked(why));
     }
     // Who must not be asked is not.
     let script = Script::of(&["a secret"]);
     let batch = format!("{} -o BatchMode=yes", host.command());
     let failed = error(go(&batch, &asking(&host, &script)).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
-    assert_eq!((&tried[0].result, script.asked()), (&Refusal::Locked(Locked::Unasked), 0));
+    assert_eq!((&tried[0].result, script.asked()), (&KeyFailure::Locked(UnlockError::NoPrompt), 0));
 }
 
 pub(super) async fn asks_nobody_for_a_key_that_the_server_does_not_take(kind: Kind) {
@@ -77,7 +84,7 @@ pub(super) async fn asks_nobody_for_a_key_that_the_server_does_not_take(kind: Ki
     let command = format!("{} -i ~/other", host.command_without_key());
     let failed = error(go(&command, &asking(&host, &script)).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
-    assert_eq!((&tried[0].result, script.asked()), (&Refusal::Rejected, 0));
+    assert_eq!((&tried[0].result, script.asked()), (&KeyFailure::Rejected, 0));
     // It does not stand in the way of one that is taken.
     talk(&mut go(&format!("{} -i ~/other", host.command()), &asking(&host, &script)).await.unwrap()).await;
     assert_eq!(script.asked(), 0);
@@ -94,7 +101,7 @@ pub(super) async fn asks_before_a_key_whose_public_half_is_not_known(kind: Kind)
     let command = format!("{} -i ~/old", host.command_without_key());
     let failed = error(go(&command, &host.settings()).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
-    assert_eq!(tried[0].result, Refusal::Hidden(Locked::Unasked));
+    assert_eq!(tried[0].result, KeyFailure::NotOffered(UnlockError::NoPrompt));
     let script = Script::of(&["a secret"]);
     talk(&mut go(&command, &asking(&host, &script)).await.unwrap()).await;
     assert_eq!(script.asked(), 1);
@@ -134,7 +141,7 @@ pub(super) async fn says_which_keys_were_tried(kind: Kind) {
     let failed = error(go(&command, &settings).await);
     let LinkError::Auth { tried, user, banner, .. } = &failed else { panic!("{failed:?}") };
     let results: Vec<_> = tried.iter().map(|tried| tried.result.clone()).collect();
-    assert_eq!(results, [Refusal::Rejected, Refusal::Missing]);
+    assert_eq!(results, [KeyFailure::Rejected, KeyFailure::Missing]);
     assert_eq!(tried[0].key, other.private.display().to_string());
     assert!(host.command().contains(&format!(" {user}@")));
     assert_eq!(banner, "double check your [1mssh key");
@@ -150,6 +157,6 @@ pub(super) async fn says_that_the_server_had_enough_of_keys(kind: Kind) {
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
     let (last, before) = tried.split_last().unwrap();
     assert!((4..8).contains(&before.len()), "{tried:?}");
-    assert!(before.iter().all(|tried| tried.result == Refusal::Rejected), "{tried:?}");
-    assert_eq!(last.result, Refusal::HungUp);
+    assert!(before.iter().all(|tried| tried.result == KeyFailure::Rejected), "{tried:?}");
+    assert_eq!(last.result, KeyFailure::HungUp);
 }

@@ -14,7 +14,7 @@ pub(super) async fn uploads_an_agent_once_and_finds_it_again(kind: Kind) {
     assert_eq!(cold.origin, AgentOrigin::Uploaded { bytes: ECHO.len() as u64 });
     assert_eq!(cold.platform.system, "Linux");
     assert!(
-        matches!(&cold.host_key, HostKeySeen::Learned { fingerprint, .. } if *fingerprint == host.host_keys().fingerprint())
+        matches!(&cold.host_key, HostKeyTrust::Learned { fingerprint, .. } if *fingerprint == host.host_keys().fingerprint())
     );
     talk(&mut cold).await;
     let agent = host.home().join(".cache/hfdown").join(AgentImage::new(ECHO).file_name());
@@ -27,13 +27,13 @@ pub(super) async fn uploads_an_agent_once_and_finds_it_again(kind: Kind) {
     cold.writer.shutdown().await.unwrap();
     let mut rest = Vec::new();
     cold.reader.read_to_end(&mut rest).await.unwrap();
-    let ending = cold.tether.close(Duration::from_secs(5)).await;
-    assert_eq!(ending.exit, Some(Exit::Status(7)));
+    let ending = cold.guard.close(Duration::from_secs(5)).await;
+    assert_eq!(ending.exit, Some(CommandExit::Status(7)));
     assert!(ending.closed);
     assert_eq!(ending.last_words, "agent is up");
 
     let mut warm = go(&host.command(), &settings).await.unwrap();
-    assert_eq!((warm.origin, &warm.host_key), (AgentOrigin::Warm, &HostKeySeen::Known));
+    assert_eq!((warm.origin, &warm.host_key), (AgentOrigin::Cached, &HostKeyTrust::Known));
     assert_eq!(warm.platform.system, "Linux");
     talk(&mut warm).await;
 }
@@ -56,8 +56,8 @@ pub(super) async fn ends_the_agent_when_the_link_is_dropped(kind: Kind) {
     let mut link = go(&host.command(), &host.settings()).await.unwrap();
     talk(&mut link).await;
     assert_eq!(host.agent_pids().len(), 1);
-    let AgentLink { reader, writer, tether, .. } = link;
-    drop(tether);
+    let AgentLink { reader, writer, guard, .. } = link;
+    drop(guard);
     eventually("the agent is gone", || host.agent_pids().is_empty()).await;
     drop((reader, writer));
 }
@@ -68,7 +68,7 @@ pub(super) async fn notices_that_the_connection_was_cut(kind: Kind) {
     talk(&mut link).await;
     host.kill_connections();
     assert_eq!(link.reader.read_buf(&mut Vec::with_capacity(9)).await.unwrap(), 0);
-    let ending = link.tether.ending();
+    let ending = link.guard.agent_exit();
     assert_eq!((ending.exit, ending.closed), (None, false));
     assert!(link.writer.write_all(b"anybody?").await.is_err());
     eventually("the agent is gone", || host.agent_pids().is_empty()).await;
@@ -90,7 +90,7 @@ pub(super) async fn uses_two_commands_on_a_cold_box_and_one_on_a_warm_one(kind: 
 pub(super) async fn carries_megabytes_both_ways(kind: Kind) {
     const SIZE: usize = 24 << 20;
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
-    let AgentLink { mut reader, mut writer, already_read, tether, .. } =
+    let AgentLink { mut reader, mut writer, already_read, guard, .. } =
         go(&host.command(), &host.settings()).await.unwrap();
     let sent: Vec<u8> = (0..=250).cycle().take(SIZE).collect();
     let writing = async {
@@ -101,7 +101,7 @@ pub(super) async fn carries_megabytes_both_ways(kind: Kind) {
     let (heard_more, ()) = tokio::join!(reader.read_to_end(&mut heard), writing);
     heard_more.unwrap();
     assert!(heard == sent);
-    assert_eq!(tether.close(Duration::from_secs(5)).await.exit, Some(Exit::Status(7)));
+    assert_eq!(guard.close(Duration::from_secs(5)).await.exit, Some(CommandExit::Status(7)));
 }
 
 /// The agent that this build embeds, if it embeds one.
@@ -122,7 +122,7 @@ pub(super) async fn starts_the_real_agent(kind: Kind) {
         let answer: Report = inbox.next().await.unwrap().unwrap();
         assert!(matches!(&answer, Report::Hello { version, .. } if version == VERSION), "{answer:?}");
         outbox.close().await.unwrap();
-        let ending = link.tether.close(Duration::from_secs(10)).await;
+        let ending = link.guard.close(Duration::from_secs(10)).await;
         assert!(ending.closed, "{ending:?}");
     }
 }
@@ -137,7 +137,7 @@ pub(super) async fn lets_two_come_at_once(kind: Kind) {
     assert_eq!(fs::read_dir(host.home().join(".cache/hfdown")).unwrap().count(), 1);
 }
 
-/// An agent that hangs fills the window; then a dropped tether must still end the connection, and whoever writes. The
+/// An agent that hangs fills the window; then a dropped guard must still end the connection, and whoever writes. The
 /// server in this process would hang as well: russh's server stops reading then.
 #[tokio::test]
 async fn lets_go_of_an_agent_that_does_not_listen() {
@@ -145,7 +145,7 @@ async fn lets_go_of_an_agent_that_does_not_listen() {
     let Some(host) = SshHost::start(Kind::Sshd, HostOptions::default()).await else { return };
     let proxy = Proxy::to(host.port()).await;
     let deaf = images(DEAF);
-    let AgentLink { mut writer, tether, .. } =
+    let AgentLink { mut writer, guard, .. } =
         go_with(&host.command_via(proxy.port()), &host.settings(), &deaf).await.unwrap();
     let writing = tokio::spawn(async move { writer.write_all(&vec![0; 64 << 20]).await });
     let seen = Cell::new((0, 0));
@@ -158,7 +158,7 @@ async fn lets_go_of_an_agent_that_does_not_listen() {
     .await;
     assert!(!writing.is_finished());
     assert_eq!(proxy.open(), 1);
-    drop(tether);
+    drop(guard);
     assert!(writing.await.unwrap().is_err());
     eventually("the connection is closed", || proxy.open() == 0).await;
 }

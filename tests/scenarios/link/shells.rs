@@ -16,12 +16,16 @@ async fn cold_and_warm(host: &SshHost, what: &str) {
             Ok(link) => link,
             Err(error) => panic!("{what}, {origin}: {error}"),
         };
-        assert_eq!(link.origin == AgentOrigin::Warm, origin == "warm", "{what}");
+        assert_eq!(link.origin == AgentOrigin::Cached, origin == "warm", "{what}");
         assert_eq!(link.platform.system, "Linux", "{what}");
-        assert_eq!(link.placed, None, "{what}: its shell runs commands");
+        assert_eq!(link.tmux_opt_out, None, "{what}: its shell runs commands");
         talk(&mut link).await;
         link.writer.shutdown().await.unwrap();
-        assert_eq!(link.tether.close(Duration::from_secs(5)).await.exit, Some(Exit::Status(7)), "{what}");
+        assert_eq!(
+            link.guard.close(Duration::from_secs(5)).await.exit,
+            Some(CommandExit::Status(7)),
+            "{what}"
+        );
     }
 }
 

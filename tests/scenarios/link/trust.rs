@@ -31,7 +31,7 @@ pub(super) async fn refuses_an_unknown_host_key_when_strict(kind: Kind) {
     // Once the user's own file knows it, it is let through.
     let line = format!("[127.0.0.1]:{} {}\n", host.port(), host.host_keys().public());
     fs::write(host.users_known_hosts(), line).unwrap();
-    assert_eq!(go(&host.command(), &settings).await.unwrap().host_key, HostKeySeen::Known);
+    assert_eq!(go(&host.command(), &settings).await.unwrap().host_key, HostKeyTrust::Known);
 }
 
 pub(super) async fn believes_only_the_pinned_key(kind: Kind) {
@@ -41,7 +41,7 @@ pub(super) async fn believes_only_the_pinned_key(kind: Kind) {
         ..host.settings()
     };
     let link = go(&host.command(), &pinned(host.host_keys().fingerprint())).await.unwrap();
-    assert_eq!(link.host_key, HostKeySeen::Pinned);
+    assert_eq!(link.host_key, HostKeyTrust::Pinned);
     let failed = error(go(&host.command(), &pinned(host.client_keys().fingerprint())).await);
     assert!(
         matches!(failed, LinkError::HostKey { source: HostKeyError::NotPinned { .. }, .. }),
@@ -106,6 +106,6 @@ async fn believes_a_host_whose_authority_is_known() {
     host.certify_host_key(&authority, "127.0.0.1").await;
     let mut link = go(&host.command(), &strict).await.unwrap();
     talk(&mut link).await;
-    assert_eq!(link.host_key, HostKeySeen::Known);
+    assert_eq!(link.host_key, HostKeyTrust::Known);
     assert!(!host.own_known_hosts().exists(), "nothing is written down");
 }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::super::known_hosts::Place;
+use super::super::known_hosts::FileLine;
 
 /// Why a configuration file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,19 +26,19 @@ pub enum ConfigError {
     #[error("{place}: too many files include each other")]
     TooDeep {
         /// The `Include`.
-        place: Place,
+        place: FileLine,
     },
     /// A quote that is not closed.
     #[error("{place}: a quote is not closed")]
     Quote {
         /// Its line.
-        place: Place,
+        place: FileLine,
     },
     /// A keyword alone.
     #[error("{place}: {keyword} needs a value")]
     NoValue {
         /// Its line.
-        place: Place,
+        place: FileLine,
         /// The keyword.
         keyword: String,
     },

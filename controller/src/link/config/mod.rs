@@ -2,7 +2,7 @@
 //!
 //! Nothing in them is ever run. `Match` blocks are skipped whole unless they are `Match all`: what such a block asks
 //! for (a command's success, another user, a second pass) can't be told here, and its settings must not leak into a
-//! host. What a setting means is the table in [`super::options`]; the first value of each wins, so a file's order
+//! host. What a setting means is the table in [`super::option_rules`]; the first value of each wins, so a file's order
 //! matters.
 
 mod error;
@@ -14,7 +14,7 @@ pub use error::ConfigError;
 pub use reader::{ConfigFile, Presence};
 
 pub(super) use line::split_arguments;
-pub(super) use reader::{Setting, settings_for};
+pub(super) use reader::{ConfigSetting, settings_for};
 pub(super) use tokens::Tokens;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::super::known_hosts::{Place, matches_pattern};
+use super::super::known_hosts::{FileLine, matches_pattern};
 use super::error::ConfigError;
 use super::line::{split_arguments, split_keyword};
 
@@ -39,12 +39,12 @@ pub enum Presence {
 
 /// A line that applies to the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in super::super) struct Setting {
+pub(in super::super) struct ConfigSetting {
     /// As it was written.
     pub(in super::super) keyword: String,
     /// At least one.
     pub(in super::super) arguments: Vec<String>,
-    pub(in super::super) place: Place,
+    pub(in super::super) place: FileLine,
 }
 
 /// Everything that the files say of a host, in their order. `host` is as it was typed.
@@ -52,8 +52,8 @@ pub(in super::super) fn settings_for(
     host: &str,
     files: &[ConfigFile],
     home: Option<&Path>,
-) -> Result<Vec<Setting>, ConfigError> {
-    let mut reader = Reader { host, home, found: Vec::new(), files: 0 };
+) -> Result<Vec<ConfigSetting>, ConfigError> {
+    let mut reader = ConfigReader { host, home, found: Vec::new(), files: 0 };
     for file in files {
         match text(&file.path)? {
             Some(text) => reader.read(&text, &file.path, &file.folder, 0)?,
@@ -74,20 +74,20 @@ enum Block {
     Skipped,
 }
 
-struct Reader<'a> {
+struct ConfigReader<'a> {
     host: &'a str,
     home: Option<&'a Path>,
-    found: Vec<Setting>,
+    found: Vec<ConfigSetting>,
     files: usize,
 }
 
-impl Reader<'_> {
+impl ConfigReader<'_> {
     /// Blocks end with their file, and a file is only included by a block that applies.
     fn read(&mut self, text: &str, path: &Path, folder: &Path, depth: usize) -> Result<(), ConfigError> {
         let mut block = Block::Applies;
         for (line, text) in (1..).zip(text.lines()) {
             let Some((keyword, rest)) = split_keyword(text) else { continue };
-            let place = Place { file: path.to_owned(), line };
+            let place = FileLine { file: path.to_owned(), line };
             let kind = keyword.to_ascii_lowercase();
             // Its value is the rest of the line, for a shell that never sees it.
             let arguments =
@@ -107,7 +107,7 @@ impl Reader<'_> {
                     block = if all { Block::Applies } else { Block::Skipped };
                 }
                 "include" => self.include(&arguments, folder, &place, depth)?,
-                _ => self.found.push(Setting { keyword: keyword.to_owned(), arguments, place }),
+                _ => self.found.push(ConfigSetting { keyword: keyword.to_owned(), arguments, place }),
             }
         }
         Ok(())
@@ -124,7 +124,7 @@ impl Reader<'_> {
         &mut self,
         patterns: &[String],
         folder: &Path,
-        place: &Place,
+        place: &FileLine,
         depth: usize,
     ) -> Result<(), ConfigError> {
         for pattern in patterns {

@@ -9,11 +9,11 @@ use super::super::{LinkSettings, SshTarget, TargetError};
 use super::*;
 
 /// A home with these files in its `.ssh`.
-struct Home {
+struct ConfigHome {
     folder: tempfile::TempDir,
 }
 
-impl Home {
+impl ConfigHome {
     fn with(files: &[(&str, &str)]) -> Self {
         let home = Self { folder: tempfile::tempdir().unwrap() };
         for (name, text) in files {
@@ -51,7 +51,7 @@ fn line(target: &SshTarget) -> String {
     words.extend(target.certificates.iter().map(|path| format!("cert={}", path.display())));
     words.extend(target.jumps.iter().map(|jump| format!("via({})", line(jump))));
     words.extend(target.host_key_alias.iter().map(|alias| format!("alias={alias}")));
-    if target.offer == super::super::Offer::NamedOnly {
+    if target.identities_only == super::super::IdentitiesOnly::Yes {
         words.push("only".to_owned());
     }
     words.join(" ")
@@ -108,7 +108,7 @@ fn reads_what_the_file_says_of_a_host() {
         ),
     ];
     for (text, pasted, meaning) in table {
-        let home = Home::with(&[("config", text)]);
+        let home = ConfigHome::with(&[("config", text)]);
         assert_eq!(home.read(pasted).as_ref().map(line), Ok(meaning.to_owned()), "{text}");
     }
 }
@@ -132,20 +132,20 @@ fn says_which_line_makes_no_sense() {
              them are for",
         ),
     ] {
-        let home = Home::with(&[("config", text)]);
+        let home = ConfigHome::with(&[("config", text)]);
         let error = home.read("box").unwrap_err().to_string();
         assert_eq!(error.replace(home.file("config").to_str().unwrap(), "CONFIG"), reason, "{text}");
     }
-    let home = Home::with(&[("config", &"# much\n".repeat(200_000))]);
+    let home = ConfigHome::with(&[("config", &"# much\n".repeat(200_000))]);
     assert!(home.read("box").unwrap_err().to_string().ends_with("is larger than 1 MiB"));
-    let error = Home::with(&[]).read("ssh -F /no/such/file box").unwrap_err();
+    let error = ConfigHome::with(&[]).read("ssh -F /no/such/file box").unwrap_err();
     assert!(error.to_string().starts_with("cannot read /no/such/file: "), "{error}");
-    assert_eq!(Home::with(&[]).read("box").as_ref().map(line), Ok("box:22".to_owned()));
+    assert_eq!(ConfigHome::with(&[]).read("box").as_ref().map(line), Ok("box:22".to_owned()));
 }
 
 #[test]
 fn includes_files_where_they_stand() {
-    let home = Home::with(&[
+    let home = ConfigHome::with(&[
         ("config", "Host box\nInclude more/*.conf none\nHost *\nUser late\nInclude ~/.ssh/all\n"),
         ("more/1.conf", "Port 7\nHost fox\nUser wrong\n"),
         ("more/2.conf", "Port 8\nUser early\n"),
@@ -165,7 +165,7 @@ fn agrees_with_ssh() {
     let text = "Include extra.conf\nHost box b?x*\n HostName %h.example.com\n Port=7\n User \"me\"\n\
         IdentityFile ~/.ssh/a\n\nHost * !fox\n Port 8\n IdentityFile \"/my key\"\n IdentitiesOnly yes\n\
         Match all\n User all\nMatch host nothing\n Port 9\nhost FOX\n Port 10\nHost via\n ProxyJump me@jump:3\n";
-    let home = Home::with(&[("config", text), ("extra.conf", "Host vox\nPort 11\nCompression yes\n")]);
+    let home = ConfigHome::with(&[("config", text), ("extra.conf", "Host vox\nPort 11\nCompression yes\n")]);
     let settings = home.settings();
     for host in ["box", "bix2", "fox", "FOX", "vox", "via", "other"] {
         // `-F` would look for the included file in the real home.
@@ -189,7 +189,7 @@ fn agrees_with_ssh() {
             let keys: Vec<_> = ours.identities.iter().map(|key| key.display().to_string()).collect();
             assert_eq!(said("identityfile"), keys, "{host}");
         }
-        let only = ours.offer == super::super::Offer::NamedOnly;
+        let only = ours.identities_only == super::super::IdentitiesOnly::Yes;
         assert_eq!(said("identitiesonly"), [if only { "yes" } else { "no" }], "{host}");
         assert_eq!(said("proxyjump").is_empty(), ours.jumps.is_empty(), "{host}");
     }
@@ -202,7 +202,7 @@ proptest::proptest! {
         any in ".*",
     ) {
         for text in [text, any] {
-            let home = Home::with(&[("config", &text)]);
+            let home = ConfigHome::with(&[("config", &text)]);
             _ = home.read("box");
             _ = settings_for("box", &home.settings().config, Some(Path::new("/none")));
             _ = split_arguments(&text);

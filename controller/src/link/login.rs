@@ -16,43 +16,43 @@ use russh::keys::ssh_key::private::KeypairData;
 use russh::keys::{HashAlg, PrivateKey, PublicKey, signature};
 use tokio::time::timeout;
 
-use super::handler::Client;
-use super::identity::{Hand, Identity, Proof, identities};
-use super::keyring::{Keyring, Locked};
+use super::handshake::SshHandler;
+use super::identity::{Identity, OfferedKey, SigningKey, identities};
+use super::keyring::{Keyring, UnlockError};
 use super::settings::LinkSettings;
-use super::target::{Prompts, SshTarget};
+use super::target::{BatchMode, SshTarget};
 use crate::output::sanitize::sanitize;
 use crate::system::{SshAgent, connect_ssh_agent};
 
 /// How long an ssh-agent may take to list its keys. To sign it may take longer: it may ask its user.
-const AGENT_PATIENCE: Duration = Duration::from_secs(5);
+const SSH_AGENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A key that was considered, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tried {
+pub struct TriedKey {
     /// The key's file, or its comment in the ssh-agent, or the ssh-agent itself.
     pub key: String,
     /// What became of it.
-    pub result: Refusal,
+    pub result: KeyFailure,
 }
 
 /// Why a key did not open the door.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum KeyFailure {
     /// The server does not take it.
     Rejected,
     /// The server takes it and wants something else as well: a password, a second factor.
-    NotEnough,
+    PartialSuccess,
     /// The server takes it, but it has a passphrase.
-    Locked(Locked),
+    Locked(UnlockError),
     /// It has a passphrase, and without that not even its public half is known: the server was not asked.
-    Hidden(Locked),
+    NotOffered(UnlockError),
     /// The file is not there.
     Missing,
     /// Only its public half is here, and no ssh-agent holds the other.
     PublicOnly,
     /// It is a certificate, and its key is neither in a file nor in an ssh-agent.
-    Keyless,
+    CertificateOnly,
     /// It can't be read or used, for this reason.
     Unusable(String),
     /// The server hung up.
@@ -60,26 +60,26 @@ pub enum Refusal {
 }
 
 /// `~/.ssh/id_rsa (rejected)`.
-impl fmt::Display for Tried {
+impl fmt::Display for TriedKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, result } = self;
         let result = match result {
-            Refusal::Rejected => "rejected",
-            Refusal::NotEnough => "accepted, but something else is wanted as well",
-            Refusal::Locked(locked) => return write!(formatter, "{key} (accepted, but {locked})"),
-            Refusal::Hidden(locked) => return write!(formatter, "{key} ({locked})"),
-            Refusal::Missing => "no such file",
-            Refusal::PublicOnly => "its private half is neither here nor in an ssh-agent",
-            Refusal::Keyless => "its key is neither in a file nor in an ssh-agent",
-            Refusal::Unusable(reason) => reason,
-            Refusal::HungUp => "the server hung up",
+            KeyFailure::Rejected => "rejected",
+            KeyFailure::PartialSuccess => "accepted, but something else is wanted as well",
+            KeyFailure::Locked(locked) => return write!(formatter, "{key} (accepted, but {locked})"),
+            KeyFailure::NotOffered(locked) => return write!(formatter, "{key} ({locked})"),
+            KeyFailure::Missing => "no such file",
+            KeyFailure::PublicOnly => "its private half is neither here nor in an ssh-agent",
+            KeyFailure::CertificateOnly => "its key is neither in a file nor in an ssh-agent",
+            KeyFailure::Unusable(reason) => reason,
+            KeyFailure::HungUp => "the server hung up",
         };
         write!(formatter, "{key} ({result})")
     }
 }
 
 /// The connection went while a signature was on its way.
-impl From<russh::SendError> for Refusal {
+impl From<russh::SendError> for KeyFailure {
     fn from(_: russh::SendError) -> Self {
         Self::HungUp
     }
@@ -87,29 +87,29 @@ impl From<russh::SendError> for Refusal {
 
 /// Tries key after key. On failure returns all that were considered.
 pub(super) async fn log_in(
-    handle: &mut Handle<Client>,
+    handle: &mut Handle<SshHandler>,
     user: &str,
     target: &SshTarget,
     settings: &LinkSettings,
-) -> Result<(), Vec<Tried>> {
+) -> Result<(), Vec<TriedKey>> {
     let mut tried = Vec::new();
-    let (agent, held) = match open_agent(settings.agent_socket.as_deref()).await {
-        Ok((agent, held)) => (agent, held),
+    let (agent, agent_keys) = match open_agent(settings.agent_socket.as_deref()).await {
+        Ok((agent, agent_keys)) => (agent, agent_keys),
         Err(problem) => {
-            tried.push(Tried { key: "the ssh-agent".to_owned(), result: Refusal::Unusable(problem) });
+            tried.push(TriedKey { key: "the ssh-agent".to_owned(), result: KeyFailure::Unusable(problem) });
             (None, Vec::new())
         }
     };
-    let identities = identities(target, settings, &held);
+    let identities = identities(target, settings, &agent_keys);
     // Nobody is asked by a connection that must not ask.
     let silent = Keyring::default();
-    let keyring = if target.prompts == Prompts::Never { &silent } else { &settings.keyring };
-    let mut attempt = Attempt { handle, user, agent, keyring };
+    let keyring = if target.batch_mode == BatchMode::Yes { &silent } else { &settings.keyring };
+    let mut attempt = LoginAttempt { handle, user, agent, keyring };
     for identity in identities.shown {
         let key = identity.name.clone();
         match attempt.show(identity).await {
             Ok(()) => return Ok(()),
-            Err(result) => tried.push(Tried { key, result }),
+            Err(result) => tried.push(TriedKey { key, result }),
         }
         if attempt.handle.is_closed() {
             break;
@@ -119,55 +119,59 @@ pub(super) async fn log_in(
     Err(tried)
 }
 
-struct Attempt<'a> {
-    handle: &'a mut Handle<Client>,
+struct LoginAttempt<'a> {
+    handle: &'a mut Handle<SshHandler>,
     user: &'a str,
     agent: Option<SshAgent>,
     keyring: &'a Keyring,
 }
 
-impl Attempt<'_> {
+impl LoginAttempt<'_> {
     /// Shows a key or a certificate.
-    async fn show(&mut self, identity: Identity) -> Result<(), Refusal> {
-        let Identity { proof, hand, .. } = identity;
-        let Proof::Hidden(certificates) = proof else { return self.prove(proof, hand).await };
-        let Hand::Locked(file) = hand else { return Err(Refusal::Hidden(Locked::Unasked)) };
-        let key = self.keyring.unlock(&file).await.map_err(Refusal::Hidden)?;
+    async fn show(&mut self, identity: Identity) -> Result<(), KeyFailure> {
+        let Identity { offered, signing_key, .. } = identity;
+        let OfferedKey::Unknown(certificates) = offered else {
+            return self.prove(offered, signing_key).await;
+        };
+        let SigningKey::Locked(file) = signing_key else {
+            return Err(KeyFailure::NotOffered(UnlockError::NoPrompt));
+        };
+        let key = self.keyring.unlock(&file).await.map_err(KeyFailure::NotOffered)?;
         for (_, certificate) in certificates {
             if certificate.public_key() == key.public_key().key_data() {
-                let proof = Proof::Certificate(Box::new(certificate));
-                if self.prove(proof, Hand::Key(Arc::clone(&key))).await.is_ok() {
+                let offered = OfferedKey::Certificate(Box::new(certificate));
+                if self.prove(offered, SigningKey::Open(Arc::clone(&key))).await.is_ok() {
                     return Ok(());
                 }
             }
         }
-        self.prove(Proof::Key(key.public_key().clone()), Hand::Key(key)).await
+        self.prove(OfferedKey::Key(key.public_key().clone()), SigningKey::Open(key)).await
     }
 
-    async fn prove(&mut self, proof: Proof, hand: Hand) -> Result<(), Refusal> {
-        let hash = match &proof {
-            Proof::Key(key) => self.rsa_hash(key).await,
-            Proof::Certificate(certificate) => {
+    async fn prove(&mut self, offered: OfferedKey, signing_key: SigningKey) -> Result<(), KeyFailure> {
+        let hash = match &offered {
+            OfferedKey::Key(key) => self.rsa_hash(key).await,
+            OfferedKey::Certificate(certificate) => {
                 self.rsa_hash(&PublicKey::from(certificate.public_key().clone())).await
             }
-            Proof::Hidden(_) => None,
+            OfferedKey::Unknown(_) => None,
         };
-        let mut signer = Signer { hand, agent: self.agent.as_mut(), keyring: self.keyring };
-        let answer = match proof {
-            Proof::Key(key) => {
+        let mut signer = AuthSigner { signing_key, agent: self.agent.as_mut(), keyring: self.keyring };
+        let answer = match offered {
+            OfferedKey::Key(key) => {
                 self.handle.authenticate_publickey_with(self.user, key, hash, &mut signer).await?
             }
-            Proof::Certificate(certificate) => {
+            OfferedKey::Certificate(certificate) => {
                 self.handle.authenticate_certificate_with(self.user, *certificate, hash, &mut signer).await?
             }
-            Proof::Hidden(_) => return Err(Refusal::Hidden(Locked::Unasked)),
+            OfferedKey::Unknown(_) => return Err(KeyFailure::NotOffered(UnlockError::NoPrompt)),
         };
         match answer {
             AuthResult::Success => Ok(()),
-            AuthResult::Failure { partial_success: true, .. } => Err(Refusal::NotEnough),
+            AuthResult::Failure { partial_success: true, .. } => Err(KeyFailure::PartialSuccess),
             // russh reports a closed connection as a failure that leaves no methods.
-            AuthResult::Failure { .. } if self.handle.is_closed() => Err(Refusal::HungUp),
-            AuthResult::Failure { .. } => Err(Refusal::Rejected),
+            AuthResult::Failure { .. } if self.handle.is_closed() => Err(KeyFailure::HungUp),
+            AuthResult::Failure { .. } => Err(KeyFailure::Rejected),
         }
     }
 
@@ -185,14 +189,14 @@ impl Attempt<'_> {
 }
 
 /// Signs for what the server has said that it takes.
-struct Signer<'a> {
-    hand: Hand,
+struct AuthSigner<'a> {
+    signing_key: SigningKey,
     agent: Option<&'a mut SshAgent>,
     keyring: &'a Keyring,
 }
 
-impl russh::Signer for Signer<'_> {
-    type Error = Refusal;
+impl russh::Signer for AuthSigner<'_> {
+    type Error = KeyFailure;
 
     /// `_` is what is shown. What signs is known better here: an ssh-agent that holds a key does not know its
     /// certificate.
@@ -201,16 +205,16 @@ impl russh::Signer for Signer<'_> {
         _: &AgentIdentity,
         hash: Option<HashAlg>,
         mut data: Vec<u8>,
-    ) -> Result<Vec<u8>, Refusal> {
-        let unusable = |error: &dyn fmt::Display| Refusal::Unusable(sanitize(error.to_string(), 200));
-        let key = match &self.hand {
-            Hand::Agent(identity) => {
+    ) -> Result<Vec<u8>, KeyFailure> {
+        let unusable = |error: &dyn fmt::Display| KeyFailure::Unusable(sanitize(error.to_string(), 200));
+        let key = match &self.signing_key {
+            SigningKey::SshAgent(identity) => {
                 let agent = self.agent.as_mut().ok_or_else(|| unusable(&"the ssh-agent is gone"))?;
                 let signed = agent.sign_request(identity, hash, data).await;
                 return signed.map_err(|error| unusable(&error));
             }
-            Hand::Key(key) => Arc::clone(key),
-            Hand::Locked(file) => self.keyring.unlock(file).await.map_err(Refusal::Locked)?,
+            SigningKey::Open(key) => Arc::clone(key),
+            SigningKey::Locked(file) => self.keyring.unlock(file).await.map_err(KeyFailure::Locked)?,
         };
         let signature = sign(&key, hash, &data).map_err(|error| unusable(&error))?;
         signature.encode_prefixed(&mut data).map_err(|error| unusable(&error))?;
@@ -229,11 +233,11 @@ async fn open_agent(socket: Option<&Path>) -> Result<(Option<SshAgent>, Vec<Agen
     let Some(socket) = socket else { return Ok((None, Vec::new())) };
     let opening = async {
         let mut agent = connect_ssh_agent(socket).await?;
-        let held = agent.request_identities().await?;
-        Ok::<_, russh::keys::Error>((agent, held))
+        let agent_keys = agent.request_identities().await?;
+        Ok::<_, russh::keys::Error>((agent, agent_keys))
     };
-    match timeout(AGENT_PATIENCE, opening).await {
-        Ok(Ok((agent, held))) => Ok((Some(agent), held)),
+    match timeout(SSH_AGENT_TIMEOUT, opening).await {
+        Ok(Ok((agent, agent_keys))) => Ok((Some(agent), agent_keys)),
         Ok(Err(error)) => Err(sanitize(error.to_string(), 200)),
         Err(_) => Err("it does not answer".to_owned()),
     }

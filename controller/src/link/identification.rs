@@ -21,7 +21,7 @@ const BUSY: [&str; 2] = ["Exceeded MaxStartups", "Not allowed at this time"];
 
 /// What was said first.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FirstWords(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Identification(Arc<Mutex<Vec<u8>>>);
 
 /// Who they make the peer.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ pub(super) enum Peer {
     Other(String),
 }
 
-impl FirstWords {
+impl Identification {
     /// Who it is that speaks.
     pub(super) fn peer(&self) -> Peer {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,20 +62,20 @@ impl FirstWords {
 }
 
 /// A stream whose first words are remembered.
-pub(super) struct Overheard<S> {
+pub(super) struct RecordedStream<S> {
     stream: S,
-    words: FirstWords,
+    words: Identification,
     /// What is left to listen to.
     left: usize,
 }
 
-impl<S> Overheard<S> {
-    pub(super) fn new(stream: S, words: FirstWords) -> Self {
+impl<S> RecordedStream<S> {
+    pub(super) fn new(stream: S, words: Identification) -> Self {
         Self { stream, words, left: LISTENED_TO }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for RecordedStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -92,7 +92,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Overheard<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Overheard<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for RecordedStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -129,7 +129,7 @@ mod tests {
             (b"220 ftp.example.com SSH-2.0-not\r\n", other("220 ftp.example.com SSH-2.0-not")),
             (b"\x15\x03\x01\x00\x02\x02", other("")),
         ] {
-            let words = FirstWords::default();
+            let words = Identification::default();
             // In pieces, as they may come.
             heard.chunks(3).for_each(|piece| words.hear(piece));
             assert_eq!(words.peer(), peer);
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_not_remembered() {
-        let words = FirstWords::default();
+        let words = Identification::default();
         (0..100).for_each(|_| words.hear(&[b'x'; 1000]));
         assert_eq!(words.0.lock().unwrap().len(), LISTENED_TO);
     }

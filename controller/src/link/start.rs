@@ -12,21 +12,21 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::agent_link::Launched;
-use super::channel::Running;
-use super::connect::{Connection, Request};
 use super::error::LinkError;
 use super::image::AgentImages;
 use super::install::install;
-use super::launch::{Answer, launch};
+use super::launch::{LaunchOutcome, launch};
+use super::remote_command::RemoteCommand;
 use super::settings::LinkSettings;
-use super::sftp::{Made, Sftp, SftpError};
-use super::traces::Placed;
+use super::sftp::{FileCreation, SftpClient, SftpError};
+use super::ssh_connection::{ChannelRequest, SshConnection};
+use super::traces::TmuxOptOut;
 
 /// The file that tells Vast's start-up files to leave a session alone.
 const NO_TMUX: &str = ".no_auto_tmux";
 
 /// How long SFTP may take for its four questions.
-const SFTP_PATIENCE: Duration = Duration::from_secs(15);
+const SFTP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What is typed into a terminal. If tmux has it, its own shell need not be what is in front: whatever runs there must
 /// not be typed into, so a window of our own is opened first, and closed by `exit`. A shell without tmux takes the
@@ -41,37 +41,37 @@ const QUIET: Duration = Duration::from_millis(700);
 const LISTENING: Duration = Duration::from_secs(6);
 
 /// Starts the agent. What had to be placed for that is noted in `placed`, also if it then fails.
-pub(super) async fn enter(
-    connection: &Connection,
+pub(super) async fn start_agent(
+    connection: &SshConnection,
     settings: &LinkSettings,
     images: &AgentImages,
     supersedes: Option<Nonce>,
-    placed: &mut Option<Placed>,
+    tmux_opt_out: &mut Option<TmuxOptOut>,
 ) -> Result<Launched, LinkError> {
     let attempt = async || -> Result<Result<Launched, LinkError>, LinkError> {
         Ok(match launch(connection, settings, images, supersedes).await? {
-            Answer::Greeted(launched) => Ok(launched),
-            Answer::Missing(platform) => Ok(install(connection, settings, images, platform).await?),
-            Answer::Deaf(error) => Err(error),
+            LaunchOutcome::Greeted(launched) => Ok(launched),
+            LaunchOutcome::Missing(platform) => Ok(install(connection, settings, images, platform).await?),
+            LaunchOutcome::ShellIgnored(error) => Err(error),
         })
     };
     let deaf = match attempt().await? {
         Ok(launched) => return Ok(launched),
         Err(deaf) => deaf,
     };
-    match timeout(SFTP_PATIENCE, by_sftp(connection)).await.unwrap_or(Err(SftpError::Ended)) {
-        Ok(Made::New) => {
-            *placed = Some(Placed::BySftp);
+    match timeout(SFTP_TIMEOUT, by_sftp(connection)).await.unwrap_or(Err(SftpError::Ended)) {
+        Ok(FileCreation::Created) => {
+            *tmux_opt_out = Some(TmuxOptOut::BySftp);
             let entered = attempt().await?;
             if entered.is_err() {
                 // It was no help, so it does not stay.
-                if let Ok(Ok(())) = timeout(SFTP_PATIENCE, remove_by_sftp(connection)).await {
-                    *placed = None;
+                if let Ok(Ok(())) = timeout(SFTP_TIMEOUT, remove_by_sftp(connection)).await {
+                    *tmux_opt_out = None;
                 }
             }
             return entered.map_err(LinkError::in_spite_of_no_auto_tmux);
         }
-        Ok(Made::WasThere) => return Err(deaf.in_spite_of_no_auto_tmux()),
+        Ok(FileCreation::Existed) => return Err(deaf.in_spite_of_no_auto_tmux()),
         Err(error) => tracing::debug!(%error, "no SFTP there"),
     }
     if by_terminal(connection).await.is_err() {
@@ -85,14 +85,14 @@ pub(super) async fn enter(
         Err(error) => !error.is_of_the_moment(),
     };
     if is_heard {
-        *placed = Some(Placed::ByTerminal);
+        *tmux_opt_out = Some(TmuxOptOut::ByTerminal);
     }
     entered?
 }
 
-async fn by_sftp(connection: &Connection) -> Result<Made, SftpError> {
-    let mut running = connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
-    let made = match Sftp::begin(&mut running.reader, &mut running.writer).await {
+async fn by_sftp(connection: &SshConnection) -> Result<FileCreation, SftpError> {
+    let mut running = connection.start(ChannelRequest::Sftp).await.map_err(|_| SftpError::Ended)?;
+    let made = match SftpClient::begin(&mut running.reader, &mut running.writer).await {
         Ok(mut sftp) => sftp.make(NO_TMUX).await,
         Err(error) => Err(error),
     };
@@ -100,9 +100,9 @@ async fn by_sftp(connection: &Connection) -> Result<Made, SftpError> {
     made
 }
 
-async fn remove_by_sftp(connection: &Connection) -> Result<(), SftpError> {
-    let mut running = connection.start(Request::Sftp).await.map_err(|_| SftpError::Ended)?;
-    let removed = match Sftp::begin(&mut running.reader, &mut running.writer).await {
+async fn remove_by_sftp(connection: &SshConnection) -> Result<(), SftpError> {
+    let mut running = connection.start(ChannelRequest::Sftp).await.map_err(|_| SftpError::Ended)?;
+    let removed = match SftpClient::begin(&mut running.reader, &mut running.writer).await {
         Ok(mut sftp) => sftp.remove(NO_TMUX).await,
         Err(error) => Err(error),
     };
@@ -111,8 +111,8 @@ async fn remove_by_sftp(connection: &Connection) -> Result<(), SftpError> {
 }
 
 /// Whether it was heard is seen by trying again.
-async fn by_terminal(connection: &Connection) -> Result<(), LinkError> {
-    let mut running = connection.start(Request::Terminal).await?;
+async fn by_terminal(connection: &SshConnection) -> Result<(), LinkError> {
+    let mut running = connection.start(ChannelRequest::Terminal).await?;
     for typed in [TYPED, DETACH] {
         fall_quiet(&mut running).await;
         if running.writer.write_all(typed).await.is_err() {
@@ -125,7 +125,7 @@ async fn by_terminal(connection: &Connection) -> Result<(), LinkError> {
 }
 
 /// Listens until a terminal has nothing more to say, or has ended.
-async fn fall_quiet(running: &mut Running) {
+async fn fall_quiet(running: &mut RemoteCommand) {
     let mut block = [0; 4096];
     let listening =
         async { while let Ok(Ok(1..)) = timeout(QUIET, running.reader.read(&mut block)).await {} };

@@ -3,35 +3,37 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::target::{Family, HostKeyWish, Ignored, Offer, Prompts, TargetError};
+use super::target::{
+    AddressFamily, BatchMode, IdentitiesOnly, IgnoredOption, StrictHostKeyChecking, TargetError,
+};
 
 /// Everything that can be asked for.
 #[derive(Debug, Default)]
-pub(super) struct Given {
+pub(super) struct SshOptions {
     pub(super) destination: Option<String>,
     pub(super) host_name: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) user: Option<String>,
     pub(super) identities: Vec<PathBuf>,
     pub(super) certificates: Vec<PathBuf>,
-    pub(super) offer: Option<Offer>,
-    pub(super) prompts: Option<Prompts>,
-    pub(super) host_keys: Option<HostKeyWish>,
+    pub(super) identities_only: Option<IdentitiesOnly>,
+    pub(super) batch_mode: Option<BatchMode>,
+    pub(super) strict_host_key_checking: Option<StrictHostKeyChecking>,
     pub(super) host_key_alias: Option<String>,
     pub(super) known_hosts: Option<Vec<PathBuf>>,
-    pub(super) family: Option<Family>,
+    pub(super) address_family: Option<AddressFamily>,
     pub(super) connect_timeout: Option<Duration>,
-    pub(super) way: Option<Way>,
+    pub(super) route: Option<ProxyRoute>,
     /// `-F`.
     pub(super) config: Option<PathBuf>,
-    pub(super) ignored: Vec<Ignored>,
+    pub(super) ignored: Vec<IgnoredOption>,
 }
 
 /// How to get to the host.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(super) enum ProxyRoute {
     /// `none`.
-    Straight,
+    Direct,
     /// Through these hosts, with commas between them.
     Jump(String),
     /// Through a command, which is refused; the option that asked for it.
@@ -60,7 +62,7 @@ pub(super) enum Keyword {
     ConfigFile,
 }
 
-impl Given {
+impl SshOptions {
     /// Takes a value, unless there is one already. `option` is its name in errors.
     pub(super) fn accept(
         &mut self,
@@ -82,15 +84,19 @@ impl Given {
             Keyword::CertificateFile => self.certificates.push(PathBuf::from(value)),
             Keyword::IdentitiesOnly => {
                 let only = yes(value).ok_or_else(wrong)?;
-                self.offer.get_or_insert(if only { Offer::NamedOnly } else { Offer::Everything });
+                self.identities_only.get_or_insert(if only {
+                    IdentitiesOnly::Yes
+                } else {
+                    IdentitiesOnly::No
+                });
             }
             Keyword::BatchMode => {
                 let batch = yes(value).ok_or_else(wrong)?;
-                self.prompts.get_or_insert(if batch { Prompts::Never } else { Prompts::Allowed });
+                self.batch_mode.get_or_insert(if batch { BatchMode::Yes } else { BatchMode::No });
             }
             Keyword::StrictHostKeyChecking => {
                 let wish = self.host_key_wish(option, value).ok_or_else(wrong)?;
-                self.host_keys.get_or_insert(wish);
+                self.strict_host_key_checking.get_or_insert(wish);
             }
             Keyword::HostKeyAlias => _ = self.host_key_alias.get_or_insert_with(|| value.to_owned()),
             Keyword::UserKnownHostsFile => {
@@ -104,25 +110,29 @@ impl Given {
             }
             Keyword::AddressFamily => {
                 let family = match value.to_ascii_lowercase().as_str() {
-                    "any" => Family::Any,
-                    "inet" => Family::V4,
-                    "inet6" => Family::V6,
+                    "any" => AddressFamily::Any,
+                    "inet" => AddressFamily::V4,
+                    "inet6" => AddressFamily::V6,
                     _ => return Err(wrong()),
                 };
-                self.family.get_or_insert(family);
+                self.address_family.get_or_insert(family);
             }
-            Keyword::V4 => self.family = Some(Family::V4),
-            Keyword::V6 => self.family = Some(Family::V6),
+            Keyword::V4 => self.address_family = Some(AddressFamily::V4),
+            Keyword::V6 => self.address_family = Some(AddressFamily::V6),
             Keyword::ProxyJump => {
                 let straight = value.eq_ignore_ascii_case("none");
-                self.way.get_or_insert(if straight { Way::Straight } else { Way::Jump(value.to_owned()) });
+                self.route.get_or_insert(if straight {
+                    ProxyRoute::Direct
+                } else {
+                    ProxyRoute::Jump(value.to_owned())
+                });
             }
             Keyword::ProxyCommand => {
                 let straight = value.eq_ignore_ascii_case("none");
-                self.way.get_or_insert(if straight {
-                    Way::Straight
+                self.route.get_or_insert(if straight {
+                    ProxyRoute::Direct
                 } else {
-                    Way::Command(option.to_owned())
+                    ProxyRoute::Command(option.to_owned())
                 });
             }
             Keyword::ConfigFile => _ = self.config.get_or_insert_with(|| PathBuf::from(value)),
@@ -130,14 +140,14 @@ impl Given {
         Ok(())
     }
 
-    fn host_key_wish(&mut self, option: &str, value: &str) -> Option<HostKeyWish> {
+    fn host_key_wish(&mut self, option: &str, value: &str) -> Option<StrictHostKeyChecking> {
         match value.to_ascii_lowercase().as_str() {
-            "yes" | "true" => Some(HostKeyWish::Strict),
-            "accept-new" => Some(HostKeyWish::AcceptNew),
+            "yes" | "true" => Some(StrictHostKeyChecking::Strict),
+            "accept-new" => Some(StrictHostKeyChecking::AcceptNew),
             "ask" | "no" | "off" | "false" => {
                 let reason = "new host keys are accepted and changed ones refused";
-                self.ignored.push(Ignored { option: format!("{option}={value}"), reason });
-                Some(HostKeyWish::AcceptNew)
+                self.ignored.push(IgnoredOption { option: format!("{option}={value}"), reason });
+                Some(StrictHostKeyChecking::AcceptNew)
             }
             _ => None,
         }

@@ -12,13 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{error::Elapsed, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::auth;
-use super::channel::{Cuttable, Running};
 use super::dial::dial;
 use super::error::{LinkError, NotForwarded};
-use super::first_words::{FirstWords, Overheard, Peer};
-use super::handler::{Client, ClientError, Seen};
-use super::host_key::{HostKeyError, HostKeySeen, Judge};
+use super::handshake::{HandshakeError, HandshakeRecord, SshHandler};
+use super::host_key::{HostKeyError, HostKeyTrust, HostKeyVerifier};
+use super::identification::{Identification, Peer, RecordedStream};
+use super::login;
+use super::remote_command::{CancellableStream, RemoteCommand};
 use super::settings::LinkSettings;
 use super::target::SshTarget;
 use crate::output::sanitize::{sanitize, sanitize_lines};
@@ -40,27 +40,27 @@ const BETWEEN_CHANNELS: Duration = Duration::from_millis(200);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// An authenticated connection. Dropping it cuts it.
-pub(super) struct Connection {
-    handle: Handle<Client>,
+pub(super) struct SshConnection {
+    handle: Handle<SshHandler>,
     address: String,
-    pub(super) host_key: HostKeySeen,
+    pub(super) host_key: HostKeyTrust,
     /// The connection that this one goes through.
-    through: Option<Box<Connection>>,
+    through: Option<Box<SshConnection>>,
     _cut: DropGuard,
 }
 
 /// What a channel is opened for.
-pub(super) enum Request<'a> {
+pub(super) enum ChannelRequest<'a> {
     /// A command for the login shell.
-    Command(&'a str),
+    Exec(&'a str),
     /// Files, by a part of the server that needs no shell where it is built in.
     Sftp,
     /// The login shell at a terminal.
     Terminal,
 }
 
-impl Connection {
-    /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is judged and logged in to by
+impl SshConnection {
+    /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is verified and logged in to by
     /// itself.
     ///
     /// People take their time to find a passphrase, and servers hang up meanwhile: then it is done once more, with the
@@ -92,15 +92,15 @@ impl Connection {
         target: &SshTarget,
         settings: &LinkSettings,
     ) -> Result<Self, LinkError> {
-        let patience = target.connect_timeout.unwrap_or(settings.connect_timeout);
+        let limit = target.connect_timeout.unwrap_or(settings.connect_timeout);
         let Some(jump) = through else {
-            let stream = dial(target, patience).await?;
+            let stream = dial(target, limit).await?;
             return Self::over(stream, target, settings).await;
         };
-        let stream = match timeout(patience, jump.forward(target)).await {
+        let stream = match timeout(limit, jump.forward(target)).await {
             Ok(stream) => stream?,
             Err(Elapsed { .. }) => {
-                return Err(LinkError::Timeout { address: target.to_string(), after: patience });
+                return Err(LinkError::Timeout { address: target.to_string(), after: limit });
             }
         };
         let reached = Self::over(stream, target, settings).await?;
@@ -132,46 +132,48 @@ impl Connection {
     {
         let address = target.to_string();
         let user = target.user.as_ref().or(settings.user.as_ref()).ok_or(LinkError::NoUser)?.clone();
-        let patience = target.connect_timeout.unwrap_or(settings.connect_timeout);
+        let limit = target.connect_timeout.unwrap_or(settings.connect_timeout);
         let policy = settings.host_keys_for(target);
         let files = settings.known_hosts_for(target);
         let untrusted = |source: HostKeyError| LinkError::HostKey { address: address.clone(), source };
-        let judge = Judge::new(target, policy, &files, settings.own_known_hosts.clone())
+        let verifier = HostKeyVerifier::new(target, policy, &files, settings.own_known_hosts.clone())
             .map_err(|error| untrusted(error.into()))?;
-        let config = Arc::new(config(&judge));
-        let seen = Seen::default();
-        let client = Client::new(judge, seen.clone());
+        let config = Arc::new(config(&verifier));
+        let record = HandshakeRecord::default();
+        let handler = SshHandler::new(verifier, record.clone());
         let cut = CancellationToken::new();
-        let words = FirstWords::default();
-        let stream = Cuttable::new(Overheard::new(stream, words.clone()), cut.clone());
+        let identification = Identification::default();
+        let stream = CancellableStream::new(RecordedStream::new(stream, identification.clone()), cut.clone());
         let guard = cut.drop_guard();
-        let mut handle = match timeout(patience, client::connect_stream(config, stream, client)).await {
+        let mut handle = match timeout(limit, client::connect_stream(config, stream, handler)).await {
             Ok(Ok(handle)) => handle,
-            Ok(Err(ClientError::HostKey(error))) => return Err(untrusted(error)),
-            Ok(Err(ClientError::Ssh(error))) => return Err(no_handshake(address, &words, &error)),
+            Ok(Err(HandshakeError::HostKey(error))) => return Err(untrusted(error)),
+            Ok(Err(HandshakeError::Ssh(error))) => {
+                return Err(no_handshake(address, &identification, &error));
+            }
             Err(Elapsed { .. }) => {
-                return Err(match words.peer() {
+                return Err(match identification.peer() {
                     Peer::Other(said) => LinkError::NotSsh { address, said },
-                    Peer::Silent | Peer::Ssh => LinkError::Timeout { address, after: patience },
+                    Peer::Silent | Peer::Ssh => LinkError::Timeout { address, after: limit },
                 });
             }
         };
-        auth::log_in(&mut handle, &user, target, settings).await.map_err(|tried| {
-            let banner = seen.take_banner();
+        login::log_in(&mut handle, &user, target, settings).await.map_err(|tried| {
+            let banner = record.take_banner();
             let banner = sanitize_lines(banner, 4, 400);
             LinkError::Auth { address: address.clone(), user: user.clone(), tried, banner }
         })?;
-        let host_key = seen.take_host_key().unwrap_or(HostKeySeen::Known);
+        let host_key = record.take_host_key().unwrap_or(HostKeyTrust::Known);
         Ok(Self { handle, address, host_key, through: None, _cut: guard })
     }
 
     /// Starts a command. It goes to the user's login shell, whatever that is.
-    pub(super) async fn run(&self, command: &str) -> Result<Running, LinkError> {
-        self.start(Request::Command(command)).await
+    pub(super) async fn run(&self, command: &str) -> Result<RemoteCommand, LinkError> {
+        self.start(ChannelRequest::Exec(command)).await
     }
 
-    /// Opens a channel for something. Whether the server agrees is seen in the channel.
-    pub(super) async fn start(&self, request: Request<'_>) -> Result<Running, LinkError> {
+    /// Opens a channel for something. Whether the server agrees is record in the channel.
+    pub(super) async fn start(&self, request: ChannelRequest<'_>) -> Result<RemoteCommand, LinkError> {
         let lost = |error: russh::Error| self.lost(&error);
         let mut refusals = 0;
         let channel = loop {
@@ -189,15 +191,15 @@ impl Connection {
             }
         };
         match request {
-            Request::Command(command) => channel.exec(true, command).await,
-            Request::Sftp => channel.request_subsystem(true, "sftp").await,
-            Request::Terminal => match channel.request_pty(true, "xterm", 120, 40, 0, 0, &[]).await {
+            ChannelRequest::Exec(command) => channel.exec(true, command).await,
+            ChannelRequest::Sftp => channel.request_subsystem(true, "sftp").await,
+            ChannelRequest::Terminal => match channel.request_pty(true, "xterm", 120, 40, 0, 0, &[]).await {
                 Ok(()) => channel.request_shell(true).await,
                 Err(error) => Err(error),
             },
         }
         .map_err(lost)?;
-        Ok(Running::new(channel))
+        Ok(RemoteCommand::new(channel))
     }
 
     /// `host:port`.
@@ -225,10 +227,10 @@ impl Connection {
     }
 }
 
-fn config(judge: &Judge) -> client::Config {
+fn config(verifier: &HostKeyVerifier) -> client::Config {
     let preferred = Preferred {
-        key: Cow::Owned(judge.algorithms()),
-        host_key_certificates: Cow::Owned(judge.certificates()),
+        key: Cow::Owned(verifier.algorithms()),
+        host_key_certificates: Cow::Owned(verifier.certificates()),
         // Measured 1.2 to 1.4 times as fast as ChaCha20 where the CPU has AES, and all boxes' have.
         cipher: Cow::Borrowed(&[
             cipher::AES_256_GCM,
@@ -254,8 +256,8 @@ fn config(judge: &Judge) -> client::Config {
 }
 
 /// What the peer said tells more than what russh made of it.
-fn no_handshake(address: String, words: &FirstWords, error: &russh::Error) -> LinkError {
-    match (words.peer(), error) {
+fn no_handshake(address: String, identification: &Identification, error: &russh::Error) -> LinkError {
+    match (identification.peer(), error) {
         (Peer::Other(said), _) => LinkError::NotSsh { address, said },
         (_, russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
             let kind = match kind {
@@ -271,7 +273,7 @@ fn no_handshake(address: String, words: &FirstWords, error: &russh::Error) -> Li
     }
 }
 
-/// What russh says, for people. Parts of it may be the server's words.
+/// What russh says, for people. Parts of it may be the server's identification.
 fn detail(error: &russh::Error) -> String {
     let text = match error {
         russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => "it hung up".to_owned(),

@@ -8,80 +8,80 @@ use russh::client::{self, ChannelOpenHandle, Msg};
 use russh::keys::PublicKeyOrCertificate;
 use russh::{Channel, ChannelOpenFailure};
 
-use super::host_key::{HostKeyError, HostKeySeen, Judge};
+use super::host_key::{HostKeyError, HostKeyTrust, HostKeyVerifier};
 
 /// How much of the server's banner is kept, in bytes.
 const BANNER: usize = 4096;
 
 /// What russh asks us during a connection.
-pub(super) struct Client {
-    judge: Judge,
-    seen: Seen,
+pub(super) struct SshHandler {
+    verifier: HostKeyVerifier,
+    record: HandshakeRecord,
 }
 
 /// What a connection showed before the login. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen(Arc<Mutex<Notes>>);
+pub(super) struct HandshakeRecord(Arc<Mutex<HandshakeFacts>>);
 
 #[derive(Debug, Default)]
-struct Notes {
-    host_key: Option<HostKeySeen>,
+struct HandshakeFacts {
+    host_key: Option<HostKeyTrust>,
     banner: Vec<u8>,
 }
 
 /// What can end a handshake.
 #[derive(Debug)]
-pub(super) enum ClientError {
+pub(super) enum HandshakeError {
     Ssh(russh::Error),
     HostKey(HostKeyError),
 }
 
-impl From<russh::Error> for ClientError {
+impl From<russh::Error> for HandshakeError {
     fn from(error: russh::Error) -> Self {
         Self::Ssh(error)
     }
 }
 
-impl Client {
-    pub(super) fn new(judge: Judge, seen: Seen) -> Self {
-        Self { judge, seen }
+impl SshHandler {
+    pub(super) fn new(verifier: HostKeyVerifier, record: HandshakeRecord) -> Self {
+        Self { verifier, record }
     }
 }
 
-impl Seen {
+impl HandshakeRecord {
     /// What the server said before the login, as it came.
     pub(super) fn take_banner(&self) -> Vec<u8> {
-        std::mem::take(&mut self.notes().banner)
+        std::mem::take(&mut self.facts().banner)
     }
 
     /// How its key came to be believed.
-    pub(super) fn take_host_key(&self) -> Option<HostKeySeen> {
-        self.notes().host_key.take()
+    pub(super) fn take_host_key(&self) -> Option<HostKeyTrust> {
+        self.facts().host_key.take()
     }
 
-    fn notes(&self) -> MutexGuard<'_, Notes> {
+    fn facts(&self) -> MutexGuard<'_, HandshakeFacts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Everything that a server may open is refused: russh's defaults would accept it.
-impl client::Handler for Client {
-    type Error = ClientError;
+impl client::Handler for SshHandler {
+    type Error = HandshakeError;
 
-    async fn auth_banner(&mut self, banner: &str, _: &mut client::Session) -> Result<(), ClientError> {
-        let mut seen = self.seen.notes();
-        let room = BANNER.saturating_sub(seen.banner.len()).min(banner.len());
-        seen.banner.extend_from_slice(&banner.as_bytes()[..room]);
+    async fn auth_banner(&mut self, banner: &str, _: &mut client::Session) -> Result<(), HandshakeError> {
+        let mut record = self.record.facts();
+        let room = BANNER.saturating_sub(record.banner.len()).min(banner.len());
+        record.banner.extend_from_slice(&banner.as_bytes()[..room]);
         Ok(())
     }
 
-    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, ClientError> {
-        let judged = match shown {
-            PublicKeyOrCertificate::PublicKey { key, .. } => self.judge.judge(key),
-            PublicKeyOrCertificate::Certificate(certificate) => self.judge.judge_certificate(certificate),
+    async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, HandshakeError> {
+        let verified = match shown {
+            PublicKeyOrCertificate::PublicKey { key, .. } => self.verifier.verify(key),
+            PublicKeyOrCertificate::Certificate(certificate) => self.verifier.verify_certificate(certificate),
         };
-        let believed = judged.map_err(ClientError::HostKey)?;
-        self.seen.notes().host_key.get_or_insert(believed);
+        let believed = verified.map_err(HandshakeError::HostKey)?;
+        self.record.facts().host_key.get_or_insert(believed);
         Ok(true)
     }
 
@@ -94,7 +94,7 @@ impl client::Handler for Client {
         _: u32,
         reply: ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
+    ) -> impl Future<Output = Result<(), HandshakeError>> + Send {
         refuse(reply)
     }
 
@@ -104,7 +104,7 @@ impl client::Handler for Client {
         _: &str,
         reply: ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
+    ) -> impl Future<Output = Result<(), HandshakeError>> + Send {
         refuse(reply)
     }
 
@@ -113,7 +113,7 @@ impl client::Handler for Client {
         _: Channel<Msg>,
         reply: ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
+    ) -> impl Future<Output = Result<(), HandshakeError>> + Send {
         refuse(reply)
     }
 
@@ -122,7 +122,7 @@ impl client::Handler for Client {
         _: Channel<Msg>,
         reply: ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
+    ) -> impl Future<Output = Result<(), HandshakeError>> + Send {
         refuse(reply)
     }
 
@@ -135,7 +135,7 @@ impl client::Handler for Client {
         _: u32,
         reply: ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
+    ) -> impl Future<Output = Result<(), HandshakeError>> + Send {
         refuse(reply)
     }
 
@@ -145,7 +145,7 @@ impl client::Handler for Client {
         _: &str,
         reply: ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
+    ) -> impl Future<Output = Result<(), HandshakeError>> + Send {
         refuse(reply)
     }
 
@@ -156,12 +156,12 @@ impl client::Handler for Client {
         _: u32,
         reply: ChannelOpenHandle,
         _: &mut client::Session,
-    ) -> impl Future<Output = Result<(), ClientError>> + Send {
+    ) -> impl Future<Output = Result<(), HandshakeError>> + Send {
         refuse(reply)
     }
 }
 
-async fn refuse(reply: ChannelOpenHandle) -> Result<(), ClientError> {
+async fn refuse(reply: ChannelOpenHandle) -> Result<(), HandshakeError> {
     reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
     Ok(())
 }

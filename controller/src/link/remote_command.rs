@@ -29,33 +29,33 @@ const BLOCKS_WAITING: usize = 16;
 const PARTING: Duration = Duration::from_secs(2);
 
 /// A running command.
-pub(super) struct Running {
+pub(super) struct RemoteCommand {
     pub(super) reader: ChannelReader,
     pub(super) writer: ChannelWriter,
-    pub(super) outcome: Outcome,
+    pub(super) status: CommandStatus,
     sender: russh::ChannelWriteHalf<Msg>,
 }
 
 /// What is known of a command's end. Shared with the task that reads its channel.
 #[derive(Clone)]
-pub(super) struct Outcome {
-    notes: Arc<Mutex<Notes>>,
+pub(super) struct CommandStatus {
+    facts: Arc<Mutex<CommandFacts>>,
     /// Cancelled when the channel has ended.
     ended: CancellationToken,
     _task: Arc<AbortOnDrop>,
 }
 
 #[derive(Debug, Default)]
-struct Notes {
+struct CommandFacts {
     errors: VecDeque<u8>,
-    exit: Option<Exit>,
+    exit: Option<CommandExit>,
     refused: bool,
     closed: bool,
 }
 
 /// How a command ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exit {
+pub enum CommandExit {
     /// With this status.
     Status(u32),
     /// By a signal, named without `SIG`.
@@ -70,20 +70,20 @@ impl Drop for AbortOnDrop {
     }
 }
 
-impl Running {
+impl RemoteCommand {
     /// Takes over a channel on which a command was asked for.
     pub(super) fn new(channel: russh::Channel<Msg>) -> Self {
         let (half, sender) = channel.split();
-        let notes = Arc::new(Mutex::new(Notes::default()));
+        let facts = Arc::new(Mutex::new(CommandFacts::default()));
         let ended = CancellationToken::new();
         let (blocks, reader) = mpsc::channel(BLOCKS_WAITING);
-        let task = tokio::spawn(drain(half, blocks, Arc::clone(&notes), ended.clone()));
+        let task = tokio::spawn(drain(half, blocks, Arc::clone(&facts), ended.clone()));
         let writer = ChannelWriter {
             inner: Box::pin(sender.make_writer()),
             ended: Box::pin(ended.clone().cancelled_owned()),
         };
-        let outcome = Outcome { notes, ended, _task: Arc::new(AbortOnDrop(task)) };
-        Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, outcome, sender }
+        let status = CommandStatus { facts, ended, _task: Arc::new(AbortOnDrop(task)) };
+        Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, status, sender }
     }
 
     /// Ends its input and waits for its end, at most for a moment; then the channel is closed whatever runs there. Some
@@ -91,7 +91,7 @@ impl Running {
     pub(super) async fn hang_up(mut self) {
         // It may have ended by itself.
         _ = self.writer.shutdown().await;
-        if timeout(PARTING, self.outcome.ended()).await.is_err() {
+        if timeout(PARTING, self.status.ended()).await.is_err() {
             _ = self.sender.close().await;
         }
     }
@@ -101,28 +101,28 @@ impl Running {
 async fn drain(
     mut half: russh::ChannelReadHalf,
     blocks: mpsc::Sender<Bytes>,
-    notes: Arc<Mutex<Notes>>,
+    facts: Arc<Mutex<CommandFacts>>,
     ended: CancellationToken,
 ) {
     // On every way out, also that of an abort, whoever writes must be woken.
     let _ended = ended.drop_guard();
-    let note = || notes.lock().unwrap_or_else(PoisonError::into_inner);
+    let facts = || facts.lock().unwrap_or_else(PoisonError::into_inner);
     while let Some(message) = half.wait().await {
         match message {
             // Nobody may want it any more; then it is thrown away.
             ChannelMsg::Data { data } => _ = blocks.send(data).await,
-            ChannelMsg::ExtendedData { data, .. } => note().keep(&data),
-            ChannelMsg::ExitStatus { exit_status } => note().exit = Some(Exit::Status(exit_status)),
+            ChannelMsg::ExtendedData { data, .. } => facts().keep(&data),
+            ChannelMsg::ExitStatus { exit_status } => facts().exit = Some(CommandExit::Status(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => {
                 let name = format!("{signal_name:?}");
-                note().exit = Some(Exit::Signal(crate::output::sanitize::sanitize(name, 32)));
+                facts().exit = Some(CommandExit::Signal(crate::output::sanitize::sanitize(name, 32)));
             }
             ChannelMsg::Failure => {
-                note().refused = true;
+                facts().refused = true;
                 return;
             }
             ChannelMsg::Close => {
-                note().closed = true;
+                facts().closed = true;
                 return;
             }
             _ => {}
@@ -130,7 +130,7 @@ async fn drain(
     }
 }
 
-impl Notes {
+impl CommandFacts {
     fn keep(&mut self, data: &[u8]) {
         self.errors.extend(data);
         let excess = self.errors.len().saturating_sub(ERRORS_KEPT);
@@ -138,9 +138,9 @@ impl Notes {
     }
 }
 
-impl Outcome {
-    fn notes(&self) -> std::sync::MutexGuard<'_, Notes> {
-        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
+impl CommandStatus {
+    fn facts(&self) -> std::sync::MutexGuard<'_, CommandFacts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the channel has ended.
@@ -150,28 +150,28 @@ impl Outcome {
 
     /// The last part of standard error, as it came.
     pub(super) fn errors(&self) -> Vec<u8> {
-        self.notes().errors.iter().copied().collect()
+        self.facts().errors.iter().copied().collect()
     }
 
-    pub(super) fn exit(&self) -> Option<Exit> {
-        self.notes().exit.clone()
+    pub(super) fn exit(&self) -> Option<CommandExit> {
+        self.facts().exit.clone()
     }
 
     pub(super) fn exit_status(&self) -> Option<u32> {
-        match self.notes().exit {
-            Some(Exit::Status(status)) => Some(status),
+        match self.facts().exit {
+            Some(CommandExit::Status(status)) => Some(status),
             _ => None,
         }
     }
 
     /// The server would not run the command.
     pub(super) fn refused(&self) -> bool {
-        self.notes().refused
+        self.facts().refused
     }
 
     /// The channel ended as channels do; otherwise the connection broke.
     pub(super) fn closed(&self) -> bool {
-        self.notes().closed
+        self.facts().closed
     }
 }
 
@@ -239,12 +239,12 @@ impl AsyncWrite for ChannelWriter {
 
 /// A stream that can be cut from outside: then reads end and writes fail, and russh lets go of the connection whatever
 /// it is doing. Dropping russh's handles is not enough, since it does not look at them while a window is full.
-pub(super) struct Cuttable<S> {
+pub(super) struct CancellableStream<S> {
     stream: S,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl<S> Cuttable<S> {
+impl<S> CancellableStream<S> {
     pub(super) fn new(stream: S, cut: CancellationToken) -> Self {
         Self { stream, cut: Box::pin(cut.cancelled_owned()) }
     }
@@ -254,7 +254,7 @@ impl<S> Cuttable<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Cuttable<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CancellableStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -267,7 +267,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Cuttable<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Cuttable<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CancellableStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -1,9 +1,9 @@
 //! What becomes of each option of `ssh`: accepted, ignored with a reason, or refused. One table for letters, one for
 //! the keywords of `-o`; the letters are those of OpenSSH 9.9.
 
-use super::config::{Setting, split_arguments};
-use super::given::{Given, Keyword};
-use super::target::{Ignored, TargetError};
+use super::config::{ConfigSetting, split_arguments};
+use super::ssh_options::{Keyword, SshOptions};
+use super::target::{IgnoredOption, TargetError};
 
 /// What is done with an option.
 #[derive(Clone, Copy)]
@@ -95,30 +95,30 @@ fn keyword_rule(keyword: &str) -> Rule {
 }
 
 /// Reads the words after `ssh` as `ssh` does: options before and after the host, the first value of each wins.
-pub(super) fn read(words: &[String]) -> Result<Given, TargetError> {
-    let mut given = Given::default();
+pub(super) fn read(words: &[String]) -> Result<SshOptions, TargetError> {
+    let mut options = SshOptions::default();
     let mut words = words.iter();
     let mut options_ended = false;
     while let Some(word) = words.next() {
         if word == "--" && !options_ended {
             options_ended = true;
         } else if word.starts_with('-') && word.len() > 1 && !options_ended {
-            read_letters(word, &mut words, &mut given)?;
-        } else if given.destination.is_none() {
-            given.destination = Some(word.clone());
+            read_letters(word, &mut words, &mut options)?;
+        } else if options.destination.is_none() {
+            options.destination = Some(word.clone());
         } else {
             let command: Vec<_> = std::iter::once(word).chain(words).map(String::as_str).collect();
             return Err(TargetError::Command(command.join(" ")));
         }
     }
-    Ok(given)
+    Ok(options)
 }
 
 /// One word of options: `-p`, `-p22`, `-Av`, `-tp 22`.
 fn read_letters<'a>(
     word: &str,
     words: &mut impl Iterator<Item = &'a String>,
-    given: &mut Given,
+    options: &mut SshOptions,
 ) -> Result<(), TargetError> {
     let mut rest = word[1..].chars();
     while let Some(letter) = rest.next() {
@@ -136,8 +136,8 @@ fn read_letters<'a>(
             None
         };
         match (letter, rule, value) {
-            ('o', _, Some(setting)) => read_setting(&setting, given)?,
-            (_, Some(rule), value) => apply(rule, &option, value.as_deref(), given)?,
+            ('o', _, Some(setting)) => read_setting(&setting, options)?,
+            (_, Some(rule), value) => apply(rule, &option, value.as_deref(), options)?,
             (_, None, _) => {
                 return Err(TargetError::NoSuchOption(if letter == '-' { word.to_owned() } else { option }));
             }
@@ -147,7 +147,7 @@ fn read_letters<'a>(
 }
 
 /// The value of `-o`: `Port=22`, `Port 22`, `Port = 22`.
-fn read_setting(setting: &str, given: &mut Given) -> Result<(), TargetError> {
+fn read_setting(setting: &str, options: &mut SshOptions) -> Result<(), TargetError> {
     let setting = setting.trim();
     let end = setting
         .find(|character: char| character == '=' || character.is_whitespace())
@@ -161,33 +161,33 @@ fn read_setting(setting: &str, given: &mut Given) -> Result<(), TargetError> {
     }
     match keyword_rule(&keyword.to_ascii_lowercase()) {
         Rule::Accept(Keyword::ProxyCommand) => {
-            given.accept(Keyword::ProxyCommand, &option, &[value.to_owned()])
+            options.accept(Keyword::ProxyCommand, &option, &[value.to_owned()])
         }
         Rule::Accept(keyword) => {
             let wrong = || TargetError::BadValue { option: option.clone(), value: value.to_owned() };
-            given.accept(keyword, &option, &split_arguments(value).ok_or_else(wrong)?)
+            options.accept(keyword, &option, &split_arguments(value).ok_or_else(wrong)?)
         }
-        rule => apply(rule, &option, Some(value), given),
+        rule => apply(rule, &option, Some(value), options),
     }
 }
 
 /// A line of a configuration file that applies to the host. What has no effect here is passed over without a word: the
 /// file was not written for hfdown.
-pub(super) fn configure(setting: &Setting, given: &mut Given) -> Result<(), TargetError> {
+pub(super) fn configure(setting: &ConfigSetting, options: &mut SshOptions) -> Result<(), TargetError> {
     let Rule::Accept(keyword) = keyword_rule(&setting.keyword.to_ascii_lowercase()) else { return Ok(()) };
-    let noted = given.ignored.len();
-    let accepted = given.accept(keyword, &setting.keyword, &setting.arguments);
-    given.ignored.truncate(noted);
+    let noted = options.ignored.len();
+    let accepted = options.accept(keyword, &setting.keyword, &setting.arguments);
+    options.ignored.truncate(noted);
     accepted.map_err(|error| TargetError::At { place: setting.place.clone(), error: Box::new(error) })
 }
 
-fn apply(rule: Rule, option: &str, value: Option<&str>, given: &mut Given) -> Result<(), TargetError> {
+fn apply(rule: Rule, option: &str, value: Option<&str>, options: &mut SshOptions) -> Result<(), TargetError> {
     match rule {
-        Rule::Accept(keyword) => given.accept(keyword, option, &[value.unwrap_or_default().to_owned()]),
+        Rule::Accept(keyword) => options.accept(keyword, option, &[value.unwrap_or_default().to_owned()]),
         Rule::Ignore(reason) => {
             let separator = if option.starts_with("-o ") { "=" } else { " " };
             let typed = value.map_or(option.to_owned(), |value| format!("{option}{separator}{value}"));
-            given.ignored.push(Ignored { option: typed, reason });
+            options.ignored.push(IgnoredOption { option: typed, reason });
             Ok(())
         }
         Rule::Refuse(reason) => Err(TargetError::Refused { option: option.to_owned(), reason }),
