@@ -52,6 +52,8 @@ mod failure;
 mod greeting;
 pub mod limits;
 mod order;
+#[cfg(test)]
+mod oversized_tests;
 mod path;
 mod report;
 mod transfer_status;

@@ -20,7 +20,7 @@ pub enum Order {
     },
     /// Trust these authorities as well, beside the well-known ones. Before `Open`.
     Trust {
-        /// Certificates in DER, at most [`limits::AUTHORITIES`] bytes together.
+        /// Certificates in DER: at most [`limits::ENTRIES`], and [`limits::AUTHORITIES`] bytes together.
         authorities: Vec<Vec<u8>>,
     },
     /// Take this folder and answer with `Opened`.
@@ -223,7 +223,8 @@ impl Message for Order {
                 title.len() <= limits::TEXT && refusals.len() <= limits::KINDS
             }
             Self::Trust { authorities } => {
-                authorities.iter().map(Vec::len).sum::<usize>() <= limits::AUTHORITIES
+                let bytes: usize = authorities.iter().map(Vec::len).sum();
+                authorities.len() <= limits::ENTRIES && bytes <= limits::AUTHORITIES
             }
             Self::Open { root, .. } => root.len() <= limits::PATH,
             Self::List { files } => files.len() <= limits::ENTRIES,
