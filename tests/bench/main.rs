@@ -3,17 +3,17 @@
 //! `cargo bench-rivals --help` says how to run it. It is no test: it prints tables. This one program plays three parts,
 //! so that nothing else has to be built: the benchmark with the test Hub in it, `hfdown` when it is called by that
 //! name, and `measure`, a small process that starts what is measured and asks the system what that has cost. The Hub's
-//! own CPU time is in nobody's figures.
+//! own CPU time counts for none of the programs.
 
-mod figures;
-mod ground;
+mod invocations;
 mod measure;
+mod measurements;
+mod options;
 mod round;
 mod scenario;
-mod steps;
 mod table;
 mod tool;
-mod wishes;
+mod workspace;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -21,12 +21,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use figures::Figures;
-use ground::Ground;
+use measurements::Measurements;
+use options::Options;
 use scenario::Scenario;
 use table::Table;
 use tool::Tool;
-use wishes::Wishes;
+use workspace::Workspace;
 
 /// What this program is called when it is to be the real thing.
 const HFDOWN: &str = "hfdown";
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     if words.next().is_some_and(|word| word == measure::WORD) {
         return measure::main(words);
     }
-    match compare(&Wishes::parse()) {
+    match compare(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("the benchmark failed: {error}"));
@@ -49,33 +49,33 @@ fn main() -> ExitCode {
     }
 }
 
-fn compare(wishes: &Wishes) -> Result<(), Box<dyn Error>> {
+fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
     say(&table::machine());
-    let tools = found(wishes)?;
-    let mut ground = Ground::prepare(&wishes.on, wishes.size_divisor, wishes.connections)?;
-    say(&format!("files in {}, {} rounds\n", ground.folder().display(), wishes.rounds));
-    std::os::unix::fs::symlink(std::env::current_exe()?, ground.folder().join(HFDOWN))?;
-    let scenarios = wishes.scenarios();
-    if let (true, Some(scenario)) = (wishes.serve, scenarios.first()) {
-        let hub = ground::hub(*scenario, &ground.files(*scenario));
-        say(&format!("{scenario}: HF_ENDPOINT={} {}", hub.endpoint(), ground::MODEL));
+    let tools = found(options)?;
+    let mut workspace = Workspace::prepare(&options.on, options.size_divisor, options.connections)?;
+    say(&format!("files in {}, {} rounds\n", workspace.folder().display(), options.rounds));
+    std::os::unix::fs::symlink(std::env::current_exe()?, workspace.folder().join(HFDOWN))?;
+    let scenarios = options.scenarios();
+    if let (true, Some(scenario)) = (options.serve, scenarios.first()) {
+        let hub = workspace::hub(*scenario, &workspace.files(*scenario));
+        say(&format!("{scenario}: HF_ENDPOINT={} {}", hub.endpoint(), workspace::MODEL));
         loop {
             std::thread::park();
         }
     }
     for (number, scenario) in scenarios.iter().enumerate() {
-        run(*scenario, &tools, &mut ground, wishes.rounds);
+        run(*scenario, &tools, &mut workspace, options.rounds);
         let later: Vec<_> =
             scenarios[number + 1..].iter().flat_map(|scenario| scenario.sets()).copied().collect();
-        ground.keep_only(&later);
+        workspace.keep_only(&later);
     }
     Ok(())
 }
 
 /// The programs that this machine has. Those that it has not are said.
-fn found(wishes: &Wishes) -> Result<Vec<(Tool, PathBuf)>, Box<dyn Error>> {
+fn found(options: &Options) -> Result<Vec<(Tool, PathBuf)>, Box<dyn Error>> {
     let mut found = Vec::new();
-    for tool in wishes.tools() {
+    for tool in options.tools() {
         match tool.find() {
             Ok(program) => found.push((tool, program)),
             Err(why) => say(&format!("left out: {tool}: {why}")),
@@ -84,9 +84,9 @@ fn found(wishes: &Wishes) -> Result<Vec<(Tool, PathBuf)>, Box<dyn Error>> {
     if found.is_empty() { Err("there is nothing to run".into()) } else { Ok(found) }
 }
 
-fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], ground: &mut Ground, rounds: u64) {
-    let files = ground.files(scenario);
-    let hub = ground::hub(scenario, &files);
+fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], workspace: &mut Workspace, rounds: u64) {
+    let files = workspace.files(scenario);
+    let hub = workspace::hub(scenario, &files);
     let mut table = Table::new(scenario, &files);
     let (mut taking_part, left_out): (Vec<_>, Vec<_>) =
         tools.iter().partition(|(tool, _)| scenario.refuses(*tool).is_none());
@@ -96,9 +96,9 @@ fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], ground: &mut Ground, round
     for round in 0..rounds {
         // Who failed once would fail again.
         taking_part.retain(|(tool, program)| {
-            let site = ground.site(&hub, &files, *tool, program);
+            let site = workspace.site(&hub, &files, *tool, program);
             match round::run(scenario, *tool, &site, round + 1 == rounds) {
-                Ok(figures) => table.add(*tool, figures),
+                Ok(measurements) => table.add(*tool, measurements),
                 Err(error) => {
                     table.left_out(*tool, &error.to_string());
                     return false;

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use wait4::Wait4 as _;
 
-use crate::figures::Cost;
+use crate::measurements::Cost;
 
 /// The argument that asks for this.
 pub(crate) const WORD: &str = "measure";

@@ -10,14 +10,14 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hfdown_tests::hub::{Origin, TestHub};
+use hfdown_tests::hub::{HubOrigin, TestHub};
 
-use crate::figures::{Cost, Figures};
-use crate::ground::{Listed, Site};
+use crate::invocations::{Invocation, Invocations};
 use crate::measure;
+use crate::measurements::{Cost, Measurements};
 use crate::scenario::Scenario;
-use crate::steps::{Step, Steps};
 use crate::tool::Tool;
+use crate::workspace::{ServedFile, Site};
 
 /// How often it is looked whether half of a file has been sent.
 const LOOK: Duration = Duration::from_millis(2);
@@ -29,40 +29,46 @@ const WORTH_MENTIONING: u64 = 1 << 20;
 type Failed = Box<dyn Error>;
 
 /// Runs a program in a scenario. What it fetched is removed again, unless the next round starts from there.
-pub(crate) fn run(scenario: Scenario, tool: Tool, site: &Site<'_>, is_last: bool) -> Result<Figures, Failed> {
-    let figures = measured(scenario, tool, site);
-    let is_kept = scenario == Scenario::Again && !is_last && figures.is_ok();
+pub(crate) fn run(
+    scenario: Scenario,
+    tool: Tool,
+    site: &Site<'_>,
+    is_last: bool,
+) -> Result<Measurements, Failed> {
+    let measurements = measured(scenario, tool, site);
+    let is_kept = scenario == Scenario::Again && !is_last && measurements.is_ok();
     if !is_kept && site.folder.exists() {
         fs::remove_dir_all(&site.folder)?;
     }
-    figures
+    measurements
 }
 
-fn measured(scenario: Scenario, tool: Tool, site: &Site<'_>) -> Result<Figures, Failed> {
+fn measured(scenario: Scenario, tool: Tool, site: &Site<'_>) -> Result<Measurements, Failed> {
     let is_new = !site.folder.exists();
-    let steps = Steps::of(tool, site)?;
+    let invocations = Invocations::of(tool, site)?;
     if scenario == Scenario::Again && is_new {
-        cost_of(&steps.fetch)?;
+        cost_of(&invocations.fetch)?;
     }
     site.hub.forget_requests();
     let whole: u64 = site.files.iter().map(|file| file.content.size()).sum();
     let killed = match scenario {
-        Scenario::Killed => Some(kill_halfway(&steps.fetch, site.hub, whole)?),
+        Scenario::Killed => Some(kill_halfway(&invocations.fetch, site.hub, whole)?),
         _ => None,
     };
     site.hub.forget_requests();
     // What the one before has not written yet is not this one's business.
     Command::new("sync").status()?;
-    let cost =
-        steps.each().try_fold(Cost::default(), |cost, step| Ok::<_, Failed>(cost.then(cost_of(step)?)))?;
+    let cost = invocations
+        .each()
+        .try_fold(Cost::default(), |cost, invocation| Ok::<_, Failed>(cost.then(cost_of(invocation)?)))?;
     let model = site.folder.join("model");
     site.files.iter().try_for_each(|file| look_at(&model, file))?;
-    if steps.prove.is_some() {
-        check_digests(steps.fetch.home(), &model, site.files)?;
+    if invocations.prove.is_some() {
+        check_digests(invocations.fetch.home(), &model, site.files)?;
     }
     let fetched = sent(site.hub);
     let (connections, connected) = connections(site.hub);
-    Ok(Figures {
+    Ok(Measurements {
         cost,
         fetched,
         requests: site.hub.requests().len() as u64,
@@ -73,17 +79,17 @@ fn measured(scenario: Scenario, tool: Tool, site: &Site<'_>) -> Result<Figures, 
     })
 }
 
-fn cost_of(step: &Step) -> Result<Cost, Failed> {
-    let report = step.home().join("report");
+fn cost_of(invocation: &Invocation) -> Result<Cost, Failed> {
+    let report = invocation.home().join("report");
     let before: [OsString; 3] =
         [std::env::current_exe()?.into(), measure::WORD.into(), report.clone().into()];
-    let status = step.command(&before)?.status()?;
+    let status = invocation.command(&before)?.status()?;
     if !status.success() {
-        let log = fs::read_to_string(step.log()).unwrap_or_default();
+        let log = fs::read_to_string(invocation.log()).unwrap_or_default();
         let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
         return Err(format!("failed ({status}): {last}").into());
     }
-    Cost::of_line(&fs::read_to_string(report)?).ok_or_else(|| "there are no figures".into())
+    Cost::of_line(&fs::read_to_string(report)?).ok_or_else(|| "there are no measurements".into())
 }
 
 /// A run that ended early.
@@ -94,8 +100,8 @@ struct Killed {
     buffered: Option<u64>,
 }
 
-fn kill_halfway(step: &Step, hub: &TestHub, size: u64) -> Result<Killed, Failed> {
-    let mut child = step.command(&[])?.spawn()?;
+fn kill_halfway(invocation: &Invocation, hub: &TestHub, size: u64) -> Result<Killed, Failed> {
+    let mut child = invocation.command(&[])?.spawn()?;
     while sent(hub) < size / 2 {
         if let Some(status) = child.try_wait()? {
             return Err(format!("ended before it could be killed ({status})").into());
@@ -128,7 +134,7 @@ fn buffered(hub: &TestHub) -> Option<u64> {
 }
 
 fn sent(hub: &TestHub) -> u64 {
-    hub.bytes_sent(Origin::Cdn) + hub.bytes_sent(Origin::Hub)
+    hub.bytes_sent(HubOrigin::Cdn) + hub.bytes_sent(HubOrigin::Hub)
 }
 
 /// How many connections there were, and for how long, added up.
@@ -147,7 +153,7 @@ fn connections(hub: &TestHub) -> (u64, Duration) {
 }
 
 /// A program that ends well may still have left something else than the file.
-fn look_at(model: &Path, file: &Listed) -> Result<(), Failed> {
+fn look_at(model: &Path, file: &ServedFile) -> Result<(), Failed> {
     let wrong = || format!("left {} wrong", file.path);
     let size = file.content.size();
     let found = File::open(model.join(&file.path)).map_err(|error| format!("{}: {error}", wrong()))?;
@@ -166,7 +172,7 @@ fn look_at(model: &Path, file: &Listed) -> Result<(), Failed> {
 }
 
 /// Compares what `sha256sum` and `openssl dgst -r` print: the digest, a space, a space or an asterisk, the name.
-fn check_digests(home: &Path, model: &Path, files: &[Listed]) -> Result<(), Failed> {
+fn check_digests(home: &Path, model: &Path, files: &[ServedFile]) -> Result<(), Failed> {
     let mut digests = HashMap::new();
     for entry in fs::read_dir(home)?.collect::<io::Result<Vec<_>>>()? {
         if !entry.file_name().to_string_lossy().starts_with("digests.") {

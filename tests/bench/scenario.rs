@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use crate::ground::Set;
 use crate::tool::Tool;
+use crate::workspace::Set;
 
 /// What a connection to the CDN carries in [`Scenario::SlowConnections`], in bytes a second.
 pub(crate) const CAP: u64 = 40_000_000;

@@ -2,18 +2,18 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::Figures;
-use crate::figures::median;
-use crate::ground::{Listed, cpus};
+use crate::Measurements;
+use crate::measurements::median;
 use crate::scenario::{CAP, Scenario};
 use crate::tool::Tool;
+use crate::workspace::{ServedFile, cpus};
 
 /// One scenario's results.
 pub(crate) struct Table {
     scenario: Scenario,
     files: usize,
     bytes: u64,
-    rows: Vec<(Tool, Vec<Figures>)>,
+    rows: Vec<(Tool, Vec<Measurements>)>,
     left_out: Vec<(Tool, String)>,
 }
 
@@ -31,15 +31,15 @@ struct Middle {
 }
 
 impl Table {
-    pub(crate) fn new(scenario: Scenario, files: &[Listed]) -> Self {
+    pub(crate) fn new(scenario: Scenario, files: &[ServedFile]) -> Self {
         let bytes = files.iter().map(|file| file.content.size()).sum();
         Self { scenario, files: files.len(), bytes, rows: Vec::new(), left_out: Vec::new() }
     }
 
-    pub(crate) fn add(&mut self, tool: Tool, figures: Figures) {
+    pub(crate) fn add(&mut self, tool: Tool, measurements: Measurements) {
         match self.rows.iter_mut().find(|(known, _)| *known == tool) {
-            Some((_, rounds)) => rounds.push(figures),
-            None => self.rows.push((tool, vec![figures])),
+            Some((_, rounds)) => rounds.push(measurements),
+            None => self.rows.push((tool, vec![measurements])),
         }
     }
 
@@ -119,17 +119,17 @@ fn ratio(value: f64, own: f64) -> String {
     if own.is_nan() { String::new() } else { format!("{:.2}", value / own) }
 }
 
-fn middle(rounds: &[Figures]) -> Option<Middle> {
+fn middle(rounds: &[Measurements]) -> Option<Middle> {
     Some(Middle {
-        wall: median(rounds.iter().map(|figures| figures.cost.wall))?.as_secs_f64(),
-        cpu: median(rounds.iter().map(|figures| figures.cost.cpu))?.as_secs_f64(),
-        memory: median(rounds.iter().map(|figures| figures.cost.memory))?,
-        fetched: median(rounds.iter().map(|figures| figures.fetched))?,
-        requests: median(rounds.iter().map(|figures| figures.requests))?,
-        connections: median(rounds.iter().map(|figures| figures.connections))?,
-        connected: median(rounds.iter().map(|figures| figures.connected))?.as_secs_f64(),
-        again: median(rounds.iter().filter_map(|figures| figures.again)),
-        buffered: median(rounds.iter().filter_map(|figures| figures.buffered)),
+        wall: median(rounds.iter().map(|measurements| measurements.cost.wall))?.as_secs_f64(),
+        cpu: median(rounds.iter().map(|measurements| measurements.cost.cpu))?.as_secs_f64(),
+        memory: median(rounds.iter().map(|measurements| measurements.cost.memory))?,
+        fetched: median(rounds.iter().map(|measurements| measurements.fetched))?,
+        requests: median(rounds.iter().map(|measurements| measurements.requests))?,
+        connections: median(rounds.iter().map(|measurements| measurements.connections))?,
+        connected: median(rounds.iter().map(|measurements| measurements.connected))?.as_secs_f64(),
+        again: median(rounds.iter().filter_map(|measurements| measurements.again)),
+        buffered: median(rounds.iter().filter_map(|measurements| measurements.buffered)),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::HFDOWN;
 /// A program, together with what proves its files where it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Tool {
-    /// This workspace's own.
+    /// This project's own.
     Hfdown,
     /// `hf download` of `huggingface_hub`, over HTTP (without Xet), its bars switched off.
     Hf,

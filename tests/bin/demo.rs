@@ -6,8 +6,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use hfdown_tests::hub::{Content, Fault, Origin, TestHub, When};
-use hfdown_tests::ssh_host::{HostOptions, Kind, SshHost};
+use hfdown_tests::hub::{Content, HubFault, HubOrigin, TestHub, When};
+use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
 
 const MODEL: &str = "acme/demo-7b";
 /// What the one program that cargo builds for this is called when it is to be the real thing.
@@ -40,8 +40,8 @@ async fn show() -> Result<(), Box<dyn Error>> {
         .lfs("model-00002-of-00003.safetensors", Content::random(2, 140_000_000))
         .lfs("model-00003-of-00003.safetensors", Content::random(3, 60_000_000))
         .commit();
-    hub.fault(Fault::Throttle { bytes_per_second: BYTES_PER_SECOND }, When::always().at(Origin::Cdn));
-    let host = SshHost::start(Kind::InProcess, HostOptions::default()).await.ok_or("no SSH host")?;
+    hub.fault(HubFault::Throttle { bytes_per_second: BYTES_PER_SECOND }, When::always().at(HubOrigin::Cdn));
+    let host = SshHost::start(SshServerKind::InProcess, HostOptions::default()).await.ok_or("no SSH host")?;
     let home = tempfile::TempDir::new()?;
     let workspace = home.path().join("workspace");
 

@@ -10,9 +10,9 @@ use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use hfdown::link::{AgentImages, Cpu};
-use hfdown_tests::hub::{Content, Origin, TestHub};
+use hfdown_tests::hub::{Content, HubOrigin, TestHub};
 use hfdown_tests::proxy::Proxy;
-use hfdown_tests::ssh_host::{HostOptions, Kind, SshHost};
+use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
 
 const MODEL: &str = "acme/tiny";
 const HFDOWN: &str = "hfdown";
@@ -90,7 +90,7 @@ async fn measure() -> Result<(), Box<dyn Error>> {
 
 /// One time for each row.
 async fn round(hub: &TestHub, latency: Duration, agent: &[u8]) -> Result<[Duration; 5], Box<dyn Error>> {
-    let host = SshHost::start(Kind::Sshd, HostOptions::default()).await.ok_or("no sshd")?;
+    let host = SshHost::start(SshServerKind::Sshd, HostOptions::default()).await.ok_or("no sshd")?;
     let wire = Proxy::with_latency(host.port(), latency).await;
     let ssh = host.command_via(wire.port());
     let folder = tempfile::TempDir::new()?;
@@ -123,10 +123,10 @@ async fn first_byte(hub: &TestHub, ssh: &str, home: &Path, root: &str) -> Result
     let mut command = Command::new(std::env::current_exe()?);
     command.arg0(HFDOWN).args(["rsync-to-vast", "--quiet", MODEL, ssh]).arg(home.join(root));
     command.env_clear().env("HOME", home).env("HF_ENDPOINT", hub.endpoint());
-    let before = hub.bytes_sent(Origin::Cdn);
+    let before = hub.bytes_sent(HubOrigin::Cdn);
     let began = Instant::now();
     let mut child = tokio::process::Command::from(command).spawn()?;
-    while hub.bytes_sent(Origin::Cdn) == before {
+    while hub.bytes_sent(HubOrigin::Cdn) == before {
         if let Some(status) = child.try_wait()? {
             return Err(format!("hfdown ended with {status}").into());
         }

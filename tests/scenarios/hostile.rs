@@ -1,7 +1,5 @@
 //! Boxes that belong to somebody who means no good: each lie, flood and silence is one clear error and a few MiB.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
-
 use std::fs;
 use std::time::Duration;
 
@@ -10,10 +8,11 @@ use hfdown_protocol::{
     Failure, FailureKind, FileId, Found, MachineInfo, Report, Summary, Ticked, VERSION, outbox,
 };
 use hfdown_tests::processes::Process;
-use hfdown_tests::stage::{Ended, Place, Stage, ended};
+use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, ended};
 use tokio::io::AsyncReadExt as _;
 
-const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
+use crate::places::HFDOWN;
+
 const MODEL: &str = "acme/small";
 /// What the controller may have resident, whatever a box sends.
 const ALLOWED: u64 = 64 << 20;
@@ -35,15 +34,15 @@ async fn frames(reports: &[Report]) -> Vec<u8> {
 
 /// Runs a sync against a box whose agent greets, says this, and then does what the script says. The most that the
 /// controller had resident comes with it.
-async fn against(stage: &Stage, said: &[u8], then: &str, more: &[&str]) -> (Ended, u64) {
-    let (agent, words) = (stage.scratch().join("agent"), stage.scratch().join("words"));
+async fn against(sandbox: &Sandbox, said: &[u8], then: &str, more: &[&str]) -> (Ended, u64) {
+    let (agent, words) = (sandbox.scratch().join("agent"), sandbox.scratch().join("words"));
     fs::write(&words, said).unwrap();
     let greeting = "printf '\\nHFDOWN-AGENT %s\\n' \"$2\"";
     // It speaks when it is spoken to, as agents do.
     let spoken_to = "head -c 1 >/dev/null";
     let script = format!("#!/bin/sh\n{greeting}\n{spoken_to}\ncat '{}'\n{then}\n", words.display());
     fs::write(&agent, script).unwrap();
-    let mut command = stage.syncing(MODEL, more);
+    let mut command = sandbox.syncing(MODEL, more);
     command.env("HFDOWN_AGENT_X86_64", &agent).env("HFDOWN_AGENT_AARCH64", &agent);
     let child = command.spawn().unwrap();
     let controller = Process { pid: child.id().unwrap() };
@@ -62,10 +61,10 @@ async fn against(stage: &Stage, said: &[u8], then: &str, more: &[&str]) -> (Ende
     }
 }
 
-async fn stage(place: Place) -> Option<Stage> {
-    let stage = Stage::set(place, HFDOWN).await?;
-    stage.hub.model(MODEL).file("config.json", "{}").commit();
-    Some(stage)
+async fn sandbox(place: DestinationKind) -> Option<Sandbox> {
+    let sandbox = Sandbox::start(place, HFDOWN).await?;
+    sandbox.hub.model(MODEL).file("config.json", "{}").commit();
+    Some(sandbox)
 }
 
 fn hello() -> Report {
@@ -119,8 +118,8 @@ async fn lies_are_named_and_end_the_conversation() {
     ];
     // Side by side: each agent is given seconds to go, and does not.
     let told = lies.map(|(reports, why)| async move {
-        let Some(stage) = stage(Place::InProcess).await else { return };
-        let (ended, _) = against(&stage, &frames(&reports).await, "cat >/dev/null", &[]).await;
+        let Some(sandbox) = sandbox(DestinationKind::InProcess).await else { return };
+        let (ended, _) = against(&sandbox, &frames(&reports).await, "cat >/dev/null", &[]).await;
         assert_eq!(ended.code, 1, "{why}: {}", ended.stderr);
         assert!(ended.stderr.contains(why), "{why}: {}", ended.stderr);
         assert!(
@@ -128,14 +127,14 @@ async fn lies_are_named_and_end_the_conversation() {
             "{}",
             ended.stderr
         );
-        assert_eq!(stage.files(), [""; 0]);
+        assert_eq!(sandbox.files(), [""; 0]);
     });
     futures_util::future::join_all(told).await;
 }
 
 #[tokio::test]
 async fn no_text_of_a_box_reaches_a_terminal_as_it_is() {
-    let Some(stage) = stage(Place::InProcess).await else { return };
+    let Some(sandbox) = sandbox(DestinationKind::InProcess).await else { return };
     let hostile = "\u{1b}]0;title\u{7}\u{9b}2J\u{202e}gpj\r\n";
     let machine = MachineInfo { os: hostile.into(), arch: hostile.into(), cpus: 1, pid: 1 };
     let opened = Report::Opened { root: hostile.into(), free: 1 };
@@ -154,7 +153,7 @@ async fn no_text_of_a_box_reaches_a_terminal_as_it_is() {
     ];
     let last_words = "printf '\\033[31mlast\\a words' >&2; exit 1";
     for style in ["--verbose", "--json"] {
-        let (ended, _) = against(&stage, &frames(&reports).await, last_words, &[style]).await;
+        let (ended, _) = against(&sandbox, &frames(&reports).await, last_words, &[style]).await;
         assert_ne!(ended.code, 0);
         let everything = format!("{}{}", ended.stdout, ended.stderr);
         assert!(everything.contains("]0;title2Jgpj"), "{everything}");
@@ -168,11 +167,11 @@ async fn no_text_of_a_box_reaches_a_terminal_as_it_is() {
 
 #[tokio::test]
 async fn floods_cost_one_error_and_a_few_mib() {
-    let Some(stage) = stage(Place::Sshd).await else { return };
+    let Some(sandbox) = sandbox(DestinationKind::Sshd).await else { return };
     let pongs = frames(&vec![Report::Pong; 10_000]).await;
     let ticks = frames(&vec![Report::Tick { files: Vec::new() }; 10_000]).await;
     let ready = frames(&honest()).await;
-    let words = stage.scratch().join("more");
+    let words = sandbox.scratch().join("more");
     let endless = format!("while cat '{}'; do :; done", words.display());
     let zeros = format!("head -c {FLOOD} /dev/zero");
     let cases = [
@@ -189,7 +188,7 @@ async fn floods_cost_one_error_and_a_few_mib() {
     for (said, more, then, code, why) in cases {
         fs::write(&words, more).unwrap();
         let options = ["--link-silence", "2", "--retries", "0"];
-        let (ended, peak) = against(&stage, &said, &then, &options).await;
+        let (ended, peak) = against(&sandbox, &said, &then, &options).await;
         assert_eq!(ended.code, code, "{then}: {}", ended.stderr);
         assert!(ended.stderr.contains(why), "{then}: {}", ended.stderr);
         assert!(ended.stderr.len() < 4_000, "{then}: one error");
@@ -202,9 +201,9 @@ async fn floods_cost_one_error_and_a_few_mib() {
 async fn a_shell_that_never_stops_talking_is_given_up() {
     let bashrc = format!("head -c {FLOOD} /dev/zero | tr '\\0' 'x'");
     let options = hfdown_tests::ssh_host::HostOptions { bashrc: Some(bashrc), ..Default::default() };
-    let Some(stage) = Stage::set_with(Place::Sshd, HFDOWN, options).await else { return };
-    stage.hub.model(MODEL).file("config.json", "{}").commit();
-    let (ended, peak) = against(&stage, &[], "exit", &[]).await;
+    let Some(sandbox) = Sandbox::start_with(DestinationKind::Sshd, HFDOWN, options).await else { return };
+    sandbox.hub.model(MODEL).file("config.json", "{}").commit();
+    let (ended, peak) = against(&sandbox, &[], "exit", &[]).await;
     assert_eq!(ended.code, 1, "{}", ended.stderr);
     assert!(ended.stderr.contains("printed more than can be noise: xxx"), "{}", ended.stderr);
     assert!(peak > 0 && peak < ALLOWED, "{peak} bytes were resident");
@@ -213,18 +212,18 @@ async fn a_shell_that_never_stops_talking_is_given_up() {
 /// Frames that come with the greeting, in one write, are no less heard than those that come later.
 #[tokio::test]
 async fn a_word_that_comes_with_the_greeting_is_heard_though_nothing_follows() {
-    for place in [Place::InProcess, Place::Sshd] {
-        let Some(stage) = stage(place).await else { continue };
+    for place in [DestinationKind::InProcess, DestinationKind::Sshd] {
+        let Some(sandbox) = sandbox(place).await else { continue };
         let failure = Failure::new(FailureKind::Disk, "there is nothing here for you");
-        let (agent, words) = (stage.scratch().join("agent"), stage.scratch().join("words"));
+        let (agent, words) = (sandbox.scratch().join("agent"), sandbox.scratch().join("words"));
         fs::write(&words, frames(&[Report::Fatal { failure }]).await).unwrap();
-        let (words, all) = (words.display(), stage.scratch().join("all"));
+        let (words, all) = (words.display(), sandbox.scratch().join("all"));
         let script = format!(
             "#!/bin/sh\n{{ printf '\\nHFDOWN-AGENT %s\\n' \"$2\"; cat '{words}'; }} >'{0}'\ncat '{0}'\nexec cat >/dev/null\n",
             all.display()
         );
         fs::write(&agent, script).unwrap();
-        let mut command = stage.syncing(MODEL, &["--link-silence", "5", "--retries", "0"]);
+        let mut command = sandbox.syncing(MODEL, &["--link-silence", "5", "--retries", "0"]);
         command.env("HFDOWN_AGENT_X86_64", &agent).env("HFDOWN_AGENT_AARCH64", &agent);
         let Ended { code, stderr, .. } = ended(command.spawn().unwrap()).await;
         assert_eq!(code, 1, "{stderr}");

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hfdown_tests::hf::Hf;
-use hfdown_tests::hub::{Content, Fault, Gate, Origin, Request, TestHub, When};
+use hfdown_tests::hub::{Content, Gate, HubFault, HubOrigin, HubRequest, TestHub, When};
 
 const MODEL: &str = "acme/tiny";
 
@@ -75,7 +75,7 @@ fn hf_downloads_into_its_cache_and_verifies_it() {
 
     hub.forget_requests();
     hf.succeeds(&["download", MODEL]);
-    assert_eq!(hub.bytes_sent(Origin::Cdn), 0);
+    assert_eq!(hub.bytes_sent(HubOrigin::Cdn), 0);
 }
 
 #[test]
@@ -90,15 +90,15 @@ fn hf_downloads_a_gated_model_with_its_token_only() {
     hf.fails_with(&download, "gated");
     hf.fails_with(&[&download[..], &["--token", "hf_other"]].concat(), "Access denied");
     hf.fails_with(&[&download[..], &["--token", "hf_wrong"]].concat(), "Invalid");
-    assert_eq!(hub.bytes_sent(Origin::Cdn), 0);
+    assert_eq!(hub.bytes_sent(HubOrigin::Cdn), 0);
 
     hf.succeeds(&[&download[..], &["--token", "hf_good"]].concat());
     let files = [("config.json", Content::from("{}")), ("model.safetensors", large)];
     assert_holds(&hf.home().join("here"), &files);
     let requests = hub.requests();
-    let mut to_the_cdn = requests.iter().filter(|request| request.origin == Origin::Cdn).peekable();
+    let mut to_the_cdn = requests.iter().filter(|request| request.origin == HubOrigin::Cdn).peekable();
     assert!(to_the_cdn.peek().is_some());
-    assert!(!to_the_cdn.any(Request::authorized));
+    assert!(!to_the_cdn.any(HubRequest::authorized));
 }
 
 #[test]
@@ -164,8 +164,8 @@ fn hf_resumes_by_range_what_was_cut() {
     // `hf` takes 10 MiB at a time from the connection, and resumes after the last piece that it had whole.
     let (piece, large) = (10 << 20, Content::random(5, (10 << 20) + 1_000_000));
     hub.model(MODEL).lfs("model.safetensors", large.clone()).commit();
-    let cut = hub.fault(Fault::CutAfter(piece + 500_000), When::file("model.safetensors").first(1));
-    let busy = hub.fault(Fault::RateLimited { seconds: 0 }, When::path("/tree/").first(1));
+    let cut = hub.fault(HubFault::CutAfter(piece + 500_000), When::file("model.safetensors").first(1));
+    let busy = hub.fault(HubFault::RateLimited { seconds: 0 }, When::path("/tree/").first(1));
     hf.succeeds(&["download", MODEL, "--local-dir", "here"]);
     assert_eq!((cut.times_struck(), busy.times_struck()), (1, 1));
     assert_holds(&hf.home().join("here"), &[("model.safetensors", large)]);

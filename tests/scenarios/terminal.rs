@@ -1,35 +1,34 @@
 //! What the program does on a terminal: it asks for passphrases.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use hfdown_tests::proxy::Proxy;
+use hfdown_tests::sandbox::{DestinationKind, Sandbox, run};
 use hfdown_tests::ssh_host::{Keys, SshHost};
-use hfdown_tests::stage::{Place, Stage, run};
-use hfdown_tests::terminal::Terminal;
+use hfdown_tests::terminal::TestTerminal;
 use tokio::process::Command;
 
-const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
+use crate::places::HFDOWN;
+
 const MODEL: &str = "acme/small";
 const SECRET: &str = "a long secret";
 
-/// A stage on the real `sshd` whose key has a passphrase.
-async fn stage() -> Option<Stage> {
-    let stage = Stage::set(Place::Sshd, HFDOWN).await?;
-    stage.hub.model(MODEL).file("config.json", "{}").commit();
-    host(&stage).client_keys().lock(SECRET);
-    Some(stage)
+/// A sandbox on the real `sshd` whose key has a passphrase.
+async fn sandbox() -> Option<Sandbox> {
+    let sandbox = Sandbox::start(DestinationKind::Sshd, HFDOWN).await?;
+    sandbox.hub.model(MODEL).file("config.json", "{}").commit();
+    host(&sandbox).client_keys().lock(SECRET);
+    Some(sandbox)
 }
 
-fn host(stage: &Stage) -> &SshHost {
-    stage.host.as_ref().unwrap()
+fn host(sandbox: &Sandbox) -> &SshHost {
+    sandbox.host.as_ref().unwrap()
 }
 
-fn question(stage: &Stage) -> String {
-    format!("Enter passphrase for key '{}': ", host(stage).client_keys().private.display())
+fn question(sandbox: &Sandbox) -> String {
+    format!("Enter passphrase for key '{}': ", host(sandbox).client_keys().private.display())
 }
 
 /// Without a terminal, whatever the test was started from.
@@ -45,9 +44,9 @@ fn without_terminal(command: &Command) -> Command {
 
 #[tokio::test]
 async fn a_passphrase_is_asked_for_and_never_shown() {
-    let Some(stage) = stage().await else { return };
-    let mut terminal = Terminal::start(&stage.syncing(MODEL, &[]));
-    terminal.until(&question(&stage)).await;
+    let Some(sandbox) = sandbox().await else { return };
+    let mut terminal = TestTerminal::start(&sandbox.syncing(MODEL, &[]));
+    terminal.until(&question(&sandbox)).await;
     terminal.until_it_hides().await;
     terminal.enter("not it\r").await;
     terminal.until("Bad passphrase, try again for key").await;
@@ -57,14 +56,14 @@ async fn a_passphrase_is_asked_for_and_never_shown() {
     let (rest, status) = terminal.ended().await;
     assert!(status.success(), "{said}{rest}");
     assert!(!said.contains("secret"), "{said}");
-    assert_eq!(stage.files(), ["config.json"]);
+    assert_eq!(sandbox.files(), ["config.json"]);
 }
 
 #[tokio::test]
 async fn objects_for_programs_and_questions_for_people_go_together() {
-    let Some(stage) = stage().await else { return };
-    let mut terminal = Terminal::start(&stage.syncing(MODEL, &["--json"]));
-    terminal.until(&question(&stage)).await;
+    let Some(sandbox) = sandbox().await else { return };
+    let mut terminal = TestTerminal::start(&sandbox.syncing(MODEL, &["--json"]));
+    terminal.until(&question(&sandbox)).await;
     terminal.until_it_hides().await;
     terminal.enter(&format!("{SECRET}\r")).await;
     terminal.until("\"type\":\"finished\"").await;
@@ -73,9 +72,9 @@ async fn objects_for_programs_and_questions_for_people_go_together() {
 
 #[tokio::test]
 async fn ctrl_c_at_the_question_ends_the_run_and_leaves_a_terminal_in_order() {
-    let Some(stage) = stage().await else { return };
-    let mut terminal = Terminal::start(&stage.syncing(MODEL, &[]));
-    terminal.until(&question(&stage)).await;
+    let Some(sandbox) = sandbox().await else { return };
+    let mut terminal = TestTerminal::start(&sandbox.syncing(MODEL, &[]));
+    terminal.until(&question(&sandbox)).await;
     terminal.until_it_hides().await;
     terminal.enter("half a sec\u{3}").await;
     let (said, status) = terminal.ended().await;
@@ -87,9 +86,9 @@ async fn ctrl_c_at_the_question_ends_the_run_and_leaves_a_terminal_in_order() {
 
 #[tokio::test]
 async fn a_run_that_is_told_to_end_at_the_question_leaves_a_terminal_in_order() {
-    let Some(stage) = stage().await else { return };
-    let mut terminal = Terminal::start(&stage.syncing(MODEL, &[]));
-    terminal.until(&question(&stage)).await;
+    let Some(sandbox) = sandbox().await else { return };
+    let mut terminal = TestTerminal::start(&sandbox.syncing(MODEL, &[]));
+    terminal.until(&question(&sandbox)).await;
     terminal.until_it_hides().await;
     let pid = terminal.child.id().unwrap().to_string();
     assert!(Command::new("kill").arg(pid).status().await.unwrap().success());
@@ -100,14 +99,14 @@ async fn a_run_that_is_told_to_end_at_the_question_leaves_a_terminal_in_order() 
 
 #[tokio::test]
 async fn who_does_not_know_the_passphrase_is_let_go() {
-    let Some(stage) = stage().await else { return };
+    let Some(sandbox) = sandbox().await else { return };
     // Ctrl-D, an empty line, three wrong ones.
     for (answers, why) in [
         (&["\u{4}"][..], "accepted, but no passphrase was given"),
         (&["\r"], "accepted, but no passphrase was given"),
         (&["a\r", "b\r", "c\r"], "accepted, but its passphrase was wrong three times"),
     ] {
-        let mut terminal = Terminal::start(&stage.syncing(MODEL, &[]));
+        let mut terminal = TestTerminal::start(&sandbox.syncing(MODEL, &[]));
         for answer in answers {
             terminal.until("for key '").await;
             terminal.until("': ").await;
@@ -123,10 +122,10 @@ async fn who_does_not_know_the_passphrase_is_let_go() {
 
 #[tokio::test]
 async fn without_a_terminal_the_error_says_what_to_do() {
-    let Some(stage) = stage().await else { return };
-    let ended = run(without_terminal(&stage.syncing(MODEL, &[]))).await;
+    let Some(sandbox) = sandbox().await else { return };
+    let ended = run(without_terminal(&sandbox.syncing(MODEL, &[]))).await;
     assert_eq!(ended.code, 4, "{}", ended.stderr);
-    let key = host(&stage).client_keys().private.display().to_string();
+    let key = host(&sandbox).client_keys().private.display().to_string();
     let why = format!("{key} (accepted, but it has a passphrase, and no ssh-agent holds it)");
     assert!(ended.stderr.contains(&why), "{}", ended.stderr);
     assert!(ended.stderr.contains(&format!("hint: run `ssh-add {key}`, then try again")), "{}", ended.stderr);
@@ -134,8 +133,8 @@ async fn without_a_terminal_the_error_says_what_to_do() {
 }
 
 /// A program that answers, and counts its questions in a file.
-fn askpass(stage: &Stage) -> (PathBuf, PathBuf) {
-    let (program, asked) = (stage.scratch().join("askpass"), stage.scratch().join("asked"));
+fn askpass(sandbox: &Sandbox) -> (PathBuf, PathBuf) {
+    let (program, asked) = (sandbox.scratch().join("askpass"), sandbox.scratch().join("asked"));
     let script = format!("#!/bin/sh\necho \"$1\" >> '{}'\necho '{SECRET}'\n", asked.display());
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
@@ -144,19 +143,19 @@ fn askpass(stage: &Stage) -> (PathBuf, PathBuf) {
 
 #[tokio::test]
 async fn a_program_asks_where_that_is_wished_for() {
-    let Some(stage) = stage().await else { return };
-    let (program, asked) = askpass(&stage);
-    let mut syncing = stage.syncing(MODEL, &[]);
+    let Some(sandbox) = sandbox().await else { return };
+    let (program, asked) = askpass(&sandbox);
+    let mut syncing = sandbox.syncing(MODEL, &[]);
     syncing.env("SSH_ASKPASS", &program).env("DISPLAY", ":0");
     // Without a terminal, or before one.
     let ended = run(without_terminal(&syncing)).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     syncing.env("SSH_ASKPASS_REQUIRE", "force").env_remove("DISPLAY");
-    let mut terminal = Terminal::start(&syncing);
+    let mut terminal = TestTerminal::start(&syncing);
     let (said, status) = terminal.ended().await;
     assert!(status.success(), "{said}");
     let asked = fs::read_to_string(asked).unwrap();
-    assert_eq!(asked.lines().collect::<Vec<_>>(), [&question(&stage), &question(&stage)]);
+    assert_eq!(asked.lines().collect::<Vec<_>>(), [&question(&sandbox), &question(&sandbox)]);
     fs::write(&program, "#!/no/such/shell\n").unwrap();
     let ended = run(without_terminal(&syncing)).await;
     assert_eq!(ended.code, 4, "{}", ended.stderr);
@@ -165,21 +164,21 @@ async fn a_program_asks_where_that_is_wished_for() {
 
 #[tokio::test]
 async fn a_box_that_learns_the_key_later_and_a_link_that_breaks_ask_once() {
-    let Some(stage) = Stage::set(Place::Sshd, HFDOWN).await else { return };
-    let host = host(&stage);
-    stage.hub.model(MODEL).lfs("model.bin", hfdown_tests::hub::Content::random(7, 8_000_000)).commit();
-    let stall = stage.hub.stall(1_000_000, hfdown_tests::hub::When::file("model.bin"));
+    let Some(sandbox) = Sandbox::start(DestinationKind::Sshd, HFDOWN).await else { return };
+    let host = host(&sandbox);
+    sandbox.hub.model(MODEL).lfs("model.bin", hfdown_tests::hub::Content::random(7, 8_000_000)).commit();
+    let stall = sandbox.hub.stall(1_000_000, hfdown_tests::hub::When::file("model.bin"));
     let keys = Keys::generate(host.near(), "other", russh::keys::Algorithm::Ed25519);
     keys.lock(SECRET);
-    let (program, asked) = askpass(&stage);
+    let (program, asked) = askpass(&sandbox);
     let proxy = Proxy::to(host.port()).await;
     let user = host.command_without_key();
     let user = user.rsplit(' ').next().unwrap();
     let ssh = format!("ssh -p {} -i {} {user}", proxy.port(), keys.private.display());
-    let root = stage.root();
-    let mut syncing = stage.hfdown(["rsync-to-vast", MODEL, &ssh, root.to_str().unwrap()]);
+    let root = sandbox.root();
+    let mut syncing = sandbox.hfdown(["rsync-to-vast", MODEL, &ssh, root.to_str().unwrap()]);
     syncing.env("SSH_ASKPASS", &program).env("SSH_ASKPASS_REQUIRE", "force");
-    let mut terminal = Terminal::start(&syncing);
+    let mut terminal = TestTerminal::start(&syncing);
     terminal.until("(rejected)").await;
     assert!(!asked.exists(), "a key that opens nothing is not asked for");
     host.authorize(&keys);

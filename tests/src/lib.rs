@@ -6,6 +6,6 @@ pub mod hub;
 pub mod mount;
 pub mod processes;
 pub mod proxy;
+pub mod sandbox;
 pub mod ssh_host;
-pub mod stage;
 pub mod terminal;

@@ -29,11 +29,11 @@ pub fn free_port() -> u16 {
 /// A proxy in front of one port. It ends with its connections when it is dropped.
 pub struct Proxy {
     address: SocketAddr,
-    wire: Arc<Wire>,
+    wire: Arc<ProxyState>,
     _end: DropGuard,
 }
 
-struct Wire {
+struct ProxyState {
     to: SocketAddr,
     latency: Duration,
     /// Whether bytes pass.
@@ -68,7 +68,7 @@ impl Proxy {
         let listener = TcpListener::bind(("127.0.0.1", at)).await.expect("the loopback has a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let end = CancellationToken::new();
-        let wire = Arc::new(Wire {
+        let wire = Arc::new(ProxyState {
             to: SocketAddr::from(([127, 0, 0, 1], port)),
             latency,
             passes: watch::Sender::new(true),
@@ -132,7 +132,7 @@ impl Proxy {
     }
 }
 
-async fn listen(listener: TcpListener, wire: Arc<Wire>) {
+async fn listen(listener: TcpListener, wire: Arc<ProxyState>) {
     loop {
         tokio::select! {
             () = wire.end.cancelled() => return,
@@ -155,7 +155,7 @@ async fn listen(listener: TcpListener, wire: Arc<Wire>) {
     }
 }
 
-async fn forward(near: TcpStream, wire: &Wire) -> io::Result<()> {
+async fn forward(near: TcpStream, wire: &ProxyState) -> io::Result<()> {
     let hushed = wire.hushed.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let far = TcpStream::connect(wire.to).await?;
     near.set_nodelay(true)?;
@@ -173,7 +173,7 @@ async fn forward(near: TcpStream, wire: &Wire) -> io::Result<()> {
 async fn carry(
     mut reader: impl AsyncRead + Unpin,
     mut writer: impl AsyncWrite + Unpin,
-    wire: &Wire,
+    wire: &ProxyState,
     hushed: &CancellationToken,
     count: &AtomicU64,
 ) -> io::Result<()> {
@@ -211,12 +211,12 @@ async fn carry(
 }
 
 /// A stream that can be cut from outside.
-pub(crate) struct Cuttable<S> {
+pub(crate) struct CuttableStream<S> {
     stream: S,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl<S> Cuttable<S> {
+impl<S> CuttableStream<S> {
     pub(crate) fn new(stream: S, cut: CancellationToken) -> Self {
         Self { stream, cut: Box::pin(cut.cancelled_owned()) }
     }
@@ -229,7 +229,7 @@ impl<S> Cuttable<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Cuttable<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for CuttableStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -240,7 +240,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Cuttable<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Cuttable<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for CuttableStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -14,14 +14,14 @@ use tokio::process::Child;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program on a terminal of its own.
-pub struct Terminal {
+pub struct TestTerminal {
     pty: Pty,
     /// The program.
     pub child: Child,
     seen: String,
 }
 
-impl Terminal {
+impl TestTerminal {
     /// Starts a command on a new terminal, which is its standard output and error as well. Its standard input is none.
     pub fn start(command: &tokio::process::Command) -> Self {
         let command = command.as_std();

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use hfdown_tests::processes;
 use hfdown_tests::proxy::Proxy;
+use hfdown_tests::sandbox::{DestinationKind, Sandbox, ended};
 use hfdown_tests::ssh_host::SshHost;
-use hfdown_tests::stage::{Place, Stage, ended};
 use tokio::process::Child;
 
-use crate::{FILE, HFDOWN, MODEL, SIZE, cdn, publish};
+use super::faulty::{FILE, MODEL, SIZE, cdn, publish};
+use crate::places::HFDOWN;
 
 /// A minute, and as much again as a machine that is busy with other tests may need to notice.
 const A_MINUTE: Duration = Duration::from_secs(60 + 30);
@@ -18,38 +19,38 @@ const A_MINUTE: Duration = Duration::from_secs(60 + 30);
 const BEGUN: u64 = 5_000_000;
 
 /// A run that has come to a halt in mid-file, through a wire.
-struct Halted {
-    stage: Stage,
+struct OrphanedRun {
+    sandbox: Sandbox,
     proxy: Proxy,
-    stall: hfdown_tests::hub::Stall,
+    stall: hfdown_tests::hub::StallHandle,
     child: Child,
 }
 
-async fn halted(place: Place) -> Option<Halted> {
-    let stage = Stage::set(place, HFDOWN).await?;
-    publish(&stage);
-    let proxy = Proxy::to(host(&stage).port()).await;
-    let stall = stage.hub.stall(2_000_000, cdn());
+async fn halted(place: DestinationKind) -> Option<OrphanedRun> {
+    let sandbox = Sandbox::start(place, HFDOWN).await?;
+    publish(&sandbox);
+    let proxy = Proxy::to(host(&sandbox).port()).await;
+    let stall = sandbox.hub.stall(2_000_000, cdn());
     // The stall is no fault here.
-    let mut command = stage.syncing_via(proxy.port(), MODEL, &[]);
+    let mut command = sandbox.syncing_via(proxy.port(), MODEL, &[]);
     let child = command.env("HF_HUB_DOWNLOAD_TIMEOUT", "600").spawn().expect("the program starts");
     stall.reached_by(4).await;
     // What was sent has been written as well, but for what each connection gathers.
-    while stage.claimed() < BEGUN {
+    while sandbox.claimed() < BEGUN {
         tokio::task::yield_now().await;
     }
-    assert_eq!(host(&stage).agent_pids().len(), 1);
-    Some(Halted { stage, proxy, stall, child })
+    assert_eq!(host(&sandbox).agent_pids().len(), 1);
+    Some(OrphanedRun { sandbox, proxy, stall, child })
 }
 
-fn host(stage: &Stage) -> &SshHost {
-    stage.host.as_ref().expect("it is a box")
+fn host(sandbox: &Sandbox) -> &SshHost {
+    sandbox.host.as_ref().expect("it is a box")
 }
 
-impl Halted {
+impl OrphanedRun {
     async fn left_alone(&self) {
         let gone = async {
-            while !host(&self.stage).agent_pids().is_empty() {
+            while !host(&self.sandbox).agent_pids().is_empty() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -58,19 +59,19 @@ impl Halted {
 
     /// The next run goes on from what the orphan had.
     async fn resumes(self) {
-        let Self { stage, stall, child, .. } = self;
+        let Self { sandbox, stall, child, .. } = self;
         ended(child).await;
         stall.release();
-        let before = stage.hub.bytes_sent(hfdown_tests::hub::Origin::Cdn);
-        let ended = stage.sync(MODEL, &[]).await;
+        let before = sandbox.hub.bytes_sent(hfdown_tests::hub::HubOrigin::Cdn);
+        let ended = sandbox.sync(MODEL, &[]).await;
         assert_eq!(ended.code, 0, "{}", ended.stderr);
-        let again = stage.hub.bytes_sent(hfdown_tests::hub::Origin::Cdn) - before;
+        let again = sandbox.hub.bytes_sent(hfdown_tests::hub::HubOrigin::Cdn) - before;
         assert!(again <= SIZE - BEGUN, "{again} bytes were sent again");
-        assert!(stage.read(FILE).is_some());
+        assert!(sandbox.read(FILE).is_some());
     }
 }
 
-async fn a_controller_that_is_killed(place: Place) {
+async fn a_controller_that_is_killed(place: DestinationKind) {
     let Some(mut halted) = halted(place).await else { return };
     halted.child.kill().await.expect("it runs");
     halted.left_alone().await;
@@ -78,12 +79,13 @@ async fn a_controller_that_is_killed(place: Place) {
 }
 
 /// Nothing tells the box: no end of a stream, no packet. The agent counts for itself.
-async fn a_controller_that_is_killed_behind_a_silent_link(place: Place) {
-    let Some(mut halted) = halted(place).await else { return };
+#[tokio::test]
+async fn a_controller_that_is_killed_behind_a_silent_link() {
+    let Some(mut halted) = halted(DestinationKind::Sshd).await else { return };
     halted.proxy.hush();
     halted.child.kill().await.expect("it runs");
     let began = tokio::time::Instant::now();
-    let agent = host(&halted.stage).agent_pids();
+    let agent = host(&halted.sandbox).agent_pids();
     halted.left_alone().await;
     assert_eq!(agent.len(), 1, "the death of its controller was no news to it");
     assert_eq!(halted.proxy.open(), 1, "nor is the connection at its end");
@@ -93,25 +95,6 @@ async fn a_controller_that_is_killed_behind_a_silent_link(place: Place) {
     halted.resumes().await;
 }
 
-mod orphans_in_process {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_controller_that_is_killed() {
-        super::a_controller_that_is_killed(Place::InProcess).await;
-    }
-}
-
-mod orphans_sshd {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_controller_that_is_killed() {
-        super::a_controller_that_is_killed(Place::Sshd).await;
-    }
-
-    #[tokio::test]
-    async fn a_controller_that_is_killed_behind_a_silent_link() {
-        super::a_controller_that_is_killed_behind_a_silent_link(Place::Sshd).await;
-    }
+on_boxes! {
+    a_controller_that_is_killed,
 }

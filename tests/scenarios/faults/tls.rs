@@ -1,12 +1,13 @@
 //! Encrypted ways: whom nobody vouches for is not believed, and no way leads from https to http.
 
 use hfdown_tests::counterpart::Counterpart;
-use hfdown_tests::hub::{Authority, Content, Front, Origin, TestHub};
+use hfdown_tests::hub::{Authority, Content, Front, HubOrigin, TestHub};
+use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, run};
 use hfdown_tests::ssh_host::HostOptions;
-use hfdown_tests::stage::{Ended, Place, Stage, run};
 use tempfile::TempDir;
 
-use crate::{FILE, HFDOWN, MODEL, SIZE};
+use super::faulty::{FILE, MODEL, SIZE};
+use crate::places::HFDOWN;
 
 /// Attempts at a server that is not trusted, by each of the four connections at most.
 const FEW: usize = 3 * 4;
@@ -30,82 +31,88 @@ impl Encrypted {
         self.folder.path().join("authority.pem").display().to_string()
     }
 
-    /// A stage with a model of one file, where nobody has heard of the authority.
-    async fn strangers(place: Place, hub: Option<&Front>, cdn: Option<&Front>) -> Stage {
-        Self::stage(place, hub, cdn, HostOptions::default()).await
+    /// A sandbox with a model of one file, where nobody has heard of the authority.
+    async fn strangers(place: DestinationKind, hub: Option<&Front>, cdn: Option<&Front>) -> Sandbox {
+        Self::sandbox(place, hub, cdn, HostOptions::default()).await
     }
 
     /// The same where the box, if there is one, has been told of it.
-    async fn friends(&self, place: Place, hub: Option<&Front>, cdn: Option<&Front>) -> Stage {
+    async fn friends(&self, place: DestinationKind, hub: Option<&Front>, cdn: Option<&Front>) -> Sandbox {
         let bashrc = Some(format!("export SSL_CERT_FILE='{}'", self.certificate()));
-        Self::stage(place, hub, cdn, HostOptions { bashrc, ..HostOptions::default() }).await
+        Self::sandbox(place, hub, cdn, HostOptions { bashrc, ..HostOptions::default() }).await
     }
 
-    async fn stage(place: Place, hub: Option<&Front>, cdn: Option<&Front>, options: HostOptions) -> Stage {
-        let mut stage = Stage::set_with(place, HFDOWN, options).await.expect("neither place needs anything");
-        stage.hub = TestHub::start_behind(hub, cdn);
-        stage.hub.model(MODEL).lfs(FILE, Content::random(11, SIZE)).commit();
-        stage
+    async fn sandbox(
+        place: DestinationKind,
+        hub: Option<&Front>,
+        cdn: Option<&Front>,
+        options: HostOptions,
+    ) -> Sandbox {
+        let mut sandbox =
+            Sandbox::start_with(place, HFDOWN, options).await.expect("neither place needs anything");
+        sandbox.hub = TestHub::start_behind(hub, cdn);
+        sandbox.hub.model(MODEL).lfs(FILE, Content::random(11, SIZE)).commit();
+        sandbox
     }
 
     /// Syncs where this machine has been told of the authority.
-    async fn sync(&self, stage: &Stage) -> Ended {
-        let mut command = stage.syncing(MODEL, &["--verbose"]);
+    async fn sync(&self, sandbox: &Sandbox) -> Ended {
+        let mut command = sandbox.syncing(MODEL, &["--verbose"]);
         command.env("SSL_CERT_FILE", self.certificate());
         run(command).await
     }
 }
 
-fn assert_whole(stage: &Stage, ended: &Ended) {
+fn assert_whole(sandbox: &Sandbox, ended: &Ended) {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(11, SIZE).to_vec()));
+    assert!(sandbox.read(FILE).is_some_and(|bytes| bytes == Content::random(11, SIZE).to_vec()));
 }
 
 /// It ended with this code and these words, and nothing has its final name.
-fn assert_refused(stage: &Stage, ended: &Ended, code: i32, words: &[&str]) {
+fn assert_refused(sandbox: &Sandbox, ended: &Ended, code: i32, words: &[&str]) {
     assert_eq!(ended.code, code, "{}", ended.stderr);
     for words in words {
         assert!(ended.stderr.contains(words), "{words}: {}", ended.stderr);
     }
-    assert_eq!(stage.files(), [""; 0], "{}", ended.stderr);
+    assert_eq!(sandbox.files(), [""; 0], "{}", ended.stderr);
 }
 
-async fn a_hub_that_nobody_vouches_for(place: Place) {
+async fn a_hub_that_nobody_vouches_for(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
-    let stage = Encrypted::strangers(place, Some(&encrypted.hub), None).await;
-    let ended = stage.sync(MODEL, &["--verbose"]).await;
-    let host = stage.hub.endpoint();
+    let sandbox = Encrypted::strangers(place, Some(&encrypted.hub), None).await;
+    let ended = sandbox.sync(MODEL, &["--verbose"]).await;
+    let host = sandbox.hub.endpoint();
     let words = ["certificate", "UnknownIssuer", "cannot be trusted", &host, "SSL_CERT_FILE"];
-    assert_refused(&stage, &ended, 6, &words);
+    assert_refused(&sandbox, &ended, 6, &words);
     assert_eq!(encrypted.hub.connections(), 1, "a certificate does not become valid by asking again");
-    assert!(stage.hub.requests().is_empty());
+    assert!(sandbox.hub.requests().is_empty());
 }
 
-async fn a_cdn_that_nobody_vouches_for(place: Place) {
+async fn a_cdn_that_nobody_vouches_for(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
-    let stage = Encrypted::strangers(place, None, Some(&encrypted.cdn)).await;
-    let ended = stage.sync(MODEL, &["--verbose"]).await;
-    let host = stage.hub.cdn_origin().replace("https://", "cannot trust ");
-    assert_refused(&stage, &ended, 6, &[FILE, "certificate", "UnknownIssuer", &host]);
+    let sandbox = Encrypted::strangers(place, None, Some(&encrypted.cdn)).await;
+    let ended = sandbox.sync(MODEL, &["--verbose"]).await;
+    let host = sandbox.hub.cdn_origin().replace("https://", "cannot trust ");
+    assert_refused(&sandbox, &ended, 6, &[FILE, "certificate", "UnknownIssuer", &host]);
     let connections = encrypted.cdn.connections();
     assert!((1..=FEW).contains(&connections), "{connections} connections were needed to see it");
-    assert_eq!(stage.hub.bytes_sent(Origin::Cdn), 0);
+    assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn), 0);
 }
 
-async fn an_authority_that_is_named(place: Place) {
+async fn an_authority_that_is_named(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
-    let stage = encrypted.friends(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
-    let ended = encrypted.sync(&stage).await;
-    assert_whole(&stage, &ended);
+    let sandbox = encrypted.friends(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    let ended = encrypted.sync(&sandbox).await;
+    assert_whole(&sandbox, &ended);
     assert!(encrypted.hub.connections() >= 1 && encrypted.cdn.connections() >= 1);
 }
 
 /// The box has never heard of it, and is told: what is trusted here is trusted there.
-async fn an_authority_that_only_this_machine_names(place: Place) {
+async fn an_authority_that_only_this_machine_names(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
-    let stage = Encrypted::strangers(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
-    let ended = encrypted.sync(&stage).await;
-    assert_whole(&stage, &ended);
+    let sandbox = Encrypted::strangers(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    let ended = encrypted.sync(&sandbox).await;
+    assert_whole(&sandbox, &ended);
     assert!(encrypted.cdn.connections() >= 1);
 }
 
@@ -113,45 +120,49 @@ async fn an_authority_that_only_this_machine_names(place: Place) {
 #[tokio::test]
 async fn more_certificates_than_can_be_handed_down_are_refused() {
     let encrypted = Encrypted::new().await;
-    let stage = Encrypted::strangers(Place::InProcess, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    let sandbox =
+        Encrypted::strangers(DestinationKind::InProcess, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
     let certificate = std::fs::read_to_string(encrypted.certificate()).expect("it was written");
     std::fs::write(encrypted.certificate(), certificate.repeat(2_000)).expect("it can be written");
     let words =
         ["cannot hand the certificates of", "more than 256 KiB", "let SSL_CERT_FILE name a file that"];
-    assert_refused(&stage, &encrypted.sync(&stage).await, 2, &words);
+    assert_refused(&sandbox, &encrypted.sync(&sandbox).await, 2, &words);
 }
 
 #[tokio::test]
 async fn a_box_behind_sshd_is_told_of_an_authority_that_only_this_machine_names() {
     if Counterpart::Sshd.require().is_some() {
-        an_authority_that_only_this_machine_names(Place::Sshd).await;
+        an_authority_that_only_this_machine_names(DestinationKind::Sshd).await;
     }
 }
 
-async fn a_way_from_https_to_http(place: Place) {
+async fn a_way_from_https_to_http(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
-    let stage = encrypted.friends(place, Some(&encrypted.hub), None).await;
-    let ended = encrypted.sync(&stage).await;
-    let host = stage.hub.endpoint().replace("https://", "");
+    let sandbox = encrypted.friends(place, Some(&encrypted.hub), None).await;
+    let ended = encrypted.sync(&sandbox).await;
+    let host = sandbox.hub.endpoint().replace("https://", "");
     let words = format!("{host} redirects to an address that is http, although https was asked");
-    assert_refused(&stage, &ended, 1, &[FILE, &words]);
-    assert!(stage.hub.requests().iter().all(|request| request.origin == Origin::Hub), "nobody went there");
-    let asked = stage.hub.requests_for(FILE).len();
+    assert_refused(&sandbox, &ended, 1, &[FILE, &words]);
+    assert!(
+        sandbox.hub.requests().iter().all(|request| request.origin == HubOrigin::Hub),
+        "nobody went there"
+    );
+    let asked = sandbox.hub.requests_for(FILE).len();
     assert!((1..=FEW).contains(&asked), "{asked} requests were needed to see it");
 }
 
-async fn handshakes_that_are_cut(place: Place) {
+async fn handshakes_that_are_cut(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
-    let stage = encrypted.friends(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
+    let sandbox = encrypted.friends(place, Some(&encrypted.hub), Some(&encrypted.cdn)).await;
     encrypted.hub.cut_handshakes(1);
     encrypted.cdn.cut_handshakes(2);
-    let ended = encrypted.sync(&stage).await;
-    assert_whole(&stage, &ended);
+    let ended = encrypted.sync(&sandbox).await;
+    assert_whole(&sandbox, &ended);
     assert_eq!((encrypted.hub.still_to_cut(), encrypted.cdn.still_to_cut()), (0, 0));
     assert!(ended.stderr.contains("(attempt 1 failed)"), "attempts are visible: {}", ended.stderr);
 }
 
-in_both_places! {
+here_and_on_a_box! {
     a_hub_that_nobody_vouches_for,
     a_cdn_that_nobody_vouches_for,
     an_authority_that_is_named,

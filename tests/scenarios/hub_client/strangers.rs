@@ -8,15 +8,15 @@ use axum::extract::Request;
 use axum::response::Response;
 use hfdown::hub::{HubError, Nonsense, Resolved};
 
-use super::{TOKEN, connect, impatient, info, path, paths};
+use super::client::{TOKEN, connect, impatient, info, path, paths};
 
 /// The path of a request, and its credential.
-type Asked = (String, Option<String>);
+type SeenRequest = (String, Option<String>);
 
 /// A server that answers as it is told to, and remembers the path and the credential of every request.
 struct Stranger {
     endpoint: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    asked: Arc<Mutex<Vec<SeenRequest>>>,
 }
 
 impl Stranger {
@@ -37,7 +37,7 @@ impl Stranger {
         Self { endpoint, asked }
     }
 
-    fn asked(&self) -> Vec<Asked> {
+    fn asked(&self) -> Vec<SeenRequest> {
         self.asked.lock().unwrap().clone()
     }
 }
@@ -146,5 +146,5 @@ async fn a_mirrors_habits_are_tolerated() {
     let listing = client.list(&info).await.unwrap();
     assert_eq!((listing.total(), listing.files[0].digest.kind()), (9, "sha256"));
     assert_eq!(client.sign(&info, &path("m.bin")).await.unwrap(), Resolved::Here);
-    assert!(matches!(super::info(&client, "acme/none").await, Err(HubError::RepoNotFound(_))));
+    assert!(matches!(super::client::info(&client, "acme/none").await, Err(HubError::RepoNotFound(_))));
 }

@@ -1,8 +1,15 @@
 //! Keys and certificates of an ssh-agent.
 
-use hfdown::link::UnlockError;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use super::*;
+use hfdown::link::{KeyFailure, LinkError, LinkSettings, UnlockError};
+use hfdown_tests::counterpart::Counterpart;
+use hfdown_tests::ssh_host::{HostOptions, Keys, SshHost, SshServerKind};
+use russh::keys::Algorithm;
+
+use super::echo::{error, eventually, go, talk};
 
 /// An ssh-agent that ends with the test.
 pub(super) struct KeyAgent {
@@ -42,7 +49,7 @@ impl Drop for KeyAgent {
     }
 }
 
-pub(super) async fn logs_in_with_a_key_of_the_ssh_agent(kind: Kind) {
+async fn logs_in_with_a_key_of_the_ssh_agent(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let Some(agent) = KeyAgent::start(host.near()).await else { return };
     let settings = LinkSettings { agent_socket: Some(agent.socket.clone()), ..host.settings() };
@@ -56,7 +63,7 @@ pub(super) async fn logs_in_with_a_key_of_the_ssh_agent(kind: Kind) {
     talk(&mut go(&host.command_without_key(), &settings).await.unwrap()).await;
 }
 
-pub(super) async fn logs_in_with_an_encrypted_key_that_the_ssh_agent_holds(kind: Kind) {
+async fn logs_in_with_an_encrypted_key_that_the_ssh_agent_holds(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let Some(agent) = KeyAgent::start(host.near()).await else { return };
     agent.add(&host.client_keys().private);
@@ -68,7 +75,7 @@ pub(super) async fn logs_in_with_an_encrypted_key_that_the_ssh_agent_holds(kind:
     talk(&mut go(&host.command(), &settings).await.unwrap()).await;
 }
 
-pub(super) async fn logs_in_with_an_rsa_key_of_the_ssh_agent(kind: Kind) {
+async fn logs_in_with_an_rsa_key_of_the_ssh_agent(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let Some(agent) = KeyAgent::start(host.near()).await else { return };
     let keys = Keys::generate(host.near(), "id_rsa", Algorithm::Rsa { hash: None });
@@ -79,7 +86,7 @@ pub(super) async fn logs_in_with_an_rsa_key_of_the_ssh_agent(kind: Kind) {
 }
 
 /// Servers hang up after six keys.
-pub(super) async fn a_full_ssh_agent_does_not_use_up_the_servers_patience(kind: Kind) {
+async fn a_full_ssh_agent_does_not_use_up_the_servers_patience(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let Some(agent) = KeyAgent::start(host.near()).await else { return };
     for number in 0..8 {
@@ -109,7 +116,7 @@ impl Certified {
     async fn new(algorithm: Algorithm) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let authority = Keys::generate(folder.path(), "authority", Algorithm::Ed25519);
-        let host = SshHost::start(Kind::Sshd, HostOptions::default()).await?;
+        let host = SshHost::start(SshServerKind::Sshd, HostOptions::default()).await?;
         let agent = KeyAgent::start(host.near()).await?;
         let keys = Keys::generate(host.near(), "certified", algorithm);
         host.trust_certificates_of(&authority);
@@ -170,7 +177,8 @@ async fn a_certificate_of_a_key_that_has_a_passphrase_asks_for_that() {
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
     let results: Vec<_> = tried.into_iter().map(|tried| tried.result).collect();
     assert_eq!(results, [KeyFailure::Locked(UnlockError::NoPrompt), KeyFailure::Rejected]);
-    let keyring = hfdown::link::Keyring::default().with_prompt(super::keys::Script::of(&["a secret"]));
+    let keyring =
+        hfdown::link::Keyring::default().with_prompt(super::keys::ScriptedPrompt::of(&["a secret"]));
     let settings = LinkSettings { keyring, ..settings };
     talk(&mut go(&certified.host.command_without_key(), &settings).await.unwrap()).await;
 }
@@ -211,4 +219,11 @@ async fn logs_in_with_a_certificate_that_the_ssh_agent_has_itself() {
         let command = format!("{command} -i ~/certified -o IdentitiesOnly=yes");
         talk(&mut go(&command, &certified.settings()).await.unwrap()).await;
     }
+}
+
+on_boxes! {
+    logs_in_with_a_key_of_the_ssh_agent,
+    logs_in_with_an_encrypted_key_that_the_ssh_agent_holds,
+    logs_in_with_an_rsa_key_of_the_ssh_agent,
+    a_full_ssh_agent_does_not_use_up_the_servers_patience,
 }

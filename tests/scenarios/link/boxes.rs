@@ -1,6 +1,13 @@
 //! Boxes as they are: noisy, read-only, foreign, broken.
 
-use super::*;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use hfdown::link::{AgentImage, AgentImages, AgentOrigin, Cpu, InstallStage, LinkError, SshTarget, reach};
+use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
+
+use super::echo::{ECHO, error, go, go_with, images, running_agent, talk};
 
 /// Images with a name of their own: folders outside of home are the machine's, and other tests' agents are there too.
 fn images_of(host: &SshHost) -> AgentImages {
@@ -27,14 +34,14 @@ pub(super) async fn finds_another_folder(host: &SshHost) {
     _ = fs::remove_dir(folder);
 }
 
-pub(super) async fn goes_elsewhere_when_home_is_no_place(kind: Kind) {
+async fn goes_elsewhere_when_home_is_no_place(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     // A file where the folder should be: this keeps root out as well, as a read-only home would.
     fs::write(host.home().join(".cache"), "").unwrap();
     finds_another_folder(&host).await;
 }
 
-pub(super) async fn goes_elsewhere_when_home_runs_no_programs(kind: Kind) {
+async fn goes_elsewhere_when_home_runs_no_programs(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     // Nothing in home becomes a program, as on a `noexec` mount.
     host.put_program("chmod", "case $2 in $HOME/*) exit 0;; esac; exec /bin/chmod \"$@\"");
@@ -43,7 +50,7 @@ pub(super) async fn goes_elsewhere_when_home_runs_no_programs(kind: Kind) {
 }
 
 /// What another conversation does when it takes its agent away: it removes the folder, if that is empty.
-pub(super) async fn keeps_a_folder_that_another_gives_up(kind: Kind) {
+async fn keeps_a_folder_that_another_gives_up(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let given_up = "rmdir $HOME/.cache/hfdown 2>/dev/null";
     // Once before there is anything in it, and then again and again.
@@ -57,7 +64,7 @@ pub(super) async fn keeps_a_folder_that_another_gives_up(kind: Kind) {
     assert_eq!(running_agent(&host).parent().unwrap(), host.home().join(".cache/hfdown"));
 }
 
-pub(super) async fn says_that_there_is_no_folder(kind: Kind) {
+async fn says_that_there_is_no_folder(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     host.put_program("chmod", "exit 0");
     let failed = error(go(&host.command(), &host.settings()).await);
@@ -65,7 +72,7 @@ pub(super) async fn says_that_there_is_no_folder(kind: Kind) {
     assert!(said.to_lowercase().contains("permission denied"), "{said}");
 }
 
-pub(super) async fn says_why_an_agent_could_not_be_put_there(kind: Kind) {
+async fn says_why_an_agent_could_not_be_put_there(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     // Whether there is a `head -c` is found out with one byte.
     let one = "[ $2 = 1 ] && exec /usr/bin/head \"$@\";";
@@ -83,7 +90,7 @@ pub(super) async fn says_why_an_agent_could_not_be_put_there(kind: Kind) {
     }
 }
 
-pub(super) async fn refuses_other_machines_by_name(kind: Kind) {
+async fn refuses_other_machines_by_name(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     for (system, machine) in [("Linux", "riscv64"), ("Darwin", "arm64"), ("Linux", "i686")] {
         host.put_program("uname", &format!("[ $1 = -s ] && echo {system} || echo {machine}"));
@@ -99,7 +106,7 @@ pub(super) async fn refuses_other_machines_by_name(kind: Kind) {
     assert!(!host.home().join(".cache").exists(), "nothing was put there");
 }
 
-pub(super) async fn says_what_a_broken_agent_said(kind: Kind) {
+async fn says_what_a_broken_agent_said(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let (target, _) = SshTarget::parse(&host.command()).unwrap();
     let broken = images("#!/bin/sh\nprintf 'no \\033[1mmemory' >&2\nexit 3\n");
@@ -110,7 +117,7 @@ pub(super) async fn says_what_a_broken_agent_said(kind: Kind) {
     }
 }
 
-pub(super) async fn replaces_an_agent_that_was_cut_short_and_sweeps_old_ones(kind: Kind) {
+async fn replaces_an_agent_that_was_cut_short_and_sweeps_old_ones(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     drop(go(&host.command(), &host.settings()).await.unwrap());
     let folder = host.home().join(".cache/hfdown");
@@ -126,7 +133,7 @@ pub(super) async fn replaces_an_agent_that_was_cut_short_and_sweeps_old_ones(kin
     assert_eq!((agent.exists(), old.exists(), recent.exists()), (true, false, true));
 }
 
-pub(super) async fn speaks_through_banners_and_noise(kind: Kind) {
+async fn speaks_through_banners_and_noise(kind: SshServerKind) {
     let options = HostOptions {
         banner: Some("Welcome to vast.ai. If authentication fails, try again after a few seconds.\n".into()),
         bashrc: Some(
@@ -138,4 +145,16 @@ pub(super) async fn speaks_through_banners_and_noise(kind: Kind) {
     for _ in 0..2 {
         talk(&mut go(&host.command(), &host.settings()).await.unwrap()).await;
     }
+}
+
+on_boxes! {
+    speaks_through_banners_and_noise,
+    goes_elsewhere_when_home_is_no_place,
+    goes_elsewhere_when_home_runs_no_programs,
+    keeps_a_folder_that_another_gives_up,
+    says_that_there_is_no_folder,
+    says_why_an_agent_could_not_be_put_there,
+    replaces_an_agent_that_was_cut_short_and_sweeps_old_ones,
+    refuses_other_machines_by_name,
+    says_what_a_broken_agent_said,
 }

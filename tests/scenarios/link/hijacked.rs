@@ -1,10 +1,18 @@
 //! Boxes whose start-up files take every session over, so that no command runs: what is done about it, on the real
 //! sshd.
 
-use hfdown::link::{AutoTmux, TmuxOptOut, Traces, reach_again};
-use hfdown_tests::ssh_host::Sftp;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 
-use super::*;
+use hfdown::link::{
+    AgentOrigin, AutoTmux, LinkError, LinkSettings, SshTarget, TmuxOptOut, Traces, reach_again,
+};
+use hfdown_tests::counterpart::Counterpart;
+use hfdown_tests::ssh_host::SftpSubsystem;
+use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
+
+use super::echo::{ECHO, error, eventually, go, images, talk};
 
 /// Vast's, but for what it does when tmux works.
 const HIJACK: &str = "[ -e ~/.no_auto_tmux ] || { echo no sessions; exit 1; }";
@@ -13,10 +21,10 @@ const TMUX: &str = "[ -n \"$TMUX\" ] || [ -e ~/.no_auto_tmux ] || \
                     exec tmux -S \"$HOME/tmux\" -f /dev/null new-session -A -s ssh_tmux";
 
 /// A host with bash that reads this in every session.
-async fn hijacked(bashrc: &str, sftp: Sftp) -> Option<SshHost> {
+async fn hijacked(bashrc: &str, sftp: SftpSubsystem) -> Option<SshHost> {
     let shell = Some(PathBuf::from("/bin/bash"));
     let options = HostOptions { shell, bashrc: Some(bashrc.into()), sftp, ..HostOptions::default() };
-    let host = SshHost::start(Kind::Sshd, options).await?;
+    let host = SshHost::start(SshServerKind::Sshd, options).await?;
     // As Debian's own has it: whoever sits at a terminal meets the same.
     fs::write(host.home().join(".profile"), ". ~/.bashrc\n").unwrap();
     Some(host)
@@ -39,21 +47,21 @@ async fn gets_in(host: &SshHost, placed: TmuxOptOut) {
 
 #[tokio::test]
 async fn the_servers_own_sftp_places_a_file() {
-    let Some(host) = hijacked(HIJACK, Sftp::Internal).await else { return };
+    let Some(host) = hijacked(HIJACK, SftpSubsystem::Internal).await else { return };
     gets_in(&host, TmuxOptOut::BySftp).await;
 }
 
 #[tokio::test]
 async fn a_tmux_is_kept_out_by_the_servers_own_sftp() {
     let Some(_) = Counterpart::Tool("tmux").require() else { return };
-    let Some(host) = hijacked(TMUX, Sftp::Internal).await else { return };
+    let Some(host) = hijacked(TMUX, SftpSubsystem::Internal).await else { return };
     // Without a terminal it starts, and finds that it has none.
     let _tmux = Tmux(host.home().join("tmux"));
     gets_in(&host, TmuxOptOut::BySftp).await;
 }
 
 /// The shell that breaks commands breaks an external sftp-server as well, and a terminal leads to the same shell.
-async fn is_told(sftp: Sftp) {
+async fn is_told(sftp: SftpSubsystem) {
     let Some(host) = hijacked(HIJACK, sftp).await else { return };
     let failed = error(go(&host.command(), &host.settings()).await);
     let LinkError::Shell { exit, said, tmux, .. } = failed else { panic!("{failed:?}") };
@@ -63,24 +71,26 @@ async fn is_told(sftp: Sftp) {
 
 #[tokio::test]
 async fn where_sftp_is_broken_and_nothing_can_be_typed_it_is_explained() {
-    is_told(Sftp::External).await;
+    is_told(SftpSubsystem::External).await;
 }
 
 #[tokio::test]
 async fn where_there_is_no_sftp_and_nothing_can_be_typed_it_is_explained() {
-    is_told(Sftp::Missing).await;
+    is_told(SftpSubsystem::Missing).await;
 }
 
 #[tokio::test]
 async fn a_terminal_with_another_start_up_file_is_typed_into() {
-    let Some(host) = hijacked(HIJACK, Sftp::External).await else { return };
+    let Some(host) = hijacked(HIJACK, SftpSubsystem::External).await else { return };
     fs::write(host.home().join(".profile"), "echo hello\n").unwrap();
     gets_in(&host, TmuxOptOut::ByTerminal).await;
 }
 
 #[tokio::test]
 async fn whoever_gets_in_and_no_further_is_told_what_was_placed() {
-    for (sftp, placed) in [(Sftp::Internal, TmuxOptOut::BySftp), (Sftp::External, TmuxOptOut::ByTerminal)] {
+    for (sftp, placed) in
+        [(SftpSubsystem::Internal, TmuxOptOut::BySftp), (SftpSubsystem::External, TmuxOptOut::ByTerminal)]
+    {
         let Some(host) = hijacked(HIJACK, sftp).await else { return };
         fs::write(host.home().join(".profile"), "echo hello\n").unwrap();
         // Nothing becomes a program anywhere, as where every mount is `noexec`.
@@ -119,7 +129,7 @@ impl Drop for Tmux {
 #[tokio::test]
 async fn a_tmux_at_a_terminal_is_typed_into() {
     let Some(_) = Counterpart::Tool("tmux").require() else { return };
-    for sftp in [Sftp::External, Sftp::Missing] {
+    for sftp in [SftpSubsystem::External, SftpSubsystem::Missing] {
         let Some(host) = hijacked(TMUX, sftp).await else { return };
         let tmux = Tmux(host.home().join("tmux"));
         gets_in(&host, TmuxOptOut::ByTerminal).await;
@@ -131,7 +141,7 @@ async fn a_tmux_at_a_terminal_is_typed_into() {
 #[tokio::test]
 async fn what_runs_in_a_tmux_that_was_there_is_not_typed_into() {
     let Some(_) = Counterpart::Tool("tmux").require() else { return };
-    let Some(host) = hijacked(TMUX, Sftp::Missing).await else { return };
+    let Some(host) = hijacked(TMUX, SftpSubsystem::Missing).await else { return };
     let tmux = Tmux(host.home().join("tmux"));
     let typed = host.home().join("typed");
     // `stty` lets every key through, as an editor would.
@@ -152,24 +162,28 @@ async fn what_runs_in_a_tmux_that_was_there_is_not_typed_into() {
 }
 
 /// On both kinds of hosts: the one in this process has neither SFTP nor terminals.
-pub(super) async fn says_that_a_shell_ran_nothing(kind: Kind) {
+async fn says_that_a_shell_ran_nothing(kind: SshServerKind) {
     let shell = Some(PathBuf::from("/bin/bash"));
     let options =
         HostOptions { shell, bashrc: Some("echo no sessions; exit 1".into()), ..HostOptions::default() };
     let Some(host) = SshHost::start(kind, options).await else { return };
     let reason = match kind {
-        Kind::InProcess => AutoTmux::Possible,
-        Kind::Sshd => AutoTmux::RuledOut,
+        SshServerKind::InProcess => AutoTmux::Possible,
+        SshServerKind::Sshd => AutoTmux::RuledOut,
     };
     let failed = error(go(&host.command(), &host.settings()).await);
     let LinkError::Shell { exit, said, tmux, .. } = failed else { panic!("{failed:?}") };
     assert_eq!((exit, said.as_str(), tmux), (Some(1), "no sessions", reason));
     assert!(!file(&host).exists(), "what is no help does not stay");
-    if kind == Kind::Sshd {
+    if kind == SshServerKind::Sshd {
         // A person's own is no help either, and is theirs.
         fs::write(file(&host), "mine").unwrap();
         let failed = error(go(&host.command(), &host.settings()).await);
         assert!(matches!(failed, LinkError::Shell { tmux: AutoTmux::RuledOut, .. }), "{failed:?}");
         assert_eq!(fs::read_to_string(file(&host)).unwrap(), "mine");
     }
+}
+
+on_boxes! {
+    says_that_a_shell_ran_nothing,
 }

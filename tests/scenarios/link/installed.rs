@@ -1,12 +1,18 @@
 //! Agents that are on a box already: old ones, damaged ones, and one that does not know yet that its link broke.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::process::{Command, Stdio};
 
-use hfdown::link::reach_again;
+use hfdown::link::{AgentImages, AgentOrigin, Cpu, SshTarget, reach_again};
 use hfdown_protocol::Nonce;
+use hfdown_tests::counterpart::Counterpart;
 use hfdown_tests::counterpart::require_root;
+use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
 
-use super::*;
+use super::echo::{ECHO, eventually, go, go_with, images, running_agent, talk};
 
 /// Images of a version of its own.
 fn version(name: &str) -> AgentImages {
@@ -23,7 +29,7 @@ fn age(path: &Path, age: &str) {
     assert!(Command::new("touch").args(["-d", age]).arg(path).status().unwrap().success());
 }
 
-pub(super) async fn sweeps_old_versions_and_not_one_that_is_in_use(kind: Kind) {
+async fn sweeps_old_versions_and_not_one_that_is_in_use(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let [used, unused, new] = ["used", "unused", "new"].map(version);
     for images in [&used, &unused] {
@@ -41,7 +47,7 @@ pub(super) async fn sweeps_old_versions_and_not_one_that_is_in_use(kind: Kind) {
     talk(&mut in_use).await;
 }
 
-pub(super) async fn replaces_an_agent_that_does_not_come_up(kind: Kind) {
+async fn replaces_an_agent_that_does_not_come_up(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     drop(go(&host.command(), &host.settings()).await.unwrap());
     let agent = file_of(&host, &images(ECHO));
@@ -53,7 +59,7 @@ pub(super) async fn replaces_an_agent_that_does_not_come_up(kind: Kind) {
     assert_eq!(fs::read_to_string(&agent).unwrap(), ECHO);
 }
 
-pub(super) async fn runs_no_agent_that_others_may_have_written(kind: Kind) {
+async fn runs_no_agent_that_others_may_have_written(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     drop(go(&host.command(), &host.settings()).await.unwrap());
     let agent = file_of(&host, &images(ECHO));
@@ -91,7 +97,7 @@ impl Drop for Decoys {
     }
 }
 
-pub(super) async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: Kind) {
+async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let mut old = go(&host.command(), &host.settings()).await.unwrap();
     talk(&mut old).await;
@@ -118,4 +124,11 @@ pub(super) async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: Kin
     for (what, child) in &mut decoys.0 {
         assert!(child.try_wait().unwrap().is_none(), "{what} was ended");
     }
+}
+
+on_boxes! {
+    sweeps_old_versions_and_not_one_that_is_in_use,
+    replaces_an_agent_that_does_not_come_up,
+    runs_no_agent_that_others_may_have_written,
+    ends_the_agent_that_it_supersedes_and_nothing_else,
 }

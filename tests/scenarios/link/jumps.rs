@@ -1,6 +1,12 @@
 //! The way through other hosts.
 
-use super::*;
+use std::fs;
+use std::time::Duration;
+
+use hfdown::link::{HostKeyError, HostKeyPolicy, HostKeyTrust, LinkError, LinkSettings};
+use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
+
+use super::echo::{error, go, talk};
 
 /// Settings that know the keys of two hosts' client.
 fn settings(near: &SshHost, far: &SshHost) -> LinkSettings {
@@ -14,14 +20,14 @@ fn address(host: &SshHost) -> String {
     format!("{}:{}", command.rsplit(' ').next().unwrap(), host.port())
 }
 
-async fn two(kind: Kind) -> Option<(SshHost, SshHost)> {
+async fn two(kind: SshServerKind) -> Option<(SshHost, SshHost)> {
     Some((
-        SshHost::start(Kind::Sshd, HostOptions::default()).await?,
+        SshHost::start(SshServerKind::Sshd, HostOptions::default()).await?,
         SshHost::start(kind, HostOptions::default()).await?,
     ))
 }
 
-pub(super) async fn goes_through_a_real_sshd(kind: Kind) {
+async fn goes_through_a_real_sshd(kind: SshServerKind) {
     let Some((jump, host)) = two(kind).await else { return };
     let settings = settings(&jump, &host);
     let command = format!("{} -J {}", host.command_without_key(), address(&jump));
@@ -39,7 +45,7 @@ pub(super) async fn goes_through_a_real_sshd(kind: Kind) {
     talk(&mut go(&command, &settings).await.unwrap()).await;
 }
 
-pub(super) async fn pins_the_key_of_the_box_and_not_that_of_the_jump_host(kind: Kind) {
+async fn pins_the_key_of_the_box_and_not_that_of_the_jump_host(kind: SshServerKind) {
     let Some((jump, host)) = two(kind).await else { return };
     let pinned = HostKeyPolicy::Pinned(host.host_keys().fingerprint());
     let settings = LinkSettings { host_keys: pinned, ..settings(&jump, &host) };
@@ -47,7 +53,7 @@ pub(super) async fn pins_the_key_of_the_box_and_not_that_of_the_jump_host(kind: 
     assert_eq!(go(&command, &settings).await.unwrap().host_key, HostKeyTrust::Pinned);
 }
 
-pub(super) async fn names_the_host_on_the_way_that_is_in_the_way(kind: Kind) {
+async fn names_the_host_on_the_way_that_is_in_the_way(kind: SshServerKind) {
     let Some((mut jump, host)) = two(kind).await else { return };
     let command = format!("{} -J {}", host.command_without_key(), address(&jump));
     let settings = settings(&jump, &host);
@@ -71,4 +77,10 @@ pub(super) async fn names_the_host_on_the_way_that_is_in_the_way(kind: Kind) {
         matches!(**source, LinkError::HostKey { source: HostKeyError::Changed { .. }, .. }),
         "{source:?}"
     );
+}
+
+on_boxes! {
+    goes_through_a_real_sshd,
+    pins_the_key_of_the_box_and_not_that_of_the_jump_host,
+    names_the_host_on_the_way_that_is_in_the_way,
 }

@@ -1,21 +1,27 @@
 //! Who is let in.
 
+use std::fs;
 use std::pin::Pin;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hfdown::link::{Keyring, PassphraseAnswer, PassphrasePrompt, UnlockError};
+use hfdown::link::{
+    KeyFailure, Keyring, LinkError, LinkSettings, PassphraseAnswer, PassphrasePrompt, UnlockError,
+};
+use hfdown_tests::ssh_host::{HostOptions, Keys, SshHost, SshServerKind};
+use russh::keys::{Algorithm, EcdsaCurve};
 
-use super::*;
+use super::echo::{error, go, talk};
 
 /// Answers in this order, and counts the questions. What else happens while somebody is asked is a parameter.
-pub(super) struct Script {
+pub(super) struct ScriptedPrompt {
     answers: Mutex<Vec<&'static str>>,
     asked: AtomicUsize,
     meanwhile: Box<dyn Fn() + Send + Sync>,
 }
 
-impl Script {
+impl ScriptedPrompt {
     pub(super) fn of(answers: &[&'static str]) -> Arc<Self> {
         Self::while_this_happens(answers, || {})
     }
@@ -33,7 +39,7 @@ impl Script {
     }
 }
 
-impl PassphrasePrompt for Script {
+impl PassphrasePrompt for ScriptedPrompt {
     fn ask(&self, _: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         (self.meanwhile)();
@@ -46,14 +52,14 @@ impl PassphrasePrompt for Script {
     }
 }
 
-fn asking(host: &SshHost, script: &Arc<Script>) -> LinkSettings {
+fn asking(host: &SshHost, script: &Arc<ScriptedPrompt>) -> LinkSettings {
     LinkSettings { keyring: Keyring::default().with_prompt(script.clone()), ..host.settings() }
 }
 
-pub(super) async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind: Kind) {
+async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     host.client_keys().lock("a secret");
-    let script = Script::of(&["wrong", "a secret"]);
+    let script = ScriptedPrompt::of(&["wrong", "a secret"]);
     let settings = asking(&host, &script);
     for _ in ["first", "again"] {
         talk(&mut go(&host.command(), &settings).await.unwrap()).await;
@@ -64,23 +70,23 @@ pub(super) async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind:
         (&[""], UnlockError::NoPassphrase),
         (&[], UnlockError::NoPassphrase),
     ] {
-        let failed = error(go(&host.command(), &asking(&host, &Script::of(answers))).await);
+        let failed = error(go(&host.command(), &asking(&host, &ScriptedPrompt::of(answers))).await);
         let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
         assert_eq!(tried[0].result, KeyFailure::Locked(why));
     }
     // Who must not be asked is not.
-    let script = Script::of(&["a secret"]);
+    let script = ScriptedPrompt::of(&["a secret"]);
     let batch = format!("{} -o BatchMode=yes", host.command());
     let failed = error(go(&batch, &asking(&host, &script)).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
     assert_eq!((&tried[0].result, script.asked()), (&KeyFailure::Locked(UnlockError::NoPrompt), 0));
 }
 
-pub(super) async fn asks_nobody_for_a_key_that_the_server_does_not_take(kind: Kind) {
+async fn asks_nobody_for_a_key_that_the_server_does_not_take(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let other = Keys::generate(host.near(), "other", Algorithm::Ed25519);
     other.lock("a secret");
-    let script = Script::of(&["a secret"]);
+    let script = ScriptedPrompt::of(&["a secret"]);
     let command = format!("{} -i ~/other", host.command_without_key());
     let failed = error(go(&command, &asking(&host, &script)).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
@@ -90,7 +96,7 @@ pub(super) async fn asks_nobody_for_a_key_that_the_server_does_not_take(kind: Ki
     assert_eq!(script.asked(), 0);
 }
 
-pub(super) async fn asks_before_a_key_whose_public_half_is_not_known(kind: Kind) {
+async fn asks_before_a_key_whose_public_half_is_not_known(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let keys = Keys::generate(host.near(), "old", Algorithm::Rsa { hash: None });
     host.authorize(&keys);
@@ -102,24 +108,24 @@ pub(super) async fn asks_before_a_key_whose_public_half_is_not_known(kind: Kind)
     let failed = error(go(&command, &host.settings()).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
     assert_eq!(tried[0].result, KeyFailure::NotOffered(UnlockError::NoPrompt));
-    let script = Script::of(&["a secret"]);
+    let script = ScriptedPrompt::of(&["a secret"]);
     talk(&mut go(&command, &asking(&host, &script)).await.unwrap()).await;
     assert_eq!(script.asked(), 1);
 }
 
-pub(super) async fn a_server_that_hangs_up_while_somebody_is_asked_is_gone_to_again(kind: Kind) {
+async fn a_server_that_hangs_up_while_somebody_is_asked_is_gone_to_again(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     host.client_keys().lock("a secret");
     let host = Arc::new(host);
     let slow = {
         let host = Arc::downgrade(&host);
-        Script::while_this_happens(&["a secret"], move || host.upgrade().unwrap().kill_connections())
+        ScriptedPrompt::while_this_happens(&["a secret"], move || host.upgrade().unwrap().kill_connections())
     };
     talk(&mut go(&host.command(), &asking(&host, &slow)).await.unwrap()).await;
     assert_eq!(slow.asked(), 1);
 }
 
-pub(super) async fn logs_in_with_rsa_and_ecdsa_keys(kind: Kind) {
+async fn logs_in_with_rsa_and_ecdsa_keys(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let rsa = Algorithm::Rsa { hash: None };
     let ecdsa = Algorithm::Ecdsa { curve: EcdsaCurve::NistP384 };
@@ -131,7 +137,7 @@ pub(super) async fn logs_in_with_rsa_and_ecdsa_keys(kind: Kind) {
     }
 }
 
-pub(super) async fn says_which_keys_were_tried(kind: Kind) {
+async fn says_which_keys_were_tried(kind: SshServerKind) {
     let options =
         HostOptions { banner: Some("double check your \u{1b}[1mssh key\n".into()), ..HostOptions::default() };
     let Some(host) = SshHost::start(kind, options).await else { return };
@@ -148,7 +154,7 @@ pub(super) async fn says_which_keys_were_tried(kind: Kind) {
     assert!(failed.to_string().contains("other (rejected)"), "{failed}");
 }
 
-pub(super) async fn says_that_the_server_had_enough_of_keys(kind: Kind) {
+async fn says_that_the_server_had_enough_of_keys(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let wrong =
         (0..8).map(|number| Keys::generate(host.near(), &format!("key{number}"), Algorithm::Ed25519).private);
@@ -159,4 +165,14 @@ pub(super) async fn says_that_the_server_had_enough_of_keys(kind: Kind) {
     assert!((4..8).contains(&before.len()), "{tried:?}");
     assert!(before.iter().all(|tried| tried.result == KeyFailure::Rejected), "{tried:?}");
     assert_eq!(last.result, KeyFailure::HungUp);
+}
+
+on_boxes! {
+    asks_for_the_passphrase_of_a_key_that_the_server_takes,
+    asks_nobody_for_a_key_that_the_server_does_not_take,
+    asks_before_a_key_whose_public_half_is_not_known,
+    a_server_that_hangs_up_while_somebody_is_asked_is_gone_to_again,
+    logs_in_with_rsa_and_ecdsa_keys,
+    says_which_keys_were_tried,
+    says_that_the_server_had_enough_of_keys,
 }

@@ -1,13 +1,22 @@
 //! From the first byte to the last.
 
 use std::cell::Cell;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use hfdown::link::{
+    AgentImage, AgentImages, AgentLink, AgentOrigin, CommandExit, Cpu, HostKeyTrust, LinkError, SshTarget,
+};
 use hfdown_protocol::{Order, Report, VERSION, inbox, outbox};
+use hfdown_tests::proxy::Proxy;
+use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::*;
+use super::echo::{ECHO, error, eventually, go, go_with, images, talk};
 
-pub(super) async fn uploads_an_agent_once_and_finds_it_again(kind: Kind) {
+async fn uploads_an_agent_once_and_finds_it_again(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let settings = host.settings();
     let mut cold = go(&host.command(), &settings).await.unwrap();
@@ -38,7 +47,7 @@ pub(super) async fn uploads_an_agent_once_and_finds_it_again(kind: Kind) {
     talk(&mut warm).await;
 }
 
-pub(super) async fn says_that_a_port_is_closed(kind: Kind) {
+async fn says_that_a_port_is_closed(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let (command, settings) = (host.command(), host.settings());
     drop(host);
@@ -51,7 +60,7 @@ pub(super) async fn says_that_a_port_is_closed(kind: Kind) {
     assert!(matches!(failed, LinkError::Refused { .. }), "{failed:?}");
 }
 
-pub(super) async fn ends_the_agent_when_the_link_is_dropped(kind: Kind) {
+async fn ends_the_agent_when_the_link_is_dropped(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let mut link = go(&host.command(), &host.settings()).await.unwrap();
     talk(&mut link).await;
@@ -62,7 +71,7 @@ pub(super) async fn ends_the_agent_when_the_link_is_dropped(kind: Kind) {
     drop((reader, writer));
 }
 
-pub(super) async fn notices_that_the_connection_was_cut(kind: Kind) {
+async fn notices_that_the_connection_was_cut(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let mut link = go(&host.command(), &host.settings()).await.unwrap();
     talk(&mut link).await;
@@ -75,7 +84,7 @@ pub(super) async fn notices_that_the_connection_was_cut(kind: Kind) {
     talk(&mut go(&host.command(), &host.settings()).await.unwrap()).await;
 }
 
-pub(super) async fn uses_two_commands_on_a_cold_box_and_one_on_a_warm_one(kind: Kind) {
+async fn uses_two_commands_on_a_cold_box_and_one_on_a_warm_one(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     host.put_program("uname", "echo run >>\"$HOME/runs\"; exec /usr/bin/uname \"$@\"");
     let runs = || fs::read_to_string(host.home().join("runs")).unwrap().lines().count();
@@ -87,7 +96,7 @@ pub(super) async fn uses_two_commands_on_a_cold_box_and_one_on_a_warm_one(kind: 
     assert_eq!((runs(), proxy.opened()), (4, 2));
 }
 
-pub(super) async fn carries_megabytes_both_ways(kind: Kind) {
+async fn carries_megabytes_both_ways(kind: SshServerKind) {
     const SIZE: usize = 24 << 20;
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let AgentLink { mut reader, mut writer, already_read, guard, .. } =
@@ -105,7 +114,7 @@ pub(super) async fn carries_megabytes_both_ways(kind: Kind) {
 }
 
 /// The agent that this build embeds, if it embeds one.
-pub(super) async fn starts_the_real_agent(kind: Kind) {
+async fn starts_the_real_agent(kind: SshServerKind) {
     let images = AgentImages::embedded();
     if [Cpu::X86_64, Cpu::Aarch64].iter().all(|cpu| images.get(*cpu).is_none()) {
         return;
@@ -127,7 +136,7 @@ pub(super) async fn starts_the_real_agent(kind: Kind) {
     }
 }
 
-pub(super) async fn lets_two_come_at_once(kind: Kind) {
+async fn lets_two_come_at_once(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let (command, settings) = (host.command(), host.settings());
     let (one, other) = tokio::join!(go(&command, &settings), go(&command, &settings));
@@ -142,7 +151,7 @@ pub(super) async fn lets_two_come_at_once(kind: Kind) {
 #[tokio::test]
 async fn lets_go_of_an_agent_that_does_not_listen() {
     const DEAF: &str = "#!/bin/sh\nprintf '\\nHFDOWN-AGENT %s\\n' \"$2\"\nwhile :; do sleep 1; done\n";
-    let Some(host) = SshHost::start(Kind::Sshd, HostOptions::default()).await else { return };
+    let Some(host) = SshHost::start(SshServerKind::Sshd, HostOptions::default()).await else { return };
     let proxy = Proxy::to(host.port()).await;
     let deaf = images(DEAF);
     let AgentLink { mut writer, guard, .. } =
@@ -161,4 +170,15 @@ async fn lets_go_of_an_agent_that_does_not_listen() {
     drop(guard);
     assert!(writing.await.unwrap().is_err());
     eventually("the connection is closed", || proxy.open() == 0).await;
+}
+
+on_boxes! {
+    uploads_an_agent_once_and_finds_it_again,
+    uses_two_commands_on_a_cold_box_and_one_on_a_warm_one,
+    starts_the_real_agent,
+    lets_two_come_at_once,
+    carries_megabytes_both_ways,
+    ends_the_agent_when_the_link_is_dropped,
+    notices_that_the_connection_was_cut,
+    says_that_a_port_is_closed,
 }

@@ -1,8 +1,12 @@
 //! Ports behind which there is no SSH server, or a bad one.
 
+use std::time::Duration;
+
+use hfdown::link::{LinkError, LinkSettings};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::*;
+use super::echo::{error, go};
 
 /// Goes to a port whose connections are handled like this.
 async fn go_to<F>(handle: impl Fn(tokio::net::TcpStream) -> F) -> LinkError

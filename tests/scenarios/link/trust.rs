@@ -1,8 +1,14 @@
 //! Whose word is believed.
 
-use super::*;
+use std::fs;
 
-pub(super) async fn refuses_a_changed_host_key(kind: Kind) {
+use hfdown::link::{HostKeyError, HostKeyPolicy, HostKeyTrust, LinkError, LinkSettings};
+use hfdown_tests::ssh_host::{HostOptions, Keys, SshHost, SshServerKind};
+use russh::keys::Algorithm;
+
+use super::echo::{error, go, talk};
+
+async fn refuses_a_changed_host_key(kind: SshServerKind) {
     let Some(mut host) = SshHost::start(kind, HostOptions::default()).await else { return };
     go(&host.command(), &host.settings()).await.unwrap();
     let before = host.host_keys().fingerprint();
@@ -18,7 +24,7 @@ pub(super) async fn refuses_a_changed_host_key(kind: Kind) {
     assert!(!host.users_known_hosts().exists(), "the user's own file is never written");
 }
 
-pub(super) async fn refuses_an_unknown_host_key_when_strict(kind: Kind) {
+async fn refuses_an_unknown_host_key_when_strict(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let settings = LinkSettings { host_keys: HostKeyPolicy::Strict, ..host.settings() };
     let LinkError::HostKey { source: HostKeyError::Unknown { shown }, .. } =
@@ -34,7 +40,7 @@ pub(super) async fn refuses_an_unknown_host_key_when_strict(kind: Kind) {
     assert_eq!(go(&host.command(), &settings).await.unwrap().host_key, HostKeyTrust::Known);
 }
 
-pub(super) async fn believes_only_the_pinned_key(kind: Kind) {
+async fn believes_only_the_pinned_key(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let pinned = |fingerprint: String| LinkSettings {
         host_keys: HostKeyPolicy::Pinned(fingerprint),
@@ -49,7 +55,7 @@ pub(super) async fn believes_only_the_pinned_key(kind: Kind) {
     );
 }
 
-pub(super) async fn refuses_a_revoked_host_key(kind: Kind) {
+async fn refuses_a_revoked_host_key(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     go(&host.command(), &host.settings()).await.unwrap();
     let line = format!("@revoked * {}\n", host.host_keys().public());
@@ -63,7 +69,7 @@ pub(super) async fn refuses_a_revoked_host_key(kind: Kind) {
 }
 
 /// Also where somebody would like it to.
-pub(super) async fn forwards_nothing_whatever_the_command_and_the_environment_say(kind: Kind) {
+async fn forwards_nothing_whatever_the_command_and_the_environment_say(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let Some(agent) = super::agents::KeyAgent::start(host.near()).await else { return };
     agent.add(&host.client_keys().private);
@@ -82,7 +88,7 @@ pub(super) async fn forwards_nothing_whatever_the_command_and_the_environment_sa
 
 #[tokio::test]
 async fn channels_that_the_server_opens_are_refused() {
-    let host = SshHost::start(Kind::InProcess, HostOptions::default()).await.unwrap();
+    let host = SshHost::start(SshServerKind::InProcess, HostOptions::default()).await.unwrap();
     let mut link = go(&host.command(), &host.settings()).await.unwrap();
     assert_eq!(host.opened_to_clients().await, [""; 0]);
     talk(&mut link).await;
@@ -93,7 +99,7 @@ async fn channels_that_the_server_opens_are_refused() {
 async fn believes_a_host_whose_authority_is_known() {
     let folder = tempfile::tempdir().unwrap();
     let authority = Keys::generate(folder.path(), "authority", Algorithm::Ed25519);
-    let Some(mut host) = SshHost::start(Kind::Sshd, HostOptions::default()).await else { return };
+    let Some(mut host) = SshHost::start(SshServerKind::Sshd, HostOptions::default()).await else { return };
     let strict = LinkSettings { host_keys: HostKeyPolicy::Strict, ..host.settings() };
     let known = format!("@cert-authority [127.0.0.1]:* {}\n", authority.public());
     fs::write(host.users_known_hosts(), known).unwrap();
@@ -108,4 +114,12 @@ async fn believes_a_host_whose_authority_is_known() {
     talk(&mut link).await;
     assert_eq!(link.host_key, HostKeyTrust::Known);
     assert!(!host.own_known_hosts().exists(), "nothing is written down");
+}
+
+on_boxes! {
+    refuses_a_changed_host_key,
+    refuses_an_unknown_host_key_when_strict,
+    believes_only_the_pinned_key,
+    refuses_a_revoked_host_key,
+    forwards_nothing_whatever_the_command_and_the_environment_say,
 }

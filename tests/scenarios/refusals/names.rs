@@ -1,10 +1,10 @@
 //! Names in the Hub's listing that no file may have.
 
-use hfdown_tests::hub::{Content, Origin};
+use hfdown_tests::hub::{Content, HubOrigin};
 use hfdown_tests::mount::Mount;
-use hfdown_tests::stage::{Stage, run};
+use hfdown_tests::sandbox::{Sandbox, run};
 
-use crate::{everything, plain, refusal};
+use super::words::{everything, plain, refusal};
 
 /// Each with how it is shown, and why it is refused.
 const HOSTILE: [(&str, &str); 12] = [
@@ -27,8 +27,8 @@ const HOSTILE: [(&str, &str); 12] = [
 
 const GOOD: [&str; 3] = ["config.json", "model.safetensors", "onnx/config.json"];
 
-fn publish(stage: &Stage, model: &str, good: bool) {
-    let mut draft = stage.hub.model(model);
+fn publish(sandbox: &Sandbox, model: &str, good: bool) {
+    let mut draft = sandbox.hub.model(model);
     for (name, _) in HOSTILE {
         draft = draft.file(name, "hostile").lfs(&format!("{name}.bin"), Content::random(9, 70_000));
     }
@@ -38,95 +38,106 @@ fn publish(stage: &Stage, model: &str, good: bool) {
     draft.commit();
 }
 
-fn assert_nothing_escaped(stage: &Stage) {
+fn assert_nothing_escaped(sandbox: &Sandbox) {
     for place in ["x", "x.bin", "y", "etc", "models/x", "models/y", "models/etc"] {
-        assert!(!stage.scratch().join(place).exists(), "{place} escaped");
+        assert!(!sandbox.scratch().join(place).exists(), "{place} escaped");
     }
     assert!(!std::path::Path::new("/etc/hfdown-x").exists());
     assert!(!std::path::Path::new("/etc/hfdown-x.bin").exists());
-    let ours: Vec<_> = everything(&stage.root().join(".cache/hfdown"));
+    let ours: Vec<_> = everything(&sandbox.root().join(".cache/hfdown"));
     assert!(
         ours.iter().all(|file| ["parts/", "records", "lock", ".gitignore"].contains(&file.as_str())),
         "{ours:?}"
     );
 }
 
-pub(crate) async fn hostile_names_stay_out_and_the_rest_arrives(stage: Stage) {
-    publish(&stage, "acme/hostile", true);
+async fn hostile_names_stay_out_and_the_rest_arrives(sandbox: Sandbox) {
+    publish(&sandbox, "acme/hostile", true);
     for fetched in [true, false] {
-        stage.hub.forget_requests();
-        let ended = stage.sync("acme/hostile", &[]).await;
-        refusal(&stage, &ended, 3);
+        sandbox.hub.forget_requests();
+        let ended = sandbox.sync("acme/hostile", &[]).await;
+        refusal(&sandbox, &ended, 3);
         for (name, shown) in HOSTILE {
             let line = format!("error: cannot fetch {shown}: the Hub lists a name that no file may have: ");
             assert!(ended.stderr.contains(&line), "{name:?}: {}", ended.stderr);
         }
         assert!(!ended.stderr.contains("done"), "it is not done: {}", ended.stderr);
         assert!(ended.stderr.contains("24 failed"), "{}", ended.stderr);
-        assert_eq!(stage.files(), GOOD);
-        assert_eq!(stage.hub.bytes_sent(Origin::Cdn) > 0, fetched, "what is there is not fetched again");
+        assert_eq!(sandbox.files(), GOOD);
+        assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn) > 0, fetched, "what is there is not fetched again");
         assert!(
-            stage.hub.requests().iter().all(|request| !request.path.contains("hfdown-x")),
+            sandbox.hub.requests().iter().all(|request| !request.path.contains("hfdown-x")),
             "nobody asked for it"
         );
-        assert_nothing_escaped(&stage);
+        assert_nothing_escaped(&sandbox);
     }
-    let hub_metadata = stage.root().join(".cache/huggingface/download/config.json.metadata");
+    let hub_metadata = sandbox.root().join(".cache/huggingface/download/config.json.metadata");
     let metadata = std::fs::read_to_string(hub_metadata).expect("it is ours");
     assert!(!metadata.contains("hostile"));
 
     // The same for those who only look.
-    let info = run(stage.hfdown(["info", "acme/hostile"])).await;
+    let info = run(sandbox.hfdown(["info", "acme/hostile"])).await;
     assert_eq!(info.code, 0, "{}", info.stderr);
     assert!(!info.stdout.contains('\u{1b}') && !info.stdout.contains('\0'), "{:?}", info.stdout);
-    let json = run(stage.hfdown(["info", "acme/hostile", "--json"])).await;
+    let json = run(sandbox.hfdown(["info", "acme/hostile", "--json"])).await;
     let lines =
         json.stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("an object"));
     assert_eq!(lines.filter(|line| line["type"] == "refused").count(), 2 * HOSTILE.len());
 }
 
-pub(crate) async fn a_listing_of_hostile_names_alone_places_nothing(stage: Stage) {
-    publish(&stage, "acme/hostile", false);
-    let ended = stage.sync("acme/hostile", &["--json"]).await;
-    refusal(&stage, &ended, 1);
+async fn a_listing_of_hostile_names_alone_places_nothing(sandbox: Sandbox) {
+    publish(&sandbox, "acme/hostile", false);
+    let ended = sandbox.sync("acme/hostile", &["--json"]).await;
+    refusal(&sandbox, &ended, 1);
     let failed = ended.stdout.lines().filter(|line| line.contains(r#""type":"failed""#)).count();
     assert_eq!(failed, 2 * HOSTILE.len(), "{}", ended.stdout);
-    assert_eq!(stage.files(), [""; 0]);
-    assert_nothing_escaped(&stage);
-    let ended = run(stage.hfdown(["file", "acme/hostile", "../x", "there"])).await;
-    let said = refusal(&stage, &ended, 1);
+    assert_eq!(sandbox.files(), [""; 0]);
+    assert_nothing_escaped(&sandbox);
+    let ended = run(sandbox.hfdown(["file", "acme/hostile", "../x", "there"])).await;
+    let said = refusal(&sandbox, &ended, 1);
     assert!(said.contains("the Hub lists it, but no file may have that name"), "{said}");
-    assert!(!stage.scratch().join("there").exists());
-    assert_nothing_escaped(&stage);
+    assert!(!sandbox.scratch().join("there").exists());
+    assert_nothing_escaped(&sandbox);
 }
 
-pub(crate) async fn names_that_this_disk_cannot_tell_apart(stage: Stage) {
-    stage
+async fn names_that_this_disk_cannot_tell_apart(sandbox: Sandbox) {
+    sandbox
         .hub
         .model("acme/twins")
         .file("README.md", "upper")
         .file("config.json", "{}")
         .file("readme.md", "lower")
         .commit();
-    let ended = stage.sync("acme/twins", &[]).await;
-    if stage.files().len() == 3 {
+    let ended = sandbox.sync("acme/twins", &[]).await;
+    if sandbox.files().len() == 3 {
         assert_eq!(ended.code, 0, "a disk that tells them apart has both: {}", ended.stderr);
         assert_eq!(
-            (stage.read("README.md").unwrap(), stage.read("readme.md").unwrap()),
+            (sandbox.read("README.md").unwrap(), sandbox.read("readme.md").unwrap()),
             ("upper".into(), "lower".into())
         );
     }
-    let Some(disk) = Mount::folding_case(&stage.scratch().join("folding"), &stage.scratch().join("image"))
+    let Some(disk) =
+        Mount::folding_case(&sandbox.scratch().join("folding"), &sandbox.scratch().join("image"))
     else {
         return;
     };
     let root = disk.folding_folder().join("model");
     for _ in ["first", "again"] {
-        let ended = run(stage.hfdown(["rsync-sync".as_ref(), "acme/twins".as_ref(), root.as_os_str()])).await;
-        refusal(&stage, &ended, 3);
-        let said = plain(&stage, &ended.stderr);
+        let ended =
+            run(sandbox.hfdown(["rsync-sync".as_ref(), "acme/twins".as_ref(), root.as_os_str()])).await;
+        refusal(&sandbox, &ended, 3);
+        let said = plain(&sandbox, &ended.stderr);
         assert!(said.contains("readme.md and README.md are the same name on this disk"), "{said}");
         assert_eq!(std::fs::read_to_string(root.join("README.md")).unwrap(), "upper");
         assert_eq!(std::fs::read_to_string(root.join("config.json")).unwrap(), "{}");
     }
+}
+
+everywhere! {
+    hostile_names_stay_out_and_the_rest_arrives,
+}
+
+here! {
+    a_listing_of_hostile_names_alone_places_nothing,
+    names_that_this_disk_cannot_tell_apart,
 }

@@ -1,25 +1,25 @@
 //! Disks that are too small, from the start or in the end.
 
-use hfdown_tests::hub::{Content, Origin, When};
+use hfdown_tests::hub::{Content, HubOrigin, When};
 use hfdown_tests::mount::Mount;
-use hfdown_tests::stage::{Stage, ended};
+use hfdown_tests::sandbox::{Sandbox, ended};
 
-use crate::refusal;
+use super::words::refusal;
 
 const MODEL: &str = "acme/large";
 const FILE: &str = "model.safetensors";
 const SIZE: u64 = 40_000_000;
 
-fn publish(stage: &Stage) {
-    stage.hub.model(MODEL).lfs(FILE, Content::random(7, SIZE)).commit();
-    stage.hub.model("acme/small").file("config.json", "{}").commit();
+fn publish(sandbox: &Sandbox) {
+    sandbox.hub.model(MODEL).lfs(FILE, Content::random(7, SIZE)).commit();
+    sandbox.hub.model("acme/small").file("config.json", "{}").commit();
 }
 
-pub(crate) async fn a_small_disk_is_refused_before_the_first_byte(stage: Stage) {
-    publish(&stage);
-    let Some(_disk) = Mount::memory(&stage.scratch().join("models"), "size=8m") else { return };
-    let ended = stage.sync(MODEL, &[]).await;
-    let said = refusal(&stage, &ended, 1);
+async fn a_small_disk_is_refused_before_the_first_byte(sandbox: Sandbox) {
+    publish(&sandbox);
+    let Some(_disk) = Mount::memory(&sandbox.scratch().join("models"), "size=8m") else { return };
+    let ended = sandbox.sync(MODEL, &[]).await;
+    let said = refusal(&sandbox, &ended, 1);
     assert!(said.starts_with("error: cannot fetch acme/large to "), "{said}");
     let rest = said.split_once('\n').expect("causes follow").1;
     assert_eq!(
@@ -29,38 +29,38 @@ caused by: 46 MB are needed, 8.4 MB are free
 
 hint: make room, or choose another folder, and run the same command again: what has arrived is kept"
     );
-    assert_eq!(stage.hub.bytes_sent(Origin::Cdn), 0);
-    assert_eq!(stage.files(), [""; 0]);
+    assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn), 0);
+    assert_eq!(sandbox.files(), [""; 0]);
 
-    let ended = stage.sync("acme/small", &[]).await;
+    let ended = sandbox.sync("acme/small", &[]).await;
     assert_eq!(ended.code, 0, "what fits is welcome: {}", ended.stderr);
 }
 
-pub(crate) async fn a_disk_that_fills_up_keeps_what_arrived(stage: Stage) {
-    publish(&stage);
-    let models = stage.scratch().join("models");
+async fn a_disk_that_fills_up_keeps_what_arrived(sandbox: Sandbox) {
+    publish(&sandbox);
+    let models = sandbox.scratch().join("models");
     let Some(_disk) = Mount::memory(&models, "size=64m") else { return };
     // Each connection comes to a halt in mid-file, so that the disk fills up before the file is there.
-    let stall = stage.hub.stall(3_000_000, When::file(FILE).at(Origin::Cdn));
-    let child = stage.syncing(MODEL, &[]).spawn().expect("the program starts");
+    let stall = sandbox.hub.stall(3_000_000, When::file(FILE).at(HubOrigin::Cdn));
+    let child = sandbox.syncing(MODEL, &[]).spawn().expect("the program starts");
     stall.reached_by(4).await;
     let filler = models.join("somebody-elses");
     fill(&filler);
     stall.release();
     let ended = ended(child).await;
-    let said = refusal(&stage, &ended, 1);
+    let said = refusal(&sandbox, &ended, 1);
     assert!(said.starts_with("error: cannot fetch acme/large to "), "{said}");
     assert!(said.contains("caused by: cannot write model.safetensors: no space left on device\n"), "{said}");
     assert!(said.contains("caused by: 0 B are free\n"), "{said}");
     assert!(said.contains("hint: make room") && said.contains("what has arrived is kept"), "{said}");
-    assert_eq!(stage.files(), [""; 0], "no half-file has a name");
+    assert_eq!(sandbox.files(), [""; 0], "no half-file has a name");
 
     std::fs::remove_file(filler).expect("it is ours");
-    let before = stage.hub.bytes_sent(Origin::Cdn);
-    let ended = stage.sync(MODEL, &[]).await;
+    let before = sandbox.hub.bytes_sent(HubOrigin::Cdn);
+    let ended = sandbox.sync(MODEL, &[]).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(stage.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec()));
-    let again = stage.hub.bytes_sent(Origin::Cdn) - before;
+    assert!(sandbox.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec()));
+    let again = sandbox.hub.bytes_sent(HubOrigin::Cdn) - before;
     assert!(again <= SIZE - 4_000_000, "{again} bytes were fetched again of {SIZE}");
 }
 
@@ -74,4 +74,9 @@ fn fill(path: &std::path::Path) {
             Err(_) => size /= 2,
         }
     }
+}
+
+everywhere! {
+    a_small_disk_is_refused_before_the_first_byte,
+    a_disk_that_fills_up_keeps_what_arrived,
 }

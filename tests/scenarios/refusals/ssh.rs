@@ -1,26 +1,27 @@
 //! Boxes that can't be reached, are not to be trusted, or can't run an agent.
 
 use hfdown_tests::mount::Mount;
+use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, run};
 use hfdown_tests::ssh_host::HostOptions;
-use hfdown_tests::stage::{Ended, Place, Stage, run};
 
-use crate::{HFDOWN, assert_untouched, everything, refusal, refused};
+use super::words::{assert_untouched, everything, refusal, refused};
+use crate::places::HFDOWN;
 
 const MODEL: &str = "acme/tiny";
 
-fn publish(stage: &Stage) {
-    stage.hub.model(MODEL).file("config.json", "{}").commit();
+fn publish(sandbox: &Sandbox) {
+    sandbox.hub.model(MODEL).file("config.json", "{}").commit();
 }
 
 /// A run with another SSH command than the host's own.
-async fn push(stage: &Stage, ssh: &str, more: &[&str]) -> Ended {
-    let root = stage.root();
+async fn push(sandbox: &Sandbox, ssh: &str, more: &[&str]) -> Ended {
+    let root = sandbox.root();
     let words = ["rsync-to-vast", MODEL, ssh, root.to_str().expect("plain names"), "--wait", "0"];
-    run(stage.hfdown([&words, more].concat())).await
+    run(sandbox.hfdown([&words, more].concat())).await
 }
 
-fn ssh(stage: &Stage) -> String {
-    stage.host.as_ref().expect("a box").command()
+fn ssh(sandbox: &Sandbox) -> String {
+    sandbox.host.as_ref().expect("a box").command()
 }
 
 /// The error without the box's user, who is whoever runs the tests.
@@ -30,15 +31,15 @@ fn without_user(said: &str) -> String {
     format!("{before}cannot reach …\n{after}")
 }
 
-pub(crate) async fn a_closed_port_is_refused(stage: Stage) {
-    publish(&stage);
+async fn a_closed_port_is_refused(sandbox: Sandbox) {
+    publish(&sandbox);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("the loopback has a free port");
     let port = listener.local_addr().expect("it has an address").port();
     drop(listener);
     let ssh = format!("ssh -p {port} root@127.0.0.1");
-    let root = stage.root();
+    let root = sandbox.root();
     let words = ["rsync-to-vast", MODEL, &ssh, root.to_str().expect("plain names"), "--wait", "0"];
-    let said = refused(&stage, &words, &[], 6).await;
+    let said = refused(&sandbox, &words, &[], 6).await;
     assert_eq!(
         said.replace(&port.to_string(), "PORT"),
         "error: cannot reach 127.0.0.1:PORT
@@ -46,73 +47,73 @@ caused by: 127.0.0.1:PORT refused the connection
 
 hint: a box that was just started needs a minute or two until its SSH server listens; check the port, then try again"
     );
-    assert_untouched(&stage);
+    assert_untouched(&sandbox);
 }
 
-pub(crate) async fn a_rejected_key_is_named(stage: Stage) {
-    publish(&stage);
-    let host = stage.host.as_ref().expect("a box");
+async fn a_rejected_key_is_named(sandbox: Sandbox) {
+    publish(&sandbox);
+    let host = sandbox.host.as_ref().expect("a box");
     let other = hfdown_tests::ssh_host::Keys::generate(host.near(), "other", russh::keys::Algorithm::Ed25519);
     let command = format!("{} -i {} -i /no/such/key", host.command_without_key(), other.private.display());
-    let ended = push(&stage, &command, &[]).await;
-    let said = refusal(&stage, &ended, 4);
+    let ended = push(&sandbox, &command, &[]).await;
+    let said = refusal(&sandbox, &ended, 4);
     assert!(said.contains("NEAR/other (rejected), /no/such/key (no such file)"), "{said}");
     assert!(said.contains("hint: name the right key in the SSH command (-i KEY)"), "{said}");
-    let ended = push(&stage, &host.command_without_key(), &[]).await;
-    let said = refusal(&stage, &ended, 4);
+    let ended = push(&sandbox, &host.command_without_key(), &[]).await;
+    let said = refusal(&sandbox, &ended, 4);
     assert!(said.contains(": there is no key to try\n"), "{said}");
-    assert!(!stage.root().exists());
+    assert!(!sandbox.root().exists());
     assert!(!host.home().join(".cache").exists(), "nothing was put on the box");
     host.authorize(&other);
-    let ended = push(&stage, &command, &[]).await;
+    let ended = push(&sandbox, &command, &[]).await;
     assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
 }
 
-pub(crate) async fn a_changed_host_key_is_refused_until_it_is_pinned(mut stage: Stage) {
-    publish(&stage);
-    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
-    let host = stage.host.as_mut().expect("a box");
+async fn a_changed_host_key_is_refused_until_it_is_pinned(mut sandbox: Sandbox) {
+    publish(&sandbox);
+    assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
+    let host = sandbox.host.as_mut().expect("a box");
     let before = host.host_keys().fingerprint();
     host.change_host_key().await;
     let now = host.host_keys().fingerprint();
-    std::fs::remove_dir_all(stage.root()).expect("it is ours");
-    let ended = stage.sync(MODEL, &[]).await;
-    let said = refusal(&stage, &ended, 4).replace(&before, "BEFORE").replace(&now, "NOW");
-    let port = stage.host.as_ref().expect("a box").port();
+    std::fs::remove_dir_all(sandbox.root()).expect("it is ours");
+    let ended = sandbox.sync(MODEL, &[]).await;
+    let said = refusal(&sandbox, &ended, 4).replace(&before, "BEFORE").replace(&now, "NOW");
+    let port = sandbox.host.as_ref().expect("a box").port();
     assert!(said.contains("caused by: the host key has changed: it was BEFORE, it is NOW\n"), "{said}");
     let hint = "forget the old one (`hfdown forget-host BOX`) or run with --host-key NOW";
     assert!(said.ends_with(hint), "{said}");
-    assert!(!stage.root().exists(), "nothing was written");
-    let ended = stage.sync(MODEL, &["--host-key", &now]).await;
+    assert!(!sandbox.root().exists(), "nothing was written");
+    let ended = sandbox.sync(MODEL, &["--host-key", &now]).await;
     assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
-    let ended = stage.sync(MODEL, &["--host-key", &before]).await;
-    let said = refusal(&stage, &ended, 4);
+    let ended = sandbox.sync(MODEL, &["--host-key", &before]).await;
+    let said = refusal(&sandbox, &ended, 4);
     assert!(said.contains("hint: this is not the box that the fingerprint belongs to"), "{said}");
     // The other hint is right as well: forgotten, the new key is learned like a first one.
     for _ in 0..2 {
-        let ended = run(stage.hfdown(["forget-host", &format!("127.0.0.1:{port}")])).await;
+        let ended = run(sandbox.hfdown(["forget-host", &format!("127.0.0.1:{port}")])).await;
         assert_eq!(ended.code, 0, "{}", ended.stderr);
     }
-    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+    assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
 }
 
-pub(crate) async fn an_unknown_host_key_is_refused_when_strict(stage: Stage) {
-    publish(&stage);
-    let ended = stage.sync(MODEL, &["--strict-host-key"]).await;
-    let fingerprint = stage.host.as_ref().expect("a box").host_keys().fingerprint();
-    let said = refusal(&stage, &ended, 4).replace(&fingerprint, "FINGERPRINT");
+async fn an_unknown_host_key_is_refused_when_strict(sandbox: Sandbox) {
+    publish(&sandbox);
+    let ended = sandbox.sync(MODEL, &["--strict-host-key"]).await;
+    let fingerprint = sandbox.host.as_ref().expect("a box").host_keys().fingerprint();
+    let said = refusal(&sandbox, &ended, 4).replace(&fingerprint, "FINGERPRINT");
     assert!(said.contains("caused by: the host key FINGERPRINT is not known\n"), "{said}");
     assert!(said.ends_with("then run with --host-key FINGERPRINT"), "{said}");
-    assert_untouched(&stage);
+    assert_untouched(&sandbox);
 }
 
-pub(crate) async fn other_machines_are_refused_by_name(stage: Stage) {
-    publish(&stage);
-    let host = stage.host.as_ref().expect("a box");
+async fn other_machines_are_refused_by_name(sandbox: Sandbox) {
+    publish(&sandbox);
+    let host = sandbox.host.as_ref().expect("a box");
     for (system, machine) in [("Darwin", "arm64"), ("Linux", "riscv64"), ("FreeBSD", "amd64")] {
         host.put_program("uname", &format!("[ $1 = -s ] && echo {system} || echo {machine}"));
-        let ended = stage.sync(MODEL, &[]).await;
-        let said = without_user(&refusal(&stage, &ended, 1));
+        let ended = sandbox.sync(MODEL, &[]).await;
+        let said = without_user(&refusal(&sandbox, &ended, 1));
         assert_eq!(
             said,
             format!(
@@ -122,25 +123,25 @@ caused by: BOX is {system} {machine}, and the agent runs only on Linux with an x
 hint: take a box with Linux on such a CPU, or install hfdown on this one and run `hfdown rsync-sync` there"
             )
         );
-        assert!(!stage.root().exists());
+        assert!(!sandbox.root().exists());
         assert_eq!(everything(host.home()), [".bashrc"], "nothing was put on the box");
     }
     // A Linux whose CPU this build has no agent for.
     host.put_program("uname", "[ $1 = -s ] && echo Linux || echo aarch64");
-    let ended = stage.sync(MODEL, &[]).await;
+    let ended = sandbox.sync(MODEL, &[]).await;
     if ended.stderr.contains("carries no agent") {
-        let said = refusal(&stage, &ended, 1);
+        let said = refusal(&sandbox, &ended, 1);
         assert!(said.contains("name its file: HFDOWN_AGENT_AARCH64=FILE hfdown"), "{said}");
         assert_eq!(everything(host.home()), [".bashrc"], "nothing was put on the box");
     }
 }
 
-pub(crate) async fn a_home_that_runs_no_programs_is_not_the_end(stage: Stage) {
-    publish(&stage);
-    let host = stage.host.as_ref().expect("a box");
-    let Some(agent) = stage.own_agent() else { return };
+async fn a_home_that_runs_no_programs_is_not_the_end(sandbox: Sandbox) {
+    publish(&sandbox);
+    let host = sandbox.host.as_ref().expect("a box");
+    let Some(agent) = sandbox.own_agent() else { return };
     let Some(_disk) = Mount::memory(host.home(), "noexec,mode=700") else { return };
-    let mut command = stage.syncing(MODEL, &[]);
+    let mut command = sandbox.syncing(MODEL, &[]);
     command.env("HFDOWN_AGENT_X86_64", &agent);
     let ended = run(command).await;
     let name = hfdown::link::AgentImage::new(std::fs::read(&agent).expect("it is ours")).file_name();
@@ -153,17 +154,17 @@ pub(crate) async fn a_home_that_runs_no_programs_is_not_the_end(stage: Stage) {
         }
     }
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(stage.files(), ["config.json"]);
+    assert_eq!(sandbox.files(), ["config.json"]);
     assert!(!host.home().join(".cache/hfdown").exists(), "no empty folder is left there");
 }
 
-pub(crate) async fn a_box_that_runs_no_programs_is_refused(stage: Stage) {
-    publish(&stage);
-    let host = stage.host.as_ref().expect("a box");
+async fn a_box_that_runs_no_programs_is_refused(sandbox: Sandbox) {
+    publish(&sandbox);
+    let host = sandbox.host.as_ref().expect("a box");
     // Nothing becomes a program anywhere, as where every mount is `noexec`.
     host.put_program("chmod", "exit 0");
-    let ended = run(stage.hfdown(["rsync-to-vast", MODEL, &ssh(&stage), "/nowhere/model"])).await;
-    let said = refusal(&stage, &ended, 1);
+    let ended = run(sandbox.hfdown(["rsync-to-vast", MODEL, &ssh(&sandbox), "/nowhere/model"])).await;
+    let said = refusal(&sandbox, &ended, 1);
     assert!(said.contains("has no folder that the agent can be put in and run from"), "{said}");
     assert!(said.contains("hint: ") && said.contains("noexec"), "{said}");
     assert!(!host.home().join(".cache/hfdown").exists(), "no empty folder is left there");
@@ -178,13 +179,23 @@ async fn what_was_placed_on_a_box_is_told_though_nothing_came_of_it() {
         bashrc: Some("[ -e ~/.no_auto_tmux ] || { echo no sessions; exit 1; }".to_owned()),
         ..HostOptions::default()
     };
-    let Some(stage) = Stage::set_with(Place::Sshd, HFDOWN, options).await else { return };
-    publish(&stage);
-    let host = stage.host.as_ref().expect("a box");
+    let Some(sandbox) = Sandbox::start_with(DestinationKind::Sshd, HFDOWN, options).await else { return };
+    publish(&sandbox);
+    let host = sandbox.host.as_ref().expect("a box");
     host.put_program("chmod", "exit 0");
-    let Ended { code, stderr, .. } = stage.sync(MODEL, &[]).await;
+    let Ended { code, stderr, .. } = sandbox.sync(MODEL, &[]).await;
     assert_eq!(code, 1, "{stderr}");
     let told = stderr.find("placed ~/.no_auto_tmux there by sftp");
     assert!(told.is_some() && told < stderr.find("error: cannot reach"), "{stderr}");
     assert!(host.home().join(".no_auto_tmux").exists());
+}
+
+on_boxes! {
+    a_closed_port_is_refused,
+    a_rejected_key_is_named,
+    a_changed_host_key_is_refused_until_it_is_pinned,
+    an_unknown_host_key_is_refused_when_strict,
+    other_machines_are_refused_by_name,
+    a_home_that_runs_no_programs_is_not_the_end,
+    a_box_that_runs_no_programs_is_refused,
 }

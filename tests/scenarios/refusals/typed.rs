@@ -1,10 +1,10 @@
 //! What makes no sense as it was typed.
 
-use hfdown_tests::stage::{Stage, run};
+use hfdown_tests::sandbox::{Sandbox, run};
 
-use crate::{assert_untouched, refusal, refused};
+use super::words::{assert_untouched, refusal, refused};
 
-pub(crate) async fn what_makes_no_sense_is_a_matter_of_usage(stage: Stage) {
+async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
     // What clap refuses, in its own words.
     let clap: [(&[&str], &str); 12] = [
         (&[], "Usage:"),
@@ -27,8 +27,8 @@ pub(crate) async fn what_makes_no_sense_is_a_matter_of_usage(stage: Stage) {
         (&["attach", "root@h", "/w", "--host-key", "SHA256:abc"], "it is `SHA256:` and 43 characters"),
     ];
     for (words, expected) in clap {
-        let ended = run(stage.hfdown(words)).await;
-        let said = refusal(&stage, &ended, 2);
+        let ended = run(sandbox.hfdown(words)).await;
+        let said = refusal(&sandbox, &ended, 2);
         assert!(said.contains(expected), "{words:?}: {said}");
         assert_eq!(ended.stdout, "", "a complaint is no data");
     }
@@ -47,20 +47,20 @@ pub(crate) async fn what_makes_no_sense_is_a_matter_of_usage(stage: Stage) {
         (&["file", "gpt2", "config.json", "models/.."], "error: cannot place a file as `..`\n"),
     ];
     for (words, expected) in typed {
-        let said = refused(&stage, words, &[], 2).await;
+        let said = refused(&sandbox, words, &[], 2).await;
         assert!(said.starts_with(expected), "{words:?}: {said}");
         assert!(said.contains("\n\nhint: "), "{words:?}: {said}");
     }
-    let said = refused(&stage, &["info", "gpt2", "--token", ""], &[], 4).await;
+    let said = refused(&sandbox, &["info", "gpt2", "--token", ""], &[], 4).await;
     assert!(
         said.starts_with("error: cannot use the token\ncaused by: the token of --token is empty"),
         "{said}"
     );
-    assert_eq!(stage.hub.requests().len(), 0);
-    assert_untouched(&stage);
+    assert_eq!(sandbox.hub.requests().len(), 0);
+    assert_untouched(&sandbox);
 }
 
-pub(crate) async fn a_command_for_ssh_that_does_not_parse_asks_nobody(stage: Stage) {
+async fn a_command_for_ssh_that_does_not_parse_asks_nobody(sandbox: Sandbox) {
     for (ssh, reason) in [
         ("", "it names no host"),
         ("ssh -p 22", "it names no host"),
@@ -78,13 +78,18 @@ pub(crate) async fn a_command_for_ssh_that_does_not_parse_asks_nobody(stage: Sta
         ),
     ] {
         assert_eq!(
-            refused(&stage, &["rsync-to-vast", "gpt2", ssh, "/workspace"], &[], 2).await,
+            refused(&sandbox, &["rsync-to-vast", "gpt2", ssh, "/workspace"], &[], 2).await,
             format!(
                 "error: cannot read the SSH command `{ssh}`\ncaused by: {reason}\n\n\
                  hint: paste it as the box's console shows it, in quotes: 'ssh -p PORT USER@HOST'"
             )
         );
     }
-    assert_eq!(stage.hub.requests().len(), 0);
-    assert_untouched(&stage);
+    assert_eq!(sandbox.hub.requests().len(), 0);
+    assert_untouched(&sandbox);
+}
+
+here! {
+    what_makes_no_sense_is_a_matter_of_usage,
+    a_command_for_ssh_that_does_not_parse_asks_nobody,
 }

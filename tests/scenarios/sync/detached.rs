@@ -1,9 +1,9 @@
 //! Transfers that go on when the laptop's lid is closed.
 
-use hfdown_tests::hub::{Content, Origin, Stall, When};
+use hfdown_tests::hub::{Content, HubOrigin, StallHandle, When};
 use hfdown_tests::processes::{self, Process};
+use hfdown_tests::sandbox::{Ended, Sandbox, ended, run};
 use hfdown_tests::ssh_host::SshHost;
-use hfdown_tests::stage::{Ended, Stage, ended, run};
 use tokio::process::Command;
 
 use super::lost::until_it_says;
@@ -15,57 +15,57 @@ pub(super) const SIZE: u64 = 40_000_000;
 pub(super) const STOP: u64 = 3_000_000;
 pub(super) const TOKEN: &str = "hf_verySecretTokenOfTheTests";
 
-pub(super) fn host(stage: &Stage) -> &SshHost {
-    stage.host.as_ref().unwrap()
+pub(super) fn host(sandbox: &Sandbox) -> &SshHost {
+    sandbox.host.as_ref().unwrap()
 }
 
 /// `hfdown attach` or `hfdown stop`.
-pub(super) fn visiting(stage: &Stage, verb: &str, more: &[&str]) -> Command {
-    let (root, ssh) = (stage.root(), host(stage).command());
-    stage.hfdown([verb, &ssh, root.to_str().unwrap()].iter().chain(more))
+pub(super) fn visiting(sandbox: &Sandbox, verb: &str, more: &[&str]) -> Command {
+    let (root, ssh) = (sandbox.root(), host(sandbox).command());
+    sandbox.hfdown([verb, &ssh, root.to_str().unwrap()].iter().chain(more))
 }
 
-pub(super) fn public(stage: &Stage) -> Stall {
-    stage.hub.token(TOKEN);
-    stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(7, SIZE)).commit();
-    stage.hub.stall(STOP, When::file(FILE).at(Origin::Cdn))
+pub(super) fn public(sandbox: &Sandbox) -> StallHandle {
+    sandbox.hub.token(TOKEN);
+    sandbox.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(7, SIZE)).commit();
+    sandbox.hub.stall(STOP, When::file(FILE).at(HubOrigin::Cdn))
 }
 
-pub(super) fn private(stage: &Stage) -> Stall {
-    let draft = stage.hub.model(MODEL).file("config.json", vec![b'x'; 700_000]);
+pub(super) fn private(sandbox: &Sandbox) -> StallHandle {
+    let draft = sandbox.hub.model(MODEL).file("config.json", vec![b'x'; 700_000]);
     draft.lfs(FILE, Content::random(7, SIZE)).private(TOKEN).commit();
-    stage.hub.stall(STOP, When::file(FILE).at(Origin::Cdn))
+    sandbox.hub.stall(STOP, When::file(FILE).at(HubOrigin::Cdn))
 }
 
 /// Detaches, and finds the one agent that is left.
-pub(super) async fn detached(stage: &Stage, more: &[&str]) -> Process {
-    let mut command = stage.syncing(MODEL, &[&["--detach"], more].concat());
+pub(super) async fn detached(sandbox: &Sandbox, more: &[&str]) -> Process {
+    let mut command = sandbox.syncing(MODEL, &[&["--detach"], more].concat());
     command.env("HF_TOKEN", TOKEN);
     let Ended { code, stderr, .. } = run(command).await;
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("detached: the box goes on by itself with 2 files"), "{stderr}");
     assert!(stderr.contains("watch it: hfdown attach 'ssh -p "), "{stderr}");
-    while host(stage).agent_pids().len() > 1 {
+    while host(sandbox).agent_pids().len() > 1 {
         tokio::task::yield_now().await;
     }
-    let pids = host(stage).agent_pids();
+    let pids = host(sandbox).agent_pids();
     assert_eq!(pids.len(), 1, "one agent is left");
     Process { pid: pids[0] }
 }
 
-pub(super) async fn gone(stage: &Stage) {
-    while !host(stage).agent_pids().is_empty() {
+pub(super) async fn gone(sandbox: &Sandbox) {
+    while !host(sandbox).agent_pids().is_empty() {
         tokio::task::yield_now().await;
     }
 }
 
-pub(super) fn is_whole(stage: &Stage) -> bool {
-    stage.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec())
+pub(super) fn is_whole(sandbox: &Sandbox) -> bool {
+    sandbox.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec())
 }
 
 /// What a private folder holds beside the agent itself.
-pub(super) fn left_beside_the_agent(stage: &Stage) -> Vec<(String, Vec<u8>)> {
-    let folder = host(stage).home().join(".cache/hfdown");
+pub(super) fn left_beside_the_agent(sandbox: &Sandbox) -> Vec<(String, Vec<u8>)> {
+    let folder = host(sandbox).home().join(".cache/hfdown");
     let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let files = files.filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with("agent-"));
     // A socket has no content.
@@ -77,13 +77,13 @@ pub(super) fn left_beside_the_agent(stage: &Stage) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-pub(crate) async fn a_detached_transfer_goes_on_and_is_watched_to_its_end(stage: Stage) {
-    let stall = public(&stage);
-    let agent = detached(&stage, &[]).await;
+async fn a_detached_transfer_goes_on_and_is_watched_to_its_end(sandbox: Sandbox) {
+    let stall = public(&sandbox);
+    let agent = detached(&sandbox, &[]).await;
     assert!(agent.leads_a_session());
     assert!(agent.arguments().iter().any(|word| word == "host"), "{:?}", agent.arguments());
     stall.reached_by(4).await;
-    let mut attach = visiting(&stage, "attach", &[]).spawn().unwrap();
+    let mut attach = visiting(&sandbox, "attach", &[]).spawn().unwrap();
     let said = until_it_says(&mut attach, "detached ").await;
     stall.release();
     let Ended { code, .. } = ended(attach).await;
@@ -91,71 +91,71 @@ pub(crate) async fn a_detached_transfer_goes_on_and_is_watched_to_its_end(stage:
     assert_eq!(code, 0, "{said}");
     assert!(said.contains("acme/large @ ") && said.contains("of 2 files placed"), "{said}");
     assert!(said.contains(": done: 2 files, 40 MB in "), "{said}");
-    gone(&stage).await;
-    assert!(is_whole(&stage));
+    gone(&sandbox).await;
+    assert!(is_whole(&sandbox));
 }
 
-pub(crate) async fn a_detached_transfer_ends_by_itself_and_leaves_word(stage: Stage) {
-    let stall = public(&stage);
-    detached(&stage, &[]).await;
+async fn a_detached_transfer_ends_by_itself_and_leaves_word(sandbox: Sandbox) {
+    let stall = public(&sandbox);
+    detached(&sandbox, &[]).await;
     stall.release();
-    gone(&stage).await;
-    assert!(is_whole(&stage));
-    let Ended { code, stdout, stderr } = run(visiting(&stage, "attach", &["--json"])).await;
+    gone(&sandbox).await;
+    assert!(is_whole(&sandbox));
+    let Ended { code, stdout, stderr } = run(visiting(&sandbox, "attach", &["--json"])).await;
     assert_eq!(code, 0, "{stderr}");
     let ended: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
     assert_eq!((&ended["type"], &ended["conclusion"]), (&"ended".into(), &"done".into()), "{stdout}");
     assert_eq!((&ended["placed"], &ended["done"]), (&2.into(), &(SIZE + 2).into()), "{stdout}");
-    let left = left_beside_the_agent(&stage);
+    let left = left_beside_the_agent(&sandbox);
     assert_eq!(left.iter().map(|(kind, _)| kind.as_str()).collect::<Vec<_>>(), ["record"]);
     // Stopping what has ended is no error, and other folders know nothing of it.
-    assert_eq!(run(visiting(&stage, "stop", &[])).await.code, 0);
-    let elsewhere = stage.hfdown(["attach", &host(&stage).command(), "/elsewhere"]);
+    assert_eq!(run(visiting(&sandbox, "stop", &[])).await.code, 0);
+    let elsewhere = sandbox.hfdown(["attach", &host(&sandbox).command(), "/elsewhere"]);
     let Ended { code, stderr, .. } = run(elsewhere).await;
     assert_eq!(code, 5, "{stderr}");
     assert!(stderr.contains("no transfer to /elsewhere was detached there"), "{stderr}");
 }
 
-pub(crate) async fn watching_can_be_left_and_ending_keeps_what_arrived(stage: Stage) {
-    let stall = public(&stage);
-    let agent = detached(&stage, &[]).await;
+async fn watching_can_be_left_and_ending_keeps_what_arrived(sandbox: Sandbox) {
+    let stall = public(&sandbox);
+    let agent = detached(&sandbox, &[]).await;
     stall.reached_by(4).await;
-    while stage.claimed() < 3 * STOP {
+    while sandbox.claimed() < 3 * STOP {
         tokio::task::yield_now().await;
     }
-    let mut attach = visiting(&stage, "attach", &[]).spawn().unwrap();
+    let mut attach = visiting(&sandbox, "attach", &[]).spawn().unwrap();
     let said = until_it_says(&mut attach, "detached ").await;
     processes::interrupt(attach.id().unwrap());
     assert_eq!(ended(attach).await.code, 130);
     assert!(said.await.unwrap().contains("left; the transfer goes on"));
-    assert!(host(&stage).agent_pids().contains(&agent.pid));
+    assert!(host(&sandbox).agent_pids().contains(&agent.pid));
 
-    let Ended { code, stderr, .. } = run(visiting(&stage, "stop", &[])).await;
+    let Ended { code, stderr, .. } = run(visiting(&sandbox, "stop", &[])).await;
     assert_eq!(code, 0, "{stderr}");
     assert!(
         stderr.contains("cancelled: ") && stderr.contains("hint: run `hfdown rsync-to-vast` again"),
         "{stderr}"
     );
-    gone(&stage).await;
-    assert!(stage.read(FILE).is_none());
-    let kept = stage.claimed();
+    gone(&sandbox).await;
+    assert!(sandbox.read(FILE).is_none());
+    let kept = sandbox.claimed();
     assert!(kept >= 3 * STOP);
-    let Ended { code, stderr, .. } = run(visiting(&stage, "attach", &[])).await;
+    let Ended { code, stderr, .. } = run(visiting(&sandbox, "attach", &[])).await;
     assert_eq!(code, 130, "{stderr}");
     assert!(stderr.contains(": stopped "), "{stderr}");
 
     stall.release();
-    stage.hub.forget_requests();
-    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
-    assert!(is_whole(&stage));
-    assert!(stage.hub.bytes_sent(Origin::Cdn) <= SIZE - kept);
+    sandbox.hub.forget_requests();
+    assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
+    assert!(is_whole(&sandbox));
+    assert!(sandbox.hub.bytes_sent(HubOrigin::Cdn) <= SIZE - kept);
 }
 
-pub(crate) async fn what_a_private_repository_needs_is_handed_over(stage: Stage) {
-    let stall = private(&stage);
-    let agent = detached(&stage, &[]).await;
+async fn what_a_private_repository_needs_is_handed_over(sandbox: Sandbox) {
+    let stall = private(&sandbox);
+    let agent = detached(&sandbox, &[]).await;
     stall.reached_by(4).await;
-    let record = left_beside_the_agent(&stage);
+    let record = left_beside_the_agent(&sandbox);
     assert!(record.iter().any(|(kind, text)| kind == "record" && !text.is_empty()));
     for (kind, text) in record {
         let text = String::from_utf8(text).unwrap();
@@ -168,103 +168,116 @@ pub(crate) async fn what_a_private_repository_needs_is_handed_over(stage: Stage)
     assert!(known.into_iter().all(|text| !text.contains(TOKEN) && !text.contains("http")));
     stall.release();
     // Nobody comes back.
-    gone(&stage).await;
-    assert!(is_whole(&stage));
-    assert_eq!(stage.read("config.json").unwrap(), vec![b'x'; 700_000]);
+    gone(&sandbox).await;
+    assert!(is_whole(&sandbox));
+    assert_eq!(sandbox.read("config.json").unwrap(), vec![b'x'; 700_000]);
 }
 
-pub(crate) async fn addresses_that_go_stale_are_waited_for_and_then_given_up(stage: Stage) {
-    let stall = private(&stage);
-    detached(&stage, &["--idle-timeout", "2"]).await;
+async fn addresses_that_go_stale_are_waited_for_and_then_given_up(sandbox: Sandbox) {
+    let stall = private(&sandbox);
+    detached(&sandbox, &["--idle-timeout", "2"]).await;
     stall.reached_by(4).await;
-    stage.hub.expire_signed_addresses();
+    sandbox.hub.expire_signed_addresses();
     stall.release();
-    gone(&stage).await;
-    assert!(!is_whole(&stage) && stage.claimed() > 0);
-    let Ended { code, stderr, .. } = run(visiting(&stage, "attach", &[])).await;
+    gone(&sandbox).await;
+    assert!(!is_whole(&sandbox) && sandbox.claimed() > 0);
+    let Ended { code, stderr, .. } = run(visiting(&sandbox, "attach", &[])).await;
     assert_eq!(code, 6, "{stderr}");
     assert!(stderr.contains("the signed addresses have gone stale"), "{stderr}");
     assert!(stderr.contains("nobody came within 2 s"), "{stderr}");
-    let mut again = stage.syncing(MODEL, &[]);
+    let mut again = sandbox.syncing(MODEL, &[]);
     again.env("HF_TOKEN", TOKEN);
     assert_eq!(run(again).await.code, 0);
-    assert!(is_whole(&stage));
+    assert!(is_whole(&sandbox));
 }
 
-pub(crate) async fn addresses_that_go_stale_are_renewed_by_whoever_attaches(stage: Stage) {
-    let stall = private(&stage);
-    detached(&stage, &[]).await;
+async fn addresses_that_go_stale_are_renewed_by_whoever_attaches(sandbox: Sandbox) {
+    let stall = private(&sandbox);
+    detached(&sandbox, &[]).await;
     stall.reached_by(4).await;
-    stage.hub.expire_signed_addresses();
+    sandbox.hub.expire_signed_addresses();
     stall.release();
     // A machine that did not detach it can watch, and has nothing to give.
-    let elsewhere = stage.scratch().join("elsewhere");
+    let elsewhere = sandbox.scratch().join("elsewhere");
     std::fs::create_dir(&elsewhere).unwrap();
-    let mut stranger = visiting(&stage, "attach", &[]);
+    let mut stranger = visiting(&sandbox, "attach", &[]);
     stranger.env("HOME", &elsewhere).env("HF_TOKEN", TOKEN);
     let mut stranger = stranger.spawn().unwrap();
     let said = until_it_says(&mut stranger, "the addresses of some files have gone stale").await;
-    let mut attach = visiting(&stage, "attach", &["--json"]);
+    let mut attach = visiting(&sandbox, "attach", &["--json"]);
     attach.env("HF_TOKEN", TOKEN);
     let Ended { code, stdout, stderr } = run(attach).await;
     assert_eq!(code, 0, "{stdout}{stderr}");
     assert_eq!(ended(stranger).await.code, 1);
     assert!(said.await.unwrap().contains("another controller has joined"));
-    gone(&stage).await;
-    assert!(is_whole(&stage));
+    gone(&sandbox).await;
+    assert!(is_whole(&sandbox));
 }
 
-pub(crate) async fn a_second_run_waits_for_the_detached_one(stage: Stage) {
-    let stall = public(&stage);
-    detached(&stage, &[]).await;
+async fn a_second_run_waits_for_the_detached_one(sandbox: Sandbox) {
+    let stall = public(&sandbox);
+    detached(&sandbox, &[]).await;
     stall.reached_by(4).await;
-    let mut second = stage.syncing(MODEL, &[]).spawn().unwrap();
+    let mut second = sandbox.syncing(MODEL, &[]).spawn().unwrap();
     let said = until_it_says(&mut second, "waiting: another run holds the folder").await;
     stall.release();
     assert_eq!(ended(second).await.code, 0);
     assert!(said.await.unwrap().contains("done: 2 files ("));
-    assert!(is_whole(&stage));
+    assert!(is_whole(&sandbox));
 }
 
-pub(crate) async fn whoever_dies_while_handing_over_leaves_nobody_behind(stage: Stage) {
-    private(&stage);
+async fn whoever_dies_while_handing_over_leaves_nobody_behind(sandbox: Sandbox) {
+    private(&sandbox);
     // The small file's bytes are on their way to the controller, who is to hand them over.
-    let asking = stage.hub.stall(1, When::file("config.json").at(Origin::Hub).method("GET"));
-    let mut command = stage.syncing(MODEL, &["--detach"]);
+    let asking = sandbox.hub.stall(1, When::file("config.json").at(HubOrigin::Hub).method("GET"));
+    let mut command = sandbox.syncing(MODEL, &["--detach"]);
     command.env("HF_TOKEN", TOKEN);
     let mut child = command.spawn().unwrap();
     asking.reached().await;
-    while host(&stage).agent_pids().len() < 2 {
+    while host(&sandbox).agent_pids().len() < 2 {
         tokio::task::yield_now().await;
     }
     child.kill().await.unwrap();
-    gone(&stage).await;
-    assert!(stage.read(FILE).is_none());
-    let Ended { code, .. } = run(visiting(&stage, "attach", &[])).await;
+    gone(&sandbox).await;
+    assert!(sandbox.read(FILE).is_none());
+    let Ended { code, .. } = run(visiting(&sandbox, "attach", &[])).await;
     assert_eq!(code, 5);
 }
 
-pub(crate) async fn whoever_attaches_amid_many_files_misses_none(stage: Stage) {
-    stage.hub.token(TOKEN);
-    let files = (0..600).fold(stage.hub.model(MODEL), |draft, n| {
+async fn whoever_attaches_amid_many_files_misses_none(sandbox: Sandbox) {
+    sandbox.hub.token(TOKEN);
+    let files = (0..600).fold(sandbox.hub.model(MODEL), |draft, n| {
         draft.lfs(&format!("file-{n:03}.bin"), Content::random(n, 2_000))
     });
     files.commit();
-    let Ended { code, stderr, .. } = stage.sync(MODEL, &["--detach"]).await;
+    let Ended { code, stderr, .. } = sandbox.sync(MODEL, &["--detach"]).await;
     assert_eq!(code, 0, "{stderr}");
-    let Ended { code, stdout, stderr } = run(visiting(&stage, "attach", &["--json"])).await;
+    let Ended { code, stdout, stderr } = run(visiting(&sandbox, "attach", &["--json"])).await;
     assert_eq!(code, 0, "{stdout}{stderr}");
     let last: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
     assert_eq!(last["placed"], 600, "{last}");
-    gone(&stage).await;
-    assert_eq!(stage.files().len(), 600);
+    gone(&sandbox).await;
+    assert_eq!(sandbox.files().len(), 600);
 }
 
-pub(crate) async fn nothing_to_do_is_done_at_once(stage: Stage) {
-    public(&stage).release();
-    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
-    let Ended { code, stderr, .. } = stage.sync(MODEL, &["--detach"]).await;
+async fn nothing_to_do_is_done_at_once(sandbox: Sandbox) {
+    public(&sandbox).release();
+    assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
+    let Ended { code, stderr, .. } = sandbox.sync(MODEL, &["--detach"]).await;
     assert_eq!(code, 0, "{stderr}");
     assert!(stderr.contains("done: 2 files ("), "{stderr}");
-    gone(&stage).await;
+    gone(&sandbox).await;
+}
+
+on_boxes! {
+    a_detached_transfer_goes_on_and_is_watched_to_its_end,
+    a_detached_transfer_ends_by_itself_and_leaves_word,
+    watching_can_be_left_and_ending_keeps_what_arrived,
+    what_a_private_repository_needs_is_handed_over,
+    addresses_that_go_stale_are_waited_for_and_then_given_up,
+    addresses_that_go_stale_are_renewed_by_whoever_attaches,
+    a_second_run_waits_for_the_detached_one,
+    whoever_dies_while_handing_over_leaves_nobody_behind,
+    whoever_attaches_amid_many_files_misses_none,
+    nothing_to_do_is_done_at_once,
 }

@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use hfdown_tests::hub::{Content, Origin};
+use hfdown_tests::hub::{Content, HubOrigin};
 use hfdown_tests::mount::Mount;
-use hfdown_tests::stage::Stage;
+use hfdown_tests::sandbox::Sandbox;
 
 const MODEL: &str = "acme/recorded";
 const FILE: &str = "model.safetensors";
@@ -40,54 +40,63 @@ fn truncate(path: &Path) {
     file.set_modified(before).unwrap();
 }
 
-pub(crate) async fn a_file_that_only_looks_like_the_one_that_was_proved_is_noticed(stage: Stage) {
-    stage.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(5, SIZE)).commit();
-    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
-    let path = stage.root().join(FILE);
+async fn a_file_that_only_looks_like_the_one_that_was_proved_is_noticed(sandbox: Sandbox) {
+    sandbox.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(5, SIZE)).commit();
+    assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
+    let path = sandbox.root().join(FILE);
     for (damage, name) in
         [(edit as fn(&Path), "edited"), (replace, "replaced"), (truncate, "truncated and filled up")]
     {
         damage(&path);
-        let ended = stage.sync(MODEL, &["--no-checksum"]).await;
+        let ended = sandbox.sync(MODEL, &["--no-checksum"]).await;
         assert_eq!(ended.code, 0, "{name}: {}", ended.stderr);
-        assert!(stage.read(FILE).unwrap() != Content::random(5, SIZE).to_vec(), "{name}: sizes are the same");
-        stage.hub.forget_requests();
-        let ended = stage.sync(MODEL, &[]).await;
+        assert!(
+            sandbox.read(FILE).unwrap() != Content::random(5, SIZE).to_vec(),
+            "{name}: sizes are the same"
+        );
+        sandbox.hub.forget_requests();
+        let ended = sandbox.sync(MODEL, &[]).await;
         assert_eq!(ended.code, 0, "{name}: {}", ended.stderr);
-        assert_eq!(stage.read(FILE).unwrap(), Content::random(5, SIZE).to_vec(), "{name}");
-        assert_eq!(stage.hub.requests_for("config.json").len(), 0, "{name}: the other file is left alone");
-        assert!(stage.hub.bytes_sent(Origin::Cdn) >= SIZE, "{name}");
+        assert_eq!(sandbox.read(FILE).unwrap(), Content::random(5, SIZE).to_vec(), "{name}");
+        assert_eq!(sandbox.hub.requests_for("config.json").len(), 0, "{name}: the other file is left alone");
+        assert!(sandbox.hub.bytes_sent(HubOrigin::Cdn) >= SIZE, "{name}");
     }
 }
 
 /// Edits a file as soon as a sync has ended, and expects the next one to see that: some rounds of it.
-async fn rounds(stage: &Stage, rounds: usize) {
-    stage.hub.model(MODEL).lfs(FILE, Content::random(5, SIZE)).commit();
-    assert_eq!(stage.sync(MODEL, &[]).await.code, 0);
+async fn rounds(sandbox: &Sandbox, rounds: usize) {
+    sandbox.hub.model(MODEL).lfs(FILE, Content::random(5, SIZE)).commit();
+    assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
     for round in 0..rounds {
-        edit(&stage.root().join(FILE));
-        let ended = stage.sync(MODEL, &[]).await;
+        edit(&sandbox.root().join(FILE));
+        let ended = sandbox.sync(MODEL, &[]).await;
         assert_eq!(ended.code, 0, "{}", ended.stderr);
         assert!(
-            stage.read(FILE).unwrap() == Content::random(5, SIZE).to_vec(),
+            sandbox.read(FILE).unwrap() == Content::random(5, SIZE).to_vec(),
             "round {round} was not noticed"
         );
     }
     // None of that is paid for when nothing is done: a file that had to be read would be recorded anew.
-    let records = || fs::metadata(stage.root().join(".cache/hfdown/records")).unwrap().ino();
+    let records = || fs::metadata(sandbox.root().join(".cache/hfdown/records")).unwrap().ino();
     let before = records();
-    stage.hub.forget_requests();
-    let ended = stage.sync(MODEL, &[]).await;
+    sandbox.hub.forget_requests();
+    let ended = sandbox.sync(MODEL, &[]).await;
     assert_eq!((ended.code, records()), (0, before), "{}", ended.stderr);
-    assert_eq!(stage.hub.bytes_sent(Origin::Cdn), 0);
+    assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn), 0);
 }
 
-pub(crate) async fn an_edit_right_after_a_sync_is_noticed(stage: Stage) {
-    rounds(&stage, 10).await;
+async fn an_edit_right_after_a_sync_is_noticed(sandbox: Sandbox) {
+    rounds(&sandbox, 10).await;
 }
 
-pub(crate) async fn an_edit_right_after_a_sync_is_noticed_on_a_disk_that_counts_seconds(stage: Stage) {
-    let image = stage.scratch().join("image");
-    let Some(_disk) = Mount::counting_seconds(&stage.root(), &image) else { return };
-    rounds(&stage, 4).await;
+async fn an_edit_right_after_a_sync_is_noticed_on_a_disk_that_counts_seconds(sandbox: Sandbox) {
+    let image = sandbox.scratch().join("image");
+    let Some(_disk) = Mount::counting_seconds(&sandbox.root(), &image) else { return };
+    rounds(&sandbox, 4).await;
+}
+
+everywhere! {
+    a_file_that_only_looks_like_the_one_that_was_proved_is_noticed,
+    an_edit_right_after_a_sync_is_noticed,
+    an_edit_right_after_a_sync_is_noticed_on_a_disk_that_counts_seconds,
 }

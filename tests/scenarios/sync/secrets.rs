@@ -1,40 +1,40 @@
 //! The token stays where it is.
 
-use hfdown_tests::hub::{Content, Gate, Origin, When};
+use hfdown_tests::hub::{Content, Gate, HubOrigin, When};
 use hfdown_tests::processes;
-use hfdown_tests::stage::{Stage, ended};
+use hfdown_tests::sandbox::{Sandbox, ended};
 
 const TOKEN: &str = "hf_verySecretTokenOfTheTests";
 const MODEL: &str = "acme/gated";
 const FILE: &str = "model.safetensors";
 
 /// An agent that keeps a copy of all it hears and says, started in the real one's place.
-fn tapped_agent(stage: &Stage) -> std::path::PathBuf {
-    let path = stage.scratch().join("tapped-agent");
+fn tapped_agent(sandbox: &Sandbox) -> std::path::PathBuf {
+    let path = sandbox.scratch().join("tapped-agent");
     let real = env!("CARGO_BIN_EXE_hfdown-agent-tested");
-    let taps = stage.scratch().display();
+    let taps = sandbox.scratch().display();
     let script = format!("#!/bin/sh\ntee {taps}/heard | {real} \"$@\" | tee {taps}/said\n");
     std::fs::write(&path, script).unwrap();
     path
 }
 
-pub(crate) async fn a_gated_model_arrives_and_the_token_stays_at_home(stage: Stage) {
-    stage
+async fn a_gated_model_arrives_and_the_token_stays_at_home(sandbox: Sandbox) {
+    sandbox
         .hub
         .model(MODEL)
         .file("config.json", "{}")
         .lfs(FILE, Content::random(3, 12_000_000))
         .gated(Gate::Auto, TOKEN)
         .commit();
-    let stall = stage.hub.stall(1_000_000, When::file(FILE).at(Origin::Cdn).first(1));
-    let mut command = stage.syncing(MODEL, &["--verbose"]);
-    command.env("HF_TOKEN", TOKEN).env("HFDOWN_AGENT_X86_64", tapped_agent(&stage));
+    let stall = sandbox.hub.stall(1_000_000, When::file(FILE).at(HubOrigin::Cdn).first(1));
+    let mut command = sandbox.syncing(MODEL, &["--verbose"]);
+    command.env("HF_TOKEN", TOKEN).env("HFDOWN_AGENT_X86_64", tapped_agent(&sandbox));
     let child = command.spawn().unwrap();
     stall.reached().await;
 
     // In mid-transfer: whatever runs on the box is looked at from outside.
     let controller = child.id().unwrap();
-    if let Some(host) = &stage.host {
+    if let Some(host) = &sandbox.host {
         let home = host.home().display().to_string();
         let theirs: Vec<_> = processes::all()
             .into_iter()
@@ -56,12 +56,12 @@ pub(crate) async fn a_gated_model_arrives_and_the_token_stays_at_home(stage: Sta
     stall.release();
     let ended = ended(child).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(stage.read(FILE).unwrap(), Content::random(3, 12_000_000).to_vec());
+    assert_eq!(sandbox.read(FILE).unwrap(), Content::random(3, 12_000_000).to_vec());
     assert!(!ended.stderr.contains(TOKEN) && !ended.stdout.contains(TOKEN));
 
-    if stage.host.is_some() {
+    if sandbox.host.is_some() {
         for tap in ["heard", "said"] {
-            let bytes = std::fs::read(stage.scratch().join(tap)).unwrap();
+            let bytes = std::fs::read(sandbox.scratch().join(tap)).unwrap();
             assert!(bytes.len() > 100, "the tap `{tap}` recorded the conversation");
             assert!(
                 !bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()),
@@ -69,15 +69,15 @@ pub(crate) async fn a_gated_model_arrives_and_the_token_stays_at_home(stage: Sta
             );
         }
     }
-    let requests = stage.hub.requests();
-    assert!(requests.iter().any(|request| request.origin == Origin::Hub && request.authorized()));
-    assert!(requests.iter().filter(|request| request.origin == Origin::Cdn).count() > 0);
-    assert!(!requests.iter().any(|request| request.origin == Origin::Cdn && request.authorized()));
+    let requests = sandbox.hub.requests();
+    assert!(requests.iter().any(|request| request.origin == HubOrigin::Hub && request.authorized()));
+    assert!(requests.iter().filter(|request| request.origin == HubOrigin::Cdn).count() > 0);
+    assert!(!requests.iter().any(|request| request.origin == HubOrigin::Cdn && request.authorized()));
 }
 
-pub(crate) async fn a_private_repository_works_down_to_its_small_files(stage: Stage) {
+async fn a_private_repository_works_down_to_its_small_files(sandbox: Sandbox) {
     let config = vec![b'x'; 700_000];
-    stage
+    sandbox
         .hub
         .model("acme/private")
         .file("config.json", config.clone())
@@ -85,14 +85,23 @@ pub(crate) async fn a_private_repository_works_down_to_its_small_files(stage: St
         .lfs(FILE, Content::random(4, 6_000_000))
         .private(TOKEN)
         .commit();
-    let mut command = stage.syncing("acme/private", &[]);
+    let mut command = sandbox.syncing("acme/private", &[]);
     command.env("HF_TOKEN", TOKEN);
     let ended = ended(command.spawn().unwrap()).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(stage.read("config.json").unwrap(), config);
-    assert_eq!(stage.read("tokenizer.json").unwrap(), vec![b'y'; 2_500_000]);
-    assert_eq!(stage.read(FILE).unwrap(), Content::random(4, 6_000_000).to_vec());
+    assert_eq!(sandbox.read("config.json").unwrap(), config);
+    assert_eq!(sandbox.read("tokenizer.json").unwrap(), vec![b'y'; 2_500_000]);
+    assert_eq!(sandbox.read(FILE).unwrap(), Content::random(4, 6_000_000).to_vec());
     assert!(
-        !stage.hub.requests().iter().any(|request| request.origin == Origin::Cdn && request.authorized())
+        !sandbox
+            .hub
+            .requests()
+            .iter()
+            .any(|request| request.origin == HubOrigin::Cdn && request.authorized())
     );
+}
+
+everywhere! {
+    a_gated_model_arrives_and_the_token_stays_at_home,
+    a_private_repository_works_down_to_its_small_files,
 }

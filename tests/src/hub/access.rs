@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::refusal::Refusal;
+use super::refusal::HubRefusal;
 
 /// How access to a gated repository is granted on the real Hub. Here it makes a word in the listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ impl Gate {
 
 /// A repository's rules.
 #[derive(Debug, Default)]
-pub(super) struct Access {
+pub(super) struct AccessRules {
     pub(super) private: bool,
     pub(super) gate: Option<Gate>,
     /// The tokens of those who were let in.
@@ -40,34 +40,38 @@ pub(super) enum Visitor {
 
 impl Visitor {
     /// What an `Authorization` header says. A token that nobody was given is refused whatever it is used for.
-    pub(super) fn of(header: Option<&str>, tokens: &BTreeSet<String>) -> Result<Self, Refusal> {
+    pub(super) fn of(header: Option<&str>, tokens: &BTreeSet<String>) -> Result<Self, HubRefusal> {
         let Some(header) = header else { return Ok(Self::Anonymous) };
         match header.strip_prefix("Bearer ") {
             Some(token) if tokens.contains(token) => Ok(Self::Known { token: token.to_owned() }),
-            _ => Err(Refusal::InvalidCredentials),
+            _ => Err(HubRefusal::InvalidCredentials),
         }
     }
 }
 
-impl Access {
+impl AccessRules {
     /// Whether anyone may read it, so that the Hub lets caches serve its files.
     pub(super) fn is_open(&self) -> bool {
         !self.private && self.gate.is_none()
     }
 
     /// Whether the visitor may know that the repository exists, and what is in it.
-    pub(super) fn may_list(&self, visitor: &Visitor) -> Result<(), Refusal> {
-        if self.private && !self.is_reader(visitor) { Err(Refusal::no_repository(visitor)) } else { Ok(()) }
+    pub(super) fn may_list(&self, visitor: &Visitor) -> Result<(), HubRefusal> {
+        if self.private && !self.is_reader(visitor) {
+            Err(HubRefusal::no_repository(visitor))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether the visitor may have the files.
-    pub(super) fn may_read(&self, visitor: &Visitor, id: &str) -> Result<(), Refusal> {
+    pub(super) fn may_read(&self, visitor: &Visitor, id: &str) -> Result<(), HubRefusal> {
         self.may_list(visitor)?;
         match (self.gate, visitor) {
             (None, _) => Ok(()),
             (Some(_), _) if self.is_reader(visitor) => Ok(()),
-            (Some(_), Visitor::Anonymous) => Err(Refusal::GateWithoutToken { id: id.to_owned() }),
-            (Some(_), Visitor::Known { .. }) => Err(Refusal::Gate { id: id.to_owned() }),
+            (Some(_), Visitor::Anonymous) => Err(HubRefusal::GateWithoutToken { id: id.to_owned() }),
+            (Some(_), Visitor::Known { .. }) => Err(HubRefusal::Gate { id: id.to_owned() }),
         }
     }
 

@@ -12,40 +12,40 @@ use hyper::{Method, Response, StatusCode};
 
 use super::access::Visitor;
 use super::api;
-use super::body::Body;
-use super::catalogue::{Catalogue, Found};
+use super::body::ResponseBody;
+use super::catalogue::{Catalogue, CatalogueMatch};
 use super::cdn;
 use super::delivery::deliver;
-use super::fault::{Fault, Form};
+use super::fault::{HubFault, RetryAfterForm};
 use super::lock;
-use super::log::{Entry, Origin, Request};
+use super::log::{HubOrigin, HubRequest, OpenRequest};
 use super::rate::Bucket;
-use super::refusal::Refusal;
+use super::refusal::HubRefusal;
 use super::reply::Reply;
 use super::resolve::Resolve;
-use super::route::{Question, Route, Subject};
-use super::server::Hub;
-use super::wire::Line;
+use super::route::{Question, RepositoryRequest, Route};
+use super::server::ServerState;
+use super::wire::ConnectionState;
 
 /// The longest body of a question that is read.
 const QUESTION: usize = 1 << 20;
 
 /// Answers one request on one of the origins.
 pub(super) async fn answer(
-    hub: Arc<Hub>,
-    origin: Origin,
-    line: Arc<Line>,
+    hub: Arc<ServerState>,
+    origin: HubOrigin,
+    line: Arc<ConnectionState>,
     request: hyper::Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<ResponseBody>, Infallible> {
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
     let route = Route::of(&path);
     let file = match origin {
-        Origin::Hub => route.file().map(str::to_owned),
-        Origin::Cdn => lock(&hub.catalogue).object(&path).map(|file| file.path.clone()),
+        HubOrigin::Hub => route.file().map(str::to_owned),
+        HubOrigin::Cdn => lock(&hub.catalogue).object(&path).map(|file| file.path.clone()),
     };
     let method = head.method.as_str().to_owned();
-    let entry = hub.log.open(Request {
+    let entry = hub.log.open(HubRequest {
         origin,
         method,
         path,
@@ -68,11 +68,11 @@ pub(super) async fn answer(
     }
     let reply = match (replaced, origin) {
         (Some(reply), _) => reply,
-        (None, Origin::Cdn) => {
+        (None, HubOrigin::Cdn) => {
             let (catalogue, signer) = (lock(&hub.catalogue), lock(&hub.signer));
             cdn::reply(&catalogue, &signer, &head.method, &asked.headers, (&asked.path, &asked.query))
         }
-        (None, Origin::Hub) => limited(&hub, &route, || {
+        (None, HubOrigin::Hub) => limited(&hub, &route, || {
             let catalogue = lock(&hub.catalogue);
             of_the_hub(&hub, &catalogue, &route, &head.method, asked, &question)
                 .unwrap_or_else(|refusal| refusal.reply())
@@ -88,35 +88,35 @@ pub(super) async fn answer(
 }
 
 /// What faults make of a request before anyone looks at it: another answer, a delay, or both.
-fn before(hub: &Hub, route: &Route, entry: &Entry) -> (Option<Reply>, Duration) {
+fn before(hub: &ServerState, route: &Route, entry: &OpenRequest) -> (Option<Reply>, Duration) {
     let request = entry.request();
     let (mut reply, mut delay) = (None, Duration::ZERO);
     hub.faults.before(request, |fault| match fault {
-        Fault::Delay(by) => delay += by,
-        Fault::Status(status) => reply = Some(bare(status)),
-        Fault::RateLimited { seconds } => {
+        HubFault::Delay(by) => delay += by,
+        HubFault::Status(status) => reply = Some(bare(status)),
+        HubFault::RateLimited { seconds } => {
             let (until, renewed_in) = in_seconds(seconds);
             entry.asks_for_patience(until);
             let standing = lock(&hub.limits).count(route.bucket().unwrap_or(Bucket::Resolvers));
             reply = Some(standing.exhausted(renewed_in).refusal());
         }
-        Fault::RetryAfter { status, seconds, form: Form::Seconds } => {
+        HubFault::RetryAfter { status, seconds, form: RetryAfterForm::Seconds } => {
             entry.asks_for_patience(in_seconds(seconds).0);
             reply = Some(bare(status).with("retry-after", &seconds.to_string()));
         }
-        Fault::RetryAfter { status, seconds, form: Form::Date } => {
+        HubFault::RetryAfter { status, seconds, form: RetryAfterForm::Date } => {
             let date = in_whole_seconds(seconds);
             let left = date.duration_since(SystemTime::now()).unwrap_or_default();
             entry.asks_for_patience(Instant::now() + left);
             reply = Some(bare(status).with("retry-after", &httpdate::fmt_http_date(date)));
         }
-        Fault::Expired => reply = Some(cdn::denied()),
-        Fault::RedirectLoop => {
+        HubFault::Expired => reply = Some(cdn::denied()),
+        HubFault::RedirectLoop => {
             let query = if request.query.is_empty() { "" } else { "?" };
             let location = format!("{}{query}{}", request.path, request.query);
             reply = Some(Reply::redirect(StatusCode::FOUND, &location));
         }
-        Fault::RedirectTo(location) => reply = Some(Reply::redirect(StatusCode::FOUND, &location)),
+        HubFault::RedirectTo(location) => reply = Some(Reply::redirect(StatusCode::FOUND, &location)),
         _ => {}
     });
     (reply, delay)
@@ -139,35 +139,35 @@ fn in_whole_seconds(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(since.as_secs() + u64::from(since.subsec_nanos() > 0))
 }
 
-fn limited(hub: &Hub, route: &Route, reply: impl FnOnce() -> Reply) -> Reply {
+fn limited(hub: &ServerState, route: &Route, reply: impl FnOnce() -> Reply) -> Reply {
     let Some(bucket) = route.bucket() else { return reply() };
     let standing = lock(&hub.limits).count(bucket);
     if standing.refused { standing.refusal() } else { standing.told_in(reply()) }
 }
 
 fn of_the_hub(
-    hub: &Hub,
+    hub: &ServerState,
     catalogue: &Catalogue,
     route: &Route,
     method: &Method,
-    request: &Request,
+    request: &HubRequest,
     question: &[u8],
-) -> Result<Reply, Refusal> {
+) -> Result<Reply, HubRefusal> {
     let visitor = visitor(&request.headers, catalogue)?;
     let subject = match route {
         Route::WhoAmI => return api::who_am_i(&visitor),
-        Route::Unknown { .. } => return Err(Refusal::Route),
+        Route::Unknown { .. } => return Err(HubRefusal::Route),
         Route::Repository(subject) => subject,
     };
     let is_paths_info = matches!(subject.question, Question::PathsInfo { .. });
     let fits =
         if is_paths_info { *method == Method::POST } else { matches!(*method, Method::GET | Method::HEAD) };
     if !fits {
-        return Err(Refusal::Route);
+        return Err(HubRefusal::Route);
     }
     let repository = match catalogue.find(subject.kind, &subject.id, &visitor)? {
-        Found::Here(repository) => repository,
-        Found::Elsewhere(id) => return Ok(moved(subject, &id, request)),
+        CatalogueMatch::Here(repository) => repository,
+        CatalogueMatch::Elsewhere(id) => return Ok(moved(subject, &id, request)),
     };
     let resolve = |revision, path| Resolve {
         repository,
@@ -192,13 +192,13 @@ fn of_the_hub(
     }
 }
 
-fn visitor(headers: &HeaderMap, catalogue: &Catalogue) -> Result<Visitor, Refusal> {
+fn visitor(headers: &HeaderMap, catalogue: &Catalogue) -> Result<Visitor, HubRefusal> {
     let header = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap_or_default());
     Visitor::of(header, &catalogue.tokens)
 }
 
 /// Relative, and with none of the headers that describe a file.
-fn moved(subject: &Subject, id: &str, request: &Request) -> Reply {
+fn moved(subject: &RepositoryRequest, id: &str, request: &HubRequest) -> Reply {
     let mut location = subject.moved_to(id);
     if !request.query.is_empty() {
         location = format!("{location}?{}", request.query);

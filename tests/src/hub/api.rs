@@ -6,14 +6,18 @@ use serde_json::{Value, json};
 
 use super::access::Visitor;
 use super::page::{Query, entries, selected};
-use super::refusal::Refusal;
+use super::refusal::HubRefusal;
 use super::reply::Reply;
-use super::repository::{Kind, Repository, Snapshot, Storage, Stored};
+use super::repository::{Repository, RepositoryKind, Snapshot, Storage, Stored};
 
 /// When everything here happened. Nothing depends on it.
 pub(super) const DATE: &str = "2026-11-22T21:31:34.000Z";
 
-pub(super) fn info(repository: &Repository, revision: Option<&str>, query: &str) -> Result<Reply, Refusal> {
+pub(super) fn info(
+    repository: &Repository,
+    revision: Option<&str>,
+    query: &str,
+) -> Result<Reply, HubRefusal> {
     let snapshot = snapshot(repository, revision.unwrap_or("main"))?;
     let blobs = url::form_urlencoded::parse(query.as_bytes())
         .any(|(key, value)| key == "blobs" && matches!(&*value, "true" | "True" | "1"));
@@ -34,7 +38,7 @@ pub(super) fn info(repository: &Repository, revision: Option<&str>, query: &str)
         "disabled": false, "downloads": 1, "likes": 0,
         "tags": tags, "cardData": card, "usedStorage": used, "siblings": siblings,
     });
-    if repository.kind == Kind::Model {
+    if repository.kind == RepositoryKind::Model {
         body["modelId"] = json!(id);
         body["library_name"] = json!("transformers");
         body["pipeline_tag"] = json!("text-generation");
@@ -63,10 +67,11 @@ pub(super) fn tree(
     query: &str,
     page_size: usize,
     address: &str,
-) -> Result<Reply, Refusal> {
+) -> Result<Reply, HubRefusal> {
     let snapshot = snapshot(repository, revision)?;
     let query = Query::of(query);
-    let all = entries(&snapshot, folder, &query).ok_or_else(|| Refusal::Entry { path: folder.to_owned() })?;
+    let all =
+        entries(&snapshot, folder, &query).ok_or_else(|| HubRefusal::Entry { path: folder.to_owned() })?;
     let (page, next) = query.page(all, page_size);
     let page: Vec<Value> = page.iter().map(|listed| listed.json(&snapshot, &query)).collect();
     let reply = Reply::ok(&json!(page));
@@ -82,7 +87,7 @@ pub(super) fn paths_info(
     revision: &str,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Reply, Refusal> {
+) -> Result<Reply, HubRefusal> {
     let snapshot = snapshot(repository, revision)?;
     let kind = headers.get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (paths, expand) = if kind.starts_with("application/json") {
@@ -113,9 +118,9 @@ pub(super) fn references(repository: &Repository) -> Reply {
     }))
 }
 
-pub(super) fn who_am_i(visitor: &Visitor) -> Result<Reply, Refusal> {
+pub(super) fn who_am_i(visitor: &Visitor) -> Result<Reply, HubRefusal> {
     match visitor {
-        Visitor::Anonymous => Err(Refusal::NoCredentials),
+        Visitor::Anonymous => Err(HubRefusal::NoCredentials),
         Visitor::Known { .. } => Ok(Reply::json(
             StatusCode::OK,
             &json!({
@@ -127,6 +132,6 @@ pub(super) fn who_am_i(visitor: &Visitor) -> Result<Reply, Refusal> {
     }
 }
 
-fn snapshot(repository: &Repository, revision: &str) -> Result<std::sync::Arc<Snapshot>, Refusal> {
-    repository.at(revision).ok_or_else(|| Refusal::Revision { revision: revision.to_owned() })
+fn snapshot(repository: &Repository, revision: &str) -> Result<std::sync::Arc<Snapshot>, HubRefusal> {
+    repository.at(revision).ok_or_else(|| HubRefusal::Revision { revision: revision.to_owned() })
 }

@@ -12,14 +12,14 @@ use futures_util::{Stream, stream};
 use hyper::body::{Body as HttpBody, Frame};
 use tokio::time::{Instant, sleep_until};
 
-use super::content::{Content, PIECE, Reader};
-use super::log::Entry;
-use super::stall::Stall;
-use super::wire::Line;
+use super::content::{Content, ContentReader, PIECE};
+use super::log::OpenRequest;
+use super::stall::StallHandle;
+use super::wire::ConnectionState;
 
 /// What a body consists of, and what happens to it.
 #[derive(Debug)]
-pub(super) struct Script {
+pub(super) struct BodyPlan {
     pub(super) content: Content,
     pub(super) span: Range<u64>,
     /// Bytes that do not belong there, at the end.
@@ -27,19 +27,19 @@ pub(super) struct Script {
     /// Offsets in the content of bytes that are turned round.
     pub(super) flipped: Vec<u64>,
     /// Where it stops, counted from the beginning of the body.
-    pub(super) stops: Vec<(u64, Stop)>,
+    pub(super) stops: Vec<(u64, Interruption)>,
     pub(super) bytes_per_second: Option<u64>,
 }
 
 /// How a body stops.
 #[derive(Clone, Debug)]
-pub(super) enum Stop {
+pub(super) enum Interruption {
     Cut,
     Reset,
-    Stall(Stall),
+    Stall(StallHandle),
 }
 
-impl Script {
+impl BodyPlan {
     pub(super) fn plain(content: Content, span: Range<u64>) -> Self {
         Self { content, span, surplus: 0, flipped: Vec::new(), stops: Vec::new(), bytes_per_second: None }
     }
@@ -51,14 +51,14 @@ impl Script {
 }
 
 /// The body as the HTTP server takes it.
-pub(super) struct Body(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>);
+pub(super) struct ResponseBody(Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>);
 
-impl Body {
+impl ResponseBody {
     pub(super) fn empty() -> Self {
         Self(Box::pin(stream::empty()))
     }
 
-    pub(super) fn new(mut script: Script, line: Arc<Line>, entry: Arc<Entry>) -> Self {
+    pub(super) fn new(mut script: BodyPlan, line: Arc<ConnectionState>, entry: Arc<OpenRequest>) -> Self {
         script.stops.sort_by_key(|(at, _)| *at);
         script.stops.reverse();
         let flow = Flow { script, line, entry, reader: None, sent: 0, started: Instant::now() };
@@ -66,7 +66,7 @@ impl Body {
     }
 }
 
-impl HttpBody for Body {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -79,10 +79,10 @@ impl HttpBody for Body {
 }
 
 struct Flow {
-    script: Script,
-    line: Arc<Line>,
-    entry: Arc<Entry>,
-    reader: Option<Reader>,
+    script: BodyPlan,
+    line: Arc<ConnectionState>,
+    entry: Arc<OpenRequest>,
+    reader: Option<ContentReader>,
     sent: u64,
     started: Instant,
 }
@@ -106,12 +106,12 @@ impl Flow {
         while let Some((_, stop)) = self.script.stops.pop_if(|(at, _)| *at == self.sent) {
             self.line.flushed().await;
             match stop {
-                Stop::Cut => return Err(io::ErrorKind::ConnectionAborted.into()),
-                Stop::Reset => {
+                Interruption::Cut => return Err(io::ErrorKind::ConnectionAborted.into()),
+                Interruption::Reset => {
                     self.line.reset();
                     return Err(io::ErrorKind::ConnectionReset.into());
                 }
-                Stop::Stall(stall) => stall.hold().await,
+                Interruption::Stall(stall) => stall.hold().await,
             }
         }
         Ok(())

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::access::Visitor;
-use super::refusal::Refusal;
-use super::repository::{Kind, Repository, Storage, Stored};
+use super::refusal::HubRefusal;
+use super::repository::{Repository, RepositoryKind, Storage, Stored};
 
 /// Everything the Hub has.
 #[derive(Debug, Default)]
 pub(super) struct Catalogue {
-    repositories: BTreeMap<(Kind, String), Repository>,
+    repositories: BTreeMap<(RepositoryKind, String), Repository>,
     /// Old names to new ones, for every kind.
     renamed: BTreeMap<String, String>,
     /// Tokens that the Hub has given to somebody.
@@ -20,7 +20,7 @@ pub(super) struct Catalogue {
 }
 
 /// What an id leads to.
-pub(super) enum Found<'a> {
+pub(super) enum CatalogueMatch<'a> {
     Here(&'a Repository),
     /// Renamed, or written in other letters' case.
     Elsewhere(String),
@@ -28,29 +28,34 @@ pub(super) enum Found<'a> {
 
 impl Catalogue {
     /// Follows an id as the Hub does for a visitor who may list what it finds.
-    pub(super) fn find(&self, kind: Kind, id: &str, visitor: &Visitor) -> Result<Found<'_>, Refusal> {
+    pub(super) fn find(
+        &self,
+        kind: RepositoryKind,
+        id: &str,
+        visitor: &Visitor,
+    ) -> Result<CatalogueMatch<'_>, HubRefusal> {
         if let Some(repository) = self.repositories.get(&(kind, id.to_owned())) {
             repository.access.may_list(visitor)?;
-            return Ok(Found::Here(repository));
+            return Ok(CatalogueMatch::Here(repository));
         }
         let renamed = self.renamed.get(id).and_then(|id| self.repositories.get(&(kind, id.clone())));
         let same_letters =
             |repository: &&Repository| repository.kind == kind && repository.id.eq_ignore_ascii_case(id);
         let repository = renamed
             .or_else(|| self.repositories.values().find(same_letters))
-            .ok_or_else(|| Refusal::no_repository(visitor))?;
+            .ok_or_else(|| HubRefusal::no_repository(visitor))?;
         repository.access.may_list(visitor)?;
-        Ok(Found::Elsewhere(repository.id.clone()))
+        Ok(CatalogueMatch::Elsewhere(repository.id.clone()))
     }
 
     /// The repository itself, made if it is new.
-    pub(super) fn repository(&mut self, kind: Kind, id: &str) -> &mut Repository {
+    pub(super) fn repository(&mut self, kind: RepositoryKind, id: &str) -> &mut Repository {
         self.repositories.entry((kind, id.to_owned())).or_insert_with(|| Repository::new(kind, id))
     }
 
     /// Gives a repository another name, or lets a name that never was lead to it.
     pub(super) fn rename(&mut self, old: &str, new: &str) {
-        for kind in [Kind::Model, Kind::Dataset] {
+        for kind in [RepositoryKind::Model, RepositoryKind::Dataset] {
             if let Some(mut repository) = self.repositories.remove(&(kind, old.to_owned())) {
                 new.clone_into(&mut repository.id);
                 self.repositories.insert((kind, new.to_owned()), repository);

@@ -6,11 +6,11 @@ use hyper::{HeaderMap, Method, StatusCode};
 use super::catalogue::Catalogue;
 use super::content::Content;
 use super::reply::Reply;
-use super::sign::Signer;
+use super::sign::AddressSigner;
 
 pub(super) fn reply(
     catalogue: &Catalogue,
-    signer: &Signer,
+    signer: &AddressSigner,
     method: &Method,
     headers: &HeaderMap,
     (path, query): (&str, &str),

@@ -116,23 +116,23 @@ impl Content {
     }
 
     /// Each reader has a file position of its own, so that any number of them can read at once.
-    pub(super) fn open(&self) -> io::Result<Reader> {
+    pub(super) fn open(&self) -> io::Result<ContentReader> {
         Ok(match &self.0.store {
-            Store::Bytes(bytes) => Reader::Bytes(bytes.clone()),
-            Store::Random { seed } => Reader::Random { seed: *seed },
-            Store::Disk(path) => Reader::Disk { file: File::open(path)?, position: 0 },
+            Store::Bytes(bytes) => ContentReader::Bytes(bytes.clone()),
+            Store::Random { seed } => ContentReader::Random { seed: *seed },
+            Store::Disk(path) => ContentReader::Disk { file: File::open(path)?, position: 0 },
         })
     }
 }
 
 /// Reads a [`Content`] piece by piece.
-pub(super) enum Reader {
+pub(super) enum ContentReader {
     Bytes(Bytes),
     Random { seed: u64 },
     Disk { file: File, position: u64 },
 }
 
-impl Reader {
+impl ContentReader {
     /// Exactly the bytes asked for, which must lie within the content.
     pub(super) fn read(&mut self, start: u64, length: u64) -> io::Result<Bytes> {
         let capacity = usize::try_from(length).map_err(io::Error::other)?;

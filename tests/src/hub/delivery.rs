@@ -9,23 +9,28 @@ use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_R
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 
-use super::body::{Body, Script, Stop};
+use super::body::{BodyPlan, Interruption, ResponseBody};
 use super::content::Content;
-use super::fault::{Fault, Faults, Offer};
-use super::log::Entry;
-use super::range::Asked;
+use super::fault::{FaultStep, Faults, HubFault};
+use super::log::OpenRequest;
+use super::range::RequestedRange;
 use super::reply::{Payload, Reply};
-use super::wire::Line;
+use super::wire::ConnectionState;
 
 /// Answers a request with a reply.
-pub(super) fn deliver(reply: Reply, faults: &Faults, line: Arc<Line>, entry: Arc<Entry>) -> Response<Body> {
+pub(super) fn deliver(
+    reply: Reply,
+    faults: &Faults,
+    line: Arc<ConnectionState>,
+    entry: Arc<OpenRequest>,
+) -> Response<ResponseBody> {
     let request = entry.request();
-    let mut answer = Answer::new(reply, &request.headers);
+    let mut answer = FileResponse::new(reply, &request.headers);
     let is_head = request.method == "HEAD";
     if !is_head && answer.status.is_success() && answer.script.length() > 0 {
         faults.within(request, |fault, offer| match offer {
-            Offer::Ask => answer.shows(fault),
-            Offer::Apply => {
+            FaultStep::Ask => answer.shows(fault),
+            FaultStep::Apply => {
                 answer.suffer(fault);
                 true
             }
@@ -34,14 +39,14 @@ pub(super) fn deliver(reply: Reply, faults: &Faults, line: Arc<Line>, entry: Arc
     answer.send(is_head, line, entry)
 }
 
-struct Answer {
+struct FileResponse {
     status: StatusCode,
     headers: HeaderMap,
-    script: Script,
+    script: BodyPlan,
     compressed: bool,
 }
 
-impl Answer {
+impl FileResponse {
     fn new(reply: Reply, request: &HeaderMap) -> Self {
         let Reply { status, headers, payload } = reply;
         let (content, is_file) = match payload {
@@ -49,7 +54,8 @@ impl Answer {
             Payload::File(content) => (content, true),
         };
         let size = content.size();
-        let mut answer = Self { status, headers, script: Script::plain(content, 0..size), compressed: false };
+        let mut answer =
+            Self { status, headers, script: BodyPlan::plain(content, 0..size), compressed: false };
         if !is_file {
             return answer;
         }
@@ -62,14 +68,14 @@ impl Answer {
         }
         let etag = answer.headers.get(ETAG).and_then(|value| value.to_str().ok());
         let unchanged = header("if-range").is_none_or(|known| Some(known) == etag);
-        match Asked::of(header("range").filter(|_| unchanged), size) {
-            Asked::Whole => {}
-            Asked::Part(part) => {
+        match RequestedRange::of(header("range").filter(|_| unchanged), size) {
+            RequestedRange::Whole => {}
+            RequestedRange::Part(part) => {
                 answer.status = StatusCode::PARTIAL_CONTENT;
                 answer.set_content_range(&format!("bytes {}-{}/{size}", part.start, part.end - 1));
                 answer.script.span = part;
             }
-            Asked::PastTheEnd => {
+            RequestedRange::PastTheEnd => {
                 answer.status = StatusCode::RANGE_NOT_SATISFIABLE;
                 answer.set_content_range(&format!("bytes */{size}"));
                 answer.script.span = 0..0;
@@ -79,41 +85,45 @@ impl Answer {
     }
 
     /// Whether a fault would make a difference to this answer.
-    fn shows(&self, fault: &Fault) -> bool {
+    fn shows(&self, fault: &HubFault) -> bool {
         let length = self.script.length();
         match fault {
-            Fault::CutAfter(bytes) | Fault::ResetAfter(bytes) => *bytes < length,
-            Fault::Stall(stall) => stall.bytes() < length,
-            Fault::IgnoresRange | Fault::WrongContentRange => self.status == StatusCode::PARTIAL_CONTENT,
-            Fault::ShortBody(bytes) => *bytes <= self.script.span.end - self.script.span.start,
-            Fault::WrongBytes { at } => self.script.span.contains(at),
-            Fault::Gzipped => !self.compressed,
-            Fault::LongBody(_) | Fault::Throttle { .. } => true,
-            Fault::Status(_)
-            | Fault::RateLimited { .. }
-            | Fault::RetryAfter { .. }
-            | Fault::Expired
-            | Fault::RedirectLoop
-            | Fault::RedirectTo(_)
-            | Fault::Delay(_) => false,
+            HubFault::CutAfter(bytes) | HubFault::ResetAfter(bytes) => *bytes < length,
+            HubFault::Stall(stall) => stall.bytes() < length,
+            HubFault::IgnoresRange | HubFault::WrongContentRange => {
+                self.status == StatusCode::PARTIAL_CONTENT
+            }
+            HubFault::ShortBody(bytes) => *bytes <= self.script.span.end - self.script.span.start,
+            HubFault::WrongBytes { at } => self.script.span.contains(at),
+            HubFault::Gzipped => !self.compressed,
+            HubFault::LongBody(_) | HubFault::Throttle { .. } => true,
+            HubFault::Status(_)
+            | HubFault::RateLimited { .. }
+            | HubFault::RetryAfter { .. }
+            | HubFault::Expired
+            | HubFault::RedirectLoop
+            | HubFault::RedirectTo(_)
+            | HubFault::Delay(_) => false,
         }
     }
 
-    fn suffer(&mut self, fault: &Fault) {
+    fn suffer(&mut self, fault: &HubFault) {
         match fault {
-            Fault::CutAfter(bytes) => self.script.stops.push((*bytes, Stop::Cut)),
-            Fault::ResetAfter(bytes) => self.script.stops.push((*bytes, Stop::Reset)),
-            Fault::Stall(stall) => self.script.stops.push((stall.bytes(), Stop::Stall(stall.clone()))),
-            Fault::IgnoresRange => self.forget_range(),
-            Fault::WrongContentRange => {
+            HubFault::CutAfter(bytes) => self.script.stops.push((*bytes, Interruption::Cut)),
+            HubFault::ResetAfter(bytes) => self.script.stops.push((*bytes, Interruption::Reset)),
+            HubFault::Stall(stall) => {
+                self.script.stops.push((stall.bytes(), Interruption::Stall(stall.clone())));
+            }
+            HubFault::IgnoresRange => self.forget_range(),
+            HubFault::WrongContentRange => {
                 let (span, size) = (&self.script.span, self.script.content.size());
                 self.set_content_range(&format!("bytes {}-{}/{size}", span.start + 1, span.end));
             }
-            Fault::ShortBody(bytes) => self.script.span.end -= bytes,
-            Fault::LongBody(bytes) => self.script.surplus += bytes,
-            Fault::Gzipped => self.compress(),
-            Fault::WrongBytes { at } => self.script.flipped.push(*at),
-            Fault::Throttle { bytes_per_second } => {
+            HubFault::ShortBody(bytes) => self.script.span.end -= bytes,
+            HubFault::LongBody(bytes) => self.script.surplus += bytes,
+            HubFault::Gzipped => self.compress(),
+            HubFault::WrongBytes { at } => self.script.flipped.push(*at),
+            HubFault::Throttle { bytes_per_second } => {
                 let slower = self
                     .script
                     .bytes_per_second
@@ -164,13 +174,18 @@ impl Answer {
         self.headers.insert(CONTENT_RANGE, value);
     }
 
-    fn send(mut self, is_head: bool, line: Arc<Line>, entry: Arc<Entry>) -> Response<Body> {
+    fn send(
+        mut self,
+        is_head: bool,
+        line: Arc<ConnectionState>,
+        entry: Arc<OpenRequest>,
+    ) -> Response<ResponseBody> {
         let has_body = self.status != StatusCode::NOT_MODIFIED;
         if has_body && !self.compressed {
             self.headers.insert(CONTENT_LENGTH, self.script.length().into());
         }
         let has_body = has_body && !is_head && self.script.length() > 0;
-        let body = if has_body { Body::new(self.script, line, entry) } else { Body::empty() };
+        let body = if has_body { ResponseBody::new(self.script, line, entry) } else { ResponseBody::empty() };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;

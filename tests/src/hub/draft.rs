@@ -8,32 +8,32 @@ use hfdown_protocol::Commit;
 use super::access::Gate;
 use super::content::Content;
 use super::lock;
-use super::repository::{Kind, Stored};
-use super::server::Hub;
+use super::repository::{RepositoryKind, Stored};
+use super::server::ServerState;
 
 /// The next commit of a repository, which comes into being with its first. Files that are not mentioned stay.
 #[must_use = "nothing happens before `commit`"]
 pub struct Draft {
-    hub: Arc<Hub>,
-    kind: Kind,
+    hub: Arc<ServerState>,
+    kind: RepositoryKind,
     id: String,
     reference: String,
     tags: Vec<String>,
-    changes: Vec<Change>,
+    changes: Vec<FileChange>,
     private: bool,
     gate: Option<Gate>,
     readers: Vec<String>,
     licence: Option<String>,
 }
 
-enum Change {
+enum FileChange {
     Regular { path: String, content: Content },
     Lfs { path: String, content: Content },
     Remove { path: String },
 }
 
 impl Draft {
-    pub(super) fn new(hub: Arc<Hub>, kind: Kind, id: &str) -> Self {
+    pub(super) fn new(hub: Arc<ServerState>, kind: RepositoryKind, id: &str) -> Self {
         Self {
             hub,
             kind,
@@ -50,19 +50,19 @@ impl Draft {
 
     /// Adds or replaces a regular file: kept in git, known by its git blob SHA-1.
     pub fn file(mut self, path: &str, content: impl Into<Content>) -> Self {
-        self.changes.push(Change::Regular { path: path.to_owned(), content: content.into() });
+        self.changes.push(FileChange::Regular { path: path.to_owned(), content: content.into() });
         self
     }
 
     /// Adds or replaces an LFS file: kept behind the CDN, known by its SHA-256.
     pub fn lfs(mut self, path: &str, content: impl Into<Content>) -> Self {
-        self.changes.push(Change::Lfs { path: path.to_owned(), content: content.into() });
+        self.changes.push(FileChange::Lfs { path: path.to_owned(), content: content.into() });
         self
     }
 
     /// Removes a file.
     pub fn remove(mut self, path: &str) -> Self {
-        self.changes.push(Change::Remove { path: path.to_owned() });
+        self.changes.push(FileChange::Remove { path: path.to_owned() });
         self
     }
 
@@ -141,7 +141,7 @@ impl Draft {
     }
 }
 
-impl Change {
+impl FileChange {
     fn prepare(self, store: &str) -> (String, Option<Arc<Stored>>) {
         let file = match &self {
             Self::Regular { path, content } => Some(Stored::regular(path, content.clone())),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::lock;
-use super::log::{Origin, Request};
-use super::stall::Stall;
+use super::log::{HubOrigin, HubRequest};
+use super::stall::StallHandle;
 use super::when::When;
 
 /// Something that goes wrong with an answer.
@@ -14,13 +14,13 @@ use super::when::When;
 /// Those that tamper with a body strike successful answers that have one, and only where a client can notice: cutting
 /// after 1,000 bytes waits for a body that is longer.
 #[derive(Clone, Debug)]
-pub enum Fault {
+pub enum HubFault {
     /// The connection is closed once that many bytes of body have gone out.
     CutAfter(u64),
     /// The same with a TCP reset, which may also discard bytes that the client has not read yet.
     ResetAfter(u64),
     /// The body stops, and the connection stays, until the test releases it.
-    Stall(Stall),
+    Stall(StallHandle),
     /// This status and no more.
     Status(u16),
     /// `429`, with `RateLimit` headers that ask for so many seconds of patience.
@@ -35,7 +35,7 @@ pub enum Fault {
         /// When it may be asked again.
         seconds: u64,
         /// How that is written.
-        form: Form,
+        form: RetryAfterForm,
     },
     /// `200` and the whole file, though a range was asked for.
     IgnoresRange,
@@ -71,14 +71,14 @@ pub enum Fault {
 
 /// How a `Retry-After` names its instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub enum RetryAfterForm {
     /// As a number of seconds from now.
     Seconds,
     /// As a date: whole seconds, rounded up.
     Date,
 }
 
-impl Fault {
+impl HubFault {
     /// Whether it takes the place of an answer, or goes before it; the others tamper with its body.
     fn is_whole(&self) -> bool {
         matches!(
@@ -96,11 +96,11 @@ impl Fault {
 
 /// A fault that lies in wait. Dropping the handle leaves it armed.
 #[derive(Clone, Debug)]
-pub struct Armed(Arc<State>);
+pub struct Armed(Arc<FaultState>);
 
 #[derive(Debug)]
-struct State {
-    fault: Fault,
+struct FaultState {
+    fault: HubFault,
     when: When,
     picked: AtomicUsize,
     struck: AtomicUsize,
@@ -131,8 +131,8 @@ impl Armed {
 pub(super) struct Faults(Mutex<Vec<Armed>>);
 
 impl Faults {
-    pub(super) fn arm(&self, fault: Fault, when: When) -> Armed {
-        let state = State {
+    pub(super) fn arm(&self, fault: HubFault, when: When) -> Armed {
+        let state = FaultState {
             fault,
             when,
             picked: AtomicUsize::new(0),
@@ -146,13 +146,13 @@ impl Faults {
 
     /// Strikes with those that don't wait for an answer. One alone takes its place: the others lie in wait for the
     /// next.
-    pub(super) fn before(&self, request: &Request, mut strike: impl FnMut(Fault)) {
+    pub(super) fn before(&self, request: &HubRequest, mut strike: impl FnMut(HubFault)) {
         for armed in self.picking(request) {
             let fault = &armed.0.fault;
-            let reachable = !matches!(fault, Fault::Expired) || request.origin == Origin::Cdn;
+            let reachable = !matches!(fault, HubFault::Expired) || request.origin == HubOrigin::Cdn;
             if fault.is_whole() && reachable && armed.strikes() {
                 strike(fault.clone());
-                if !matches!(fault, Fault::Delay(_)) {
+                if !matches!(fault, HubFault::Delay(_)) {
                     return;
                 }
             }
@@ -161,16 +161,16 @@ impl Faults {
 
     /// Offers those that tamper with an answer, one after the other. `offer` says whether one can be noticed, and is
     /// called again to apply it when it is its turn.
-    pub(super) fn within(&self, request: &Request, mut offer: impl FnMut(&Fault, Offer) -> bool) {
+    pub(super) fn within(&self, request: &HubRequest, mut offer: impl FnMut(&HubFault, FaultStep) -> bool) {
         for armed in self.picking(request) {
-            let noticed = !armed.0.fault.is_whole() && offer(&armed.0.fault, Offer::Ask);
+            let noticed = !armed.0.fault.is_whole() && offer(&armed.0.fault, FaultStep::Ask);
             if noticed && armed.strikes() {
-                offer(&armed.0.fault, Offer::Apply);
+                offer(&armed.0.fault, FaultStep::Apply);
             }
         }
     }
 
-    fn picking(&self, request: &Request) -> Vec<Armed> {
+    fn picking(&self, request: &HubRequest) -> Vec<Armed> {
         let all = lock(&self.0);
         let picks = |armed: &&Armed| !armed.0.lifted.load(Ordering::Relaxed) && armed.0.when.picks(request);
         all.iter().filter(picks).cloned().collect()
@@ -179,7 +179,7 @@ impl Faults {
 
 /// The two steps of [`Faults::within`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Offer {
+pub(super) enum FaultStep {
     Ask,
     Apply,
 }

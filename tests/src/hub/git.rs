@@ -36,7 +36,7 @@ pub(super) fn commit(tree: Id, parent: Option<&str>, title: &str, seconds: u64) 
 ///
 /// Paths are taken as they come: a test may well want a listing with `../x` in it.
 pub(super) fn trees<'a>(files: impl Iterator<Item = (&'a str, Id)>) -> BTreeMap<String, Id> {
-    let mut root = Folder::default();
+    let mut root = GitTree::default();
     for (path, id) in files {
         let mut components: Vec<&str> = path.split('/').collect();
         let name = components.pop().unwrap_or_default();
@@ -51,12 +51,12 @@ pub(super) fn trees<'a>(files: impl Iterator<Item = (&'a str, Id)>) -> BTreeMap<
 }
 
 #[derive(Default)]
-struct Folder {
+struct GitTree {
     files: BTreeMap<String, Id>,
-    folders: BTreeMap<String, Folder>,
+    folders: BTreeMap<String, GitTree>,
 }
 
-impl Folder {
+impl GitTree {
     fn name(&self, path: &str, all: &mut BTreeMap<String, Id>) -> Id {
         // Git sorts a folder as if its name ended in a slash.
         let mut entries: BTreeMap<String, (&str, &str, Id)> = BTreeMap::new();

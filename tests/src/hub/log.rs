@@ -11,7 +11,7 @@ use super::lock;
 
 /// Which of the two servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum HubOrigin {
     /// The Hub itself.
     Hub,
     /// The origin that signed addresses lead to.
@@ -20,9 +20,9 @@ pub enum Origin {
 
 /// One request and its answer so far.
 #[derive(Clone, Debug)]
-pub struct Request {
+pub struct HubRequest {
     /// Who was asked.
-    pub origin: Origin,
+    pub origin: HubOrigin,
     /// `GET`, `HEAD`, `POST`.
     pub method: String,
     /// The path as it was sent, percent-encoded.
@@ -47,7 +47,7 @@ pub struct Request {
     pub not_before: Option<Instant>,
 }
 
-impl Request {
+impl HubRequest {
     /// A header's value, if it was sent and is text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
@@ -66,28 +66,28 @@ impl Request {
 
 /// All requests, in the order they came.
 #[derive(Debug, Default)]
-pub(super) struct Log(Mutex<Vec<Arc<Entry>>>);
+pub(super) struct RequestLog(Mutex<Vec<Arc<OpenRequest>>>);
 
 /// A request whose answer is still being written.
 #[derive(Debug)]
-pub(super) struct Entry {
-    request: Request,
+pub(super) struct OpenRequest {
+    request: HubRequest,
     status: AtomicU16,
     bytes_sent: AtomicU64,
     lasted_micros: AtomicU64,
     not_before: OnceLock<Instant>,
 }
 
-impl Log {
-    pub(super) fn open(&self, request: Request) -> Arc<Entry> {
+impl RequestLog {
+    pub(super) fn open(&self, request: HubRequest) -> Arc<OpenRequest> {
         let (bytes_sent, lasted_micros) = (AtomicU64::new(0), AtomicU64::new(0));
         let (status, not_before) = (AtomicU16::new(0), OnceLock::new());
-        let entry = Arc::new(Entry { request, status, bytes_sent, lasted_micros, not_before });
+        let entry = Arc::new(OpenRequest { request, status, bytes_sent, lasted_micros, not_before });
         lock(&self.0).push(Arc::clone(&entry));
         entry
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(super) fn requests(&self) -> Vec<HubRequest> {
         lock(&self.0).iter().map(|entry| entry.snapshot()).collect()
     }
 
@@ -96,9 +96,9 @@ impl Log {
     }
 }
 
-impl Entry {
+impl OpenRequest {
     /// The request as it came. Its answer is only in a [`snapshot`](Self::snapshot).
-    pub(super) fn request(&self) -> &Request {
+    pub(super) fn request(&self) -> &HubRequest {
         &self.request
     }
 
@@ -118,8 +118,8 @@ impl Entry {
         self.lasted_micros.store(lasted, Ordering::Relaxed);
     }
 
-    fn snapshot(&self) -> Request {
-        Request {
+    fn snapshot(&self) -> HubRequest {
+        HubRequest {
             status: self.status.load(Ordering::Relaxed),
             bytes_sent: self.bytes_sent.load(Ordering::Relaxed),
             lasted: Duration::from_micros(self.lasted_micros.load(Ordering::Relaxed)),

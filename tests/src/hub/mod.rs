@@ -52,12 +52,12 @@ mod wire;
 pub use access::Gate;
 pub use content::Content;
 pub use draft::Draft;
-pub use fault::{Armed, Fault, Form};
-pub use log::{Origin, Request};
+pub use fault::{Armed, HubFault, RetryAfterForm};
+pub use log::{HubOrigin, HubRequest};
 pub use rate::Bucket;
-pub use repository::Kind;
+pub use repository::RepositoryKind;
 pub use server::TestHub;
-pub use stall::Stall;
+pub use stall::StallHandle;
 pub use tls::{Authority, Front};
 pub use when::When;
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a `Range` header asks of a file of some size.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum RequestedRange {
     /// No range, or one that servers ignore: several at once, another unit, nonsense.
     Whole,
     /// These bytes.
@@ -13,7 +13,7 @@ pub(super) enum Asked {
     PastTheEnd,
 }
 
-impl Asked {
+impl RequestedRange {
     pub(super) fn of(header: Option<&str>, size: u64) -> Self {
         let Some((first, last)) = header.and_then(|text| text.trim().strip_prefix("bytes=")?.split_once('-'))
         else {
@@ -39,22 +39,22 @@ mod tests {
     #[test]
     fn reads_what_clients_send() {
         let cases = [
-            (None, Asked::Whole),
-            (Some("bytes=0-0"), Asked::Part(0..1)),
-            (Some("bytes=2-"), Asked::Part(2..10)),
-            (Some("bytes=2-99"), Asked::Part(2..10)),
-            (Some("bytes=-3"), Asked::Part(7..10)),
-            (Some("bytes=-99"), Asked::Part(0..10)),
-            (Some("bytes=10-"), Asked::PastTheEnd),
-            (Some("bytes=-0"), Asked::PastTheEnd),
-            (Some("bytes=5-4"), Asked::Whole),
-            (Some("bytes=0-1,3-4"), Asked::Whole),
-            (Some("bytes=a-b"), Asked::Whole),
-            (Some("lines=1-2"), Asked::Whole),
+            (None, RequestedRange::Whole),
+            (Some("bytes=0-0"), RequestedRange::Part(0..1)),
+            (Some("bytes=2-"), RequestedRange::Part(2..10)),
+            (Some("bytes=2-99"), RequestedRange::Part(2..10)),
+            (Some("bytes=-3"), RequestedRange::Part(7..10)),
+            (Some("bytes=-99"), RequestedRange::Part(0..10)),
+            (Some("bytes=10-"), RequestedRange::PastTheEnd),
+            (Some("bytes=-0"), RequestedRange::PastTheEnd),
+            (Some("bytes=5-4"), RequestedRange::Whole),
+            (Some("bytes=0-1,3-4"), RequestedRange::Whole),
+            (Some("bytes=a-b"), RequestedRange::Whole),
+            (Some("lines=1-2"), RequestedRange::Whole),
         ];
         for (header, asked) in cases {
-            assert_eq!(Asked::of(header, 10), asked, "{header:?}");
+            assert_eq!(RequestedRange::of(header, 10), asked, "{header:?}");
         }
-        assert_eq!(Asked::of(Some("bytes=0-0"), 0), Asked::PastTheEnd);
+        assert_eq!(RequestedRange::of(Some("bytes=0-0"), 0), RequestedRange::PastTheEnd);
     }
 }

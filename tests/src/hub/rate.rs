@@ -43,7 +43,7 @@ struct Window {
 
 /// What the `RateLimit` headers say after a request was counted.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Standing {
+pub(super) struct RateLimitStatus {
     bucket: Bucket,
     quota: u64,
     window: Duration,
@@ -65,7 +65,7 @@ impl RateLimits {
         *self.window(bucket) = Window { quota, length, enforced: true, used: 0, since: None };
     }
 
-    pub(super) fn count(&mut self, bucket: Bucket) -> Standing {
+    pub(super) fn count(&mut self, bucket: Bucket) -> RateLimitStatus {
         let window = self.window(bucket);
         let elapsed = window.since.get_or_insert_with(Instant::now).elapsed();
         if elapsed >= window.length {
@@ -74,7 +74,7 @@ impl RateLimits {
         }
         let refused = window.enforced && window.used >= window.quota;
         window.used += u64::from(!refused);
-        Standing {
+        RateLimitStatus {
             bucket,
             quota: window.quota,
             window: window.length,
@@ -92,7 +92,7 @@ impl RateLimits {
     }
 }
 
-impl Standing {
+impl RateLimitStatus {
     /// As if the window were used up.
     pub(super) fn exhausted(self, renewed_in: Duration) -> Self {
         Self { left: 0, renewed_in, refused: true, ..self }

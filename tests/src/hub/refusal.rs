@@ -8,7 +8,7 @@ use super::reply::Reply;
 
 /// Why a request is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum HubRefusal {
     /// There is no such repository, or an anonymous visitor may not know of it.
     RepositoryWithoutToken,
     /// The same to someone whose token is good.
@@ -29,7 +29,7 @@ pub(super) enum Refusal {
     Route,
 }
 
-impl Refusal {
+impl HubRefusal {
     pub(super) fn no_repository(visitor: &Visitor) -> Self {
         match visitor {
             Visitor::Anonymous => Self::RepositoryWithoutToken,

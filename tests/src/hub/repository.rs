@@ -6,20 +6,20 @@ use std::sync::Arc;
 use data_encoding::HEXLOWER;
 use hfdown_protocol::Commit;
 
-use super::access::Access;
+use super::access::AccessRules;
 use super::content::Content;
 use super::git;
 
 /// What a repository holds. Models live at the root of the Hub's addresses, data sets under `datasets/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
+pub enum RepositoryKind {
     /// A model.
     Model,
     /// A data set.
     Dataset,
 }
 
-impl Kind {
+impl RepositoryKind {
     /// Its name in API addresses.
     pub(super) fn plural(self) -> &'static str {
         match self {
@@ -86,9 +86,9 @@ pub(super) struct Snapshot {
 /// A repository.
 #[derive(Debug)]
 pub(super) struct Repository {
-    pub(super) kind: Kind,
+    pub(super) kind: RepositoryKind,
     pub(super) id: String,
-    pub(super) access: Access,
+    pub(super) access: AccessRules,
     pub(super) licence: Option<String>,
     /// Full names, such as `refs/heads/main`, to commits.
     pub(super) references: BTreeMap<String, Commit>,
@@ -98,12 +98,12 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    pub(super) fn new(kind: Kind, id: &str) -> Self {
+    pub(super) fn new(kind: RepositoryKind, id: &str) -> Self {
         let number = Content::from(format!("{}/{id}", kind.plural())).sha256()[..24].to_owned();
         Self {
             kind,
             id: id.to_owned(),
-            access: Access::default(),
+            access: AccessRules::default(),
             licence: None,
             references: BTreeMap::new(),
             snapshots: Vec::new(),

@@ -6,10 +6,10 @@ use hyper::{HeaderMap, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::access::Visitor;
-use super::refusal::Refusal;
+use super::refusal::HubRefusal;
 use super::reply::Reply;
 use super::repository::{Repository, Snapshot, Storage, Stored};
-use super::sign::Signer;
+use super::sign::AddressSigner;
 
 /// What JavaScript's `encodeURIComponent` leaves alone.
 const COMPONENT: &AsciiSet =
@@ -32,7 +32,7 @@ pub(super) struct Resolve<'a> {
 
 impl Resolve<'_> {
     /// `…/resolve/{revision}/{path}`
-    pub(super) fn reply(&self, signer: &Signer) -> Result<Reply, Refusal> {
+    pub(super) fn reply(&self, signer: &AddressSigner) -> Result<Reply, HubRefusal> {
         let (snapshot, file) = self.find()?;
         let reply = match &file.storage {
             Storage::Lfs { address, .. } => self.to_the_cdn(&file, address, signer),
@@ -44,10 +44,10 @@ impl Resolve<'_> {
     }
 
     /// `/api/resolve-cache/…`, which has only what everyone may read.
-    pub(super) fn cached(&self) -> Result<Reply, Refusal> {
+    pub(super) fn cached(&self) -> Result<Reply, HubRefusal> {
         let (snapshot, file) = self.find()?;
         if !self.is_cached(&file) || !matches!(file.storage, Storage::Regular) {
-            return Err(Refusal::Route);
+            return Err(HubRefusal::Route);
         }
         let reply = whole(&file)
             .with("x-repo-commit", snapshot.commit.as_str())
@@ -55,11 +55,11 @@ impl Resolve<'_> {
         Ok(reply.unless_unchanged(self.method, self.headers, &file.etag()))
     }
 
-    fn find(&self) -> Result<(Arc<Snapshot>, Arc<Stored>), Refusal> {
+    fn find(&self) -> Result<(Arc<Snapshot>, Arc<Stored>), HubRefusal> {
         self.repository.access.may_read(self.visitor, &self.repository.id)?;
-        let revision = || Refusal::Revision { revision: self.revision.to_owned() };
+        let revision = || HubRefusal::Revision { revision: self.revision.to_owned() };
         let snapshot = self.repository.at(self.revision).ok_or_else(revision)?;
-        let entry = || Refusal::Entry { path: self.path.to_owned() };
+        let entry = || HubRefusal::Entry { path: self.path.to_owned() };
         let file = snapshot.files.get(self.path).cloned().ok_or_else(entry)?;
         Ok((snapshot, file))
     }
@@ -69,7 +69,7 @@ impl Resolve<'_> {
         self.repository.access.is_open() && self.repository.id.contains('/') && file.content.size() > 0
     }
 
-    fn to_the_cdn(&self, file: &Stored, address: &str, signer: &Signer) -> Reply {
+    fn to_the_cdn(&self, file: &Stored, address: &str, signer: &AddressSigner) -> Reply {
         let etag = format!("\"{}\"", file.etag());
         let location = format!("{}{}", self.cdn, signer.sign(address, &file.path));
         Reply::redirect(StatusCode::FOUND, &location)

@@ -3,7 +3,7 @@
 use percent_encoding::percent_decode_str;
 
 use super::rate::Bucket;
-use super::repository::Kind;
+use super::repository::RepositoryKind;
 
 /// A request's meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,15 +11,15 @@ pub(super) enum Route {
     /// `/api/whoami-v2`
     WhoAmI,
     /// Anything about a repository.
-    Repository(Subject),
+    Repository(RepositoryRequest),
     /// Nothing that the Hub knows.
     Unknown { api: bool },
 }
 
 /// A repository and what is asked about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Subject {
-    pub(super) kind: Kind,
+pub(super) struct RepositoryRequest {
+    pub(super) kind: RepositoryKind,
     pub(super) id: String,
     pub(super) question: Question,
     /// The path before and after the id, as it was sent: what a redirect to another id keeps.
@@ -44,19 +44,19 @@ impl Route {
             return Self::WhoAmI;
         }
         let prefixes = [
-            ("/api/resolve-cache/models/", Kind::Model, Family::Cache),
-            ("/api/resolve-cache/datasets/", Kind::Dataset, Family::Cache),
-            ("/api/models/", Kind::Model, Family::Api),
-            ("/api/datasets/", Kind::Dataset, Family::Api),
-            ("/datasets/", Kind::Dataset, Family::Files),
-            ("/", Kind::Model, Family::Files),
+            ("/api/resolve-cache/models/", RepositoryKind::Model, RouteFamily::Cache),
+            ("/api/resolve-cache/datasets/", RepositoryKind::Dataset, RouteFamily::Cache),
+            ("/api/models/", RepositoryKind::Model, RouteFamily::Api),
+            ("/api/datasets/", RepositoryKind::Dataset, RouteFamily::Api),
+            ("/datasets/", RepositoryKind::Dataset, RouteFamily::Files),
+            ("/", RepositoryKind::Model, RouteFamily::Files),
         ];
         let api = path.starts_with("/api/");
         let Some((prefix, kind, family)) = prefixes.into_iter().find(|(prefix, ..)| path.starts_with(prefix))
         else {
             return Self::Unknown { api };
         };
-        if api && matches!(family, Family::Files) {
+        if api && matches!(family, RouteFamily::Files) {
             return Self::Unknown { api };
         }
         let segments: Vec<&str> = path[prefix.len()..].split('/').collect();
@@ -68,7 +68,12 @@ impl Route {
         };
         let (id, rest) = segments.split_at(length);
         let rest: String = rest.iter().flat_map(|segment| ["/", segment]).collect();
-        Self::Repository(Subject { kind, id: decode(&id.join("/")), question, around_id: (prefix, rest) })
+        Self::Repository(RepositoryRequest {
+            kind,
+            id: decode(&id.join("/")),
+            question,
+            around_id: (prefix, rest),
+        })
     }
 
     /// Which rate limit it counts against.
@@ -87,7 +92,7 @@ impl Route {
     /// The file that is meant, if it is one.
     pub(super) fn file(&self) -> Option<&str> {
         match self {
-            Self::Repository(Subject {
+            Self::Repository(RepositoryRequest {
                 question: Question::Resolve { path, .. } | Question::ResolveCache { path, .. },
                 ..
             }) => Some(path),
@@ -96,7 +101,7 @@ impl Route {
     }
 }
 
-impl Subject {
+impl RepositoryRequest {
     /// The same question about another id, as a relative address without its query.
     pub(super) fn moved_to(&self, id: &str) -> String {
         format!("{}{id}{}", self.around_id.0, self.around_id.1)
@@ -104,13 +109,13 @@ impl Subject {
 }
 
 #[derive(Clone, Copy)]
-enum Family {
+enum RouteFamily {
     Api,
     Files,
     Cache,
 }
 
-impl Family {
+impl RouteFamily {
     /// What the segments after the id ask. The order of the arms matters for a model that is called `tree`.
     fn question(self, rest: &[&str]) -> Option<Question> {
         Some(match (self, rest) {
@@ -140,7 +145,7 @@ fn decode(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn ask(path: &str) -> (Kind, String, Question) {
+    fn ask(path: &str) -> (RepositoryKind, String, Question) {
         match Route::of(path) {
             Route::Repository(subject) => (subject.kind, subject.id, subject.question),
             other => panic!("{path}: {other:?}"),
@@ -150,22 +155,31 @@ mod tests {
     #[test]
     fn reads_ids_of_one_and_two_segments() {
         let info = |revision: Option<&str>| Question::Info { revision: revision.map(str::to_owned) };
-        assert_eq!(ask("/api/models/gpt2"), (Kind::Model, "gpt2".into(), info(None)));
-        assert_eq!(ask("/api/datasets/a/b"), (Kind::Dataset, "a/b".into(), info(None)));
+        assert_eq!(ask("/api/models/gpt2"), (RepositoryKind::Model, "gpt2".into(), info(None)));
+        assert_eq!(ask("/api/datasets/a/b"), (RepositoryKind::Dataset, "a/b".into(), info(None)));
         assert_eq!(
             ask("/api/models/a/b/revision/refs%2Fpr%2F1"),
-            (Kind::Model, "a/b".into(), info(Some("refs/pr/1")))
+            (RepositoryKind::Model, "a/b".into(), info(Some("refs/pr/1")))
         );
         assert_eq!(ask("/api/models/gpt2/revision/main").1, "gpt2");
-        assert_eq!(ask("/api/models/gpt2/refs"), (Kind::Model, "gpt2".into(), Question::References));
+        assert_eq!(
+            ask("/api/models/gpt2/refs"),
+            (RepositoryKind::Model, "gpt2".into(), Question::References)
+        );
     }
 
     #[test]
     fn reads_files_in_folders() {
         let (revision, path) = ("main".to_owned(), "a b/c.bin".to_owned());
         let resolve = Question::Resolve { revision, path };
-        assert_eq!(ask("/o/n/resolve/main/a%20b/c.bin"), (Kind::Model, "o/n".into(), resolve.clone()));
-        assert_eq!(ask("/datasets/o/n/resolve/main/a%20b/c.bin"), (Kind::Dataset, "o/n".into(), resolve));
+        assert_eq!(
+            ask("/o/n/resolve/main/a%20b/c.bin"),
+            (RepositoryKind::Model, "o/n".into(), resolve.clone())
+        );
+        assert_eq!(
+            ask("/datasets/o/n/resolve/main/a%20b/c.bin"),
+            (RepositoryKind::Dataset, "o/n".into(), resolve)
+        );
         let tree = Question::Tree { revision: "main".into(), folder: "a/b".into() };
         assert_eq!(ask("/api/models/n/tree/main/a/b").2, tree);
         assert_eq!(Route::of("/o/n/resolve/main"), Route::Unknown { api: false });

@@ -15,25 +15,25 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::answer::answer;
 use super::catalogue::Catalogue;
 use super::draft::Draft;
-use super::fault::{Armed, Fault, Faults};
+use super::fault::{Armed, Faults, HubFault};
 use super::lock;
-use super::log::{Log, Origin, Request};
+use super::log::{HubOrigin, HubRequest, RequestLog};
 use super::page::PAGE;
 use super::rate::{Bucket, RateLimits};
-use super::repository::Kind;
-use super::sign::Signer;
-use super::stall::Stall;
+use super::repository::RepositoryKind;
+use super::sign::AddressSigner;
+use super::stall::StallHandle;
 use super::tls::Front;
 use super::when::When;
-use super::wire::{Line, Wire};
+use super::wire::{ConnectionState, ServedStream};
 
 /// What all requests share. Locks are taken in the order of the fields.
 #[derive(Debug)]
-pub(super) struct Hub {
+pub(super) struct ServerState {
     pub(super) catalogue: Mutex<Catalogue>,
-    pub(super) signer: Mutex<Signer>,
+    pub(super) signer: Mutex<AddressSigner>,
     pub(super) limits: Mutex<RateLimits>,
-    pub(super) log: Log,
+    pub(super) log: RequestLog,
     pub(super) faults: Faults,
     pub(super) endpoint: String,
     pub(super) cdn_origin: String,
@@ -41,7 +41,7 @@ pub(super) struct Hub {
     counter: AtomicU64,
 }
 
-impl Hub {
+impl ServerState {
     pub(super) fn page_size(&self) -> usize {
         self.page_size.load(Ordering::Relaxed)
     }
@@ -55,11 +55,11 @@ impl Hub {
 /// A Hub and its CDN on loopback. Dropping it closes both with all their connections.
 #[derive(Debug)]
 pub struct TestHub {
-    hub: Arc<Hub>,
+    hub: Arc<ServerState>,
     /// The listening sockets, while the Hub is there.
     doors: Mutex<Vec<JoinHandle<()>>>,
     /// Where they are.
-    ports: [(u16, Origin); 2],
+    ports: [(u16, HubOrigin); 2],
     /// Taken when it stops.
     runtime: Option<Runtime>,
 }
@@ -83,11 +83,11 @@ impl TestHub {
 
     fn try_start(main_front: Option<&Front>, cdn_front: Option<&Front>) -> io::Result<Self> {
         let (main, cdn) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
-        let hub = Arc::new(Hub {
+        let hub = Arc::new(ServerState {
             catalogue: Mutex::default(),
             signer: Mutex::default(),
             limits: Mutex::default(),
-            log: Log::default(),
+            log: RequestLog::default(),
             faults: Faults::default(),
             endpoint: origin("127.0.0.1", &main, main_front)?,
             // Another name as well as another port, so that no client can take it for the same site.
@@ -100,14 +100,14 @@ impl TestHub {
             .thread_name("test-hub")
             .enable_all()
             .build()?;
-        let ports = [(main.local_addr()?.port(), Origin::Hub), (cdn.local_addr()?.port(), Origin::Cdn)];
+        let ports = [(main.local_addr()?.port(), HubOrigin::Hub), (cdn.local_addr()?.port(), HubOrigin::Cdn)];
         let started = Self { hub, doors: Mutex::default(), ports, runtime: Some(runtime) };
-        started.open(main, Origin::Hub)?;
-        started.open(cdn, Origin::Cdn)?;
+        started.open(main, HubOrigin::Hub)?;
+        started.open(cdn, HubOrigin::Cdn)?;
         Ok(started)
     }
 
-    fn open(&self, listener: TcpListener, origin: Origin) -> io::Result<()> {
+    fn open(&self, listener: TcpListener, origin: HubOrigin) -> io::Result<()> {
         let Some(runtime) = &self.runtime else { return Ok(()) };
         listener.set_nonblocking(true)?;
         let _inside = runtime.enter();
@@ -149,12 +149,12 @@ impl TestHub {
 
     /// The next commit of a model.
     pub fn model(&self, id: &str) -> Draft {
-        Draft::new(Arc::clone(&self.hub), Kind::Model, id)
+        Draft::new(Arc::clone(&self.hub), RepositoryKind::Model, id)
     }
 
     /// The next commit of a data set.
     pub fn dataset(&self, id: &str) -> Draft {
-        Draft::new(Arc::clone(&self.hub), Kind::Dataset, id)
+        Draft::new(Arc::clone(&self.hub), RepositoryKind::Dataset, id)
     }
 
     /// Lets an old name lead to a new one, and moves what had the old one.
@@ -193,29 +193,29 @@ impl TestHub {
     }
 
     /// Arms a fault.
-    pub fn fault(&self, fault: Fault, when: When) -> Armed {
+    pub fn fault(&self, fault: HubFault, when: When) -> Armed {
         self.hub.faults.arm(fault, when)
     }
 
-    /// Arms a [`Fault::Stall`] and gives its handle.
-    pub fn stall(&self, after: u64, when: When) -> Stall {
-        let stall = Stall::after(after);
-        self.fault(Fault::Stall(stall.clone()), when);
+    /// Arms a [`HubFault::Stall`] and gives its handle.
+    pub fn stall(&self, after: u64, when: When) -> StallHandle {
+        let stall = StallHandle::after(after);
+        self.fault(HubFault::Stall(stall.clone()), when);
         stall
     }
 
     /// All requests so far, in the order they came.
-    pub fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<HubRequest> {
         self.hub.log.requests()
     }
 
     /// The requests for a file: to `resolve`, to the cache behind it, and to the CDN.
-    pub fn requests_for(&self, file: &str) -> Vec<Request> {
+    pub fn requests_for(&self, file: &str) -> Vec<HubRequest> {
         self.requests().into_iter().filter(|request| request.file.as_deref() == Some(file)).collect()
     }
 
     /// How many bytes of body one of the origins sent.
-    pub fn bytes_sent(&self, origin: Origin) -> u64 {
+    pub fn bytes_sent(&self, origin: HubOrigin) -> u64 {
         self.requests()
             .iter()
             .filter(|request| request.origin == origin)
@@ -250,7 +250,7 @@ fn origin(host: &str, listener: &TcpListener, front: Option<&Front>) -> io::Resu
     })
 }
 
-async fn accept(listener: tokio::net::TcpListener, hub: Arc<Hub>, origin: Origin) {
+async fn accept(listener: tokio::net::TcpListener, hub: Arc<ServerState>, origin: HubOrigin) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -260,8 +260,8 @@ async fn accept(listener: tokio::net::TcpListener, hub: Arc<Hub>, origin: Origin
         // An accept that fails is about the one connection that was refused.
         let Ok((stream, _)) = accepted else { continue };
         let _ = stream.set_nodelay(true);
-        let line = Line::new(hub.number());
-        let (hub, wire) = (Arc::clone(&hub), TokioIo::new(Wire::new(stream, Arc::clone(&line))));
+        let line = ConnectionState::new(hub.number());
+        let (hub, wire) = (Arc::clone(&hub), TokioIo::new(ServedStream::new(stream, Arc::clone(&line))));
         let service = service_fn(move |request| answer(Arc::clone(&hub), origin, Arc::clone(&line), request));
         connections.spawn(async move {
             // A client that goes away and a connection that a fault cuts are what this is for.

@@ -7,19 +7,19 @@ use super::reply::disposition;
 
 /// Signs addresses and checks them.
 #[derive(Debug)]
-pub(super) struct Signer {
+pub(super) struct AddressSigner {
     lifetime: Duration,
     /// Goes into each signature, so that a new key makes all earlier addresses void.
     key: u64,
 }
 
-impl Default for Signer {
+impl Default for AddressSigner {
     fn default() -> Self {
         Self { lifetime: Duration::from_secs(3600), key: 0 }
     }
 }
 
-impl Signer {
+impl AddressSigner {
     pub(super) fn live_for(&mut self, lifetime: Duration) {
         self.lifetime = lifetime;
     }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn an_address_is_good_for_its_object_until_it_expires() {
-        let mut signer = Signer::default();
+        let mut signer = AddressSigner::default();
         let address = signer.sign("/a/b", "folder/file.bin");
         let (path, query) = address.split_once('?').unwrap();
         assert_eq!(path, "/a/b");

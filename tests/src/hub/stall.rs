@@ -6,20 +6,20 @@ use tokio::sync::watch;
 
 /// A handle on answers that stop in the middle. Clones are the same handle.
 #[derive(Clone, Debug)]
-pub struct Stall(Arc<State>);
+pub struct StallHandle(Arc<StallState>);
 
 #[derive(Debug)]
-struct State {
+struct StallState {
     after: u64,
     reached: watch::Sender<usize>,
     released: watch::Sender<bool>,
 }
 
-impl Stall {
+impl StallHandle {
     /// A stall after that many bytes of body have reached the socket; with none, only the head has.
     pub fn after(bytes: u64) -> Self {
         let (reached, released) = (watch::Sender::new(0), watch::Sender::new(false));
-        Self(Arc::new(State { after: bytes, reached, released }))
+        Self(Arc::new(StallState { after: bytes, reached, released }))
     }
 
     /// Waits until an answer stands still.

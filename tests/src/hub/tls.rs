@@ -58,11 +58,11 @@ impl Default for Authority {
 /// with its connections when it is dropped.
 pub struct Front {
     port: u16,
-    state: Arc<State>,
+    state: Arc<FrontState>,
     _end: DropGuard,
 }
 
-struct State {
+struct FrontState {
     acceptor: TlsAcceptor,
     behind: AtomicU16,
     connections: AtomicUsize,
@@ -74,7 +74,7 @@ impl Front {
     pub async fn open(authority: &Authority) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
         let port = listener.local_addr().expect("a listener has an address").port();
-        let state = Arc::new(State {
+        let state = Arc::new(FrontState {
             acceptor: TlsAcceptor::from(Arc::new(authority.server())),
             behind: AtomicU16::new(0),
             connections: AtomicUsize::new(0),
@@ -109,7 +109,7 @@ impl Front {
     }
 }
 
-async fn accept(listener: TcpListener, state: Arc<State>) {
+async fn accept(listener: TcpListener, state: Arc<FrontState>) {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
@@ -123,7 +123,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 }
 
 /// Whatever ends this ends the connection: that is all there is to say about it.
-async fn serve(mut stream: TcpStream, state: Arc<State>) -> Option<()> {
+async fn serve(mut stream: TcpStream, state: Arc<FrontState>) -> Option<()> {
     state.connections.fetch_add(1, Ordering::Relaxed);
     stream.set_nodelay(true).ok()?;
     let cut = |left: usize| left.checked_sub(1);

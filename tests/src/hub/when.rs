@@ -1,13 +1,13 @@
 //! Which requests a fault is meant for.
 
-use super::log::{Origin, Request};
+use super::log::{HubOrigin, HubRequest};
 
 /// Picks requests. Without further words, it picks each one for ever.
 #[derive(Clone, Debug, Default)]
 pub struct When {
     file: Option<String>,
     path: Option<String>,
-    origin: Option<Origin>,
+    origin: Option<HubOrigin>,
     method: Option<String>,
     ranged: bool,
     skipped: usize,
@@ -32,7 +32,7 @@ impl When {
 
     /// Only those to one of the two servers.
     #[must_use]
-    pub fn at(self, origin: Origin) -> Self {
+    pub fn at(self, origin: HubOrigin) -> Self {
         Self { origin: Some(origin), ..self }
     }
 
@@ -61,7 +61,7 @@ impl When {
     }
 
     /// Whether it picks a request, its count apart.
-    pub(super) fn picks(&self, request: &Request) -> bool {
+    pub(super) fn picks(&self, request: &HubRequest) -> bool {
         self.file.as_ref().is_none_or(|file| request.file.as_ref() == Some(file))
             && self.path.as_ref().is_none_or(|part| request.path.contains(part))
             && self.origin.is_none_or(|origin| request.origin == origin)

@@ -13,14 +13,14 @@ use tokio::sync::Notify;
 
 /// What the handlers of a connection's requests know of it.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct ConnectionState {
     /// Shared by the requests on it.
     pub(super) number: u64,
     flushed: Notify,
     reset: AtomicBool,
 }
 
-impl Line {
+impl ConnectionState {
     pub(super) fn new(number: u64) -> Arc<Self> {
         Arc::new(Self { number, flushed: Notify::new(), reset: AtomicBool::new(false) })
     }
@@ -41,18 +41,18 @@ impl Line {
 
 /// The stream beneath the HTTP server.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct ServedStream {
     stream: TcpStream,
-    line: Arc<Line>,
+    line: Arc<ConnectionState>,
 }
 
-impl Wire {
-    pub(super) fn new(stream: TcpStream, line: Arc<Line>) -> Self {
+impl ServedStream {
+    pub(super) fn new(stream: TcpStream, line: Arc<ConnectionState>) -> Self {
         Self { stream, line }
     }
 }
 
-impl Drop for Wire {
+impl Drop for ServedStream {
     fn drop(&mut self) {
         if self.line.reset.load(Ordering::Relaxed) {
             // To close without lingering is how the socket interface spells a reset.
@@ -61,7 +61,7 @@ impl Drop for Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ServedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -71,7 +71,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ServedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

@@ -16,18 +16,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::HostOptions;
-use super::ground::Ground;
-use crate::proxy::Cuttable;
+use super::host_folder::HostFolder;
+use crate::proxy::CuttableStream;
 
 pub(super) struct InProcess {
     port: u16,
-    state: Arc<State>,
+    state: Arc<HostState>,
     /// Ends the listener and every connection.
     _end: DropGuard,
 }
 
 /// What all connections share.
-struct State {
+struct HostState {
     config: RwLock<Arc<Config>>,
     /// A child of the host's end; cancelled and replaced to cut the connections there are.
     connections: Mutex<CancellationToken>,
@@ -44,11 +44,11 @@ struct State {
 }
 
 impl InProcess {
-    pub(super) async fn start(ground: &Ground, options: &HostOptions) -> Self {
+    pub(super) async fn start(host_folder: &HostFolder, options: &HostOptions) -> Self {
         let end = CancellationToken::new();
-        let mut environment = ground.environment();
-        environment.push(("USER", ground.user.clone()));
-        environment.push(("LOGNAME", ground.user.clone()));
+        let mut environment = host_folder.environment();
+        environment.push(("USER", host_folder.user.clone()));
+        environment.push(("LOGNAME", host_folder.user.clone()));
         let mut shell = PathBuf::from("/bin/sh");
         if let Some(named) = &options.shell {
             shell.clone_from(named);
@@ -57,17 +57,17 @@ impl InProcess {
         }
         if options.bashrc.is_some() && shell.ends_with("bash") {
             // What bash does by itself when sshd starts it.
-            environment.push(("BASH_ENV", ground.home.join(".bashrc").display().to_string()));
+            environment.push(("BASH_ENV", host_folder.home.join(".bashrc").display().to_string()));
         }
-        let state = Arc::new(State {
-            config: RwLock::new(Arc::new(config(ground.host_keys.private_key().clone()))),
+        let state = Arc::new(HostState {
+            config: RwLock::new(Arc::new(config(host_folder.host_keys.private_key().clone()))),
             connections: Mutex::new(end.child_token()),
             end: end.clone(),
-            authorized_keys: ground.authorized_keys.clone(),
+            authorized_keys: host_folder.authorized_keys.clone(),
             banner: options.banner.clone(),
             shell,
             environment,
-            home: ground.home.clone(),
+            home: host_folder.home.clone(),
             asked_for: Mutex::default(),
             handles: Mutex::default(),
         });
@@ -81,8 +81,8 @@ impl InProcess {
         self.port
     }
 
-    pub(super) fn set_host_key(&self, ground: &Ground) {
-        let config = Arc::new(config(ground.host_keys.private_key().clone()));
+    pub(super) fn set_host_key(&self, host_folder: &HostFolder) {
+        let config = Arc::new(config(host_folder.host_keys.private_key().clone()));
         *self.state.config.write().unwrap_or_else(PoisonError::into_inner) = config;
     }
 
@@ -128,7 +128,7 @@ fn config(key: PrivateKey) -> Config {
     }
 }
 
-async fn listen(listener: TcpListener, state: Arc<State>) {
+async fn listen(listener: TcpListener, state: Arc<HostState>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -141,26 +141,26 @@ async fn listen(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-async fn serve(stream: TcpStream, state: Arc<State>) {
+async fn serve(stream: TcpStream, state: Arc<HostState>) {
     // Only speed depends on it.
     _ = stream.set_nodelay(true);
     let cut = state.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let config = Arc::clone(&state.config.read().unwrap_or_else(PoisonError::into_inner));
-    let connection = Connection { state, cut: cut.clone(), channels: HashMap::new() };
+    let connection = SshConnection { state, cut: cut.clone(), channels: HashMap::new() };
     // A connection that fails is the client's business.
-    if let Ok(session) = server::run_stream(config, Cuttable::new(stream, cut), connection).await {
+    if let Ok(session) = server::run_stream(config, CuttableStream::new(stream, cut), connection).await {
         _ = session.await;
     }
 }
 
-struct Connection {
-    state: Arc<State>,
+struct SshConnection {
+    state: Arc<HostState>,
     cut: CancellationToken,
     /// Channels that were opened and run nothing yet.
     channels: HashMap<ChannelId, Channel<Msg>>,
 }
 
-impl Connection {
+impl SshConnection {
     fn lets_in(&self, key: &russh::keys::PublicKey) -> Auth {
         let known = fs::read_to_string(&self.state.authorized_keys).unwrap_or_default();
         let shown = key.to_openssh().unwrap_or_default();
@@ -169,13 +169,13 @@ impl Connection {
     }
 }
 
-impl Connection {
+impl SshConnection {
     fn note(&self, wish: &'static str) {
         self.state.asked_for.lock().unwrap_or_else(PoisonError::into_inner).push(wish);
     }
 }
 
-impl server::Handler for Connection {
+impl server::Handler for SshConnection {
     type Error = russh::Error;
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {

@@ -4,7 +4,7 @@
 //! which we did not write. Each has a home folder, keys and a configuration of its own in a temporary folder, and runs
 //! what it is told by a real shell. Nothing touches the real `~/.ssh` or home.
 
-mod ground;
+mod host_folder;
 mod in_process;
 mod sshd;
 
@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use hfdown::link::LinkSettings;
 
 use crate::processes;
-use ground::Ground;
-pub use ground::Keys;
+use host_folder::HostFolder;
+pub use host_folder::Keys;
 use in_process::InProcess;
 use sshd::Sshd;
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum SshServerKind {
     /// A russh server in this process.
     InProcess,
     /// The real OpenSSH.
@@ -38,7 +38,7 @@ pub struct HostOptions {
     /// database of its own.
     pub shell: Option<PathBuf>,
     /// Who answers for the subsystem `sftp`. The server in this process has none.
-    pub sftp: Sftp,
+    pub sftp: SftpSubsystem,
     /// How many channels the real server allows at a time; without a number, as many as it does by itself.
     pub channels: Option<u32>,
     /// Which programs a command finds.
@@ -47,7 +47,7 @@ pub struct HostOptions {
 
 /// Who answers for the subsystem `sftp`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Sftp {
+pub enum SftpSubsystem {
     /// The server itself: no shell is asked.
     #[default]
     Internal,
@@ -73,7 +73,7 @@ pub enum Programs {
 /// A running SSH host.
 pub struct SshHost {
     server: Server,
-    ground: Ground,
+    host_folder: HostFolder,
 }
 
 enum Server {
@@ -83,13 +83,13 @@ enum Server {
 
 impl SshHost {
     /// Starts a host. `None` if what it needs is not on this machine; what is left out has then been said.
-    pub async fn start(kind: Kind, options: HostOptions) -> Option<Self> {
-        let ground = Ground::new(&options);
+    pub async fn start(kind: SshServerKind, options: HostOptions) -> Option<Self> {
+        let host_folder = HostFolder::new(&options);
         let server = match kind {
-            Kind::InProcess => Server::InProcess(InProcess::start(&ground, &options).await),
-            Kind::Sshd => Server::Sshd(Sshd::start(&ground, &options).await?),
+            SshServerKind::InProcess => Server::InProcess(InProcess::start(&host_folder, &options).await),
+            SshServerKind::Sshd => Server::Sshd(Sshd::start(&host_folder, &options).await?),
         };
-        Some(Self { server, ground })
+        Some(Self { server, host_folder })
     }
 
     /// What a person would paste: `ssh -p 40123 -i /tmp/…/id_ed25519 root@127.0.0.1`.
@@ -99,13 +99,13 @@ impl SshHost {
 
     /// The same by way of another port: a [`crate::proxy::Proxy`]'s.
     pub fn command_via(&self, port: u16) -> String {
-        let key = shell_quoted(&self.ground.client_keys.private);
-        format!("ssh -p {port} -i {key} {}@127.0.0.1", self.ground.user)
+        let key = shell_quoted(&self.host_folder.client_keys.private);
+        format!("ssh -p {port} -i {key} {}@127.0.0.1", self.host_folder.user)
     }
 
     /// The same without a key.
     pub fn command_without_key(&self) -> String {
-        format!("ssh -p {} {}@127.0.0.1", self.port(), self.ground.user)
+        format!("ssh -p {} {}@127.0.0.1", self.port(), self.host_folder.user)
     }
 
     /// Its port on the loopback.
@@ -118,33 +118,33 @@ impl SshHost {
 
     /// The home folder of the box's user.
     pub fn home(&self) -> &Path {
-        &self.ground.home
+        &self.host_folder.home
     }
 
     /// Puts a shell script before the box's own programs: a `uname` that lies, a `head` that finds the disk full.
     pub fn put_program(&self, name: &str, script: &str) {
-        self.ground.put_program(name, script);
+        self.host_folder.put_program(name, script);
     }
 
     /// A folder for what belongs to the controller's side of a test.
     pub fn near(&self) -> &Path {
-        &self.ground.near
+        &self.host_folder.near
     }
 
     /// The key that is let in.
     pub fn client_keys(&self) -> &Keys {
-        &self.ground.client_keys
+        &self.host_folder.client_keys
     }
 
     /// The key that the host shows.
     pub fn host_keys(&self) -> &Keys {
-        &self.ground.host_keys
+        &self.host_folder.host_keys
     }
 
     /// Settings that see nothing of the real user: no ssh-agent, no default keys, known hosts in [`Self::near`].
     pub fn settings(&self) -> LinkSettings {
         LinkSettings {
-            home: Some(self.ground.near.clone()),
+            home: Some(self.host_folder.near.clone()),
             user: None,
             known_hosts: vec![self.users_known_hosts()],
             own_known_hosts: self.own_known_hosts(),
@@ -157,20 +157,20 @@ impl SshHost {
 
     /// What [`Self::settings`] takes for the user's known hosts. It does not exist at first.
     pub fn users_known_hosts(&self) -> PathBuf {
-        self.ground.near.join("known_hosts")
+        self.host_folder.near.join("known_hosts")
     }
 
     /// What [`Self::settings`] takes for hfdown's own known hosts. It does not exist at first.
     pub fn own_known_hosts(&self) -> PathBuf {
-        self.ground.near.join("hfdown").join("known_hosts")
+        self.host_folder.near.join("hfdown").join("known_hosts")
     }
 
     /// The host gets another key on the same port, as if another box had moved in.
     pub async fn change_host_key(&mut self) {
-        self.ground.change_host_keys();
+        self.host_folder.change_host_keys();
         match &mut self.server {
-            Server::InProcess(server) => server.set_host_key(&self.ground),
-            Server::Sshd(server) => server.restart(&self.ground).await,
+            Server::InProcess(server) => server.set_host_key(&self.host_folder),
+            Server::Sshd(server) => server.restart(&self.host_folder).await,
         }
     }
 
@@ -179,10 +179,10 @@ impl SshHost {
     /// # Panics
     /// Where it is not the real `sshd`.
     pub async fn certify_host_key(&mut self, authority: &Keys, principal: &str) {
-        self.ground.certify_host_keys(authority, principal);
+        self.host_folder.certify_host_keys(authority, principal);
         match &mut self.server {
             Server::InProcess(_) => panic!("the server in this process shows no certificates"),
-            Server::Sshd(server) => server.restart(&self.ground).await,
+            Server::Sshd(server) => server.restart(&self.host_folder).await,
         }
     }
 
@@ -205,12 +205,12 @@ impl SshHost {
 
     /// Lets one more key in.
     pub fn authorize(&self, keys: &Keys) {
-        self.ground.authorize(keys);
+        self.host_folder.authorize(keys);
     }
 
     /// Lets in whoever has a certificate that this key signed.
     pub fn trust_certificates_of(&self, authority: &Keys) {
-        self.ground.trust_certificates_of(authority);
+        self.host_folder.trust_certificates_of(authority);
     }
 
     /// Cuts every connection, as if the box's SSH server had died.
@@ -223,7 +223,7 @@ impl SshHost {
 
     /// The processes of agents that run for this host's user.
     pub fn agent_pids(&self) -> Vec<u32> {
-        let mark = format!("{}={}", ground::MARK, self.ground.home.display());
+        let mark = format!("{}={}", host_folder::MARK, self.host_folder.home.display());
         let is_agent = |process: &processes::Process| {
             process.arguments().iter().any(|word| word.contains("/agent-"))
                 && process.arguments().iter().any(|word| word == "serve" || word == "host")

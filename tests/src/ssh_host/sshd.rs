@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use super::ground::Ground;
-use super::{HostOptions, Programs, Sftp};
+use super::host_folder::HostFolder;
+use super::{HostOptions, Programs, SftpSubsystem};
 use crate::counterpart::{Counterpart, require_root};
 use crate::processes;
 use crate::proxy::free_port;
@@ -25,7 +25,7 @@ struct Setup {
     program: PathBuf,
     sftp: Option<PathBuf>,
     channels: Option<u32>,
-    /// A library that shows sshd the user database in the ground's folder `server`.
+    /// A library that shows sshd the user database in the host's folder `server`.
     users: Option<PathBuf>,
     /// Busybox, which then is `/bin/sh` as well, in a view of the machine that only this server has.
     busybox: Option<PathBuf>,
@@ -33,12 +33,12 @@ struct Setup {
 
 impl Sshd {
     /// `None` if something that it takes is not on this machine.
-    pub(super) async fn start(ground: &Ground, options: &HostOptions) -> Option<Self> {
-        let setup = Setup::new(ground, options)?;
+    pub(super) async fn start(host_folder: &HostFolder, options: &HostOptions) -> Option<Self> {
+        let setup = Setup::new(host_folder, options)?;
         prepare_machine();
         for _ in 0..ATTEMPTS {
             let port = free_port();
-            if let Some(child) = spawn(ground, &setup, port).await {
+            if let Some(child) = spawn(host_folder, &setup, port).await {
                 return Some(Self { setup, port, child });
             }
         }
@@ -49,10 +49,10 @@ impl Sshd {
         self.port
     }
 
-    /// Starts it again on the same port, with what the ground has now.
-    pub(super) async fn restart(&mut self, ground: &Ground) {
+    /// Starts it again on the same port, with what the host's folder has now.
+    pub(super) async fn restart(&mut self, host_folder: &HostFolder) {
         self.stop();
-        self.child = spawn(ground, &self.setup, self.port).await.expect("sshd starts again");
+        self.child = spawn(host_folder, &self.setup, self.port).await.expect("sshd starts again");
     }
 
     /// Each connection has a process of its own, and more after the login.
@@ -69,12 +69,12 @@ impl Sshd {
 }
 
 impl Setup {
-    fn new(ground: &Ground, options: &HostOptions) -> Option<Self> {
+    fn new(host_folder: &HostFolder, options: &HostOptions) -> Option<Self> {
         let users = match &options.shell {
             None => None,
             Some(shell) => {
                 let library = Counterpart::NssWrapper.require()?;
-                write_users(ground, shell);
+                write_users(host_folder, shell);
                 Some(library)
             }
         };
@@ -86,22 +86,22 @@ impl Setup {
                     return None;
                 }
                 let busybox = Counterpart::Tool("busybox").require()?;
-                let install = Command::new(&busybox).args(["--install", "-s"]).arg(&ground.bin).status();
+                let install = Command::new(&busybox).args(["--install", "-s"]).arg(&host_folder.bin).status();
                 assert!(install.is_ok_and(|status| status.success()), "busybox lays its tools there");
                 Some(busybox)
             }
         };
         let sftp = match options.sftp {
-            Sftp::Internal => Some(PathBuf::from("internal-sftp")),
-            Sftp::External => Some(Counterpart::SftpServer.require()?),
-            Sftp::Missing => None,
+            SftpSubsystem::Internal => Some(PathBuf::from("internal-sftp")),
+            SftpSubsystem::External => Some(Counterpart::SftpServer.require()?),
+            SftpSubsystem::Missing => None,
         };
         let (program, channels) = (Counterpart::Sshd.require()?, options.channels);
         Some(Self { program, sftp, channels, users, busybox })
     }
 
     /// The command that becomes sshd.
-    fn command(&self, ground: &Ground) -> Command {
+    fn command(&self, host_folder: &HostFolder) -> Command {
         let mut command = match &self.busybox {
             None => Command::new(&self.program),
             Some(busybox) => {
@@ -112,7 +112,7 @@ impl Setup {
             }
         };
         if let Some(library) = &self.users {
-            let server = ground.folder.path().join("server");
+            let server = host_folder.folder.path().join("server");
             command.env("LD_PRELOAD", library);
             command.env("NSS_WRAPPER_PASSWD", server.join("passwd"));
             command.env("NSS_WRAPPER_GROUP", "/etc/group");
@@ -121,21 +121,21 @@ impl Setup {
     }
 }
 
-/// The machine's users, but for the ground's own: whose home and login shell are others.
-fn write_users(ground: &Ground, shell: &Path) {
+/// The machine's users, but for the host's own: whose home and login shell are others.
+fn write_users(host_folder: &HostFolder, shell: &Path) {
     let users = fs::read_to_string("/etc/passwd").expect("this machine has users");
     let line = |line: &str| {
         let fields: Vec<&str> = line.split(':').collect();
         match fields.as_slice() {
-            [name, rest @ .., _, _] if *name == ground.user => {
-                let (home, shell) = (ground.home.display(), shell.display());
+            [name, rest @ .., _, _] if *name == host_folder.user => {
+                let (home, shell) = (host_folder.home.display(), shell.display());
                 format!("{name}:{}:{home}:{shell}\n", rest.join(":"))
             }
             _ => format!("{line}\n"),
         }
     };
     let users: String = users.lines().map(line).collect();
-    fs::write(ground.folder.path().join("server").join("passwd"), users)
+    fs::write(host_folder.folder.path().join("server").join("passwd"), users)
         .expect("the temporary folder can be written");
 }
 
@@ -154,11 +154,11 @@ fn prepare_machine() {
 }
 
 /// Returns when it listens. `None` if it does not, because the port is taken.
-async fn spawn(ground: &Ground, setup: &Setup, port: u16) -> Option<Child> {
-    let configuration = ground.folder.path().join("server").join("sshd_config");
-    fs::write(&configuration, text(ground, setup, port)).expect("the temporary folder can be written");
+async fn spawn(host_folder: &HostFolder, setup: &Setup, port: u16) -> Option<Child> {
+    let configuration = host_folder.folder.path().join("server").join("sshd_config");
+    fs::write(&configuration, text(host_folder, setup, port)).expect("the temporary folder can be written");
     let mut child = setup
-        .command(ground)
+        .command(host_folder)
         .args(["-D", "-e", "-f"])
         .arg(&configuration)
         .stdin(Stdio::null())
@@ -184,12 +184,13 @@ async fn spawn(ground: &Ground, setup: &Setup, port: u16) -> Option<Child> {
 }
 
 /// `SetEnv` overrides the home that the machine's user really has.
-fn text(ground: &Ground, setup: &Setup, port: u16) -> String {
+fn text(host_folder: &HostFolder, setup: &Setup, port: u16) -> String {
     let environment: Vec<_> =
-        ground.environment().into_iter().map(|(name, value)| format!("\"{name}={value}\"")).collect();
+        host_folder.environment().into_iter().map(|(name, value)| format!("\"{name}={value}\"")).collect();
     let sftp = setup.sftp.as_ref().map(|sftp| format!("Subsystem sftp {}\n", sftp.display()));
-    let banner = ground.banner.as_ref().map_or("none".to_owned(), |path| format!("\"{}\"", path.display()));
-    let certificate = ground.host_certificate();
+    let banner =
+        host_folder.banner.as_ref().map_or("none".to_owned(), |path| format!("\"{}\"", path.display()));
+    let certificate = host_folder.host_certificate();
     let certificate = if certificate.exists() {
         format!("HostCertificate \"{}\"\n", certificate.display())
     } else {
@@ -202,8 +203,8 @@ fn text(ground: &Ground, setup: &Setup, port: u16) -> String {
          PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}{channels}SetEnv {environment}\n",
         sftp = sftp.unwrap_or_default(),
         channels = setup.channels.map(|channels| format!("MaxSessions {channels}\n")).unwrap_or_default(),
-        host_key = ground.host_keys.private.display(),
-        authorized_keys = ground.authorized_keys.display(),
+        host_key = host_folder.host_keys.private.display(),
+        authorized_keys = host_folder.authorized_keys.display(),
         environment = environment.join(" "),
     )
 }

@@ -1,6 +1,6 @@
 //! Tokens, private and gated repositories, and what is refused how.
 
-use super::super::{Gate, Origin, TestHub};
+use super::super::{Gate, HubOrigin, TestHub};
 use super::{ask, get, header};
 
 /// Status and `X-Error-Code` of a question with a token, or without one.
@@ -71,8 +71,8 @@ async fn the_log_tells_who_brought_a_credential_where() {
     assert_eq!(get(&signed).send().await.unwrap().text().await.unwrap(), "content");
     let requests = hub.requests_for("sub/big");
     let seen: Vec<_> = requests.iter().map(|one| (one.origin, one.authorized(), one.status)).collect();
-    assert_eq!(seen, [(Origin::Hub, true, 302), (Origin::Cdn, false, 200)]);
-    assert_eq!((requests[1].bytes_sent, hub.bytes_sent(Origin::Cdn)), (7, 7));
+    assert_eq!(seen, [(HubOrigin::Hub, true, 302), (HubOrigin::Cdn, false, 200)]);
+    assert_eq!((requests[1].bytes_sent, hub.bytes_sent(HubOrigin::Cdn)), (7, 7));
     assert_ne!(requests[0].connection, requests[1].connection);
     hub.forget_requests();
     assert!(hub.requests().is_empty());

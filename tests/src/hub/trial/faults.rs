@@ -7,13 +7,13 @@ use std::time::{Duration, Instant, SystemTime};
 use futures_util::StreamExt as _;
 use reqwest::Response;
 
-use super::super::{Armed, Content, Fault, Form, Origin, TestHub, When};
+use super::super::{Armed, Content, HubFault, HubOrigin, RetryAfterForm, TestHub, When};
 use super::{LARGE, ask, get, header, hub, signed};
 
 /// A Hub with the fault armed for the large file's content, and the answer to a request for a range of it.
-async fn struck(fault: Fault, range: Option<&str>) -> (TestHub, Content, Armed, Response) {
+async fn struck(fault: HubFault, range: Option<&str>) -> (TestHub, Content, Armed, Response) {
     let (hub, large) = hub();
-    let armed = hub.fault(fault, When::file(LARGE).at(Origin::Cdn).first(1));
+    let armed = hub.fault(fault, When::file(LARGE).at(HubOrigin::Cdn).first(1));
     let request = get(&signed(&hub).await);
     let request = match range {
         Some(range) => request.header("range", range),
@@ -39,19 +39,19 @@ async fn drain(response: Response) -> (Vec<u8>, Option<reqwest::Error>) {
 #[tokio::test]
 async fn a_cut_lets_exactly_so_many_bytes_through() {
     for after in [0, 1, 1_234_567] {
-        let (hub, large, armed, response) = struck(Fault::CutAfter(after), None).await;
+        let (hub, large, armed, response) = struck(HubFault::CutAfter(after), None).await;
         assert_eq!((response.status().as_u16(), header(&response, "content-length")), (200, "3000000"));
         let (bytes, error) = drain(response).await;
         assert!(error.is_some());
         assert_eq!(bytes, large.read(0..after), "after {after}");
-        assert_eq!((armed.times_struck(), hub.bytes_sent(Origin::Cdn)), (1, after));
+        assert_eq!((armed.times_struck(), hub.bytes_sent(HubOrigin::Cdn)), (1, after));
         assert_eq!(drain(get(&signed(&hub).await).send().await.unwrap()).await.0.len(), 3_000_000);
     }
 }
 
 #[tokio::test]
 async fn a_reset_is_a_reset() {
-    let (_hub, large, _, response) = struck(Fault::ResetAfter(1000), None).await;
+    let (_hub, large, _, response) = struck(HubFault::ResetAfter(1000), None).await;
     let (bytes, error) = drain(response).await;
     assert!(large.to_vec().starts_with(&bytes) && bytes.len() <= 1000);
     let mut cause = error.as_ref().and_then(|error| error.source());
@@ -95,18 +95,18 @@ async fn a_stalled_answer_ends_when_the_hub_does() {
 
 #[tokio::test]
 async fn ranges_are_ignored_or_misnamed() {
-    let (_hub, large, _, response) = struck(Fault::IgnoresRange, Some("bytes=10-19")).await;
+    let (_hub, large, _, response) = struck(HubFault::IgnoresRange, Some("bytes=10-19")).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-range")), (200, ""));
     assert_eq!(drain(response).await.0, large.to_vec());
 
-    let (_hub, large, _, response) = struck(Fault::WrongContentRange, Some("bytes=10-19")).await;
+    let (_hub, large, _, response) = struck(HubFault::WrongContentRange, Some("bytes=10-19")).await;
     assert_eq!(header(&response, "content-range"), "bytes 11-20/3000000");
     assert_eq!(drain(response).await.0, large.read(10..20));
 }
 
 #[tokio::test]
 async fn bodies_are_shorter_or_longer_than_asked() {
-    let (_hub, large, _, response) = struck(Fault::ShortBody(3), Some("bytes=10-19")).await;
+    let (_hub, large, _, response) = struck(HubFault::ShortBody(3), Some("bytes=10-19")).await;
     assert_eq!(
         (header(&response, "content-range"), header(&response, "content-length")),
         ("bytes 10-19/3000000", "7")
@@ -114,7 +114,7 @@ async fn bodies_are_shorter_or_longer_than_asked() {
     let (bytes, error) = drain(response).await;
     assert!(error.is_none() && bytes == large.read(10..17));
 
-    let (_hub, large, _, response) = struck(Fault::LongBody(3), None).await;
+    let (_hub, large, _, response) = struck(HubFault::LongBody(3), None).await;
     assert_eq!(header(&response, "content-length"), "3000003");
     let (bytes, error) = drain(response).await;
     assert!(error.is_none() && bytes.len() == 3_000_003 && bytes.starts_with(&large.to_vec()));
@@ -123,7 +123,7 @@ async fn bodies_are_shorter_or_longer_than_asked() {
 #[tokio::test]
 async fn one_byte_is_wrong_in_whichever_range_has_it() {
     let (hub, large) = hub();
-    let armed = hub.fault(Fault::WrongBytes { at: 1_700_000 }, When::file(LARGE));
+    let armed = hub.fault(HubFault::WrongBytes { at: 1_700_000 }, When::file(LARGE));
     let signed = signed(&hub).await;
     let early = get(&signed).header("range", "bytes=0-999").send().await.unwrap();
     assert_eq!((drain(early).await.0, armed.times_struck()), (large.read(0..1000), 0));
@@ -136,7 +136,7 @@ async fn one_byte_is_wrong_in_whichever_range_has_it() {
 
 #[tokio::test]
 async fn compression_comes_unasked() {
-    let (_hub, _, _, response) = struck(Fault::Gzipped, Some("bytes=0-9")).await;
+    let (_hub, _, _, response) = struck(HubFault::Gzipped, Some("bytes=0-9")).await;
     assert_eq!((response.status().as_u16(), header(&response, "content-encoding")), (200, "gzip"));
     assert_eq!(header(&response, "content-length"), "");
 }
@@ -144,10 +144,10 @@ async fn compression_comes_unasked() {
 #[tokio::test]
 async fn answers_are_replaced() {
     for (fault, status, location) in [
-        (Fault::Status(503), 503, None),
-        (Fault::RateLimited { seconds: 9 }, 429, None),
-        (Fault::RedirectTo("http://elsewhere.invalid/".into()), 302, Some("http://elsewhere.invalid/")),
-        (Fault::RedirectLoop, 302, Some("/api/models/acme/tiny?blobs=true")),
+        (HubFault::Status(503), 503, None),
+        (HubFault::RateLimited { seconds: 9 }, 429, None),
+        (HubFault::RedirectTo("http://elsewhere.invalid/".into()), 302, Some("http://elsewhere.invalid/")),
+        (HubFault::RedirectLoop, 302, Some("/api/models/acme/tiny?blobs=true")),
     ] {
         let (hub, _) = hub();
         hub.fault(fault, When::path("/api/").first(1));
@@ -159,7 +159,7 @@ async fn answers_are_replaced() {
         assert_eq!(ask(&hub, "/api/models/acme/tiny?blobs=true").await.status(), 200);
     }
     let (hub, _) = hub();
-    let armed = hub.fault(Fault::Expired, When::file(LARGE).first(1));
+    let armed = hub.fault(HubFault::Expired, When::file(LARGE).first(1));
     let signed = signed(&hub).await;
     assert_eq!(get(&signed).send().await.unwrap().status(), 403);
     assert_eq!(armed.times_struck(), 1);
@@ -168,12 +168,12 @@ async fn answers_are_replaced() {
 #[tokio::test]
 async fn answers_are_late_and_slow() {
     let (hub, _) = hub();
-    hub.fault(Fault::Delay(Duration::from_millis(60)), When::path("/api/"));
+    hub.fault(HubFault::Delay(Duration::from_millis(60)), When::path("/api/"));
     let started = Instant::now();
     ask(&hub, "/api/models/acme/tiny").await;
     assert!(started.elapsed() >= Duration::from_millis(60));
 
-    hub.fault(Fault::Throttle { bytes_per_second: 10_000_000 }, When::file(LARGE));
+    hub.fault(HubFault::Throttle { bytes_per_second: 10_000_000 }, When::file(LARGE));
     let started = Instant::now();
     assert_eq!(drain(get(&signed(&hub).await).send().await.unwrap()).await.0.len(), 3_000_000);
     assert!(started.elapsed() >= Duration::from_millis(250), "3 MB at 10 MB/s took {:?}", started.elapsed());
@@ -184,10 +184,13 @@ async fn patience_is_asked_for_in_seconds_and_as_a_date() {
     let (hub, _) = hub();
     let path = "/api/models/acme/tiny";
     hub.fault(
-        Fault::RetryAfter { status: 429, seconds: 7, form: Form::Seconds },
+        HubFault::RetryAfter { status: 429, seconds: 7, form: RetryAfterForm::Seconds },
         When::path("/api/").first(1),
     );
-    hub.fault(Fault::RetryAfter { status: 503, seconds: 7, form: Form::Date }, When::path("/api/").first(1));
+    hub.fault(
+        HubFault::RetryAfter { status: 503, seconds: 7, form: RetryAfterForm::Date },
+        When::path("/api/").first(1),
+    );
     let refused = ask(&hub, path).await;
     assert_eq!((refused.status().as_u16(), header(&refused, "retry-after")), (429, "7"));
     let refused = ask(&hub, path).await;
@@ -207,7 +210,7 @@ async fn patience_is_asked_for_in_seconds_and_as_a_date() {
 #[tokio::test]
 async fn a_fault_waits_for_its_turn() {
     let (hub, _) = hub();
-    let armed = hub.fault(Fault::Status(500), When::path("/api/").method("GET").after(1).first(2));
+    let armed = hub.fault(HubFault::Status(500), When::path("/api/").method("GET").after(1).first(2));
     let mut statuses = Vec::new();
     for _ in 0..4 {
         statuses.push(ask(&hub, "/api/models/acme/tiny").await.status().as_u16());
@@ -218,7 +221,7 @@ async fn a_fault_waits_for_its_turn() {
 #[tokio::test]
 async fn listings_can_be_cut_too() {
     let (hub, _) = hub();
-    hub.fault(Fault::CutAfter(20), When::path("/tree/").first(1));
+    hub.fault(HubFault::CutAfter(20), When::path("/tree/").first(1));
     let (bytes, error) = drain(ask(&hub, "/api/models/acme/tiny/tree/main").await).await;
     assert!(error.is_some() && bytes.len() == 20);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::{Bucket, Fault, When};
+use super::super::{Bucket, HubFault, When};
 use super::{ask, header, hub};
 
 #[tokio::test]
@@ -24,7 +24,7 @@ async fn requests_beyond_the_quota_are_refused_with_the_time_to_wait() {
 #[tokio::test]
 async fn a_scripted_refusal_names_its_seconds() {
     let (hub, _) = hub();
-    hub.fault(Fault::RateLimited { seconds: 7 }, When::path("/resolve/").first(1));
+    hub.fault(HubFault::RateLimited { seconds: 7 }, When::path("/resolve/").first(1));
     let refused = ask(&hub, "/acme/tiny/resolve/main/config.json").await;
     assert_eq!((refused.status().as_u16(), header(&refused, "ratelimit")), (429, "\"resolvers\";r=0;t=7"));
     assert_eq!(ask(&hub, "/acme/tiny/resolve/main/config.json").await.status(), 307);

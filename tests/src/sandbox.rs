@@ -1,4 +1,4 @@
-//! A stage for scenarios: a test Hub, a destination here or on an SSH host, and the real program between them.
+//! A sandbox for a scenario: a test Hub, a destination here or on an SSH host, and the real program between them.
 
 #![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
 
@@ -12,11 +12,11 @@ use tokio::process::{Child, Command};
 
 use crate::counterpart::leave_out;
 use crate::hub::TestHub;
-use crate::ssh_host::{HostOptions, Kind, SshHost};
+use crate::ssh_host::{HostOptions, SshHost, SshServerKind};
 
 /// Where a scenario's files are to go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum DestinationKind {
     /// A folder of this machine, by an agent in the program itself.
     Here,
     /// A box whose SSH server is russh, in the test's process.
@@ -26,7 +26,7 @@ pub enum Place {
 }
 
 /// Everything a scenario needs.
-pub struct Stage {
+pub struct Sandbox {
     /// The Hub.
     pub hub: TestHub,
     /// The box, unless the files stay here.
@@ -46,19 +46,23 @@ pub struct Ended {
     pub stderr: String,
 }
 
-impl Stage {
+impl Sandbox {
     /// Sets it up. `program` is `env!("CARGO_BIN_EXE_hfdown-tested")`. `None` where the machine has no `sshd` and one
     /// is needed; what is left out has then been said.
-    pub async fn set(place: Place, program: &'static str) -> Option<Self> {
-        Self::set_with(place, program, HostOptions::default()).await
+    pub async fn start(place: DestinationKind, program: &'static str) -> Option<Self> {
+        Self::start_with(place, program, HostOptions::default()).await
     }
 
     /// The same with a box of a certain kind.
-    pub async fn set_with(place: Place, program: &'static str, options: HostOptions) -> Option<Self> {
+    pub async fn start_with(
+        place: DestinationKind,
+        program: &'static str,
+        options: HostOptions,
+    ) -> Option<Self> {
         let host = match place {
-            Place::Here => None,
-            Place::InProcess => Some(SshHost::start(Kind::InProcess, options).await?),
-            Place::Sshd => Some(SshHost::start(Kind::Sshd, options).await?),
+            DestinationKind::Here => None,
+            DestinationKind::InProcess => Some(SshHost::start(SshServerKind::InProcess, options).await?),
+            DestinationKind::Sshd => Some(SshHost::start(SshServerKind::Sshd, options).await?),
         };
         let folder = TempDir::new().expect("a temporary folder");
         std::fs::create_dir(folder.path().join("home")).expect("a home folder");
@@ -75,7 +79,7 @@ impl Stage {
         self.folder.path()
     }
 
-    /// An agent of this stage's own: folders outside of home are the machine's, and other tests' agents are there too.
+    /// An agent of this sandbox's own: folders outside of home are the machine's, and other tests' agents are there too.
     /// `None` where the build carries none to make it of, after saying so.
     pub fn own_agent(&self) -> Option<PathBuf> {
         let images = AgentImages::embedded();
@@ -91,7 +95,7 @@ impl Stage {
         Some(path)
     }
 
-    /// The program with these arguments and an environment that knows this stage and nothing else.
+    /// The program with these arguments and an environment that knows this sandbox and nothing else.
     pub fn hfdown<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Command {
         let mut command = Command::new(self.program);
         command
@@ -107,7 +111,7 @@ impl Stage {
         command
     }
 
-    /// The program told to sync a model to this stage's destination, with more arguments behind.
+    /// The program told to sync a model to this sandbox's destination, with more arguments behind.
     pub fn syncing(&self, model: &str, more: &[&str]) -> Command {
         let root = self.root();
         let root = root.to_str().expect("temporary folders have plain names");

@@ -60,7 +60,7 @@ impl Keys {
     }
 }
 
-pub(super) struct Ground {
+pub(super) struct HostFolder {
     pub(super) home: PathBuf,
     pub(super) bin: PathBuf,
     pub(super) near: PathBuf,
@@ -75,7 +75,7 @@ pub(super) struct Ground {
     pub(super) folder: TempDir,
 }
 
-impl Ground {
+impl HostFolder {
     pub(super) fn new(options: &HostOptions) -> Self {
         let folder = tempfile::Builder::new().prefix("hfdown-host-").tempdir().expect("a temporary folder");
         let made = |name: &str| {
@@ -101,7 +101,7 @@ impl Ground {
             }
             Programs::Usual | Programs::Busybox => format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display()),
         };
-        let ground = Self {
+        let host_folder = Self {
             path,
             client_keys: Keys::generate(&near, "id_ed25519", Algorithm::Ed25519),
             host_keys: Keys::generate(&server, "host_key", Algorithm::Ed25519),
@@ -113,8 +113,8 @@ impl Ground {
             banner,
             folder,
         };
-        ground.authorize(&ground.client_keys);
-        ground
+        host_folder.authorize(&host_folder.client_keys);
+        host_folder
     }
 
     pub(super) fn authorize(&self, keys: &Keys) {

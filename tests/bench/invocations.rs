@@ -7,28 +7,28 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::ground::{Listed, MODEL, Site, cpus};
 use crate::tool::Tool;
+use crate::workspace::{MODEL, ServedFile, Site, cpus};
 
 /// Resolves and fetches as `huggingface_hub` did.
 const HF_TRANSFER: &str = include_str!("hf_transfer.py");
 
 /// A program and what it is told.
-pub(crate) struct Step {
+pub(crate) struct Invocation {
     program: PathBuf,
     arguments: Vec<OsString>,
     environment: Vec<(&'static str, OsString)>,
     home: PathBuf,
 }
 
-/// A program's steps.
-pub(crate) struct Steps {
-    pub(crate) fetch: Step,
+/// A program's invocations.
+pub(crate) struct Invocations {
+    pub(crate) fetch: Invocation,
     /// Proves what the first does not.
-    pub(crate) prove: Option<Step>,
+    pub(crate) prove: Option<Invocation>,
 }
 
-impl Step {
+impl Invocation {
     fn new(program: &Path, home: &Path) -> Self {
         Self {
             program: program.to_owned(),
@@ -80,15 +80,15 @@ impl Step {
     }
 }
 
-impl Steps {
+impl Invocations {
     /// What a program does to have all files in `model` of its folder.
     pub(crate) fn of(tool: Tool, site: &Site<'_>) -> io::Result<Self> {
         let (home, model) = (site.folder.join("home"), site.folder.join("model"));
         fs::create_dir_all(&home)?;
-        let step = Step::new(&site.program, &home);
+        let invocation = Invocation::new(&site.program, &home);
         let (fetch, prove) = match tool {
             Tool::Hfdown => {
-                let step = step
+                let invocation = invocation
                     .with(["rsync-sync", MODEL])
                     .with([&model])
                     .with(
@@ -97,20 +97,22 @@ impl Steps {
                             .flat_map(|number| ["--connections".to_owned(), number.to_string()]),
                     )
                     .knowing("HF_ENDPOINT", site.hub.endpoint());
-                (step, None)
+                (invocation, None)
             }
             Tool::Hf => {
-                let mut step = step.with(["download", MODEL, "--local-dir"]).with([&model]);
-                step = step.knowing("HF_ENDPOINT", site.hub.endpoint()).knowing("HF_HOME", home.join("hf"));
+                let mut invocation = invocation.with(["download", MODEL, "--local-dir"]).with([&model]);
+                invocation = invocation
+                    .knowing("HF_ENDPOINT", site.hub.endpoint())
+                    .knowing("HF_HOME", home.join("hf"));
                 for switch in [
                     "HF_HUB_DISABLE_TELEMETRY",
                     "HF_HUB_DISABLE_UPDATE_CHECK",
                     "HF_HUB_DISABLE_XET",
                     "HF_HUB_DISABLE_PROGRESS_BARS",
                 ] {
-                    step = step.knowing(switch, "1");
+                    invocation = invocation.knowing(switch, "1");
                 }
-                (step, None)
+                (invocation, None)
             }
             Tool::Aria2c => {
                 let list = home.join("list");
@@ -118,16 +120,17 @@ impl Steps {
                 let words = "--no-conf -q -x16 -s16 -k1M -c --file-allocation=none --auto-file-renaming=false \
                     --auto-save-interval=1 --summary-interval=0";
                 let at_once = if site.files.len() > 100 { "-j16" } else { "-j5" };
-                let step = step.with(words.split_whitespace()).with([at_once, "-d"]).with([&model]);
-                (step.with(["-i"]).with([&list]), Some(proof(&home, &model, site.files, "sha256sum")?))
+                let invocation =
+                    invocation.with(words.split_whitespace()).with([at_once, "-d"]).with([&model]);
+                (invocation.with(["-i"]).with([&list]), Some(proof(&home, &model, site.files, "sha256sum")?))
             }
             Tool::Curl => {
                 let list = home.join("list");
                 let output = |url: &str, path: &str| format!("url = \"{url}\"\noutput = \"{path}\"\n");
                 fs::write(&list, lines(site, |url, path| output(url, &model.join(path).to_string_lossy())))?;
                 let words = "-q -Z --parallel-max 16 -L -f -s -S --create-dirs -C - -K";
-                let step = step.with(words.split_whitespace()).with([&list]);
-                (step, Some(proof(&home, &model, site.files, "openssl dgst -sha256 -r")?))
+                let invocation = invocation.with(words.split_whitespace()).with([&list]);
+                (invocation, Some(proof(&home, &model, site.files, "openssl dgst -sha256 -r")?))
             }
             Tool::HfTransfer => {
                 let (script, list) = (home.join("fetch.py"), home.join("list"));
@@ -137,13 +140,13 @@ impl Steps {
                     lines(site, |url, path| format!("{url}\t{}\n", model.join(path).display())),
                 )?;
                 fs::create_dir_all(&model)?;
-                (step.with([&script, &list]), None)
+                (invocation.with([&script, &list]), None)
             }
         };
         Ok(Self { fetch, prove })
     }
 
-    pub(crate) fn each(&self) -> impl Iterator<Item = &Step> {
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Invocation> {
         [&self.fetch].into_iter().chain(&self.prove)
     }
 }
@@ -159,7 +162,7 @@ fn lines(site: &Site<'_>, line: impl Fn(&str, &str) -> String) -> String {
 }
 
 /// Digests of all files, on all processors, in files `digests.*` of the program's home.
-fn proof(home: &Path, model: &Path, files: &[Listed], command: &str) -> io::Result<Step> {
+fn proof(home: &Path, model: &Path, files: &[ServedFile], command: &str) -> io::Result<Invocation> {
     let names = home.join("names");
     let text = files.iter().fold(String::new(), |mut text, file| {
         let _ = write!(text, "{}\0", model.join(&file.path).display());
@@ -167,7 +170,7 @@ fn proof(home: &Path, model: &Path, files: &[Listed], command: &str) -> io::Resu
     });
     fs::write(&names, text)?;
     let share = files.len().div_ceil(4 * cpus()).to_string();
-    let step = Step::new(Path::new("xargs"), home).with(["-0", "-a"]).with([&names]);
+    let invocation = Invocation::new(Path::new("xargs"), home).with(["-0", "-a"]).with([&names]);
     let script = format!("{command} \"$@\" > digests.$$");
-    Ok(step.with(["-P", &cpus().to_string(), "-n", &share, "sh", "-c", &script, "sh"]))
+    Ok(invocation.with(["-P", &cpus().to_string(), "-n", &share, "sh", "-c", &script, "sh"]))
 }

@@ -1,7 +1,5 @@
 //! The agent that boxes get, in a place that has nothing: no environment, no libraries, no `/etc`, no `/dev`.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
-
 use std::path::Path;
 use std::process::Stdio;
 

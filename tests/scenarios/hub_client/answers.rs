@@ -1,52 +1,17 @@
-//! The controller's client of the Hub, against the test Hub; against servers of other minds in
-//! `hub_client/strangers.rs`.
-
-#![expect(clippy::unwrap_used, reason = "what a test can't set up has failed it")]
-
-#[path = "hub_client/strangers.rs"]
-mod strangers;
+//! What the client makes of the test Hub's answers.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hfdown::hub::{
-    Credential, Endpoint, Gating, Hub, HubError, HubSettings, Listing, NetworkAccess, Nonsense, Observer,
-    Refusal, RepoId, RepoInfo, Resolved, RetryPolicy, Revision, Token, TokenSource,
+    Credential, Gating, HubError, HubSettings, NetworkAccess, Nonsense, Observer, Refusal, RepoId, Resolved,
+    Revision,
 };
-use hfdown_agent::http::{Backoff, ExtraRoots, Jitter, NetworkFault};
-use hfdown_protocol::{PathError, RepoPath};
-use hfdown_tests::hub::{Content, Fault, Gate, Origin, TestHub, When};
+use hfdown_agent::http::NetworkFault;
+use hfdown_protocol::PathError;
+use hfdown_tests::hub::{Content, Gate, HubFault, HubOrigin, TestHub, When};
 
-const TOKEN: &str = "hf_owner";
-
-/// Short waits of our own, so that only a wait the Hub names can be long.
-fn impatient() -> HubSettings {
-    let wait = Duration::from_millis(1);
-    let backoff = Backoff { first: wait, longest: wait, jitter: Jitter::NONE };
-    let retries = RetryPolicy { attempts: 3, backoff, margin: wait, total: Duration::from_secs(5) };
-    HubSettings { retries, ..HubSettings::default() }
-}
-
-fn connect(endpoint: &str, token: Option<&str>, settings: HubSettings) -> Hub {
-    let token = token.and_then(|token| Token::new(token, &TokenSource::Typed).unwrap());
-    Hub::new(Endpoint::new(endpoint).unwrap(), token.as_ref(), &ExtraRoots::default(), settings).unwrap()
-}
-
-fn client(hub: &TestHub, token: Option<&str>) -> Hub {
-    connect(&hub.endpoint(), token, impatient())
-}
-
-async fn info(hub: &Hub, repo: &str) -> Result<RepoInfo, HubError> {
-    hub.info(&repo.parse::<RepoId>().unwrap(), &Revision::default()).await
-}
-
-fn path(path: &str) -> RepoPath {
-    RepoPath::new(path).unwrap()
-}
-
-fn paths(listing: &Listing) -> Vec<&str> {
-    listing.files.iter().map(|file| file.path.as_str()).collect()
-}
+use super::client::{TOKEN, client, connect, impatient, info, path, paths};
 
 #[tokio::test]
 async fn lists_a_model_with_sizes_and_digests_over_many_pages() {
@@ -184,7 +149,7 @@ async fn a_private_models_bytes_come_signed_or_through_us_and_the_token_stays_at
     let config = listing.files.iter().find(|file| file.path == path("config.json")).unwrap();
     assert_eq!(client.read_small(&info, config).await.unwrap(), "{}");
 
-    assert!(hub.requests().iter().all(|request| request.origin == Origin::Hub), "the CDN was asked");
+    assert!(hub.requests().iter().all(|request| request.origin == HubOrigin::Hub), "the CDN was asked");
     let bearer = format!("Bearer {TOKEN}");
     let with_token =
         hub.requests().iter().filter(|request| request.header("authorization") == Some(&bearer)).count();
@@ -217,7 +182,7 @@ async fn a_public_file_has_a_plain_address() {
 async fn a_rate_limit_is_obeyed_and_seen() {
     let hub = TestHub::start();
     hub.model("acme/tiny").file("a", "1").commit();
-    let fault = hub.fault(Fault::RateLimited { seconds: 0 }, When::path("/api/").first(2));
+    let fault = hub.fault(HubFault::RateLimited { seconds: 0 }, When::path("/api/").first(2));
     let waits = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&waits);
     let observer =
@@ -234,7 +199,7 @@ async fn a_rate_limit_is_obeyed_and_seen() {
 async fn a_rate_limit_longer_than_our_patience_is_an_error_that_names_it() {
     let hub = TestHub::start();
     hub.model("acme/tiny").file("a", "1").commit();
-    let fault = hub.fault(Fault::RateLimited { seconds: 290 }, When::path("/api/"));
+    let fault = hub.fault(HubFault::RateLimited { seconds: 290 }, When::path("/api/"));
     let error = info(&client(&hub, None), "acme/tiny").await.unwrap_err();
     let HubError::RateLimited(answer) = &error else { panic!("{error:?}") };
     assert_eq!(answer.wait, Some(Duration::from_secs(290)));
@@ -250,9 +215,9 @@ async fn failures_that_pass_are_tried_again() {
     }
     draft.commit();
     let client = client(&hub, None);
-    let server = hub.fault(Fault::Status(503), When::path("/revision/").first(2));
-    let cut = hub.fault(Fault::CutAfter(1000), When::path("/tree/").first(1));
-    let reset = hub.fault(Fault::ResetAfter(0), When::path("/tree/").after(1).first(1));
+    let server = hub.fault(HubFault::Status(503), When::path("/revision/").first(2));
+    let cut = hub.fault(HubFault::CutAfter(1000), When::path("/tree/").first(1));
+    let reset = hub.fault(HubFault::ResetAfter(0), When::path("/tree/").after(1).first(1));
     let info = info(&client, "acme/tiny").await.unwrap();
     assert_eq!(client.list(&info).await.unwrap().files.len(), 50);
     assert_eq!((server.times_struck(), cut.times_struck(), reset.times_struck()), (2, 1, 1));
@@ -262,7 +227,7 @@ async fn failures_that_pass_are_tried_again() {
 async fn patience_ends_and_the_error_says_how_much_was_tried() {
     let hub = TestHub::start();
     hub.model("acme/tiny").file("a", "1").commit();
-    let fault = hub.fault(Fault::Status(502), When::always());
+    let fault = hub.fault(HubFault::Status(502), When::always());
     let error = info(&client(&hub, None), "acme/tiny").await.unwrap_err();
     let HubError::Server(answer) = &error else { panic!("{error:?}") };
     assert_eq!(
@@ -326,7 +291,7 @@ async fn a_body_of_another_length_than_listed_is_refused() {
     let client = client(&hub, None);
     let info = info(&client, "acme/tiny").await.unwrap();
     let mut file = client.list(&info).await.unwrap().files.remove(0);
-    let _short = hub.fault(Fault::ShortBody(2), When::file("a.json"));
+    let _short = hub.fault(HubFault::ShortBody(2), When::file("a.json"));
     let error = client.read_small(&info, &file).await.unwrap_err();
     let HubError::Nonsense { what, .. } = &error else { panic!("{error:?}") };
     assert_eq!(*what, Nonsense::Length { listed: 5, seen: 3 });

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use hfdown_tests::hub::Content;
 use hfdown_tests::processes::Process;
+use hfdown_tests::sandbox::{DestinationKind, Sandbox, ended};
 use hfdown_tests::ssh_host::SshHost;
-use hfdown_tests::stage::{Place, Stage, ended};
 
-const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
+use crate::HFDOWN;
+
 const MODEL: &str = "acme/mixed";
 /// What each side may have resident.
 const ALLOWED: u64 = 64 << 20;
@@ -27,17 +28,17 @@ fn sizes(total: u64) -> Vec<u64> {
     sizes
 }
 
-async fn stays_small(place: Place, total: u64) {
-    let Some(stage) = Stage::set(place, HFDOWN).await else { return };
+async fn stays_small(place: DestinationKind, total: u64) {
+    let Some(sandbox) = Sandbox::start(place, HFDOWN).await else { return };
     let sizes = sizes(total);
-    let draft = stage.hub.model(MODEL);
+    let draft = sandbox.hub.model(MODEL);
     (0..)
         .zip(&sizes)
         .fold(draft, |draft, (seed, size)| {
             draft.lfs(&format!("file-{seed}.bin"), Content::random(seed, *size))
         })
         .commit();
-    let child = stage.syncing(MODEL, &["--quiet"]).spawn().unwrap();
+    let child = sandbox.syncing(MODEL, &["--quiet"]).spawn().unwrap();
     let controller = Process { pid: child.id().unwrap() };
     let mut end = std::pin::pin!(ended(child));
     let (mut here, mut there) = (0, 0);
@@ -48,18 +49,18 @@ async fn stays_small(place: Place, total: u64) {
             () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
         here = here.max(controller.peak_memory());
-        for pid in stage.host.iter().flat_map(SshHost::agent_pids) {
+        for pid in sandbox.host.iter().flat_map(SshHost::agent_pids) {
             there = there.max(Process { pid }.peak_memory());
         }
     };
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(stage.files().len(), sizes.len());
+    assert_eq!(sandbox.files().len(), sizes.len());
     let bytes: u64 = sizes.iter().sum();
     eprintln!(
         "{place:?}: {} files, {bytes} bytes: {here} bytes resident here, {there} on the box",
         sizes.len()
     );
-    assert!(here > 0 && (stage.host.is_none() || there > 0), "the processes were seen");
+    assert!(here > 0 && (sandbox.host.is_none() || there > 0), "the processes were seen");
     assert!(here <= ALLOWED, "{here} bytes were resident here");
     assert!(there <= ALLOWED, "{there} bytes were resident on the box");
 }
@@ -69,22 +70,22 @@ const ALL: u64 = 20_000_000_000;
 
 #[tokio::test]
 async fn memory_does_not_grow_with_a_model_here() {
-    stays_small(Place::Here, SOME).await;
+    stays_small(DestinationKind::Here, SOME).await;
 }
 
 #[tokio::test]
 async fn memory_does_not_grow_with_a_model_on_either_side_of_a_link() {
-    stays_small(Place::Sshd, SOME).await;
+    stays_small(DestinationKind::Sshd, SOME).await;
 }
 
 #[tokio::test]
 #[ignore = "minutes, and 20 GB of disk"]
 async fn memory_does_not_grow_with_20_gb_here() {
-    stays_small(Place::Here, ALL).await;
+    stays_small(DestinationKind::Here, ALL).await;
 }
 
 #[tokio::test]
 #[ignore = "minutes, and 20 GB of disk"]
 async fn memory_does_not_grow_with_20_gb_on_either_side_of_a_link() {
-    stays_small(Place::Sshd, ALL).await;
+    stays_small(DestinationKind::Sshd, ALL).await;
 }

@@ -31,7 +31,7 @@ impl Cost {
 
 /// One program's run.
 #[derive(Clone, Debug)]
-pub(crate) struct Figures {
+pub(crate) struct Measurements {
     pub(crate) cost: Cost,
     /// Bytes of body that the Hub and its CDN sent.
     pub(crate) fetched: u64,

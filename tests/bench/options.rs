@@ -11,7 +11,7 @@ use crate::tool::Tool;
 /// Compares hfdown with what people use instead. Each figure is the median of the rounds.
 #[derive(Debug, Parser)]
 #[command(name = "bench")]
-pub(crate) struct Wishes {
+pub(crate) struct Options {
     /// Where the destinations are: a folder on a disk, or `/dev/shm`. 5 GiB must be free there, and as much memory
     /// beside it for the Hub's files.
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
@@ -42,7 +42,7 @@ pub(crate) struct Wishes {
     tools: Vec<Tool>,
 }
 
-impl Wishes {
+impl Options {
     /// In an order that needs each set of files once.
     pub(crate) fn scenarios(&self) -> Vec<Scenario> {
         let wanted = |scenario: &Scenario| self.only.is_empty() || self.only.contains(scenario);

@@ -2,31 +2,32 @@
 
 use std::time::Instant;
 
-use hfdown_tests::hub::{Content, Request};
+use hfdown_tests::hub::{Content, HubRequest};
 use hfdown_tests::processes::Process;
-use hfdown_tests::stage::{Ended, Place, Stage};
+use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox};
 use tokio::io::AsyncReadExt as _;
 
-const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
+use crate::HFDOWN;
+
 const MODEL: &str = "acme/many";
 const SIZE: u64 = 10_000;
 /// How many files a page of the Hub's listing has.
 const PAGE: usize = 1_000;
 
-fn publish(stage: &Stage, files: usize) {
-    let draft = stage.hub.model(MODEL);
+fn publish(sandbox: &Sandbox, files: usize) {
+    let draft = sandbox.hub.model(MODEL);
     let content = |seed: usize| Content::random(seed as u64, SIZE);
     (0..files).fold(draft, |draft, file| draft.lfs(&format!("file-{file}.bin"), content(file))).commit();
 }
 
 /// Requests that are not about one file.
-fn calls(requests: &[Request]) -> usize {
+fn calls(requests: &[HubRequest]) -> usize {
     requests.iter().filter(|request| request.file.is_none()).count()
 }
 
 /// Bytes that a process has read from files and pipes, when it has closed its output and nobody has waited for it.
-async fn sync_and_count(stage: &Stage) -> (Ended, u64) {
-    let mut child = stage.syncing(MODEL, &[]).spawn().unwrap();
+async fn sync_and_count(sandbox: &Sandbox) -> (Ended, u64) {
+    let mut child = sandbox.syncing(MODEL, &[]).spawn().unwrap();
     let process = Process { pid: child.id().unwrap() };
     let (mut stdout, mut stderr) = (String::new(), String::new());
     let mut errors = child.stderr.take().unwrap();
@@ -40,34 +41,34 @@ async fn sync_and_count(stage: &Stage) -> (Ended, u64) {
 }
 
 async fn synced(files: usize) {
-    let stage = Stage::set(Place::Here, HFDOWN).await.expect("it needs nothing");
-    publish(&stage, files);
+    let sandbox = Sandbox::start(DestinationKind::Here, HFDOWN).await.expect("it needs nothing");
+    publish(&sandbox, files);
     let pages = files.div_ceil(PAGE);
 
     let began = Instant::now();
-    assert_eq!(stage.sync(MODEL, &["--dry-run"]).await.code, 0);
+    assert_eq!(sandbox.sync(MODEL, &["--dry-run"]).await.code, 0);
     eprintln!("{files} files: listed and planned in {:?}", began.elapsed());
-    assert_eq!(calls(&stage.hub.requests()), 1 + pages);
-    assert_eq!(stage.hub.requests().len(), 1 + pages, "a plan asks about no file");
+    assert_eq!(calls(&sandbox.hub.requests()), 1 + pages);
+    assert_eq!(sandbox.hub.requests().len(), 1 + pages, "a plan asks about no file");
 
-    stage.hub.forget_requests();
+    sandbox.hub.forget_requests();
     let began = Instant::now();
-    let ended = stage.sync(MODEL, &[]).await;
+    let ended = sandbox.sync(MODEL, &[]).await;
     eprintln!("{files} files: synced in {:?}", began.elapsed());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(stage.files().len(), files);
-    let requests = stage.hub.requests();
+    assert_eq!(sandbox.files().len(), files);
+    let requests = sandbox.hub.requests();
     assert_eq!(calls(&requests), 1 + pages);
     // The Hub's redirect, and the bytes.
     assert_eq!(requests.len() - calls(&requests), 2 * files, "one request for each file's own bytes");
 
-    stage.hub.forget_requests();
+    sandbox.hub.forget_requests();
     let began = Instant::now();
-    let (ended, read) = sync_and_count(&stage).await;
+    let (ended, read) = sync_and_count(&sandbox).await;
     eprintln!("{files} files: nothing to do in {:?}, with {read} bytes read", began.elapsed());
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("are there already"), "{}", ended.stderr);
-    assert_eq!(stage.hub.requests().len(), 1 + pages);
+    assert_eq!(sandbox.hub.requests().len(), 1 + pages);
     assert!(read > 0, "the process was seen");
     assert!(read < files as u64 * SIZE / 4, "{read} bytes were read to find out that nothing is to be done");
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hfdown_tests::hub::{Content, Fault, Origin, TestHub, When};
+use hfdown_tests::hub::{Content, HubFault, HubOrigin, TestHub, When};
 use tempfile::TempDir;
 
 use crate::scenario::{CAP, DELAY, Scenario};
@@ -31,24 +31,24 @@ pub(crate) enum Set {
 
 /// A file of the Hub.
 #[derive(Clone, Debug)]
-pub(crate) struct Listed {
+pub(crate) struct ServedFile {
     pub(crate) path: String,
     pub(crate) content: Content,
     is_lfs: bool,
 }
 
 /// A folder with everything in it.
-pub(crate) struct Ground {
+pub(crate) struct Workspace {
     folder: TempDir,
     divisor: u64,
     connections: Option<u16>,
-    sets: BTreeMap<Set, Vec<Listed>>,
+    sets: BTreeMap<Set, Vec<ServedFile>>,
 }
 
 /// What one program has before it.
 pub(crate) struct Site<'a> {
     pub(crate) hub: &'a TestHub,
-    pub(crate) files: &'a [Listed],
+    pub(crate) files: &'a [ServedFile],
     /// The program.
     pub(crate) program: PathBuf,
     /// Its own folder, as good as new.
@@ -57,7 +57,7 @@ pub(crate) struct Site<'a> {
     pub(crate) connections: Option<u16>,
 }
 
-impl Ground {
+impl Workspace {
     /// Takes a new folder in `on`, which Ctrl-C removes as well.
     pub(crate) fn prepare(on: &Path, divisor: u64, connections: Option<u16>) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("hfdown-bench-").tempdir_in(on)?;
@@ -78,7 +78,7 @@ impl Ground {
     }
 
     /// The files of a scenario, made where they are not there yet.
-    pub(crate) fn files(&mut self, scenario: Scenario) -> Vec<Listed> {
+    pub(crate) fn files(&mut self, scenario: Scenario) -> Vec<ServedFile> {
         let mut files = Vec::new();
         for set in scenario.sets() {
             if !self.sets.contains_key(set) {
@@ -97,7 +97,7 @@ impl Ground {
     pub(crate) fn site<'a>(
         &self,
         hub: &'a TestHub,
-        files: &'a [Listed],
+        files: &'a [ServedFile],
         tool: Tool,
         program: &Path,
     ) -> Site<'a> {
@@ -107,7 +107,7 @@ impl Ground {
 }
 
 impl Set {
-    fn make(self, divisor: u64) -> Vec<Listed> {
+    fn make(self, divisor: u64) -> Vec<ServedFile> {
         let shapes: Vec<(String, u64)> = match self {
             Self::Large => vec![("model.safetensors".to_owned(), (4 << 30) / divisor)],
             Self::Capped => vec![("model.safetensors".to_owned(), (2 << 30) / divisor)],
@@ -120,7 +120,7 @@ impl Set {
                 .collect(),
         };
         let (next, cpus) = (AtomicUsize::new(0), cpus());
-        let mut made: Vec<(usize, Listed)> = std::thread::scope(|scope| {
+        let mut made: Vec<(usize, ServedFile)> = std::thread::scope(|scope| {
             let work = || {
                 let mut made = Vec::new();
                 loop {
@@ -135,7 +135,7 @@ impl Set {
                         // Computed once, here, where it is done for several files at a time.
                         content.sha256();
                     }
-                    made.push((number, Listed { path: path.clone(), content, is_lfs }));
+                    made.push((number, ServedFile { path: path.clone(), content, is_lfs }));
                 }
             };
             let makers: Vec<_> = (0..cpus).map(|_| scope.spawn(work)).collect();
@@ -150,7 +150,7 @@ impl Set {
 }
 
 /// A Hub with these files, as the scenario wants it.
-pub(crate) fn hub(scenario: Scenario, files: &[Listed]) -> TestHub {
+pub(crate) fn hub(scenario: Scenario, files: &[ServedFile]) -> TestHub {
     let hub = TestHub::start();
     let draft = files.iter().fold(hub.model(MODEL), |draft, file| {
         if file.is_lfs {
@@ -161,8 +161,8 @@ pub(crate) fn hub(scenario: Scenario, files: &[Listed]) -> TestHub {
     });
     draft.commit();
     if scenario == Scenario::SlowConnections {
-        hub.fault(Fault::Throttle { bytes_per_second: CAP }, When::always().at(Origin::Cdn));
-        hub.fault(Fault::Delay(DELAY), When::always());
+        hub.fault(HubFault::Throttle { bytes_per_second: CAP }, When::always().at(HubOrigin::Cdn));
+        hub.fault(HubFault::Delay(DELAY), When::always());
     }
     hub
 }

@@ -1,0 +1,16 @@
+//! From a pasted SSH string to an agent that greets, on both kinds of hosts.
+//!
+//! The agent is mostly a shell script that greets and then repeats what it is told: what is shown here is the way to
+//! it.
+
+mod agents;
+mod boxes;
+mod echo;
+mod hijacked;
+mod installed;
+mod jumps;
+mod keys;
+mod life;
+mod servers;
+mod shells;
+mod trust;

@@ -1,0 +1,21 @@
+//! The scenarios: what users, boxes, servers and disks do, and what hfdown makes of it.
+//!
+//! `cargo test -p hfdown-tests --test scenarios sync::lost` runs those of one file; a name ends with its place: `here`,
+//! `in_process` (a box behind russh, in this process), `sshd` (a box behind the real OpenSSH).
+
+#![expect(clippy::unwrap_used, reason = "a step that fails is a scenario that fails")]
+
+#[macro_use]
+mod places;
+
+mod another_cpu;
+mod conventions;
+mod empty_root;
+mod faults;
+mod hostile;
+mod hub_client;
+mod hub_is_faithful;
+mod link;
+mod refusals;
+mod sync;
+mod terminal;

@@ -1,0 +1,11 @@
+//! Bad input, by the real program: each with its exit code, with words that say what to do next, and with nothing
+//! written where nothing should be.
+
+mod folders;
+mod hub;
+mod names;
+mod space;
+mod ssh;
+mod streams;
+mod typed;
+mod words;

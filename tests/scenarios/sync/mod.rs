@@ -1,0 +1,10 @@
+//! The main job, by the real program: here, on a box behind russh, on a box behind the real `sshd`.
+
+mod basics;
+mod detached;
+mod interrupted;
+mod lost;
+mod records;
+mod secrets;
+mod traces;
+mod visits;
