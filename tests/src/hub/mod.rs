@@ -1,7 +1,7 @@
 //! A Hugging Face Hub in miniature: the real one's routes, headers and refusals, on loopback, with faults on demand.
 //!
 //! ```no_run
-//! use hfdown_tests::hub::{Content, Fault, Origin, TestHub, When};
+//! use hfdown_tests::hub::{Content, HubFault, HubOrigin, TestHub, When};
 //!
 //! let hub = TestHub::start();
 //! let commit = hub
@@ -9,10 +9,10 @@
 //!     .file("config.json", "{}")
 //!     .lfs("model.safetensors", Content::random(1, 5_000_000))
 //!     .commit();
-//! let fault = hub.fault(Fault::CutAfter(1_000_000), When::file("model.safetensors").first(1));
+//! let fault = hub.fault(HubFault::CutAfter(1_000_000), When::file("model.safetensors").first(1));
 //! // … point a client at hub.endpoint() …
 //! assert_eq!(fault.times_struck(), 1);
-//! assert!(hub.requests().iter().all(|request| request.origin == Origin::Hub || !request.authorized()));
+//! assert!(hub.requests().iter().all(|request| request.origin == HubOrigin::Hub || !request.authorized()));
 //! ```
 //!
 //! There are two origins, as in life: the Hub itself, and a CDN that knows nothing but signed addresses which expire.
