@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 
-/// What went wrong, and the detail a person needs.
+/// What went wrong, and the detail that a user needs.
 ///
 /// The kind decides what happens next (another attempt, an exit code, a hint); the detail is only ever shown. Details
 /// that come from a box are hostile text until the controller has sanitised them, and hold no signed address.

@@ -72,23 +72,23 @@ pub async fn await_greeting<R: AsyncRead + Unpin>(
                 return Ok(start + line.len());
             }
             if read.len() > limits::NOISE {
-                return Err(Stop::TooNoisy);
+                return Err(GreetingStop::TooNoisy);
             }
-            if stream.read_buf(&mut read).await.map_err(Stop::Link)? == 0 {
-                return Err(Stop::Ended);
+            if stream.read_buf(&mut read).await.map_err(GreetingStop::Link)? == 0 {
+                return Err(GreetingStop::Ended);
             }
         }
     };
     match tokio::time::timeout(patience, searching).await {
         Ok(Ok(end)) => Ok(read.split_off(end)),
-        Ok(Err(Stop::Ended)) => Err(GreetingError::Ended(read)),
-        Ok(Err(Stop::TooNoisy)) => Err(GreetingError::TooNoisy(read)),
-        Ok(Err(Stop::Link(error))) => Err(GreetingError::Link(error)),
+        Ok(Err(GreetingStop::Ended)) => Err(GreetingError::Ended(read)),
+        Ok(Err(GreetingStop::TooNoisy)) => Err(GreetingError::TooNoisy(read)),
+        Ok(Err(GreetingStop::Link(error))) => Err(GreetingError::Link(error)),
         Err(_) => Err(GreetingError::TooLate(read)),
     }
 }
 
-enum Stop {
+enum GreetingStop {
     Ended,
     TooNoisy,
     Link(io::Error),

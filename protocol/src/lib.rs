@@ -4,7 +4,7 @@
 //! controller                                     agent
 //!   Hello {version, mode}                  ──▶
 //!                                          ◀──   Hello {version, machine}
-//!   Trust {certificates}                   ──▶         where the person trusts more than the well-known authorities
+//!   Trust {certificates}                   ──▶         where the user trusts more than the well-known authorities
 //!   Open {root, access, layout, limits}    ──▶
 //!                                          ◀──   Opened {root, free disk}
 //!   List {files: id, path, size, digest} … ──▶
@@ -13,7 +13,7 @@
 //!   (the controller plans; a dry run says Bye here)
 //!   Fetch {jobs} … , Remove {extraneous} … ──▶
 //!   Begin                                  ──▶
-//!                                          ◀──   NeedSource {file}       its source must be asked for, or has gone stale
+//!                                          ◀──   NeedSource {file}     its source must be asked for, or has gone stale
 //!   Source {file, address}                 ──▶
 //!     or Inline {file, bytes} … , or SourceUnavailable {file, why}
 //!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
@@ -26,7 +26,7 @@
 //!
 //! ```text
 //!   Hello {Detached}, Open … Fetch         ──▶
-//!   Source {file, address} …               ──▶   in advance: there will be nobody to ask
+//!   Source {file, address} …               ──▶   in advance: no controller will be there to ask
 //!   Begin, Detach {title, idle_timeout, …} ──▶
 //!                                          ◀──   Detached
 //!   Bye                                    ──▶   it goes on

@@ -15,7 +15,7 @@ pub enum Order {
     Hello {
         /// The controller's [`VERSION`](crate::VERSION).
         version: String,
-        /// Who is to conduct the conversation.
+        /// Which agent is to conduct the conversation.
         mode: Mode,
     },
     /// Trust these authorities as well, beside the well-known ones. Before `Open`.
@@ -25,7 +25,7 @@ pub enum Order {
     },
     /// Take this folder and answer with `Opened`.
     Open {
-        /// The destination as the person wrote it; a relative one starts at the agent's working directory, `~/` at
+        /// The destination as the user wrote it; a relative one starts at the agent's working directory, `~/` at
         /// home.
         root: String,
         /// Whether anything may be written.
@@ -61,9 +61,9 @@ pub enum Order {
     /// given before they are wanted, so that nothing has to be asked. For a conversation that is conducted
     /// [`Mode::Detached`].
     Detach {
-        /// What is fetched, for whoever joins later: a repository and a version, in words.
+        /// What is fetched, for clients that join later: a repository and a version, in words.
         title: String,
-        /// How long an unanswered `NeedSource` may keep everything waiting, in seconds, before the transfer is given up.
+        /// How long an unanswered `NeedSource` may keep everything waiting before the transfer is given up, in seconds.
         idle_timeout: NonZeroU32,
         /// Files that nothing is fetched of.
         skipped: Skipped,
@@ -77,8 +77,8 @@ pub enum Order {
         /// Where its bytes are.
         address: Address,
     },
-    /// The answer to `NeedSource`: the next bytes of a small file that only the controller may read. Frames follow each other
-    /// in order until the file's size is reached.
+    /// The answer to `NeedSource`: the next bytes of a small file that only the controller may read. Frames follow each
+    /// other in order until the file's size is reached.
     Inline {
         /// The wanted file.
         file: FileId,
@@ -101,7 +101,7 @@ pub enum Order {
     Bye,
 }
 
-/// Who conducts a conversation, and for how long.
+/// Which agent conducts a conversation, and for how long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Mode {
     /// The agent that hears this. It ends with the link.
@@ -149,7 +149,7 @@ pub enum Layout {
         /// The commit that the metadata names.
         commit: Commit,
     },
-    /// Files among a person's own: nothing stays beside them, but for the parts of a transfer that was cut off.
+    /// Files among the user's own: nothing stays beside them, but for the parts of a transfer that was cut off.
     Bare,
     /// A folder of its own on a stranger's machine: as [`Layout::Bare`], and what earlier transfers left goes too, once
     /// the folder is complete.

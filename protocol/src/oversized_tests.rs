@@ -29,7 +29,7 @@ struct Inventor {
     /// What this message is made for: it has this variant, or this text, list or block of bytes is too long.
     target: Location,
     /// What is too long, once it has been made.
-    oversized: Option<Form>,
+    oversized: Option<Oversized>,
     /// Every target that has been found.
     found: BTreeSet<Location>,
     /// Those that no message was made for yet.
@@ -41,7 +41,7 @@ struct Inventor {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Form {
+enum Oversized {
     Text,
     Bytes,
     List,
@@ -64,7 +64,7 @@ impl Inventor {
                     bounded.insert(target);
                 }
                 // The type itself has refused it.
-                (Some(Form::Text), Err(_)) => _ = bounded.insert(target),
+                (Some(Oversized::Text), Err(_)) => _ = bounded.insert(target),
                 (_, Err(error)) => panic!("{target}: {error}"),
             }
         }
@@ -94,7 +94,7 @@ impl Inventor {
     }
 
     /// Whether what is being made up is to be too long.
-    fn is_oversized(&mut self, form: Form) -> bool {
+    fn is_oversized(&mut self, form: Oversized) -> bool {
         self.discover(None);
         let is_oversized = self.oversized.is_none() && self.at == self.target;
         if is_oversized {
@@ -105,7 +105,7 @@ impl Inventor {
     }
 
     fn text(&mut self) -> String {
-        if self.is_oversized(Form::Text) {
+        if self.is_oversized(Oversized::Text) {
             return "a".repeat(TOO_LONG);
         }
         self.last_text = Some(self.at.clone());
@@ -113,7 +113,7 @@ impl Inventor {
     }
 
     fn bytes(&mut self) -> Vec<u8> {
-        vec![0; if self.is_oversized(Form::Bytes) { TOO_LONG } else { 1 }]
+        vec![0; if self.is_oversized(Oversized::Bytes) { TOO_LONG } else { 1 }]
     }
 }
 
@@ -174,7 +174,7 @@ impl<'de> Deserializer<'de> for &mut Inventor {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         // A list within one that is too long is empty: it must not lend its own bound to that one.
         let is_within = self.oversized.is_some();
-        let length = if self.is_oversized(Form::List) { TOO_LONG } else { usize::from(!is_within) };
+        let length = if self.is_oversized(Oversized::List) { TOO_LONG } else { usize::from(!is_within) };
         visitor.visit_seq(Parts { inventor: self, names: std::iter::repeat_n("[]", length) })
     }
 

@@ -92,7 +92,7 @@ fn is_refused(character: char) -> bool {
 }
 
 /// Case is folded, so that a disk which folds it as well does not open a way around this. No git repository can contain
-/// a `.git` at any depth; whoever lists one wants its hooks to be run.
+/// a `.git` at any depth; a server that lists one wants its hooks to be run.
 fn is_reserved(name: &str) -> bool {
     let mut components = name.split('/').map(str::to_ascii_lowercase);
     let is_cache = matches!(

@@ -21,7 +21,7 @@ pub enum Report {
         /// Free bytes on its filesystem, for this user.
         free: u64,
     },
-    /// Somebody else holds the folder; the agent waits and will answer `Opened` or `Fatal` in the end.
+    /// Another run holds the folder; the agent waits and will answer `Opened` or `Fatal` in the end.
     Waiting {
         /// What the holder wrote about itself.
         holder: String,
@@ -113,7 +113,7 @@ pub enum Report {
     },
     /// The answer to `Detach`: from here on the transfer goes on without a link.
     Detached,
-    /// The answer to whoever joins a transfer that was detached and still runs. What is left of it follows, then
+    /// The answer to a client that joins a detached transfer which still runs. What is left of it follows, then
     /// whatever happens.
     Joined {
         /// What it has come to so far.
@@ -125,7 +125,7 @@ pub enum Report {
         /// At most [`limits::ENTRIES`].
         files: Vec<Remaining>,
     },
-    /// The answer to whoever joins a transfer that was detached and has ended.
+    /// The answer to a client that joins a detached transfer which has ended.
     Ended {
         /// What it came to.
         status: Box<TransferStatus>,

@@ -1,4 +1,4 @@
-//! What is told of a transfer that was detached, to whoever asks for it later.
+//! What a client that asks for a detached transfer later is told of it.
 
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,7 @@ pub enum Conclusion {
     Finished,
     /// It was told to stop.
     Stopped,
-    /// It could not go on, or nobody came to answer what it had to ask.
+    /// It could not go on, or no client came to answer what it had to ask.
     Failed {
         /// Why.
         failure: Failure,

@@ -57,7 +57,7 @@ impl Invocation {
         let log = fs::File::create(self.log())?;
         command
             .args(&words[1..])
-            // From nothing, so that no proxy, token or setting of whoever runs this has a say.
+            // From nothing, so that no proxy, token or setting of the user who runs this has a say.
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("HOME", &self.home)

@@ -112,6 +112,6 @@ fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], workspace: &mut Workspace,
 
 /// What the benchmark has to say is all on standard output.
 fn say(text: &str) {
-    // Nobody reads: nobody is told.
+    // A closed output has no reader to be told.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes());
 }

@@ -81,6 +81,6 @@ fn step(text: &str) {
 }
 
 fn say(text: &str) {
-    // Nobody reads: nobody is shown anything.
+    // A closed output has no reader to be shown anything.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes());
 }

@@ -150,6 +150,6 @@ fn median(sorted: &[Duration]) -> Duration {
 }
 
 fn say(text: &str) {
-    // Nobody reads: nobody is told anything.
+    // A closed output has no reader to be told.
     let _ = std::io::Write::write_all(&mut std::io::stdout(), format!("{text}\n").as_bytes());
 }

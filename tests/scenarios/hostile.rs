@@ -1,4 +1,4 @@
-//! Boxes that belong to somebody who means no good: each lie, flood and silence is one clear error and a few MiB.
+//! Boxes whose owner means no good: each lie, flood and silence is one clear error and a few MiB.
 
 use std::fs;
 use std::time::Duration;

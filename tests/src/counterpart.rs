@@ -118,7 +118,7 @@ fn target() -> PathBuf {
 /// failure.
 ///
 /// # Panics
-/// Under `CI=true`, for anybody else.
+/// Under `CI=true`, for any other user.
 pub fn require_root() -> bool {
     let is_root = mount::is_root();
     if !is_root {

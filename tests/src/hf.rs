@@ -35,7 +35,7 @@ impl Hf {
     /// If it can't be started.
     pub fn run(&self, arguments: &[&str]) -> Output {
         let home = self.home.path();
-        // From nothing, so that no proxy, token or cache of whoever runs the tests has a say.
+        // From nothing, so that no proxy, token or cache of the user who runs the tests has a say.
         let mut command = Command::new(&self.program);
         command
             .args(arguments)

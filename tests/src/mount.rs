@@ -106,7 +106,7 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        // Lazily: whoever still has a file open there keeps it, and the folder is free.
+        // Lazily: a process that still has a file open there keeps it, and the folder is free.
         quietly("umount", &["-l", &self.at.display().to_string()]);
     }
 }

@@ -189,7 +189,7 @@ async fn carry(
             if read? == 0 {
                 return Ok(());
             }
-            // Nobody to send to: the other half has failed and ends this one.
+            // No peer to send to: the other half has failed and ends this one.
             _ = sender.send((Instant::now() + wire.latency, block)).await;
         }
     };

@@ -79,7 +79,8 @@ impl Sandbox {
         self.folder.path()
     }
 
-    /// An agent of this sandbox's own: folders outside of home are the machine's, and other tests' agents are there too.
+    /// An agent of this sandbox's own: folders outside of home are the machine's, and other tests' agents are there
+    /// too.
     /// `None` where the build carries none to make it of, after saying so.
     pub fn own_agent(&self) -> Option<PathBuf> {
         let images = AgentImages::embedded();
@@ -87,7 +88,7 @@ impl Sandbox {
             leave_out("this build embeds no agent for x86_64");
             return None;
         };
-        // What follows a program in its file is nobody's business.
+        // What follows a program in its file changes nothing.
         let mark = self.scratch().display().to_string();
         let path = self.scratch().join("agent");
         std::fs::write(&path, [image.bytes(), mark.as_bytes()].concat())
@@ -153,7 +154,7 @@ impl Sandbox {
             .sum()
     }
 
-    /// The model's own files at the destination, sorted: without anybody's bookkeeping.
+    /// The model's own files at the destination, sorted: without the records of hfdown or `hf`.
     pub fn files(&self) -> Vec<String> {
         let mut files = Vec::new();
         collect(&self.root(), "", &mut files);

@@ -1,4 +1,4 @@
-//! A terminal for programs that need one: a pty, with somebody who reads and types.
+//! A terminal for programs that need one: a pty, with a test that reads and types.
 
 #![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
 
@@ -57,7 +57,7 @@ impl TestTerminal {
     async fn read(&mut self) -> bool {
         let mut buffer = [0; 4096];
         let read = tokio::time::timeout(PATIENCE, self.pty.read(&mut buffer)).await;
-        // A terminal that nobody holds any more is an error to read from.
+        // A terminal that no process holds any more is an error to read from.
         match read.unwrap_or_else(|_| panic!("nothing more is said: {}", self.seen)) {
             Ok(read) if read > 0 => self.seen.push_str(&String::from_utf8_lossy(&buffer[..read])),
             _ => return false,

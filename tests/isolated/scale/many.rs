@@ -25,7 +25,7 @@ fn calls(requests: &[HubRequest]) -> usize {
     requests.iter().filter(|request| request.file.is_none()).count()
 }
 
-/// Bytes that a process has read from files and pipes, when it has closed its output and nobody has waited for it.
+/// Bytes that a process has read from files and pipes, when it has closed its output and was not waited for yet.
 async fn sync_and_count(sandbox: &Sandbox) -> (Ended, u64) {
     let mut child = sandbox.syncing(MODEL, &[]).spawn().unwrap();
     let process = Process { pid: child.id().unwrap() };

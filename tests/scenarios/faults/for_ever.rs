@@ -121,7 +121,7 @@ async fn bodies_that_are_too_short(place: DestinationKind) {
     trouble(place, HubFault::ShortBody(1), cdn(), "the connection to", SIZE - 1_000).await;
 }
 
-async fn a_name_that_nobody_knows(place: DestinationKind) {
+async fn a_name_that_does_not_exist(place: DestinationKind) {
     let lost = HubFault::RedirectTo("http://no-such-host.invalid/file".to_owned());
     let when = When::file(FILE).at(HubOrigin::Hub);
     trouble(place, lost, when, "cannot connect to no-such-host.invalid", 0).await;
@@ -164,7 +164,7 @@ here_and_on_a_box! {
     a_server_in_trouble,
     a_resolver_in_trouble,
     bodies_that_are_too_short,
-    a_name_that_nobody_knows,
+    a_name_that_does_not_exist,
     connections_that_stay_silent,
     attempts_are_events,
 }

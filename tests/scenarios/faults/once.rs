@@ -21,8 +21,8 @@ fn assert_survived(sandbox: &Sandbox, armed: &Armed, ended: &Ended, repeated: u6
     assert!(sent <= SIZE + repeated, "{sent} bytes were sent for {SIZE}");
 }
 
-/// What may be lost with one connection: what was on its way when it broke. Linux lets a socket hold 4 MiB that nobody
-/// has taken yet.
+/// What may be lost with one connection: what was on its way when it broke. Linux lets a socket hold 4 MiB that its
+/// reader has not taken yet.
 const ON_THE_WAY: u64 = 5_000_000;
 
 /// The bodies of refusals: a few words each.

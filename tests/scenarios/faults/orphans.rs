@@ -89,7 +89,7 @@ async fn a_controller_that_is_killed_behind_a_silent_link() {
     halted.left_alone().await;
     assert_eq!(agent.len(), 1, "the death of its controller was no news to it");
     assert_eq!(halted.proxy.open(), 1, "nor is the connection at its end");
-    // Whoever gives up too early loses transfers to links that are only slow.
+    // An agent that gives up too early loses transfers to links that are only slow.
     assert!(began.elapsed() > Duration::from_secs(40), "it waited {:?}", began.elapsed());
     assert!(processes::all().len() > 1, "processes can be seen here");
     halted.resumes().await;

@@ -19,7 +19,7 @@ async fn a_hub_that_goes_away_and_comes_back(place: DestinationKind) {
     sandbox.hub.go_away().await;
     stall.release();
     let mut refused = 0;
-    // The first is the loss of what was underway, the others are attempts at a port where nobody listens.
+    // The first is the loss of what was underway, the others are attempts at a port where no server listens.
     while refused < 2 {
         let line = events.next_line().await.expect("it is text").expect("the run goes on");
         let event: serde_json::Value = serde_json::from_str(&line).expect("a line is an object");
@@ -44,7 +44,7 @@ async fn a_hub_that_is_away_when_addresses_must_be_signed(place: DestinationKind
     const MORE: &str = "onnx/model.onnx";
     let sandbox = sandbox(place).await;
     sandbox.hub.model(MODEL).lfs(MORE, Content::random(12, SIZE)).private(TOKEN).commit();
-    // One connection: while it is held up in one file, nobody has asked for the other's address.
+    // One connection: while it is held up in one file, the other's address has not been asked for.
     let stall = sandbox.hub.stall(2_000_000, When::always().at(HubOrigin::Cdn).first(1));
     let mut command = sandbox.syncing(MODEL, &["--json", "--connections", "1"]);
     let mut child = command.env("HF_TOKEN", TOKEN).spawn().expect("the program starts");
@@ -58,7 +58,7 @@ async fn a_hub_that_is_away_when_addresses_must_be_signed(place: DestinationKind
         let line = events.next_line().await.expect("it is text").expect("the run goes on");
         let event: serde_json::Value = serde_json::from_str(&line).expect("a line is an object");
         assert_ne!(event["type"], "failed", "{line}");
-        // The controller asks for the other's, at a port where nobody listens.
+        // The controller asks for the other's, at a port where no server listens.
         if event["type"] == "delayed" {
             assert!(event["why"].as_str().is_some_and(|why| why.contains("connection refused")), "{line}");
             break;

@@ -1,5 +1,5 @@
 //! Servers that ask to be left alone for a while: the Hub's API, its resolver, and the CDN, in seconds and as a date.
-//! Nobody is back before the instant that was named, and who names one that is too far off is not waited for.
+//! No request is back before the instant that its server named, and one too far off is not waited for.
 
 use hfdown_tests::hub::{Content, HubFault, HubOrigin, HubRequest, RetryAfterForm, TestHub, When};
 use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, run};
@@ -16,7 +16,7 @@ fn asking(status: u16, form: RetryAfterForm) -> HubFault {
     HubFault::RetryAfter { status, seconds: 1, form }
 }
 
-/// Whoever was asked for patience was asked again, and not before the instant that it named: `times` of them.
+/// Each server that asked for patience was asked again, and not before the instant that it named: `times` of them.
 fn assert_patient(hub: &TestHub, times: usize) {
     let requests = hub.requests();
     let mut refusals = 0;
@@ -94,7 +94,7 @@ async fn a_hub_that_asks_for_a_day(place: DestinationKind) {
     }
 }
 
-/// One that is told so tells the others, and whoever else has what is wanted is asked for it.
+/// A connection that is told so tells the others, and another server that has what is wanted is asked for it.
 async fn a_cdn_that_asks_for_a_day(place: DestinationKind) {
     const OTHER: &str = "onnx/model.onnx";
     let sandbox = sandbox(place).await;

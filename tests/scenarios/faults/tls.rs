@@ -1,4 +1,5 @@
-//! Encrypted ways: whom nobody vouches for is not believed, and no way leads from https to http.
+//! Encrypted connections: a certificate without a trusted authority is not believed, and nothing leads
+//! from https to http.
 
 use hfdown_tests::counterpart::Counterpart;
 use hfdown_tests::hub::{Authority, Content, Front, HubOrigin, TestHub};
@@ -31,7 +32,7 @@ impl Encrypted {
         self.folder.path().join("authority.pem").display().to_string()
     }
 
-    /// A sandbox with a model of one file, where nobody has heard of the authority.
+    /// A sandbox with a model of one file, where the authority is not known.
     async fn strangers(place: DestinationKind, hub: Option<&Front>, cdn: Option<&Front>) -> Sandbox {
         Self::sandbox(place, hub, cdn, HostOptions::default()).await
     }
@@ -77,7 +78,7 @@ fn assert_refused(sandbox: &Sandbox, ended: &Ended, code: i32, words: &[&str]) {
     assert_eq!(sandbox.files(), [""; 0], "{}", ended.stderr);
 }
 
-async fn a_hub_that_nobody_vouches_for(place: DestinationKind) {
+async fn a_hub_without_a_trusted_certificate(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
     let sandbox = Encrypted::strangers(place, Some(&encrypted.hub), None).await;
     let ended = sandbox.sync(MODEL, &["--verbose"]).await;
@@ -88,7 +89,7 @@ async fn a_hub_that_nobody_vouches_for(place: DestinationKind) {
     assert!(sandbox.hub.requests().is_empty());
 }
 
-async fn a_cdn_that_nobody_vouches_for(place: DestinationKind) {
+async fn a_cdn_without_a_trusted_certificate(place: DestinationKind) {
     let encrypted = Encrypted::new().await;
     let sandbox = Encrypted::strangers(place, None, Some(&encrypted.cdn)).await;
     let ended = sandbox.sync(MODEL, &["--verbose"]).await;
@@ -145,7 +146,7 @@ async fn a_way_from_https_to_http(place: DestinationKind) {
     assert_refused(&sandbox, &ended, 1, &[FILE, &words]);
     assert!(
         sandbox.hub.requests().iter().all(|request| request.origin == HubOrigin::Hub),
-        "nobody went there"
+        "no request went there"
     );
     let asked = sandbox.hub.requests_for(FILE).len();
     assert!((1..=FEW).contains(&asked), "{asked} requests were needed to see it");
@@ -163,8 +164,8 @@ async fn handshakes_that_are_cut(place: DestinationKind) {
 }
 
 here_and_on_a_box! {
-    a_hub_that_nobody_vouches_for,
-    a_cdn_that_nobody_vouches_for,
+    a_hub_without_a_trusted_certificate,
+    a_cdn_without_a_trusted_certificate,
     an_authority_that_is_named,
     an_authority_that_only_this_machine_names,
     a_way_from_https_to_http,

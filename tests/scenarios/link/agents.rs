@@ -35,7 +35,7 @@ impl KeyAgent {
         assert!(add.status().unwrap().success());
     }
 
-    /// The same, and the file goes: nobody else has the private half any more.
+    /// The same, and the file goes: only the agent has the private half any more.
     fn take(&self, keys: &Keys) {
         self.add(&keys.private);
         fs::remove_file(&keys.private).unwrap();
@@ -151,7 +151,7 @@ async fn logs_in_with_a_certificate_beside_the_key_or_named() {
         let Some(certified) = Certified::new(algorithm).await else { return };
         let host = &certified.host;
         let settings = LinkSettings { default_keys: vec![certified.keys.private.clone()], ..host.settings() };
-        certified.sign("somebody-else");
+        certified.sign("another-user");
         let failed = error(go(&host.command_without_key(), &settings).await);
         let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
         let names: Vec<_> = tried.iter().map(|tried| tried.key.rsplit('/').next().unwrap()).collect();

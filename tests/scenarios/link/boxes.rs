@@ -30,7 +30,7 @@ pub(super) async fn finds_another_folder(host: &SshHost) {
         AgentOrigin::Cached
     );
     fs::remove_file(&agent).unwrap();
-    // Fails while somebody else's agent is in there.
+    // Fails while another test's agent is in there.
     _ = fs::remove_dir(folder);
 }
 

@@ -25,7 +25,7 @@ async fn hijacked(bashrc: &str, sftp: SftpSubsystem) -> Option<SshHost> {
     let shell = Some(PathBuf::from("/bin/bash"));
     let options = HostOptions { shell, bashrc: Some(bashrc.into()), sftp, ..HostOptions::default() };
     let host = SshHost::start(SshServerKind::Sshd, options).await?;
-    // As Debian's own has it: whoever sits at a terminal meets the same.
+    // As Debian's own has it: a user at a terminal meets the same.
     fs::write(host.home().join(".profile"), ". ~/.bashrc\n").unwrap();
     Some(host)
 }
@@ -87,7 +87,7 @@ async fn a_terminal_with_another_start_up_file_is_typed_into() {
 }
 
 #[tokio::test]
-async fn whoever_gets_in_and_no_further_is_told_what_was_placed() {
+async fn a_run_that_gets_in_and_no_further_says_what_was_placed() {
     for (sftp, placed) in
         [(SftpSubsystem::Internal, TmuxOptOut::BySftp), (SftpSubsystem::External, TmuxOptOut::ByTerminal)]
     {
@@ -101,7 +101,7 @@ async fn whoever_gets_in_and_no_further_is_told_what_was_placed() {
         let failed = error(reached);
         assert!(matches!(failed, LinkError::NoFolder { .. }), "{failed:?}");
         assert_eq!((left, file(&host).exists()), (Some(placed), true));
-        // Whoever wants to leave no traces leaves none, and has nothing to be told.
+        // A run that is to leave no traces leaves none, and has nothing to say.
         fs::remove_file(file(&host)).unwrap();
         let (settings, mut left) = (LinkSettings { traces: Traces::Removed, ..host.settings() }, None);
         let failed = error(reach_again(&target, &settings, &images(ECHO), None, &mut left).await);

@@ -72,7 +72,7 @@ async fn runs_no_agent_that_others_may_have_written(kind: SshServerKind) {
     assert!(!runs.starts_with(host.home()), "{}", runs.display());
     drop(link);
     fs::remove_file(&runs).unwrap();
-    // Fails while somebody else's agent is in there.
+    // Fails while another test's agent is in there.
     _ = fs::remove_dir(runs.parent().unwrap());
 }
 
@@ -107,7 +107,7 @@ async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: SshServerKind)
     let sh: &[&str] = &["/bin/sh"];
     decoys.add("another agent", sh, &["/root/.cache/hfdown/agent-0", "serve", &other]);
     decoys.add("a nonce that is longer", sh, &["/usr/bin/less", "serve", &format!("{nonce}0")]);
-    decoys.add("somebody who looks for it", sh, &["/usr/bin/pgrep", &nonce]);
+    decoys.add("a user who looks for it", sh, &["/usr/bin/pgrep", &nonce]);
     decoys.add("no nonce at all", sh, &["/root/.cache/hfdown/agent-0", "serve", ""]);
     if Counterpart::Tool("setpriv").require().is_some() && require_root() {
         let nobody: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh"];

@@ -14,7 +14,7 @@ use russh::keys::{Algorithm, EcdsaCurve};
 
 use super::echo::{error, go, talk};
 
-/// Answers in this order, and counts the questions. What else happens while somebody is asked is a parameter.
+/// Answers in this order, and counts the questions. What else happens while the user is asked is a parameter.
 pub(super) struct ScriptedPrompt {
     answers: Mutex<Vec<&'static str>>,
     asked: AtomicUsize,
@@ -82,7 +82,7 @@ async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind: SshServerK
     assert_eq!((&tried[0].result, script.asked()), (&KeyFailure::Locked(UnlockError::NoPrompt), 0));
 }
 
-async fn asks_nobody_for_a_key_that_the_server_does_not_take(kind: SshServerKind) {
+async fn does_not_ask_about_a_key_that_the_server_does_not_take(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let other = Keys::generate(host.near(), "other", Algorithm::Ed25519);
     other.lock("a secret");
@@ -113,7 +113,7 @@ async fn asks_before_a_key_whose_public_half_is_not_known(kind: SshServerKind) {
     assert_eq!(script.asked(), 1);
 }
 
-async fn a_server_that_hangs_up_while_somebody_is_asked_is_gone_to_again(kind: SshServerKind) {
+async fn a_server_that_hangs_up_while_the_user_is_asked_is_gone_to_again(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     host.client_keys().lock("a secret");
     let host = Arc::new(host);
@@ -169,9 +169,9 @@ async fn says_that_the_server_had_enough_of_keys(kind: SshServerKind) {
 
 on_boxes! {
     asks_for_the_passphrase_of_a_key_that_the_server_takes,
-    asks_nobody_for_a_key_that_the_server_does_not_take,
+    does_not_ask_about_a_key_that_the_server_does_not_take,
     asks_before_a_key_whose_public_half_is_not_known,
-    a_server_that_hangs_up_while_somebody_is_asked_is_gone_to_again,
+    a_server_that_hangs_up_while_the_user_is_asked_is_gone_to_again,
     logs_in_with_rsa_and_ecdsa_keys,
     says_which_keys_were_tried,
     says_that_the_server_had_enough_of_keys,

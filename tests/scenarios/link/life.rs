@@ -79,7 +79,7 @@ async fn notices_that_the_connection_was_cut(kind: SshServerKind) {
     assert_eq!(link.reader.read_buf(&mut Vec::with_capacity(9)).await.unwrap(), 0);
     let ending = link.guard.agent_exit();
     assert_eq!((ending.exit, ending.closed), (None, false));
-    assert!(link.writer.write_all(b"anybody?").await.is_err());
+    assert!(link.writer.write_all(b"still there?").await.is_err());
     eventually("the agent is gone", || host.agent_pids().is_empty()).await;
     talk(&mut go(&host.command(), &host.settings()).await.unwrap()).await;
 }
@@ -146,8 +146,8 @@ async fn lets_two_come_at_once(kind: SshServerKind) {
     assert_eq!(fs::read_dir(host.home().join(".cache/hfdown")).unwrap().count(), 1);
 }
 
-/// An agent that hangs fills the window; then a dropped guard must still end the connection, and whoever writes. The
-/// server in this process would hang as well: russh's server stops reading then.
+/// An agent that hangs fills the window; then a dropped guard must still end the connection, and the task that writes.
+/// The server in this process would hang as well: russh's server stops reading then.
 #[tokio::test]
 async fn lets_go_of_an_agent_that_does_not_listen() {
     const DEAF: &str = "#!/bin/sh\nprintf '\\nHFDOWN-AGENT %s\\n' \"$2\"\nwhile :; do sleep 1; done\n";

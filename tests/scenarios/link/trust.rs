@@ -68,7 +68,7 @@ async fn refuses_a_revoked_host_key(kind: SshServerKind) {
     assert_eq!((place.file, place.line), (host.users_known_hosts(), 1));
 }
 
-/// Also where somebody would like it to.
+/// Also where the user would like it to.
 async fn forwards_nothing_whatever_the_command_and_the_environment_say(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let Some(agent) = super::agents::KeyAgent::start(host.near()).await else { return };

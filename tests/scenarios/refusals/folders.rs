@@ -1,4 +1,4 @@
-//! Destinations that are no folder, may not be written, lead elsewhere, or are somebody else's for the moment.
+//! Destinations that are no folder, may not be written, lead elsewhere, or are another run's for the moment.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
@@ -94,7 +94,7 @@ async fn what_may_not_be_written_is_left_alone(sandbox: Sandbox) {
     assert_eq!(ended.code, 0, "once it may be written: {}", ended.stderr);
 }
 
-/// Permissions mean nothing to root, so somebody else runs the program.
+/// Permissions mean nothing to root, so another user runs the program.
 async fn another_users_folder_is_left_alone(sandbox: Sandbox) {
     publish(&sandbox);
     let program = sandbox.scratch().join("hfdown");
@@ -121,7 +121,7 @@ async fn another_users_folder_is_left_alone(sandbox: Sandbox) {
         command
     };
     if !as_nobody(&["--version"]).status().await.is_ok_and(|status| status.success()) {
-        return left_out("nobody else can run a program (setpriv)");
+        return left_out("another user can't run a program (setpriv)");
     }
     for (mode, models, cause) in [
         (0o555, 0o755, "cannot write to SCRATCH/models/model: permission denied"),

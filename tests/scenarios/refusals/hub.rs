@@ -18,7 +18,7 @@ fn publish(sandbox: &Sandbox) {
         .commit();
 }
 
-/// A gated model, and somebody with a token who was not let in.
+/// A gated model, and a user with a token who was not let in.
 fn publish_gated(sandbox: &Sandbox) {
     sandbox.hub.model("acme/gated").file("config.json", "{}").gated(Gate::Auto, TOKEN).commit();
     sandbox.hub.token(STRANGER);

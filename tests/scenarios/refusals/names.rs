@@ -67,7 +67,7 @@ async fn hostile_names_stay_out_and_the_rest_arrives(sandbox: Sandbox) {
         assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn) > 0, fetched, "what is there is not fetched again");
         assert!(
             sandbox.hub.requests().iter().all(|request| !request.path.contains("hfdown-x")),
-            "nobody asked for it"
+            "it was not asked for"
         );
         assert_nothing_escaped(&sandbox);
     }

@@ -44,7 +44,7 @@ async fn a_disk_that_fills_up_keeps_what_arrived(sandbox: Sandbox) {
     let stall = sandbox.hub.stall(3_000_000, When::file(FILE).at(HubOrigin::Cdn));
     let child = sandbox.syncing(MODEL, &[]).spawn().expect("the program starts");
     stall.reached_by(4).await;
-    let filler = models.join("somebody-elses");
+    let filler = models.join("another-users");
     fill(&filler);
     stall.release();
     let ended = ended(child).await;

@@ -24,7 +24,7 @@ fn ssh(sandbox: &Sandbox) -> String {
     sandbox.host.as_ref().expect("a box").command()
 }
 
-/// The error without the box's user, who is whoever runs the tests.
+/// The error without the box's user, who is the one that runs the tests.
 fn without_user(said: &str) -> String {
     let Some((before, rest)) = said.split_once("cannot reach ") else { return said.to_owned() };
     let Some((_, after)) = rest.split_once('\n') else { return said.to_owned() };
@@ -147,7 +147,7 @@ async fn a_home_that_runs_no_programs_is_not_the_end(sandbox: Sandbox) {
     let name = hfdown::link::AgentImage::new(std::fs::read(&agent).expect("it is ours")).file_name();
     for folder in ["/dev/shm", "/tmp"] {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            // Only one of them has it, and that stays while somebody else's agent is in there.
+            // Only one of them has it, and that stays while another test's agent is in there.
             if std::fs::remove_file(entry.path().join(&name)).is_ok() {
                 _ = std::fs::remove_dir(entry.path());
             }

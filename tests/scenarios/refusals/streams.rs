@@ -1,4 +1,4 @@
-//! Standard output that nobody reads, or that can't be written.
+//! Standard output without a reader, or that can't be written.
 
 use std::process::Stdio;
 

@@ -60,7 +60,7 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
     assert_untouched(&sandbox);
 }
 
-async fn a_command_for_ssh_that_does_not_parse_asks_nobody(sandbox: Sandbox) {
+async fn a_command_for_ssh_that_does_not_parse_asks_no_server(sandbox: Sandbox) {
     for (ssh, reason) in [
         ("", "it names no host"),
         ("ssh -p 22", "it names no host"),
@@ -91,5 +91,5 @@ async fn a_command_for_ssh_that_does_not_parse_asks_nobody(sandbox: Sandbox) {
 
 here! {
     what_makes_no_sense_is_a_matter_of_usage,
-    a_command_for_ssh_that_does_not_parse_asks_nobody,
+    a_command_for_ssh_that_does_not_parse_asks_no_server,
 }

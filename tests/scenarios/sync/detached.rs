@@ -167,7 +167,7 @@ async fn what_a_private_repository_needs_is_handed_over(sandbox: Sandbox) {
     let known = agent.arguments().into_iter().chain(agent.environment());
     assert!(known.into_iter().all(|text| !text.contains(TOKEN) && !text.contains("http")));
     stall.release();
-    // Nobody comes back.
+    // No client comes back.
     gone(&sandbox).await;
     assert!(is_whole(&sandbox));
     assert_eq!(sandbox.read("config.json").unwrap(), vec![b'x'; 700_000]);
@@ -191,7 +191,7 @@ async fn addresses_that_go_stale_are_waited_for_and_then_given_up(sandbox: Sandb
     assert!(is_whole(&sandbox));
 }
 
-async fn addresses_that_go_stale_are_renewed_by_whoever_attaches(sandbox: Sandbox) {
+async fn addresses_that_go_stale_are_renewed_by_the_client_that_attaches(sandbox: Sandbox) {
     let stall = private(&sandbox);
     detached(&sandbox, &[]).await;
     stall.reached_by(4).await;
@@ -226,7 +226,7 @@ async fn a_second_run_waits_for_the_detached_one(sandbox: Sandbox) {
     assert!(is_whole(&sandbox));
 }
 
-async fn whoever_dies_while_handing_over_leaves_nobody_behind(sandbox: Sandbox) {
+async fn a_controller_that_dies_while_handing_over_leaves_no_agent_behind(sandbox: Sandbox) {
     private(&sandbox);
     // The small file's bytes are on their way to the controller, who is to hand them over.
     let asking = sandbox.hub.stall(1, When::file("config.json").at(HubOrigin::Hub).method("GET"));
@@ -244,7 +244,7 @@ async fn whoever_dies_while_handing_over_leaves_nobody_behind(sandbox: Sandbox) 
     assert_eq!(code, 5);
 }
 
-async fn whoever_attaches_amid_many_files_misses_none(sandbox: Sandbox) {
+async fn a_client_that_attaches_amid_many_files_misses_none(sandbox: Sandbox) {
     sandbox.hub.token(TOKEN);
     let files = (0..600).fold(sandbox.hub.model(MODEL), |draft, n| {
         draft.lfs(&format!("file-{n:03}.bin"), Content::random(n, 2_000))
@@ -275,9 +275,9 @@ on_boxes! {
     watching_can_be_left_and_ending_keeps_what_arrived,
     what_a_private_repository_needs_is_handed_over,
     addresses_that_go_stale_are_waited_for_and_then_given_up,
-    addresses_that_go_stale_are_renewed_by_whoever_attaches,
+    addresses_that_go_stale_are_renewed_by_the_client_that_attaches,
     a_second_run_waits_for_the_detached_one,
-    whoever_dies_while_handing_over_leaves_nobody_behind,
-    whoever_attaches_amid_many_files_misses_none,
+    a_controller_that_dies_while_handing_over_leaves_no_agent_behind,
+    a_client_that_attaches_amid_many_files_misses_none,
     nothing_to_do_is_done_at_once,
 }

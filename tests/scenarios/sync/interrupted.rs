@@ -83,7 +83,7 @@ async fn ctrl_c_stops_the_agent_and_keeps_what_arrived(sandbox: Sandbox) {
         (&"finished".into(), &"cancelled".into()),
         "{finished}"
     );
-    // Whoever pays for bytes wants to know of those as well that make no whole file.
+    // A user who pays for bytes wants to know of those as well that make no whole file.
     assert!(finished["fetched"].as_u64().unwrap() >= 8_000_000, "{finished}");
     if let Some(host) = &sandbox.host {
         while !host.agent_pids().is_empty() {

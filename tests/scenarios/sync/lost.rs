@@ -75,7 +75,7 @@ pub(crate) async fn until_it_says(child: &mut Child, words: &str) -> JoinHandle<
         assert!(lines.read_line(&mut said).await.unwrap() > 0, "it ended without `{words}`: {said}");
     }
     tokio::spawn(async move {
-        // What is no text any more fails whoever looks for it.
+        // What is no text any more fails the assertion that looks for it.
         _ = lines.read_to_string(&mut said).await;
         said
     })
@@ -210,7 +210,7 @@ async fn a_key_that_is_authorised_later_is_waited_for(sandbox: Sandbox) {
     assert_eq!(sandbox.files(), ["config.json"]);
 }
 
-/// Nobody waits the 180 s for which a box is asked again: the scenario has less.
+/// The 180 s for which a box is asked again are not waited out: the scenario has less.
 async fn a_web_server_instead_of_a_box_is_not_waited_for(sandbox: Sandbox) {
     sandbox.hub.model(MODEL).file("config.json", "{}").commit();
     let endpoint = sandbox.hub.endpoint();

@@ -123,7 +123,7 @@ async fn a_run_that_is_cut_off_leaves_its_parts_and_says_so(sandbox: Sandbox) {
     assert_eq!(everything(home), before);
 }
 
-async fn whoever_never_reached_the_box_speaks_of_no_parts_there(sandbox: Sandbox) {
+async fn a_run_that_never_reached_the_box_speaks_of_no_parts_there(sandbox: Sandbox) {
     publish(&sandbox);
     let ended = run(sandbox.syncing_via(free_port(), MODEL, &[NO_TRACE, "--wait", "0"])).await;
     assert_eq!(ended.code, 6, "{}", ended.stderr);
@@ -186,6 +186,6 @@ on_boxes! {
     a_box_is_left_as_it_was,
     what_earlier_runs_left_goes_as_well,
     a_run_that_is_cut_off_leaves_its_parts_and_says_so,
-    whoever_never_reached_the_box_speaks_of_no_parts_there,
+    a_run_that_never_reached_the_box_speaks_of_no_parts_there,
     nothing_stays_in_folders_outside_of_home_either,
 }

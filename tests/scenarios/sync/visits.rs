@@ -98,7 +98,7 @@ async fn a_later_run_that_stays_takes_the_place_of_what_was_detached(sandbox: Sa
     assert_eq!(code, 0, "{stderr}");
     let last: serde_json::Value = serde_json::from_str(stdout.lines().last().unwrap()).unwrap();
     assert_eq!(last["conclusion"], "superseded", "{stdout}");
-    // Whoever wants to leave no traces removes this one as well.
+    // A run that is to leave no traces removes this one as well.
     std::fs::write(sandbox.root().join(FILE), "other bytes").unwrap();
     assert_eq!(sandbox.sync(MODEL, &["--no-trace"]).await.code, 0);
     assert!(!host(&sandbox).home().join(".cache/hfdown").exists());
@@ -165,7 +165,7 @@ async fn a_hub_that_wants_to_be_left_alone_is_waited_for_before_the_box_is_left(
 
 async fn a_box_is_not_left_with_questions_that_only_time_answers(sandbox: Sandbox) {
     private(&sandbox).release();
-    // Longer than anybody waits.
+    // Longer than any client waits.
     let when = When::file(FILE).at(HubOrigin::Hub).method("HEAD");
     let limited = sandbox.hub.fault(HubFault::RateLimited { seconds: 3600 }, when);
     let mut command = sandbox.syncing(MODEL, &["--detach"]);

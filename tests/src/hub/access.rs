@@ -7,7 +7,7 @@ use super::refusal::HubRefusal;
 /// How access to a gated repository is granted on the real Hub. Here it makes a word in the listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gate {
-    /// At once, to whoever accepts the terms.
+    /// At once, to a user who accepts the terms.
     Auto,
     /// By the authors.
     Manual,
@@ -39,7 +39,7 @@ pub(super) enum Visitor {
 }
 
 impl Visitor {
-    /// What an `Authorization` header says. A token that nobody was given is refused whatever it is used for.
+    /// What an `Authorization` header says. A token that no account was given is refused whatever it is used for.
     pub(super) fn of(header: Option<&str>, tokens: &BTreeSet<String>) -> Result<Self, HubRefusal> {
         let Some(header) = header else { return Ok(Self::Anonymous) };
         match header.strip_prefix("Bearer ") {
@@ -50,7 +50,7 @@ impl Visitor {
 }
 
 impl AccessRules {
-    /// Whether anyone may read it, so that the Hub lets caches serve its files.
+    /// Whether it may be read without a token, so that the Hub lets caches serve its files.
     pub(super) fn is_open(&self) -> bool {
         !self.private && self.gate.is_none()
     }

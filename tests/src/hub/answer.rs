@@ -87,7 +87,7 @@ pub(super) async fn answer(
     Ok(response)
 }
 
-/// What faults make of a request before anyone looks at it: another answer, a delay, or both.
+/// What faults make of a request before it is looked at: another answer, a delay, or both.
 fn before(hub: &ServerState, route: &Route, entry: &OpenRequest) -> (Option<Reply>, Duration) {
     let request = entry.request();
     let (mut reply, mut delay) = (None, Duration::ZERO);

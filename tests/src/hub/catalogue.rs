@@ -13,7 +13,7 @@ pub(super) struct Catalogue {
     repositories: BTreeMap<(RepositoryKind, String), Repository>,
     /// Old names to new ones, for every kind.
     renamed: BTreeMap<String, String>,
-    /// Tokens that the Hub has given to somebody.
+    /// Tokens that the Hub has given to an account.
     pub(super) tokens: BTreeSet<String>,
     /// CDN paths to what lies there.
     objects: HashMap<String, Arc<Stored>>,

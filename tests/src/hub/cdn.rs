@@ -1,5 +1,4 @@
-//! The other origin: large files, to whoever brings a signed address that has not expired. It knows no repository and
-//! no token.
+//! The other origin: large files, for a signed address that has not expired. It knows no repository and no token.
 
 use hyper::{HeaderMap, Method, StatusCode};
 

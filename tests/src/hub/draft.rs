@@ -84,13 +84,13 @@ impl Draft {
         self
     }
 
-    /// Hides the repository from everyone but this token's owner.
+    /// Hides the repository from all but this token's owner.
     pub fn private(mut self, token: &str) -> Self {
         self.private = true;
         self.reader(token)
     }
 
-    /// Gates the repository: anyone may list it, only this token's owner may have its files.
+    /// Gates the repository: all may list it, only this token's owner may have its files.
     pub fn gated(mut self, gate: Gate, token: &str) -> Self {
         self.gate = Some(gate);
         self.reader(token)

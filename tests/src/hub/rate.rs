@@ -25,7 +25,7 @@ impl Bucket {
     }
 }
 
-/// Both buckets. Until a limit is set, the figures are those of an anonymous visitor, and nobody is refused.
+/// Both buckets. Until a limit is set, the figures are those of an anonymous visitor, and no request is refused.
 #[derive(Debug)]
 pub(super) struct RateLimits {
     api: Window,

@@ -11,7 +11,7 @@ use super::reply::Reply;
 pub(super) enum HubRefusal {
     /// There is no such repository, or an anonymous visitor may not know of it.
     RepositoryWithoutToken,
-    /// The same to someone whose token is good.
+    /// The same to a user whose token is good.
     Repository,
     /// No branch, tag or commit of that name.
     Revision { revision: String },
@@ -21,7 +21,7 @@ pub(super) enum HubRefusal {
     GateWithoutToken { id: String },
     /// A gated repository, asked with a token that has not been let in.
     Gate { id: String },
-    /// A token that nobody was given.
+    /// A token that no account was given.
     InvalidCredentials,
     /// A route that needs a token, asked without one.
     NoCredentials,

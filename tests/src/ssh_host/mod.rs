@@ -37,7 +37,7 @@ pub struct HostOptions {
     /// The login shell. Without one it is that of the machine's user. The real server finds another one in a user
     /// database of its own.
     pub shell: Option<PathBuf>,
-    /// Who answers for the subsystem `sftp`. The server in this process has none.
+    /// What answers for the subsystem `sftp`. The server in this process has none.
     pub sftp: SftpSubsystem,
     /// How many channels the real server allows at a time; without a number, as many as it does by itself.
     pub channels: Option<u32>,
@@ -45,7 +45,7 @@ pub struct HostOptions {
     pub programs: Programs,
 }
 
-/// Who answers for the subsystem `sftp`.
+/// What answers for the subsystem `sftp`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum SftpSubsystem {
     /// The server itself: no shell is asked.
@@ -53,7 +53,7 @@ pub enum SftpSubsystem {
     Internal,
     /// A program that the login shell starts.
     External,
-    /// Nobody.
+    /// No program does.
     Missing,
 }
 
@@ -208,7 +208,7 @@ impl SshHost {
         self.host_folder.authorize(keys);
     }
 
-    /// Lets in whoever has a certificate that this key signed.
+    /// Lets in users with a certificate that this key signed.
     pub fn trust_certificates_of(&self, authority: &Keys) {
         self.host_folder.trust_certificates_of(authority);
     }

@@ -11,7 +11,7 @@ use crate::counterpart::{Counterpart, require_root};
 use crate::processes;
 use crate::proxy::free_port;
 
-/// How often another port is tried: between finding a free one and using it somebody else may take it.
+/// How often another port is tried: between finding a free one and using it another program may take it.
 const ATTEMPTS: usize = 10;
 
 pub(super) struct Sshd {
