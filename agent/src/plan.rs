@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    End, ExtraneousFile, Failure, FailureKind, Job, Layout, Limits, Report, Summary, Wanted,
+    End, ExtraneousFile, Failure, FailureKind, Job, Layout, Limits, Report, Summary, Traces, Wanted,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -107,16 +107,16 @@ fn remove(folder: &Folder, extraneous: &[ExtraneousFile], is_whole: bool) -> Vec
 
 fn tidy(folder: &Folder, resumable: &HashSet<String>) -> Result<(), Failure> {
     let root = &folder.root;
-    match root.layout() {
-        Layout::Folder { .. } => {
+    match (root.layout(), root.traces()) {
+        (Layout::LocalDir { .. }, Traces::Keep) => {
             root.sweep_parts(|part| resumable.contains(part));
             save(&mut folder.records(), folder)
         }
-        Layout::Bare => {
+        (Layout::Bare, Traces::Keep) => {
             root.tidy();
             Ok(())
         }
-        Layout::Traceless => {
+        (_, Traces::Remove) => {
             root.sweep_parts(|part| resumable.contains(part));
             root.tidy();
             Ok(())

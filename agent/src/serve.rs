@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hfdown_protocol::{
-    Access, CodecError, End, Failure, FailureKind, Layout, Limits, Order, Outbox, Report, Summary, VERSION,
-    Wanted, inbox, limits, outbox,
+    Access, CodecError, End, Failure, FailureKind, Layout, Limits, Order, Outbox, Report, Summary, Traces,
+    VERSION, Wanted, inbox, limits, outbox,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -190,7 +190,9 @@ impl Conversation {
                 self.say(Report::Hello { version: VERSION.to_owned(), machine: machine::describe() }).await
             }
             Order::Trust { authorities } => self.trust(authorities).await,
-            Order::Open { root, access, layout, limits } => self.open(root, access, layout, limits).await,
+            Order::Open { root, access, layout, traces, limits } => {
+                self.open(root, access, layout, traces, limits).await
+            }
             Order::List { files } => self.list(files).await,
             Order::Survey { check } => self.survey(check).await,
             Order::Fetch { jobs } => match self.plan.fetch(&self.wanted, jobs) {
@@ -259,7 +261,14 @@ impl Conversation {
         }
     }
 
-    async fn open(&mut self, root: String, access: Access, layout: Layout, limits: Limits) -> Step {
+    async fn open(
+        &mut self,
+        root: String,
+        access: Access,
+        layout: Layout,
+        traces: Traces,
+        limits: Limits,
+    ) -> Step {
         if self.folder.is_some() || !self.work.is_empty() {
             return self.out_of_order("Open").await;
         }
@@ -267,8 +276,9 @@ impl Conversation {
         self.network = network(&self.environment, &self.reports);
         self.limits = limits;
         let (reports, stop) = (self.reports.clone(), self.stop.clone());
-        self.work
-            .spawn(async move { Done::Opened(Folder::open(&root, access, layout, &reports, &stop).await) });
+        self.work.spawn(async move {
+            Done::Opened(Folder::open(&root, access, layout, traces, &reports, &stop).await)
+        });
         Ok(())
     }
 
@@ -317,10 +327,10 @@ impl Conversation {
         #[cfg(unix)]
         if let Some(private) = &self.environment.private {
             use crate::detached::NextRun;
-            let later = match folder.root.layout() {
-                Layout::Traceless => NextRun::Traceless,
-                _ if plan.is_idle() => NextRun::Idles,
-                _ => NextRun::Fetches,
+            let later = match folder.root.traces() {
+                Traces::Remove => NextRun::Traceless,
+                Traces::Keep if plan.is_idle() => NextRun::Idles,
+                Traces::Keep => NextRun::Fetches,
             };
             crate::detached::supersede(private, &folder.root.path().to_string_lossy(), later);
         }

@@ -246,7 +246,7 @@ fn case_twins(wanted: &[Wanted]) -> HashMap<FileId, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hfdown_protocol::{Access, Commit, Layout, RepoPath};
+    use hfdown_protocol::{Access, Commit, Layout, RepoPath, Traces};
 
     fn wanted(id: u32, path: &str, content: u8) -> Wanted {
         Wanted {
@@ -261,9 +261,10 @@ mod tests {
     fn every_cpu_reads() {
         let folder = tempfile::tempdir().unwrap();
         let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
-        let layout = Layout::Folder { commit };
+        let layout = Layout::LocalDir { commit };
         let open = || {
-            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout.clone()).expect("it opens")
+            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout.clone(), Traces::Keep)
+                .expect("it opens")
         };
         let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
         let names = || (0..).map(|id| (id, format!("file-{id}"))).take(2 * READERS);
@@ -314,8 +315,9 @@ mod tests {
     fn what_was_touched_since_the_run_began_is_read_and_not_remembered() {
         let folder = tempfile::tempdir().unwrap();
         let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
-        let layout = Layout::Folder { commit };
-        let mut root = Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout).unwrap();
+        let layout = Layout::LocalDir { commit };
+        let mut root =
+            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout, Traces::Keep).unwrap();
         assert_eq!(root.try_lock().unwrap(), None);
         std::fs::write(folder.path().join("file"), "a").unwrap();
         let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();

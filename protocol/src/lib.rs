@@ -5,7 +5,7 @@
 //!   Hello {version, mode}                  ──▶
 //!                                          ◀──   Hello {version, machine}
 //!   Trust {certificates}                   ──▶         where the user trusts more than the well-known authorities
-//!   Open {root, access, layout, limits}    ──▶
+//!   Open {root, access, layout, traces, …} ──▶
 //!                                          ◀──   Opened {root, free disk}
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
@@ -65,10 +65,12 @@ pub use commit::{Commit, CommitError};
 pub use digest::{Digest, DigestError};
 pub use failure::{Failure, FailureKind};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
-pub use order::{Access, Check, ExtraneousFile, FileId, Job, Layout, Limits, Mode, Order, Source, Wanted};
+pub use order::{
+    Access, Check, ExtraneousFile, FileId, Job, Layout, Limits, Mode, Order, Source, Traces, Wanted,
+};
 pub use path::{PathError, RepoPath};
 pub use report::{End, Found, MachineInfo, Proof, Report, Stamp, Summary, Ticked};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/3");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");

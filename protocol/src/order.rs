@@ -30,8 +30,10 @@ pub enum Order {
         root: String,
         /// Whether anything may be written.
         access: Access,
-        /// Which files of bookkeeping go beside the model.
+        /// How the folder is laid out.
         layout: Layout,
+        /// Whether anything of ours may stay in it.
+        traces: Traces,
         /// What the transfer may use.
         limits: Limits,
     },
@@ -141,19 +143,27 @@ pub enum Access {
     ReadWrite,
 }
 
-/// Which files of bookkeeping go beside the model.
+/// How the folder is laid out: where a wanted file stands in it, and what is remembered beside it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Layout {
-    /// A folder of its own: records of what was proved, and the metadata that `hf download --local-dir` writes.
-    Folder {
+    /// A folder of its own, as `hf download --local-dir` leaves it: every file at its path, and beside them `hf`'s
+    /// metadata and records of what was proved.
+    LocalDir {
         /// The commit that the metadata names.
         commit: Commit,
     },
     /// Files among the user's own: nothing stays beside them, but for the parts of a transfer that was cut off.
     Bare,
-    /// A folder of its own on a stranger's machine: as [`Layout::Bare`], and what earlier transfers left goes too, once
-    /// the folder is complete.
-    Traceless,
+}
+
+/// What may stay of hfdown itself, beside the model: in the folder, on the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Traces {
+    /// Whatever makes the next sync faster: records, parts, the agent.
+    Keep,
+    /// Nothing, and what earlier syncs left goes too, once the folder is complete. Until then the parts stay, for the
+    /// next sync to go on from.
+    Remove,
 }
 
 /// What a transfer may use. `None` leaves the choice to the agent.

@@ -7,7 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use hfdown::link::{AgentImages, Cpu};
 use hfdown_protocol::{
     Access, Address, Check, Digest, FileId, Job, Layout, Limits, Mode, Nonce, Order, RepoPath, Report,
-    Source, VERSION, Wanted, await_greeting, inbox, outbox,
+    Source, Traces, VERSION, Wanted, await_greeting, inbox, outbox,
 };
 use hfdown_tests::counterpart;
 use hfdown_tests::hub::{Content, TestHub};
@@ -78,7 +78,8 @@ async fn it_downloads_in_an_empty_root_without_an_environment() {
         Order::Open {
             root: "/models".to_owned(),
             access: Access::ReadWrite,
-            layout: Layout::Folder { commit },
+            layout: Layout::LocalDir { commit },
+            traces: Traces::Keep,
             limits: Limits::default(),
         },
         Order::List { files: vec![wanted] },

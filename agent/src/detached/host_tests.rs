@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 
 use hfdown_protocol::{
-    Access, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Skipped, Source, Wanted,
+    Access, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Skipped, Source, Traces,
+    Wanted,
 };
 use tempfile::TempDir;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -68,9 +69,14 @@ impl Scene {
             size: 6,
             digest: Digest::git_sha1(HELLO).unwrap(),
         };
-        let layout = Layout::Folder { commit: Commit::new(HELLO).unwrap() };
-        let open =
-            Order::Open { root: scene.root(), access: Access::ReadWrite, layout, limits: Limits::default() };
+        let layout = Layout::LocalDir { commit: Commit::new(HELLO).unwrap() };
+        let open = Order::Open {
+            root: scene.root(),
+            access: Access::ReadWrite,
+            layout,
+            traces: Traces::Keep,
+            limits: Limits::default(),
+        };
         let hello = Order::Hello { version: VERSION.to_owned(), mode: Mode::Detached };
         let survey = Order::Survey { check: Check::Records };
         scene.controller.say([hello, open, Order::List { files: vec![file] }, survey]).await;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hfdown_protocol::{Access, Failure, FailureKind, Layout, Report};
+use hfdown_protocol::{Access, Failure, FailureKind, Layout, Report, Traces};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -26,10 +26,11 @@ impl Folder {
         root: &str,
         access: Access,
         layout: Layout,
+        traces: Traces,
         reports: &mpsc::Sender<Report>,
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
-        let mut root = Root::open(root, access, layout)?;
+        let mut root = Root::open(root, access, layout, traces)?;
         if access == Access::ReadWrite {
             let mut has_said_so = false;
             while let Some(holder) = root.try_lock()? {

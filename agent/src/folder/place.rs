@@ -3,7 +3,7 @@
 use std::io;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Digest, ExtraneousFile, Failure, FailureKind, Layout, RepoPath, Stamp};
+use hfdown_protocol::{Digest, ExtraneousFile, Failure, FailureKind, Layout, RepoPath, Stamp, Traces};
 
 use super::hub_metadata;
 use super::records::{Origin, Record, Records};
@@ -99,7 +99,9 @@ impl Records {
         stamp: Stamp,
         origin: Origin,
     ) -> Result<(), Failure> {
-        let Layout::Folder { commit } = root.layout() else { return Ok(()) };
+        let (Layout::LocalDir { commit }, Traces::Keep) = (root.layout(), root.traces()) else {
+            return Ok(());
+        };
         let folder = folder(root)?;
         hub_metadata::write(folder, path, commit, digest)
             .and_then(|()| self.insert(root.work_io()?, path.clone(), Record { origin, digest, stamp }))
@@ -155,7 +157,8 @@ mod tests {
     fn small_files_share_the_flush_of_their_folder_and_no_folder_is_forgotten() {
         let folder = tempfile::tempdir().unwrap();
         let layout = Layout::Bare;
-        let root = Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout).expect("it opens");
+        let root = Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout, Traces::Keep)
+            .expect("it opens");
         for (part, path) in [("a", "x/y/one"), ("b", "x/y/two"), ("c", "top")] {
             root.parts().unwrap().write(part, part).unwrap();
             place(&root, part, &RepoPath::new(path).unwrap(), None, Durable::Later).unwrap();

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
-use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp};
+use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp, Traces};
 
 use super::lock::{Attempt, Lock};
 use super::records::Records;
@@ -21,6 +21,7 @@ const PARTS: &str = "parts";
 pub(crate) struct Root {
     path: PathBuf,
     layout: Layout,
+    traces: Traces,
     /// None while a dry run looks at a folder that is not there.
     folder: Option<Dir>,
     /// Our own folder inside, and the parts' inside that.
@@ -41,7 +42,7 @@ pub(crate) enum Standing {
 
 impl Root {
     /// Opens the folder, and with [`Access::ReadWrite`] creates it where it is not there. It is not locked yet.
-    pub(crate) fn open(root: &str, access: Access, layout: Layout) -> Result<Self, Failure> {
+    pub(crate) fn open(root: &str, access: Access, layout: Layout, traces: Traces) -> Result<Self, Failure> {
         let attempt = format!("cannot open {root}");
         let path = absolute(root).map_err(|error| disk::failure(&attempt, &error))?;
         let folder = match access {
@@ -58,7 +59,8 @@ impl Root {
                 )
             }
         };
-        let mut root = Self { path, layout, folder, work: None, lock: None, unflushed: Mutex::default() };
+        let mut root =
+            Self { path, layout, traces, folder, work: None, lock: None, unflushed: Mutex::default() };
         root.work = root.open_work(access)?;
         Ok(root)
     }
@@ -116,6 +118,10 @@ impl Root {
 
     pub(crate) fn layout(&self) -> &Layout {
         &self.layout
+    }
+
+    pub(crate) fn traces(&self) -> Traces {
+        self.traces
     }
 
     /// The folder itself, where there is one.
@@ -220,17 +226,13 @@ impl Root {
 
     /// Leaves nothing of ours behind where that was asked for and no part waits to be resumed.
     pub(crate) fn tidy(&self) {
-        let (Layout::Bare | Layout::Traceless, Some(folder), Some((work, parts))) =
-            (&self.layout, &self.folder, &self.work)
-        else {
-            return;
-        };
+        let (Some(folder), Some((work, parts))) = (&self.folder, &self.work) else { return };
         let has_parts = parts.entries().is_ok_and(|mut entries| entries.next().is_some());
         if has_parts {
             return;
         }
         // Each step leaves what is not empty or not ours; none of them can lose anything.
-        if self.layout == Layout::Traceless {
+        if self.traces == Traces::Remove {
             let _ = Records::remove_file(work);
         }
         let _ = work.remove_dir(PARTS);
@@ -278,7 +280,7 @@ mod tests {
     fn whoever_waited_for_a_folder_that_was_tidied_away_makes_it_anew() {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
-            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, Layout::Bare)
+            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, Layout::Bare, Traces::Keep)
                 .expect("a folder opens")
         };
         let (mut first, mut second) = (open(), open());

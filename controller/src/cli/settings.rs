@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hfdown_agent::Environment;
 use hfdown_agent::http::ExtraRoots;
-use hfdown_protocol::{Check, limits};
+use hfdown_protocol::{Check, Traces, limits};
 
 use super::arguments::{BoxArguments, LinkArguments, RepoArguments, SyncArguments};
 use crate::display::Events;
@@ -17,7 +17,7 @@ use crate::hub::{
     self, Credential, Endpoint, Hub, NetworkAccess, Observer, RepoId, RepoReference, Revision, Token,
     Variables,
 };
-use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget, Traces};
+use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
 use crate::plan::{Extraneous, Policy};
 use crate::session::{Machine, Timeouts};
 

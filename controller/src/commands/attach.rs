@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hfdown_protocol::{Conclusion, End, TransferStatus};
+use hfdown_protocol::{Conclusion, End, Traces, TransferStatus};
 
 use super::Context;
 use super::again::{Again, Broken};
@@ -15,7 +15,6 @@ use crate::display::Events;
 use crate::event::{Event, Intent, Outcome};
 use crate::failure::{self, Errand, Exit, Problem};
 use crate::hub::HubError;
-use crate::link::Traces;
 use crate::session::{self, ConnectAttempt, Execution, Joined, Machine, SessionError, Sources};
 
 /// What is wanted of a transfer that was detached.
@@ -37,7 +36,7 @@ struct Visit<'a> {
 }
 
 pub(super) async fn run(wish: Wish<'_>, there: &BoxArguments, context: &Context) -> Result<Exit, Problem> {
-    let place = Place::new(there, Traces::Kept, context).await?;
+    let place = Place::new(there, Traces::Keep, context).await?;
     let visit = Visit { there, place, wish, context, began: Instant::now() };
     let mut again = Again::new(&visit.place.machine, &visit.place.events, &context.cancel);
     let mut has_inquired = false;

@@ -15,13 +15,13 @@ mod trip;
 
 use std::process::ExitCode;
 
+use hfdown_protocol::Traces;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Arguments, Command, OutputArguments, begin_log};
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{self, Exit, Problem};
 use crate::interrupt;
-use crate::link::Traces;
 use crate::output::Output;
 
 /// Two threads move bytes and talk; the agent's hashing and disk work has its own.
@@ -101,7 +101,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
         Command::ForgetHost { host, .. } => forget_host::run(host, context).await,
         Command::RsyncToVast { source, there, detach, no_trace, idle_timeout, sync, transfer } => {
             let idle_timeout = detach.then_some(*idle_timeout);
-            let traces = if *no_trace { Traces::Removed } else { Traces::Kept };
+            let traces = if *no_trace { Traces::Remove } else { Traces::Keep };
             let wish = rsync_to_vast::Wish { source, there, sync, transfer, traces, idle_timeout };
             rsync_to_vast::run(wish, context).await
         }

@@ -2,13 +2,14 @@
 
 use std::num::NonZeroU32;
 
+use hfdown_protocol::Traces;
+
 use super::Context;
 use super::road::travel;
 use super::there::Place;
 use super::trip::{Bookkeeping, Detaching, Selection, Trip};
 use crate::cli::{BoxArguments, RepoArguments, Settings, SyncArguments, TransferArguments};
 use crate::failure::{Exit, Problem};
-use crate::link::Traces;
 
 /// What is asked for.
 pub(super) struct Wish<'a> {
@@ -33,8 +34,8 @@ pub(super) async fn run(wish: Wish<'_>, context: &Context) -> Result<Exit, Probl
         destination: format!("{name}:{folder}"),
         root: folder.clone(),
         bookkeeping: match traces {
-            Traces::Kept => Bookkeeping::Full,
-            Traces::Removed => Bookkeeping::Traceless,
+            Traces::Keep => Bookkeeping::Full,
+            Traces::Remove => Bookkeeping::Traceless,
         },
         policy: sync.policy(),
         transfer,

@@ -1,11 +1,13 @@
 //! A box, from what was typed.
 
+use hfdown_protocol::Traces;
+
 use super::Context;
 use crate::cli::{self, BoxArguments};
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::Problem;
-use crate::link::{IgnoredOption, Traces};
+use crate::link::IgnoredOption;
 use crate::session::Machine;
 
 /// A box, and where what happens on it is told.

@@ -2,7 +2,7 @@
 
 use std::num::{NonZeroU16, NonZeroU32};
 
-use hfdown_protocol::{Access, Commit, Layout, Limits, Mode, RepoPath};
+use hfdown_protocol::{Access, Commit, Layout, Limits, Mode, RepoPath, Traces};
 
 use crate::cli::{Settings, TransferArguments};
 use crate::plan::Policy;
@@ -55,9 +55,12 @@ pub(super) fn ask(trip: &Trip<'_>, commit: &Commit, attempt: ConnectAttempt) -> 
         root: trip.root.clone(),
         access: if trip.transfer.dry_run { Access::ReadOnly } else { Access::ReadWrite },
         layout: match trip.bookkeeping {
-            Bookkeeping::Full => Layout::Folder { commit: commit.clone() },
+            Bookkeeping::Full | Bookkeeping::Traceless => Layout::LocalDir { commit: commit.clone() },
             Bookkeeping::None => Layout::Bare,
-            Bookkeeping::Traceless => Layout::Traceless,
+        },
+        traces: match trip.bookkeeping {
+            Bookkeeping::Full | Bookkeeping::None => Traces::Keep,
+            Bookkeeping::Traceless => Traces::Remove,
         },
         limits: Limits {
             connections: trip.transfer.connections.and_then(NonZeroU16::new),

@@ -48,13 +48,13 @@ pub use known_hosts::{FileLine, KnownHostsError};
 pub use login::{KeyFailure, TriedKey};
 pub use platform::{Cpu, Platform};
 pub use remote_command::{ChannelReader, ChannelWriter, CommandExit};
-pub use settings::{Askpass, LinkSettings, Traces};
+pub use settings::{Askpass, LinkSettings};
 pub use target::{
     AddressFamily, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget, StrictHostKeyChecking, TargetError,
 };
 pub use traces::{Leftovers, TmuxOptOut};
 
-use hfdown_protocol::Nonce;
+use hfdown_protocol::{Nonce, Traces};
 use ssh_connection::SshConnection;
 use sweep::{Sweep, sweep_up};
 
@@ -86,17 +86,17 @@ pub async fn reach_again(
     let mut tmux_opt_out = None;
     let entered = start::start_agent(&connection, settings, images, supersedes, &mut tmux_opt_out).await;
     match (entered, settings.traces) {
-        (Ok(launched), Traces::Kept) => Ok(AgentLink::new(connection, launched, tmux_opt_out, None)),
-        (Ok(launched), Traces::Removed) => {
+        (Ok(launched), Traces::Keep) => Ok(AgentLink::new(connection, launched, tmux_opt_out, None)),
+        (Ok(launched), Traces::Remove) => {
             // A program that runs needs no file.
             let sweep = Sweep::begin(&connection, images, launched.cache, tmux_opt_out).await;
             Ok(AgentLink::new(connection, launched, tmux_opt_out, Some(sweep)))
         }
-        (Err(error), Traces::Kept) => {
+        (Err(error), Traces::Keep) => {
             *left = tmux_opt_out;
             Err(error)
         }
-        (Err(error), Traces::Removed) => {
+        (Err(error), Traces::Remove) => {
             if sweep_up(&connection, images, tmux_opt_out).await == Leftovers::Something {
                 *left = tmux_opt_out;
             }

@@ -6,6 +6,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hfdown_protocol::Traces;
+
 use super::config::{ConfigFile, Presence};
 use super::host_key::HostKeyPolicy;
 use super::keyring::Keyring;
@@ -41,21 +43,13 @@ pub struct LinkSettings {
     pub default_keys: Vec<PathBuf>,
     /// The user's and the system's configuration of OpenSSH. For [`SshTarget::resolve`] alone.
     pub config: Vec<ConfigFile>,
-    /// What stays on a box.
+    /// What stays on a box after a link to it: the agent, for the next time, or nothing, so that each link brings its
+    /// agent anew.
     pub traces: Traces,
     /// How long a server may take to answer.
     pub connect_timeout: Duration,
     /// How long the agent may take to greet.
     pub greeting_timeout: Duration,
-}
-
-/// What stays on a box after a link to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Traces {
-    /// The agent, for the next time, and whatever else was needed to start it.
-    Kept,
-    /// Nothing. Each link brings its agent anew.
-    Removed,
 }
 
 impl LinkSettings {
@@ -85,7 +79,7 @@ impl LinkSettings {
             keyring: Keyring::default(),
             askpass: Askpass::from_environment(),
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
-            traces: Traces::Kept,
+            traces: Traces::Keep,
             connect_timeout: CONNECT_TIMEOUT,
             greeting_timeout: GREETING_TIMEOUT,
             home,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hfdown_agent::{Environment, serve};
-use hfdown_protocol::{Access, Layout, Limits, Mode, Nonce, Order, Report, VERSION, limits};
+use hfdown_protocol::{Access, Layout, Limits, Mode, Nonce, Order, Report, Traces, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
@@ -13,9 +13,7 @@ use super::session::{AgentHandle, Heard, SILENCE, Session, unexpected};
 use super::wait::patiently;
 use crate::display::Events;
 use crate::event::{Agent, Event};
-use crate::link::{
-    AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, TmuxOptOut, Traces, reach_again,
-};
+use crate::link::{AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, TmuxOptOut, reach_again};
 use crate::output::sanitize::sanitize;
 
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
@@ -73,8 +71,10 @@ pub struct Ask {
     pub root: String,
     /// Whether anything may be written.
     pub access: Access,
-    /// The bookkeeping.
+    /// How the folder is laid out.
     pub layout: Layout,
+    /// Whether anything of ours may stay in it.
+    pub traces: Traces,
     /// What the transfer may use.
     pub limits: Limits,
     /// Which time it is.
@@ -114,6 +114,7 @@ pub async fn connect(
             root: ask.root.clone(),
             access: ask.access,
             layout: ask.layout,
+            traces: ask.traces,
             limits: ask.limits,
         })
         .await?;
@@ -189,7 +190,7 @@ pub(super) async fn find(
                 let reached = reach_again(target, settings, images, supersedes, &mut left).await;
                 // What came of it is an error of its own.
                 if let Some(left) = left {
-                    events.send(Event::Warning { text: past_the_shell(left, Traces::Kept) }).await;
+                    events.send(Event::Warning { text: past_the_shell(left, Traces::Keep) }).await;
                 }
                 reached
             };
@@ -225,8 +226,8 @@ fn past_the_shell(placed: TmuxOptOut, traces: Traces) -> String {
         TmuxOptOut::ByTerminal => "through a terminal",
     };
     let stays = match traces {
-        Traces::Kept => "",
-        Traces::Removed => ", and removed it again",
+        Traces::Keep => "",
+        Traces::Remove => ", and removed it again",
     };
     format!(
         "the box's login shell ran no command, as an automatic tmux does; placed ~/.no_auto_tmux there {how}{stays}"

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use hfdown::link::{
-    AgentOrigin, AutoTmux, LinkError, LinkSettings, SshTarget, TmuxOptOut, Traces, reach_again,
-};
+use hfdown::link::{AgentOrigin, AutoTmux, LinkError, LinkSettings, SshTarget, TmuxOptOut, reach_again};
+use hfdown_protocol::Traces;
 use hfdown_tests::counterpart::Counterpart;
 use hfdown_tests::ssh_host::SftpSubsystem;
 use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
@@ -103,7 +102,7 @@ async fn a_run_that_gets_in_and_no_further_says_what_was_placed() {
         assert_eq!((left, file(&host).exists()), (Some(placed), true));
         // A run that is to leave no traces leaves none, and has nothing to say.
         fs::remove_file(file(&host)).unwrap();
-        let (settings, mut left) = (LinkSettings { traces: Traces::Removed, ..host.settings() }, None);
+        let (settings, mut left) = (LinkSettings { traces: Traces::Remove, ..host.settings() }, None);
         let failed = error(reach_again(&target, &settings, &images(ECHO), None, &mut left).await);
         assert!(matches!(failed, LinkError::NoFolder { .. }), "{failed:?}");
         assert_eq!((left, file(&host).exists()), (None, false));
