@@ -99,7 +99,7 @@ fn advice(error: &LinkError) -> Option<String> {
                 .to_owned(),
         },
         LinkError::Shell { tmux: AutoTmux::RuledOut, .. } => {
-            "a start-up file of that shell (.bashrc, .profile) ends every session or waits for a person: let it do so at a \
+            "a start-up file of that shell (.bashrc, .profile) ends every session or waits for input: let it do so at a \
              terminal only (`[ -t 0 ] || return` at its top)"
                 .to_owned()
         }
@@ -147,7 +147,7 @@ fn locked(tried: &[TriedKey]) -> Option<(&str, &UnlockError)> {
 fn host_key_advice(error: &HostKeyError) -> Option<String> {
     Some(match error {
         HostKeyError::Changed { remedy, shown, .. } => format!(
-            "rented addresses are reused, so this may be another box, or somebody in between; if the box's console shows \
+            "rented addresses are reused, so this may be another box, or a machine in between; if the box's console shows \
              this key, forget the old one (`{remedy}`) or run with --host-key {shown}"
         ),
         HostKeyError::Unknown { shown } => {
@@ -159,7 +159,7 @@ fn host_key_advice(error: &HostKeyError) -> Option<String> {
                 .to_owned()
         }
         HostKeyError::Certificate(_) => {
-            "ask whoever runs the host's certificate authority, or run with --host-key SHA256:… of the host's own key".to_owned()
+            "ask the operator of the host's certificate authority, or run with --host-key SHA256:… of the host's own key".to_owned()
         }
         HostKeyError::Revoked { .. } => return None,
     })

@@ -1,4 +1,4 @@
-//! Everything that can keep a link from coming up, one variant per thing that a person can meet.
+//! Everything that can keep a link from coming up, one variant per thing that a user can meet.
 //!
 //! Texts in here that came from the box have been through [`crate::output::sanitize`].
 
@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::host_key::HostKeyError;
-use super::login::{KeyFailure, TriedKey};
+use super::keys::{KeyFailure, TriedKey};
 use super::platform::Platform;
 
 /// Why there is no agent to talk to.

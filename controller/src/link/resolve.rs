@@ -3,12 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use super::config::{ConfigFile, Tokens, settings_for};
-use super::option_rules;
 use super::settings::LinkSettings;
-use super::ssh_options::{ProxyRoute, SshOptions};
-use super::target::{
-    DEFAULT_PORT, Destination, IgnoredOption, MOST_JUMPS, SshTarget, TargetError, check_host, check_user,
-    is_ssh,
+use super::ssh_command::{
+    DEFAULT_PORT, Destination, IgnoredOption, MOST_JUMPS, ProxyRoute, SshOptions, SshTarget, TargetError,
+    check_host, check_user, is_ssh, option_rules,
 };
 use crate::system;
 
@@ -139,3 +137,7 @@ fn expand(target: &mut SshTarget, alias: &str, settings: &LinkSettings) -> Resul
     certificates.iter_mut().try_for_each(|path| expand(path, "CertificateFile"))?;
     known_hosts.iter_mut().flatten().try_for_each(|path| expand(path, "UserKnownHostsFile"))
 }
+
+#[cfg(test)]
+#[path = "resolve_tests.rs"]
+mod tests;

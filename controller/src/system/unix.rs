@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::SshAgent;
 
-/// The variable that names the person's own folder.
+/// The variable that names the user's own folder.
 pub(crate) const HOME: &str = "HOME";
 
 /// Returns at the next Ctrl-C or `SIGTERM`; `false` when neither can be heard.
@@ -35,7 +35,7 @@ pub(crate) async fn connect_ssh_agent(socket: &Path) -> Result<SshAgent, russh::
     Ok(AgentClient::connect_uds(socket).await?.dynamic())
 }
 
-/// Splits a command line as the person's own shell does.
+/// Splits a command line as the user's own shell does.
 pub(crate) fn split_words(text: &str) -> Result<Vec<String>, shell_words::ParseError> {
     shell_words::split(text)
 }
@@ -45,8 +45,8 @@ pub(crate) fn usual_ssh_agent() -> Option<PathBuf> {
     None
 }
 
-/// A terminal, and how it was. Whoever reads a passphrase puts it back afterwards, but can't when the question is taken
-/// back: it still reads.
+/// A terminal, and how it was. A prompt for a passphrase puts it back afterwards, but can't when it is dropped:
+/// it still reads.
 pub(crate) struct Terminal(Option<(File, Termios)>);
 
 impl Terminal {

@@ -7,7 +7,7 @@ use russh::keys::agent::client::AgentClient;
 
 use super::SshAgent;
 
-/// The variable that names the person's own folder.
+/// The variable that names the user's own folder.
 pub(crate) const HOME: &str = "USERPROFILE";
 
 /// Returns at the next Ctrl-C; `false` when it can't be heard.
@@ -15,7 +15,7 @@ pub(crate) async fn asked_to_stop() -> bool {
     tokio::signal::ctrl_c().await.is_ok()
 }
 
-/// What is made in a person's own folder is theirs alone as it is.
+/// What is made in a user's own folder is theirs alone as it is.
 pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
@@ -36,7 +36,7 @@ pub(crate) fn usual_ssh_agent() -> Option<PathBuf> {
     Some(PathBuf::from(r"\\.\pipe\openssh-ssh-agent"))
 }
 
-/// The terminal. Whoever reads a passphrase is left to put it back.
+/// The terminal. The prompt for a passphrase puts it back.
 pub(crate) struct Terminal;
 
 impl Terminal {

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::super::known_hosts::FileLine;
+use crate::link::file_line::FileLine;
 
 /// Why a configuration file could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum ConfigError {
         /// What the system says.
         kind: io::ErrorKind,
     },
-    /// Nobody writes so much.
+    /// More than any real one.
     #[error("{} is larger than 1 MiB", file.display())]
     TooLarge {
         /// The file.

@@ -2,7 +2,7 @@
 //!
 //! Nothing in them is ever run. `Match` blocks are skipped whole unless they are `Match all`: what such a block asks
 //! for (a command's success, another user, a second pass) can't be told here, and its settings must not leak into a
-//! host. What a setting means is the table in [`super::option_rules`]; the first value of each wins, so a file's order
+//! host. What a setting means is the table in [`super::ssh_command::option_rules`]; the first value of each wins, so a file's order
 //! matters.
 
 mod error;

@@ -4,9 +4,10 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::super::known_hosts::{FileLine, matches_pattern};
 use super::error::ConfigError;
 use super::line::{split_arguments, split_keyword};
+use crate::link::file_line::FileLine;
+use crate::link::pattern::matches_pattern;
 
 /// The largest file that is read, in bytes. Generated ones have a few hundred KiB.
 const LARGEST: u64 = 1 << 20;
@@ -31,7 +32,7 @@ pub struct ConfigFile {
 /// Whether a file must be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
-    /// Somebody named it.
+    /// The user named it.
     Required,
     /// It is one of those that are looked for.
     Optional,

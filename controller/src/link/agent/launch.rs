@@ -1,0 +1,52 @@
+//! The first command: start the cached agent, or learn what kind of machine this is.
+
+use hfdown_protocol::Nonce;
+
+use super::agent_link::{AgentOrigin, Launched};
+use super::greeting::{greeted, marked};
+use super::image::AgentImages;
+use super::script;
+use crate::link::connection::SshConnection;
+use crate::link::error::LinkError;
+use crate::link::platform::Platform;
+use crate::link::settings::LinkSettings;
+
+/// What the first command led to.
+pub(super) enum LaunchOutcome {
+    /// There was an agent, and it has greeted.
+    Greeted(Launched),
+    /// There is none for this machine.
+    Missing(Platform),
+    /// The login shell did not run the command: this would be said if there were no other way in.
+    ShellIgnored(LinkError),
+}
+
+/// Starts the cached agent.
+pub(super) async fn launch(
+    connection: &SshConnection,
+    settings: &LinkSettings,
+    images: &AgentImages,
+    supersedes: Option<Nonce>,
+) -> Result<LaunchOutcome, LinkError> {
+    let nonce = Nonce(rand::random());
+    let mut running = connection.run(&script::launch(nonce, images, supersedes)).await?;
+    match greeted(&mut running, nonce, settings.greeting_timeout).await {
+        Ok((already_read, platform, cache)) => {
+            let origin = AgentOrigin::Cached;
+            Ok(LaunchOutcome::Greeted(Launched { running, nonce, already_read, origin, platform, cache }))
+        }
+        Err(no_greeting) => match marked(&no_greeting.said, script::MISSING, nonce).as_deref() {
+            Some([system, machine, ..]) => Ok(LaunchOutcome::Missing(Platform::new(system, machine))),
+            // A crash of the box may have taken what was in the file. If it is not that, the error follows the upload.
+            _ => match no_greeting.damaged_agent(&running, nonce) {
+                Some(platform) => Ok(LaunchOutcome::Missing(platform)),
+                None => match no_greeting.into_error(connection, &running, nonce) {
+                    error @ (LinkError::Shell { .. } | LinkError::Noisy { .. }) => {
+                        Ok(LaunchOutcome::ShellIgnored(error))
+                    }
+                    error => Err(error),
+                },
+            },
+        },
+    }
+}

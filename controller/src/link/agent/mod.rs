@@ -1,0 +1,20 @@
+//! The agent on a box: started where it is cached, uploaded where it is not, and swept away where nothing may stay.
+
+mod agent_link;
+mod greeting;
+mod image;
+mod install;
+mod launch;
+mod script;
+mod sftp;
+mod start;
+mod sweep;
+mod tmux;
+mod traces;
+
+pub use agent_link::{AgentExit, AgentLink, AgentOrigin, LinkGuard};
+pub use image::{AgentImage, AgentImages, ImageError};
+pub use traces::{Leftovers, TmuxOptOut};
+
+pub(super) use start::start_agent;
+pub(super) use sweep::{Sweep, sweep_up};

@@ -1,0 +1,217 @@
+//! The commands that a box is sent: two that start an agent, one that takes it away again. Each is one line,
+//! `exec /bin/sh -c '…'`, without a single quote, a double backslash or a `!` in it: so it means the same to bash,
+//! dash, zsh, fish and tcsh as login shells. Nothing that came from a box is ever put into one.
+//!
+//! All look at the same folders, in this order: `~/.cache/hfdown`, `$XDG_RUNTIME_DIR/hfdown`, `/dev/shm/hfdown-$UID`,
+//! `/tmp/hfdown-$UID`. A folder counts only if it belongs to this user and no other user can write to it, since each user
+//! could have made the latter two.
+
+use std::fmt::Write as _;
+
+use hfdown_protocol::Nonce;
+
+use super::image::{AgentImage, AgentImages};
+use super::traces::{CacheFolder, TmuxOptOut};
+use crate::link::platform::Cpu;
+
+/// Precedes the platform when the box begins to start the agent: `…LAUNCH <nonce>|Linux|x86_64|`.
+pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";
+/// Precedes the platform when the box has no agent.
+pub(super) const MISSING: &str = "HFDOWN-MISSING";
+/// What follows the platform where `~/.cache` was made for the agent: `…LAUNCH <nonce>|Linux|x86_64|.cache|`.
+pub(super) const MADE_CACHE: &str = ".cache";
+/// Precedes the stage at which an installation failed: `folder`, `write`, `size`, `digest`.
+pub(super) const FAILED: &str = "HFDOWN-FAILED";
+
+/// `sound FOLDER`: it is a folder, no link, this user's own, and writable by no other user.
+const SOUND: &str = r#"
+    sound() {
+        [ -d "$1" ] && [ -O "$1" ] || return 1;
+        case $(ls -ld "$1") in drwx?-??-*) ;; *) return 1;; esac;
+    };
+"#;
+
+/// The head of a loop over the folders. `${X:+…}` leaves out what is not set: the root folder must not get one of ours.
+const EACH_FOLDER: &str = r#"
+    for d in "${HOME:+$HOME/.cache/hfdown}" "${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/hfdown}"
+        "/dev/shm/hfdown-$u" "/tmp/hfdown-$u"; do
+        [ -n "$d" ] || continue;
+"#;
+
+/// Starts the cached agent, or says what the machine is. `-x` is false on a `noexec` mount, and the size catches a file
+/// that a crash of the box left behind. The file's age is its last use. An agent that is superseded is ended first.
+pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonce>) -> String {
+    let supersede = supersedes.map(supersede).unwrap_or_default();
+    let mut choice = String::new();
+    for (cpu, names) in [(Cpu::X86_64, ["x86_64", "amd64"]), (Cpu::Aarch64, ["aarch64", "arm64"])] {
+        let Some(image) = images.get(cpu) else { continue };
+        for name in names {
+            // Writing to a string can't fail.
+            _ = write!(choice, "Linux:{name}) a={} b={};; ", image.file_name(), image.bytes().len());
+        }
+    }
+    for_login_shell(&format!(
+        r#"
+        u=$(id -u); s=$(uname -s); m=$(uname -m); a=;
+        case $s:$m in {choice} esac;
+        {supersede}
+        {SOUND}
+        if [ -n "$a" ]; then
+            {EACH_FOLDER}
+                p=$d/$a;
+                sound "$d" && [ -O "$p" ] && [ -x "$p" ] && [ "$(wc -c <"$p")" -eq $b ] || continue;
+                touch -c "$p";
+                printf "\n{LAUNCHING} %s|%s|%s|\n" {nonce} "$s" "$m";
+                exec "$p" serve {nonce};
+            done;
+        fi;
+        printf "\n{MISSING} %s|%s|%s|\n" {nonce} "$s" "$m"
+        "#
+    ))
+}
+
+/// Ends the agent of a conversation whose link broke, lest it hold the folder until it notices. Its nonce stands in its
+/// command line and in no other: here, one digit of it is in brackets, so that neither this command nor `grep` itself
+/// matches. The pattern is written out, never put together by the shell: an empty one would match every process. What
+/// matches must belong to this user, too, and run something called `agent-…`: root sees the processes of others, and
+/// in some containers those of the machine. Without `grep` or `/proc` the agent ends by itself.
+fn supersede(nonce: Nonce) -> String {
+    let nonce = nonce.to_string();
+    let (first, rest) = nonce.split_at(1);
+    format!(
+        r#"
+        for c in $(grep -ls "[{first}]{rest}" /proc/[0-9]*/cmdline 2>/dev/null); do
+            [ -O "$c" ] && grep -qs "/agent-" "$c" || continue;
+            c=${{c#/proc/}}; kill "${{c%/cmdline}}" 2>/dev/null;
+        done;
+        "#
+    )
+}
+
+/// Takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
+/// from there with the same standard input. A folder that is no good is not left behind, nor is one for an agent that
+/// did not arrive. Agents that were not used for 14 days go. A `head` that knows no `-c` is replaced by a slow `dd`,
+/// which reads not a byte too many either. `\041` is a `!`.
+///
+/// Another conversation may take an empty folder away at any moment. So the file that shows that programs run here
+/// stays until the agent has its place, and a folder is tried twice: from that file on it is not empty.
+pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
+    let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
+    let machine = cpu.machine();
+    for_login_shell(&format!(
+        r##"
+        u=$(id -u); umask 077;
+        fail() {{
+            printf "\n{FAILED} %s|%s|\n" {nonce} $1;
+            [ -z "$f" ] || {{ rm -f "$t"; rmdir "$f" ${{k:+"$k"}} 2>/dev/null; }};
+            exit 1;
+        }};
+        {SOUND}
+        runs() {{
+            t=$1/.new.$$;
+            mkdir -p "$1" && sound "$1" && printf "#\041/bin/sh\nexit 0\n" >"$t" && chmod 700 "$t" && "$t"
+                || {{ rm -f "$t"; return 1; }};
+        }};
+        f=; t=;
+        trap "rm -f \"\$t\"" EXIT;
+        {EACH_FOLDER}
+            k=; [ -d "${{d%/*}}" ] || k=${{d%/*}};
+            runs "$d" 2>/dev/null || runs "$d"
+                || {{ rmdir "$d" ${{k:+"$k"}} 2>/dev/null; continue; }};
+            f=$d; break;
+        done;
+        [ -n "$f" ] || fail folder;
+        if printf ab | head -c 1 >/dev/null 2>&1; then
+            head -c {size} >"$t" || fail write;
+        else
+            dd bs=1 count={size} >"$t" 2>/dev/null || fail write;
+        fi;
+        [ "$(wc -c <"$t")" -eq {size} ] || fail size;
+        if command -v sha256sum >/dev/null; then
+            case $(sha256sum <"$t") in {digest}*) ;; *) fail digest;; esac;
+        fi;
+        chmod 700 "$t" && mv -f "$t" "$f/{name}" || fail write;
+        find "$f" -type f
+            \( -name "agent-*" -mtime +14 -o -name ".new.*" -mtime +1 -o -name "detached-*" -mtime +14 \)
+            -exec rm -f {{}} + 2>/dev/null;
+        printf "\n{LAUNCHING} %s|Linux|{machine}|%s|\n" {nonce} "${{k#$HOME/}}";
+        exec "$f/{name}" serve {nonce}
+        "##
+    ))
+}
+
+/// Removes this program's agents from wherever they were put, the folders that this empties, and what had to be
+/// placed. What runs goes on: Linux keeps a program that has no name any more. Fails where something stays.
+pub(super) fn sweep(images: &AgentImages, cache: CacheFolder, tmux_opt_out: Option<TmuxOptOut>) -> String {
+    let mut names = String::new();
+    for image in [Cpu::X86_64, Cpu::Aarch64].into_iter().filter_map(|cpu| images.get(cpu)) {
+        // Writing to a string can't fail.
+        _ = write!(names, " \"$d/{}\"", image.file_name());
+    }
+    let cache = match cache {
+        CacheFolder::Existed => "",
+        CacheFolder::Created => r#"rmdir "$HOME/.cache" 2>/dev/null;"#,
+    };
+    let opt_out = match tmux_opt_out {
+        None => "",
+        Some(TmuxOptOut::BySftp | TmuxOptOut::ByTerminal) => r#"rm -f "$HOME/.no_auto_tmux" || r=1;"#,
+    };
+    for_login_shell(&format!(
+        r#"
+        u=$(id -u); r=0;
+        {SOUND}
+        {EACH_FOLDER}
+            sound "$d" || continue;
+            rm -f {names} || r=1;
+            rmdir "$d" 2>/dev/null;
+        done;
+        {cache}
+        {opt_out}
+        exit $r
+        "#
+    ))
+}
+
+/// Makes it one line and hands it to a POSIX shell. No quoted text in it may span lines.
+fn for_login_shell(script: &str) -> String {
+    let line = script.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    debug_assert!(!line.contains(['\'', '!']) && !line.contains("\\\\"));
+    format!("exec /bin/sh -c '{line}'")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    /// The processes that the script would end. None is: `kill` only prints them.
+    fn superseded(nonce: Nonce) -> String {
+        let script = format!("kill() {{ echo \"$1\"; }}; {}", supersede(nonce).replace('\n', " "));
+        let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn only_the_agent_of_that_nonce_is_superseded() {
+        let nonce = Nonce(rand::random());
+        assert_eq!(superseded(nonce), "");
+        // It waits for the end of its input.
+        let waiting = |words: [&str; 3]| {
+            let mut command = Command::new("/bin/sh");
+            command.args(["-c", "read line; exit"]).args(words).stdin(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let text = nonce.to_string();
+        let mut agent = waiting(["/home/.cache/hfdown/agent-0", "serve", &text]);
+        let mut others = [
+            waiting(["/home/.cache/hfdown/agent-0", "serve", &Nonce(rand::random()).to_string()]),
+            waiting(["/usr/bin/less", "serve", &text]),
+        ];
+        let ended = superseded(nonce);
+        for child in others.iter_mut().chain([&mut agent]) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        assert_eq!(ended, format!("{}\n", agent.id()));
+    }
+}

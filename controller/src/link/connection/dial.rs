@@ -1,0 +1,48 @@
+//! From a name to a TCP connection.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::TcpStream;
+use tokio::time::{error::Elapsed, timeout};
+
+use crate::link::error::LinkError;
+use crate::link::ssh_command::{AddressFamily, SshTarget};
+
+/// Resolves the name and tries its addresses one after the other, each with its share of the time.
+pub(super) async fn dial(target: &SshTarget, limit: Duration) -> Result<TcpStream, LinkError> {
+    let address = target.to_string();
+    let unresolved = |source| LinkError::Resolve { host: target.host.clone(), source };
+    let resolving = tokio::net::lookup_host((target.host.as_str(), target.port));
+    let found = match timeout(limit, resolving).await {
+        Ok(found) => found.map_err(unresolved)?,
+        Err(Elapsed { .. }) => return Err(unresolved(io::ErrorKind::TimedOut.into())),
+    };
+    let wanted = |found: &SocketAddr| match target.address_family {
+        AddressFamily::Any => true,
+        AddressFamily::V4 => found.is_ipv4(),
+        AddressFamily::V6 => found.is_ipv6(),
+    };
+    let found: Vec<_> = found.filter(wanted).collect();
+    let share = limit / u32::try_from(found.len().max(1)).unwrap_or(u32::MAX);
+    let mut worst =
+        unresolved(io::Error::new(io::ErrorKind::NotFound, "it has no address of the wanted kind"));
+    for found in found {
+        worst = match timeout(share, TcpStream::connect(found)).await {
+            Ok(Ok(stream)) => {
+                // Only speed depends on it.
+                _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            // Something is there and said no: the clearest answer, which a later address must not hide.
+            _ if matches!(worst, LinkError::Refused { .. }) => worst,
+            Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                LinkError::Refused { address: address.clone() }
+            }
+            Ok(Err(source)) => LinkError::Unreachable { address: address.clone(), source },
+            Err(Elapsed { .. }) => LinkError::Timeout { address: address.clone(), after: limit },
+        };
+    }
+    Err(worst)
+}

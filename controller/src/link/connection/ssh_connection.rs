@@ -1,0 +1,250 @@
+//! From a target to a connection that is logged in: the jump hosts, the handshake, the host's key, the login.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::client::{self, Handle, Msg};
+use russh::{AlgorithmKind, ChannelOpenFailure, ChannelStream, Disconnect};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{error::Elapsed, timeout};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::cancellable_stream::CancellableStream;
+use super::dial::dial;
+use super::handshake::{HandshakeError, HandshakeRecord, SshHandler};
+use super::identification::{Identification, Peer, RecordedStream};
+use super::remote_command::RemoteCommand;
+use super::{login, transport};
+use crate::link::error::{LinkError, NotForwarded};
+use crate::link::host_key::{HostKeyError, HostKeyTrust, HostKeyVerifier};
+use crate::link::settings::LinkSettings;
+use crate::link::ssh_command::SshTarget;
+use crate::output::sanitize::{sanitize, sanitize_lines};
+
+/// How often a channel is asked for again, and after how long.
+const REFUSALS: u32 = 3;
+const BETWEEN_CHANNELS: Duration = Duration::from_millis(200);
+
+/// How long disconnecting may take.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// An authenticated connection. Dropping it cuts it.
+pub(in crate::link) struct SshConnection {
+    handle: Handle<SshHandler>,
+    address: String,
+    pub(in crate::link) host_key: HostKeyTrust,
+    /// The connection that this one goes through.
+    through: Option<Box<SshConnection>>,
+    _cut: DropGuard,
+}
+
+/// What a channel is opened for.
+pub(in crate::link) enum ChannelRequest<'a> {
+    /// A command for the login shell.
+    Exec(&'a str),
+    /// Files, by a part of the server that needs no shell where it is built in.
+    Sftp,
+    /// The login shell at a terminal.
+    Terminal,
+}
+
+impl SshConnection {
+    /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is verified and logged in to by
+    /// itself.
+    ///
+    /// A user takes time to find a passphrase, and servers hang up meanwhile: then it is done once more, with the key
+    /// that is unlocked by now.
+    pub(in crate::link) async fn open(
+        target: &SshTarget,
+        settings: &LinkSettings,
+    ) -> Result<Self, LinkError> {
+        loop {
+            let unlocked = settings.keyring.unlocked();
+            match Box::pin(Self::attempt(target, settings)).await {
+                Err(error) if error.hung_up() && settings.keyring.unlocked() > unlocked => {}
+                reached => return reached,
+            }
+        }
+    }
+
+    async fn attempt(target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError> {
+        let for_jumps = settings.for_jumps();
+        let mut through = None;
+        for jump in &target.jumps {
+            let reached = Self::hop(through.take(), jump, &for_jumps).await;
+            let named = |source| LinkError::Jump { jump: jump.to_string(), source: Box::new(source) };
+            through = Some(reached.map_err(named)?);
+        }
+        Self::hop(through, target, settings).await
+    }
+
+    /// One step of the way.
+    async fn hop(
+        through: Option<Self>,
+        target: &SshTarget,
+        settings: &LinkSettings,
+    ) -> Result<Self, LinkError> {
+        let limit = target.connect_timeout.unwrap_or(settings.connect_timeout);
+        let Some(jump) = through else {
+            let stream = dial(target, limit).await?;
+            return Self::over(stream, target, settings).await;
+        };
+        let stream = match timeout(limit, jump.forward(target)).await {
+            Ok(stream) => stream?,
+            Err(Elapsed { .. }) => {
+                return Err(LinkError::Timeout { address: target.to_string(), after: limit });
+            }
+        };
+        let reached = Self::over(stream, target, settings).await?;
+        Ok(Self { through: Some(Box::new(jump)), ..reached })
+    }
+
+    /// A stream from this host to the next one.
+    async fn forward(&self, target: &SshTarget) -> Result<ChannelStream<Msg>, LinkError> {
+        // The jump host is not told where the stream comes from; OpenSSH says the same for `-W`.
+        let (host, port) = (target.host.clone(), u32::from(target.port));
+        match self.handle.channel_open_direct_tcpip(host, port, "127.0.0.1", 65535).await {
+            Ok(channel) => Ok(channel.into_stream()),
+            Err(russh::Error::ChannelOpenFailure(reason)) => Err(LinkError::NotForwarded {
+                jump: self.address.clone(),
+                address: target.to_string(),
+                why: match reason {
+                    ChannelOpenFailure::AdministrativelyProhibited => NotForwarded::Forbidden,
+                    _ => NotForwarded::Unreachable,
+                },
+            }),
+            Err(error) => Err(self.lost(&error)),
+        }
+    }
+
+    /// The same over any stream.
+    async fn over<S>(stream: S, target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let address = target.to_string();
+        let user = target.user.as_ref().or(settings.user.as_ref()).ok_or(LinkError::NoUser)?.clone();
+        let limit = target.connect_timeout.unwrap_or(settings.connect_timeout);
+        let policy = settings.host_keys_for(target);
+        let files = settings.known_hosts_for(target);
+        let untrusted = |source: HostKeyError| LinkError::HostKey { address: address.clone(), source };
+        let verifier = HostKeyVerifier::new(target, policy, &files, settings.own_known_hosts.clone())
+            .map_err(|error| untrusted(error.into()))?;
+        let config = Arc::new(transport::config(&verifier));
+        let record = HandshakeRecord::default();
+        let handler = SshHandler::new(verifier, record.clone());
+        let cut = CancellationToken::new();
+        let identification = Identification::default();
+        let stream = CancellableStream::new(RecordedStream::new(stream, identification.clone()), cut.clone());
+        let guard = cut.drop_guard();
+        let mut handle = match timeout(limit, client::connect_stream(config, stream, handler)).await {
+            Ok(Ok(handle)) => handle,
+            Ok(Err(HandshakeError::HostKey(error))) => return Err(untrusted(error)),
+            Ok(Err(HandshakeError::Ssh(error))) => {
+                return Err(no_handshake(address, &identification, &error));
+            }
+            Err(Elapsed { .. }) => {
+                return Err(match identification.peer() {
+                    Peer::Other(said) => LinkError::NotSsh { address, said },
+                    Peer::Silent | Peer::Ssh => LinkError::Timeout { address, after: limit },
+                });
+            }
+        };
+        login::log_in(&mut handle, &user, target, settings).await.map_err(|tried| {
+            let banner = record.take_banner();
+            let banner = sanitize_lines(banner, 4, 400);
+            LinkError::Auth { address: address.clone(), user: user.clone(), tried, banner }
+        })?;
+        let host_key = record.take_host_key().unwrap_or(HostKeyTrust::Known);
+        Ok(Self { handle, address, host_key, through: None, _cut: guard })
+    }
+
+    /// Starts a command. It goes to the user's login shell, whatever that is.
+    pub(in crate::link) async fn run(&self, command: &str) -> Result<RemoteCommand, LinkError> {
+        self.start(ChannelRequest::Exec(command)).await
+    }
+
+    /// Opens a channel for something. Whether the server agrees is record in the channel.
+    pub(in crate::link) async fn start(
+        &self,
+        request: ChannelRequest<'_>,
+    ) -> Result<RemoteCommand, LinkError> {
+        let lost = |error: russh::Error| self.lost(&error);
+        let mut refusals = 0;
+        let channel = loop {
+            match self.handle.channel_open_session().await {
+                Ok(channel) => break channel,
+                // A server that allows one channel at a time may not have noticed yet that the last one has ended.
+                Err(russh::Error::ChannelOpenFailure(_)) if refusals < REFUSALS => {
+                    refusals += 1;
+                    tokio::time::sleep(BETWEEN_CHANNELS).await;
+                }
+                Err(russh::Error::ChannelOpenFailure(_)) => {
+                    return Err(LinkError::NoExec { address: self.address.clone() });
+                }
+                Err(error) => return Err(lost(error)),
+            }
+        };
+        match request {
+            ChannelRequest::Exec(command) => channel.exec(true, command).await,
+            ChannelRequest::Sftp => channel.request_subsystem(true, "sftp").await,
+            ChannelRequest::Terminal => match channel.request_pty(true, "xterm", 120, 40, 0, 0, &[]).await {
+                Ok(()) => channel.request_shell(true).await,
+                Err(error) => Err(error),
+            },
+        }
+        .map_err(lost)?;
+        Ok(RemoteCommand::new(channel))
+    }
+
+    /// `host:port`.
+    pub(in crate::link) fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn lost(&self, error: &russh::Error) -> LinkError {
+        LinkError::Lost { address: self.address.clone(), detail: detail(error) }
+    }
+
+    /// Disconnects, and gives the message a moment to leave.
+    pub(in crate::link) async fn close(self) {
+        let farewell = async {
+            let mut next = Some(Box::new(self));
+            while let Some(connection) = next {
+                let Self { handle, through, _cut, .. } = *connection;
+                // It may have gone before; that is fine.
+                _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
+                _ = handle.await;
+                next = through;
+            }
+        };
+        _ = timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// What the peer said tells more than what russh made of it.
+fn no_handshake(address: String, identification: &Identification, error: &russh::Error) -> LinkError {
+    match (identification.peer(), error) {
+        (Peer::Other(said), _) => LinkError::NotSsh { address, said },
+        (_, russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
+            let kind = match kind {
+                AlgorithmKind::Kex => "key exchange",
+                AlgorithmKind::Key => "host key",
+                AlgorithmKind::Cipher => "cipher",
+                AlgorithmKind::Compression => "compression",
+                AlgorithmKind::Mac => "MAC",
+            };
+            LinkError::Algorithms { address, kind, theirs: sanitize(theirs.join(", "), 200) }
+        }
+        _ => LinkError::Handshake { address, detail: detail(error) },
+    }
+}
+
+/// What russh says, for the user. Parts of it may be the server's words.
+fn detail(error: &russh::Error) -> String {
+    let text = match error {
+        russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => "it hung up".to_owned(),
+        error => error.to_string(),
+    };
+    sanitize(text, 300)
+}

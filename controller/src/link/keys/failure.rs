@@ -1,0 +1,87 @@
+//! Why a key did not log in, or stays locked.
+
+use std::fmt;
+
+use crate::output::sanitize::sanitize;
+
+/// A key that was considered, and why it did not log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TriedKey {
+    /// The key's file, or its comment in the ssh-agent, or the ssh-agent itself.
+    pub key: String,
+    /// Why it did not log in.
+    pub result: KeyFailure,
+}
+
+/// Why a key did not log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFailure {
+    /// The server does not take it.
+    Rejected,
+    /// The server takes it and wants something else as well: a password, a second factor.
+    PartialSuccess,
+    /// The server takes it, but it has a passphrase.
+    Locked(UnlockError),
+    /// It has a passphrase, and without that not even its public half is known: the server was not asked.
+    NotOffered(UnlockError),
+    /// The file is not there.
+    Missing,
+    /// Only its public half is here, and no ssh-agent holds the other.
+    PublicOnly,
+    /// It is a certificate, and its key is neither in a file nor in an ssh-agent.
+    CertificateOnly,
+    /// It can't be read or used, for this reason.
+    Unusable(String),
+    /// The server hung up.
+    HungUp,
+}
+
+/// `~/.ssh/id_rsa (rejected)`.
+impl fmt::Display for TriedKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, result } = self;
+        let result = match result {
+            KeyFailure::Rejected => "rejected",
+            KeyFailure::PartialSuccess => "accepted, but something else is wanted as well",
+            KeyFailure::Locked(locked) => return write!(formatter, "{key} (accepted, but {locked})"),
+            KeyFailure::NotOffered(locked) => return write!(formatter, "{key} ({locked})"),
+            KeyFailure::Missing => "no such file",
+            KeyFailure::PublicOnly => "its private half is neither here nor in an ssh-agent",
+            KeyFailure::CertificateOnly => "its key is neither in a file nor in an ssh-agent",
+            KeyFailure::Unusable(reason) => reason,
+            KeyFailure::HungUp => "the server hung up",
+        };
+        write!(formatter, "{key} ({result})")
+    }
+}
+
+impl KeyFailure {
+    /// A key, or an ssh-agent, that can't be used.
+    pub(in crate::link) fn unusable(error: &dyn fmt::Display) -> Self {
+        Self::Unusable(sanitize(error.to_string(), 200))
+    }
+}
+
+/// The connection broke while a signature was being sent.
+impl From<russh::SendError> for KeyFailure {
+    fn from(_: russh::SendError) -> Self {
+        Self::HungUp
+    }
+}
+
+/// Why a key stays locked.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UnlockError {
+    /// There is no prompt to ask for the passphrase.
+    #[error("it has a passphrase, and no ssh-agent holds it")]
+    NoPrompt,
+    /// The user gave none.
+    #[error("no passphrase was given")]
+    NoPassphrase,
+    /// None that was given was right.
+    #[error("its passphrase was wrong three times")]
+    WrongPassphrase,
+    /// It can't be unlocked, for this reason.
+    #[error("{0}")]
+    Unusable(String),
+}

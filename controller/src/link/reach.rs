@@ -1,0 +1,57 @@
+//! The way to a box: connect, start the agent, take away what must not stay.
+
+use hfdown_protocol::{Nonce, Traces};
+
+use super::agent::{AgentImages, AgentLink, Leftovers, Sweep, TmuxOptOut, start_agent, sweep_up};
+use super::connection::SshConnection;
+use super::error::LinkError;
+use super::host_key::{KnownHostsError, known_hosts};
+use super::settings::LinkSettings;
+use super::ssh_command::SshTarget;
+
+/// Removes the key that hfdown itself remembers for a host, and says whether there was one. The user's own files stay.
+pub fn forget(target: &SshTarget, settings: &LinkSettings) -> Result<bool, KnownHostsError> {
+    let forgotten = known_hosts::forget(&settings.own_known_hosts, &known_hosts::name_of(target))?;
+    Ok(forgotten > 0)
+}
+
+/// Goes to a box and comes back with an agent that has greeted.
+pub async fn reach(
+    target: &SshTarget,
+    settings: &LinkSettings,
+    images: &AgentImages,
+) -> Result<AgentLink, LinkError> {
+    reach_again(target, settings, images, None, &mut None).await
+}
+
+/// The same after a link broke: an agent of that nonce, which may not have noticed yet, is ended first. Where no agent
+/// comes up, what was placed on the box all the same, and stays there, is noted in `left`.
+pub async fn reach_again(
+    target: &SshTarget,
+    settings: &LinkSettings,
+    images: &AgentImages,
+    supersedes: Option<Nonce>,
+    left: &mut Option<TmuxOptOut>,
+) -> Result<AgentLink, LinkError> {
+    let connection = SshConnection::open(target, settings).await?;
+    let mut tmux_opt_out = None;
+    let entered = start_agent(&connection, settings, images, supersedes, &mut tmux_opt_out).await;
+    match (entered, settings.traces) {
+        (Ok(launched), Traces::Keep) => Ok(AgentLink::new(connection, launched, tmux_opt_out, None)),
+        (Ok(launched), Traces::Remove) => {
+            // A program that runs needs no file.
+            let sweep = Sweep::begin(&connection, images, launched.cache, tmux_opt_out).await;
+            Ok(AgentLink::new(connection, launched, tmux_opt_out, Some(sweep)))
+        }
+        (Err(error), Traces::Keep) => {
+            *left = tmux_opt_out;
+            Err(error)
+        }
+        (Err(error), Traces::Remove) => {
+            if sweep_up(&connection, images, tmux_opt_out).await == Leftovers::Something {
+                *left = tmux_opt_out;
+            }
+            Err(error)
+        }
+    }
+}
