@@ -3,7 +3,7 @@
 use hfdown_protocol::{Nonce, Traces};
 
 use super::agent::{AgentImages, AgentLink, Leftovers, Sweep, TmuxOptOut, start_agent, sweep_up};
-use super::connection::SshConnection;
+use super::connection::ClientConnection;
 use super::error::LinkError;
 use super::host_key::{KnownHostsError, known_hosts};
 use super::settings::LinkSettings;
@@ -33,7 +33,7 @@ pub async fn reach_again(
     supersedes: Option<Nonce>,
     left: &mut Option<TmuxOptOut>,
 ) -> Result<AgentLink, LinkError> {
-    let connection = SshConnection::open(target, settings).await?;
+    let connection = ClientConnection::open(target, settings).await?;
     let mut tmux_opt_out = None;
     let entered = start_agent(&connection, settings, images, supersedes, &mut tmux_opt_out).await;
     match (entered, settings.traces) {

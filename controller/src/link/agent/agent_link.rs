@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::sweep::Sweep;
 use super::traces::{CacheFolder, Leftovers, TmuxOptOut};
 use crate::link::connection::{
-    ChannelReader, ChannelWriter, CommandExit, CommandStatus, RemoteCommand, SshConnection,
+    ChannelReader, ChannelWriter, ClientConnection, CommandExit, CommandStatus, RemoteCommand,
 };
 use crate::link::host_key::HostKeyTrust;
 use crate::link::platform::Platform;
@@ -51,7 +51,7 @@ pub enum AgentOrigin {
 
 /// What keeps a link up.
 pub struct LinkGuard {
-    connection: Box<SshConnection>,
+    connection: Box<ClientConnection>,
     status: CommandStatus,
     nonce: Nonce,
     sweep: Option<Sweep>,
@@ -82,7 +82,7 @@ pub(in crate::link) struct Launched {
 
 impl AgentLink {
     pub(in crate::link) fn new(
-        connection: SshConnection,
+        connection: ClientConnection,
         launched: Launched,
         tmux_opt_out: Option<TmuxOptOut>,
         sweep: Option<Sweep>,

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::script;
 use super::traces::CacheFolder;
-use crate::link::connection::{RemoteCommand, SshConnection};
+use crate::link::connection::{ClientConnection, RemoteCommand};
 use crate::link::error::{AutoTmux, LinkError};
 use crate::link::platform::Platform;
 use crate::output::sanitize::sanitize_lines;
@@ -75,7 +75,7 @@ impl NoGreeting {
     /// The error for a shell or an agent that did not do what it was told.
     pub(super) fn into_error(
         self,
-        connection: &SshConnection,
+        connection: &ClientConnection,
         running: &RemoteCommand,
         nonce: Nonce,
     ) -> LinkError {

@@ -14,7 +14,7 @@ use super::agent_link::{AgentOrigin, Launched};
 use super::greeting::{greeted, marked};
 use super::image::AgentImages;
 use super::script;
-use crate::link::connection::{ChannelWriter, SshConnection};
+use crate::link::connection::{ChannelWriter, ClientConnection};
 use crate::link::error::{InstallStage, LinkError};
 use crate::link::platform::Platform;
 use crate::link::settings::LinkSettings;
@@ -28,7 +28,7 @@ const STALL: Duration = Duration::from_secs(30);
 
 /// Uploads the agent for this platform and starts it.
 pub(super) async fn install(
-    connection: &SshConnection,
+    connection: &ClientConnection,
     settings: &LinkSettings,
     images: &AgentImages,
     platform: Platform,

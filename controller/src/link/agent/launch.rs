@@ -6,7 +6,7 @@ use super::agent_link::{AgentOrigin, Launched};
 use super::greeting::{greeted, marked};
 use super::image::AgentImages;
 use super::script;
-use crate::link::connection::SshConnection;
+use crate::link::connection::ClientConnection;
 use crate::link::error::LinkError;
 use crate::link::platform::Platform;
 use crate::link::settings::LinkSettings;
@@ -23,7 +23,7 @@ pub(super) enum LaunchOutcome {
 
 /// Starts the cached agent.
 pub(super) async fn launch(
-    connection: &SshConnection,
+    connection: &ClientConnection,
     settings: &LinkSettings,
     images: &AgentImages,
     supersedes: Option<Nonce>,

@@ -13,7 +13,7 @@ use super::launch::{LaunchOutcome, launch};
 use super::sftp::FileCreation;
 use super::tmux;
 use super::traces::TmuxOptOut;
-use crate::link::connection::SshConnection;
+use crate::link::connection::ClientConnection;
 use crate::link::error::LinkError;
 use crate::link::settings::LinkSettings;
 
@@ -25,7 +25,7 @@ enum Start {
 
 /// Starts the agent. A file that had to be placed for that is noted in `tmux_opt_out`, also if starting then fails.
 pub(in crate::link) async fn start_agent(
-    connection: &SshConnection,
+    connection: &ClientConnection,
     settings: &LinkSettings,
     images: &AgentImages,
     supersedes: Option<Nonce>,

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::image::AgentImages;
 use super::script;
 use super::traces::{CacheFolder, Leftovers, TmuxOptOut};
-use crate::link::connection::{CommandStatus, RemoteCommand, SshConnection};
+use crate::link::connection::{ClientConnection, CommandStatus, RemoteCommand};
 
 /// How long a box may take to remove a file.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ pub(in crate::link) struct Sweep {
 impl Sweep {
     /// Begins at once: whatever becomes of the link, it is done.
     pub(in crate::link) async fn begin(
-        connection: &SshConnection,
+        connection: &ClientConnection,
         images: &AgentImages,
         cache: CacheFolder,
         tmux_opt_out: Option<TmuxOptOut>,
@@ -41,7 +41,7 @@ impl Sweep {
     }
 
     /// Waits for it. What could not be done beside the agent is tried again now.
-    pub(in crate::link) async fn end(self, connection: &SshConnection) -> Leftovers {
+    pub(in crate::link) async fn end(self, connection: &ClientConnection) -> Leftovers {
         let Self { command, status } = self;
         match status {
             Some(status) if left(&status).await == Leftovers::Nothing => Leftovers::Nothing,
@@ -52,14 +52,14 @@ impl Sweep {
 
 /// The same where no agent came up: as far as it goes, since why it did not is told anyway.
 pub(in crate::link) async fn sweep_up(
-    connection: &SshConnection,
+    connection: &ClientConnection,
     images: &AgentImages,
     tmux_opt_out: Option<TmuxOptOut>,
 ) -> Leftovers {
     run(connection, &script::sweep(images, CacheFolder::Existed, tmux_opt_out)).await
 }
 
-async fn run(connection: &SshConnection, command: &str) -> Leftovers {
+async fn run(connection: &ClientConnection, command: &str) -> Leftovers {
     match timeout(TIMEOUT, connection.run(command)).await {
         Ok(Ok(running)) => left(&unheard(running)).await,
         _ => Leftovers::Something,

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::sftp::{FileCreation, SftpClient, SftpError};
-use crate::link::connection::{ChannelRequest, RemoteCommand, SshConnection};
+use crate::link::connection::{ChannelRequest, ClientConnection, RemoteCommand};
 use crate::link::error::LinkError;
 
 /// The file that tells Vast's start-up files to leave a session alone.
@@ -30,7 +30,7 @@ const QUIET: Duration = Duration::from_millis(700);
 const PRINTING: Duration = Duration::from_secs(6);
 
 /// Makes the file, if there is none.
-pub(super) async fn opt_out_by_sftp(connection: &SshConnection) -> Result<FileCreation, SftpError> {
+pub(super) async fn opt_out_by_sftp(connection: &ClientConnection) -> Result<FileCreation, SftpError> {
     within(SFTP_TIMEOUT, async {
         let mut running = connection.start(ChannelRequest::Sftp).await.map_err(|_| SftpError::Ended)?;
         let made = match SftpClient::begin(&mut running.reader, &mut running.writer).await {
@@ -44,7 +44,7 @@ pub(super) async fn opt_out_by_sftp(connection: &SshConnection) -> Result<FileCr
 }
 
 /// Removes the file again.
-pub(super) async fn opt_in_by_sftp(connection: &SshConnection) -> Result<(), SftpError> {
+pub(super) async fn opt_in_by_sftp(connection: &ClientConnection) -> Result<(), SftpError> {
     within(SFTP_TIMEOUT, async {
         let mut running = connection.start(ChannelRequest::Sftp).await.map_err(|_| SftpError::Ended)?;
         let removed = match SftpClient::begin(&mut running.reader, &mut running.writer).await {
@@ -65,7 +65,7 @@ async fn within<T>(
 }
 
 /// Types a command that makes the file. Whether the shell ran it is seen by starting the agent again.
-pub(super) async fn opt_out_by_terminal(connection: &SshConnection) -> Result<(), LinkError> {
+pub(super) async fn opt_out_by_terminal(connection: &ClientConnection) -> Result<(), LinkError> {
     let mut running = connection.start(ChannelRequest::Terminal).await?;
     for typed in [TYPED, DETACH] {
         wait_until_quiet(&mut running).await;

@@ -1,16 +1,16 @@
 //! An SSH connection that is logged in: over TCP or through jump hosts, to a host whose key is trusted.
 
 mod cancellable_stream;
+mod client_connection;
 mod dial;
 mod handshake;
 mod identification;
 mod identity;
 mod login;
 mod remote_command;
-mod ssh_connection;
 mod transport;
 
 pub use remote_command::{ChannelReader, ChannelWriter, CommandExit};
 
+pub(super) use client_connection::{ChannelRequest, ClientConnection};
 pub(super) use remote_command::{CommandStatus, RemoteCommand};
-pub(super) use ssh_connection::{ChannelRequest, SshConnection};

@@ -10,12 +10,12 @@ use crate::link::openssh;
 
 /// Answers in this order, then declines; counts the prompts.
 #[derive(Default)]
-struct ScriptedPrompt {
+struct ScriptedPassphrases {
     answers: Mutex<Vec<PassphraseAnswer>>,
     asked: Mutex<Vec<String>>,
 }
 
-impl ScriptedPrompt {
+impl ScriptedPassphrases {
     fn of(answers: impl IntoIterator<Item = PassphraseAnswer>) -> Arc<Self> {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
@@ -27,7 +27,7 @@ impl ScriptedPrompt {
     }
 }
 
-impl PassphrasePrompt for ScriptedPrompt {
+impl PassphrasePrompt for ScriptedPassphrases {
     fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
         self.asked.lock().unwrap().push(prompt);
         let answer = self.answers.lock().unwrap().pop();
@@ -53,7 +53,7 @@ fn key(folder: &Path, more: &[&str]) -> Option<PathBuf> {
 async fn asks_once_for_a_key_and_remembers_it() {
     let folder = tempfile::tempdir().unwrap();
     let Some(file) = key(folder.path(), &["-t", "ed25519"]) else { return };
-    let script = ScriptedPrompt::of([said("wrong"), said("right")]);
+    let script = ScriptedPassphrases::of([said("wrong"), said("right")]);
     let keyring = Keyring::default();
     assert_eq!(keyring.unlock(&file).await.unwrap_err(), UnlockError::NoPrompt);
     let asking = keyring.with_prompt(script.clone());
@@ -76,11 +76,11 @@ async fn gives_up_after_three_answers_or_none_and_does_not_ask_again() {
     let Some(file) = key(folder.path(), &["-t", "ed25519"]) else { return };
     let wrong = || [said("a"), said("Right"), said("right "), said("right")];
     for (script, why, asked) in [
-        (ScriptedPrompt::of(wrong()), UnlockError::WrongPassphrase, 3),
-        (ScriptedPrompt::of([said("")]), UnlockError::NoPassphrase, 1),
-        (ScriptedPrompt::of([PassphraseAnswer::Declined]), UnlockError::NoPassphrase, 1),
+        (ScriptedPassphrases::of(wrong()), UnlockError::WrongPassphrase, 3),
+        (ScriptedPassphrases::of([said("")]), UnlockError::NoPassphrase, 1),
+        (ScriptedPassphrases::of([PassphraseAnswer::Declined]), UnlockError::NoPassphrase, 1),
         (
-            ScriptedPrompt::of([PassphraseAnswer::Failed("no".to_owned())]),
+            ScriptedPassphrases::of([PassphraseAnswer::Failed("no".to_owned())]),
             UnlockError::Unusable("no".to_owned()),
             1,
         ),
@@ -109,7 +109,7 @@ async fn opens_keys_of_every_format_that_openssh_writes() {
     for format in formats {
         let folder = tempfile::tempdir().unwrap();
         let Some(file) = key(folder.path(), format) else { return };
-        let script = ScriptedPrompt::of([said("wrong"), said("right")]);
+        let script = ScriptedPassphrases::of([said("wrong"), said("right")]);
         let opened = Keyring::default().with_prompt(script.clone()).unlock(&file).await;
         let opened = opened.unwrap_or_else(|why| panic!("{format:?}: {why}"));
         let public = std::fs::read_to_string(folder.path().join("key.pub")).unwrap();

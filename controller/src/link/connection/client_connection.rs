@@ -29,12 +29,12 @@ const BETWEEN_CHANNELS: Duration = Duration::from_millis(200);
 const FAREWELL: Duration = Duration::from_secs(2);
 
 /// An authenticated connection. Dropping it cuts it.
-pub(in crate::link) struct SshConnection {
+pub(in crate::link) struct ClientConnection {
     handle: Handle<SshHandler>,
     address: String,
     pub(in crate::link) host_key: HostKeyTrust,
     /// The connection that this one goes through.
-    through: Option<Box<SshConnection>>,
+    through: Option<Box<ClientConnection>>,
     _cut: DropGuard,
 }
 
@@ -48,7 +48,7 @@ pub(in crate::link) enum ChannelRequest<'a> {
     Terminal,
 }
 
-impl SshConnection {
+impl ClientConnection {
     /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is verified and logged in to by
     /// itself.
     ///
