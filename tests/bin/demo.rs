@@ -1,4 +1,4 @@
-//! The main job, on a Hub and a box that live in this process: what a person sees who syncs a model to a rented box,
+//! The main job, on a Hub and a box that live in this process: what a user sees who syncs a model to a rented box,
 //! for the first time, again, and after the model has changed.
 
 use std::error::Error;

@@ -50,7 +50,7 @@ async fn what_hf_has_downloaded_is_not_fetched_again() {
     let ended = sandbox.sync(MODEL, &[]).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(bodies(&sandbox.hub), 0);
-    // Those are the person's files: proved now, and still not ours to remove.
+    // Those are the user's files: proved now, and still not ours to remove.
     sandbox.hub.model(MODEL).remove("sub/notes.md").commit();
     assert_eq!(sandbox.sync(MODEL, &["--delete"]).await.code, 0);
     assert!(sandbox.files().contains(&"sub/notes.md".to_owned()));

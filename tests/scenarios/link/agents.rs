@@ -178,7 +178,7 @@ async fn a_certificate_of_a_key_that_has_a_passphrase_asks_for_that() {
     let results: Vec<_> = tried.into_iter().map(|tried| tried.result).collect();
     assert_eq!(results, [KeyFailure::Locked(UnlockError::NoPrompt), KeyFailure::Rejected]);
     let keyring =
-        hfdown::link::Keyring::default().with_prompt(super::keys::ScriptedPrompt::of(&["a secret"]));
+        hfdown::link::Keyring::default().with_prompt(super::keys::PassphraseScript::of(&["a secret"]));
     let settings = LinkSettings { keyring, ..settings };
     talk(&mut go(&certified.host.command_without_key(), &settings).await.unwrap()).await;
 }

@@ -175,7 +175,7 @@ async fn says_that_a_shell_ran_nothing(kind: SshServerKind) {
     assert_eq!((exit, said.as_str(), tmux), (Some(1), "no sessions", reason));
     assert!(!file(&host).exists(), "what is no help does not stay");
     if kind == SshServerKind::Sshd {
-        // A person's own is no help either, and is theirs.
+        // A file of the user's own is no help either, and stays.
         fs::write(file(&host), "mine").unwrap();
         let failed = error(go(&host.command(), &host.settings()).await);
         assert!(matches!(failed, LinkError::Shell { tmux: AutoTmux::RuledOut, .. }), "{failed:?}");

@@ -15,13 +15,13 @@ use russh::keys::{Algorithm, EcdsaCurve};
 use super::echo::{error, go, talk};
 
 /// Answers in this order, and counts the questions. What else happens while the user is asked is a parameter.
-pub(super) struct ScriptedPrompt {
+pub(super) struct PassphraseScript {
     answers: Mutex<Vec<&'static str>>,
     asked: AtomicUsize,
     meanwhile: Box<dyn Fn() + Send + Sync>,
 }
 
-impl ScriptedPrompt {
+impl PassphraseScript {
     pub(super) fn of(answers: &[&'static str]) -> Arc<Self> {
         Self::while_this_happens(answers, || {})
     }
@@ -39,7 +39,7 @@ impl ScriptedPrompt {
     }
 }
 
-impl PassphrasePrompt for ScriptedPrompt {
+impl PassphrasePrompt for PassphraseScript {
     fn ask(&self, _: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         (self.meanwhile)();
@@ -52,14 +52,14 @@ impl PassphrasePrompt for ScriptedPrompt {
     }
 }
 
-fn asking(host: &SshHost, script: &Arc<ScriptedPrompt>) -> LinkSettings {
+fn asking(host: &SshHost, script: &Arc<PassphraseScript>) -> LinkSettings {
     LinkSettings { keyring: Keyring::default().with_prompt(script.clone()), ..host.settings() }
 }
 
 async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     host.client_keys().lock("a secret");
-    let script = ScriptedPrompt::of(&["wrong", "a secret"]);
+    let script = PassphraseScript::of(&["wrong", "a secret"]);
     let settings = asking(&host, &script);
     for _ in ["first", "again"] {
         talk(&mut go(&host.command(), &settings).await.unwrap()).await;
@@ -70,12 +70,12 @@ async fn asks_for_the_passphrase_of_a_key_that_the_server_takes(kind: SshServerK
         (&[""], UnlockError::NoPassphrase),
         (&[], UnlockError::NoPassphrase),
     ] {
-        let failed = error(go(&host.command(), &asking(&host, &ScriptedPrompt::of(answers))).await);
+        let failed = error(go(&host.command(), &asking(&host, &PassphraseScript::of(answers))).await);
         let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
         assert_eq!(tried[0].result, KeyFailure::Locked(why));
     }
     // Who must not be asked is not.
-    let script = ScriptedPrompt::of(&["a secret"]);
+    let script = PassphraseScript::of(&["a secret"]);
     let batch = format!("{} -o BatchMode=yes", host.command());
     let failed = error(go(&batch, &asking(&host, &script)).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
@@ -86,7 +86,7 @@ async fn does_not_ask_about_a_key_that_the_server_does_not_take(kind: SshServerK
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let other = Keys::generate(host.near(), "other", Algorithm::Ed25519);
     other.lock("a secret");
-    let script = ScriptedPrompt::of(&["a secret"]);
+    let script = PassphraseScript::of(&["a secret"]);
     let command = format!("{} -i ~/other", host.command_without_key());
     let failed = error(go(&command, &asking(&host, &script)).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
@@ -108,7 +108,7 @@ async fn asks_before_a_key_whose_public_half_is_not_known(kind: SshServerKind) {
     let failed = error(go(&command, &host.settings()).await);
     let LinkError::Auth { tried, .. } = failed else { panic!("{failed:?}") };
     assert_eq!(tried[0].result, KeyFailure::NotOffered(UnlockError::NoPrompt));
-    let script = ScriptedPrompt::of(&["a secret"]);
+    let script = PassphraseScript::of(&["a secret"]);
     talk(&mut go(&command, &asking(&host, &script)).await.unwrap()).await;
     assert_eq!(script.asked(), 1);
 }
@@ -119,7 +119,9 @@ async fn a_server_that_hangs_up_while_the_user_is_asked_is_gone_to_again(kind: S
     let host = Arc::new(host);
     let slow = {
         let host = Arc::downgrade(&host);
-        ScriptedPrompt::while_this_happens(&["a secret"], move || host.upgrade().unwrap().kill_connections())
+        PassphraseScript::while_this_happens(&["a secret"], move || {
+            host.upgrade().unwrap().kill_connections();
+        })
     };
     talk(&mut go(&host.command(), &asking(&host, &slow)).await.unwrap()).await;
     assert_eq!(slow.asked(), 1);

@@ -261,7 +261,7 @@ async fn one_file_goes_where_cp_would_put_it(sandbox: Sandbox) {
     let before = everything(sandbox.scratch());
     assert!(
         !before.iter().any(|file| file.contains(".cache")),
-        "no bookkeeping among a person's own: {before:?}"
+        "no bookkeeping among the user's own: {before:?}"
     );
     let said = refused(&sandbox, &["file", MODEL, "config.json", "plain/c.json"], &[], 1).await;
     assert!(said.contains("caused by: SCRATCH/plain is not a folder"), "{said}");

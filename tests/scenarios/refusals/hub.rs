@@ -182,7 +182,7 @@ hint: check the network, the proxy settings (HTTPS_PROXY, NO_PROXY) and, if it i
     );
     assert!(
         ended.stderr.contains("trying again in"),
-        "a person is told why nothing happens: {}",
+        "the user is told why nothing happens: {}",
         ended.stderr
     );
     assert_untouched(&sandbox);

@@ -2,7 +2,7 @@
 
 use hfdown_tests::sandbox::{Ended, Sandbox, run};
 
-/// What may never reach a person's eyes: Rust's own ways of saying things, and a terminal's controls.
+/// What may never reach a user's eyes: Rust's own ways of saying things, and a terminal's controls.
 const RUST: [&str; 9] =
     ["panicked", "backtrace", "RUST_", "os error", "Some(", "Err(", " { ", "::", "\u{1b}"];
 

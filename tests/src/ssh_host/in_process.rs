@@ -146,21 +146,21 @@ async fn serve(stream: TcpStream, state: Arc<HostState>) {
     _ = stream.set_nodelay(true);
     let cut = state.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let config = Arc::clone(&state.config.read().unwrap_or_else(PoisonError::into_inner));
-    let connection = SshConnection { state, cut: cut.clone(), channels: HashMap::new() };
+    let connection = ServedConnection { state, cut: cut.clone(), channels: HashMap::new() };
     // A connection that fails is the client's business.
     if let Ok(session) = server::run_stream(config, CuttableStream::new(stream, cut), connection).await {
         _ = session.await;
     }
 }
 
-struct SshConnection {
+struct ServedConnection {
     state: Arc<HostState>,
     cut: CancellationToken,
     /// Channels that were opened and run nothing yet.
     channels: HashMap<ChannelId, Channel<Msg>>,
 }
 
-impl SshConnection {
+impl ServedConnection {
     fn lets_in(&self, key: &russh::keys::PublicKey) -> Auth {
         let known = fs::read_to_string(&self.state.authorized_keys).unwrap_or_default();
         let shown = key.to_openssh().unwrap_or_default();
@@ -169,13 +169,13 @@ impl SshConnection {
     }
 }
 
-impl SshConnection {
+impl ServedConnection {
     fn note(&self, wish: &'static str) {
         self.state.asked_for.lock().unwrap_or_else(PoisonError::into_inner).push(wish);
     }
 }
 
-impl server::Handler for SshConnection {
+impl server::Handler for ServedConnection {
     type Error = russh::Error;
 
     async fn authentication_banner(&mut self) -> Result<Option<String>, russh::Error> {

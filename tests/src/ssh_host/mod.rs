@@ -92,7 +92,7 @@ impl SshHost {
         Some(Self { server, host_folder })
     }
 
-    /// What a person would paste: `ssh -p 40123 -i /tmp/…/id_ed25519 root@127.0.0.1`.
+    /// What a user would paste: `ssh -p 40123 -i /tmp/…/id_ed25519 root@127.0.0.1`.
     pub fn command(&self) -> String {
         self.command_via(self.port())
     }
