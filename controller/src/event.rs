@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_protocol::{Commit, Conclusion, End, Failure, MachineInfo, RepoPath, TransferStatus};
+use hfdown_protocol::{Commit, Conclusion, Failure, MachineInfo, RepoPath, TransferStatus};
 
 use crate::hub::{Listing, RepoInfo};
 use crate::plan::Plan;
+use crate::tally::Tally;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -190,7 +191,7 @@ pub enum Event {
     /// Ctrl-C was seen; the agent is stopping.
     Cancelling,
     /// The run is over.
-    Finished(Outcome),
+    Finished(Tally),
 }
 
 /// How an agent came to be where it is.
@@ -243,29 +244,4 @@ pub struct InFlight {
     pub size: u64,
     /// Bytes per second over the last few seconds.
     pub rate: u64,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Files placed.
-    pub placed: u32,
-    /// Files that could not be had, refused names included.
-    pub failed: u32,
-    /// Files that were there already.
-    pub kept: u32,
-    /// Bytes of those.
-    pub kept_bytes: u64,
-    /// Extraneous files removed.
-    pub removed: u32,
-    /// Bytes that came over the network, repeated ones included.
-    pub fetched: u64,
-    /// How long the run took, from the command's start.
-    pub elapsed: Duration,
-    /// How long the transfer itself took: the rate is `fetched` over this.
-    pub transfer: Duration,
-    /// Whether the plan was carried out to its end.
-    pub end: End,
-    /// Whether it was only shown.
-    pub intent: Intent,
 }

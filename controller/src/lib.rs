@@ -1,7 +1,7 @@
 //! The voice of hfdown: everything that touches the Hub's API, the person, and SSH.
 //!
 //! The controller never downloads; it talks to an agent that is here or there. [`main`] reads what was typed, and every
-//! transfer is the road of [`commands`]: list, connect, survey, plan, execute, summarise.
+//! transfer takes the path of [`commands`]: list, select, connect, survey, plan, execute.
 
 pub mod cli;
 pub mod commands;
@@ -14,7 +14,9 @@ mod interrupt;
 pub mod link;
 pub mod output;
 pub mod plan;
+pub mod selection;
 pub mod session;
 mod system;
+pub mod tally;
 
 pub use commands::main;

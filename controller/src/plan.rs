@@ -1,13 +1,16 @@
-//! What is to be done: decided from what the Hub lists, what is on disk, and what was asked for, and from nothing else.
+//! What is to be done: decided from what is wanted of the listing, what is on disk and the policy, and from nothing else.
 //!
 //! [`plan`] is a pure function. A plan is complete: what is kept is in it too, each action carries what was seen, and
 //! there is no dry run below it, only a plan that nobody carries out.
+
+use std::collections::HashSet;
 
 use hfdown_protocol::{
     Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, RepoPath, Skipped, Stamp,
 };
 
-use crate::hub::{Listing, Refused};
+use crate::hub::{ListedFile, Refused};
+use crate::selection::{Selected, SelectedFile};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,30 +33,34 @@ pub enum Extraneous {
 /// What an agent found, by [`FileId`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inventory {
-    /// What stands at each listed file's place.
+    /// What stands at each wanted file's place.
     pub found: Vec<Found>,
-    /// Files of an earlier sync that the listing does not contain.
+    /// Files that an earlier sync placed and that are not wanted now.
     pub extraneous: Vec<ExtraneousFile>,
 }
 
-/// What is to be done, file by file, in the listing's order.
+/// What is to be done, file by file, in the listing's order. Every listed file is in it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// One per listed file.
+    /// One per wanted file.
     pub files: Vec<Planned>,
+    /// Listed files that are not wanted: nothing is done about them, whether they are there or not.
+    pub left_out: Vec<ListedFile>,
     /// Names in the listing that no file may have.
     pub refused: Vec<Refused>,
     /// What becomes of the extraneous files.
     pub extraneous: Vec<(ExtraneousFile, Extraneous)>,
 }
 
-/// One listed file and what is to be done about it.
+/// One wanted file and what is to be done about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
     /// Its number in the conversation with the agent.
     pub id: FileId,
-    /// Where it belongs.
+    /// Where it belongs, relative to the destination folder.
     pub path: RepoPath,
+    /// Its path in the repository, where that is another one.
+    pub listed_as: Option<RepoPath>,
     /// Its size in bytes.
     pub size: u64,
     /// What proves it.
@@ -62,7 +69,7 @@ pub struct Planned {
     pub action: Action,
 }
 
-/// What to do about a listed file.
+/// What to do about a wanted file.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// It is there already.
@@ -98,16 +105,28 @@ pub enum Reason {
 }
 
 /// Decides.
-pub fn plan(listing: &Listing, inventory: &Inventory, policy: &Policy) -> Plan {
-    let files = (0..).zip(&listing.files).map(|(id, file)| Planned {
+pub fn plan(selected: &Selected, inventory: &Inventory, policy: &Policy) -> Plan {
+    let files = (0..).zip(&selected.wanted).map(|(id, file)| planned(id, file, inventory));
+    let left_out: HashSet<&RepoPath> = selected.left_out.iter().map(|file| &file.path).collect();
+    let extraneous = inventory.extraneous.iter().filter(|file| !left_out.contains(&file.path));
+    Plan {
+        files: files.collect(),
+        left_out: selected.left_out.clone(),
+        refused: selected.refused.clone(),
+        extraneous: extraneous.map(|file| (file.clone(), policy.extraneous)).collect(),
+    }
+}
+
+fn planned(id: u32, file: &SelectedFile, inventory: &Inventory) -> Planned {
+    let SelectedFile { listed, placed_as } = file;
+    Planned {
         id: FileId(id),
-        path: file.path.clone(),
-        size: file.size,
-        digest: file.digest,
+        path: file.path().clone(),
+        listed_as: placed_as.as_ref().map(|_| listed.path.clone()),
+        size: listed.size,
+        digest: listed.digest,
         action: action(inventory.found.get(id as usize)),
-    });
-    let extraneous = inventory.extraneous.iter().map(|file| (file.clone(), policy.extraneous));
-    Plan { files: files.collect(), refused: listing.refused.clone(), extraneous: extraneous.collect() }
+    }
 }
 
 fn action(found: Option<&Found>) -> Action {
@@ -130,6 +149,14 @@ fn action(found: Option<&Found>) -> Action {
     }
 }
 
+impl Planned {
+    /// The file as the repository lists it.
+    pub fn listed(&self) -> ListedFile {
+        let path = self.listed_as.as_ref().unwrap_or(&self.path).clone();
+        ListedFile { path, size: self.size, digest: self.digest }
+    }
+}
+
 impl Plan {
     /// The files to fetch.
     pub fn to_fetch(&self) -> impl Iterator<Item = &Planned> {
@@ -141,7 +168,7 @@ impl Plan {
         self.files.iter().filter(|file| matches!(file.action, Action::Keep { .. }))
     }
 
-    /// The listed files that can't have their place.
+    /// The wanted files that can't have their place.
     pub fn obstructed(&self) -> impl Iterator<Item = (&Planned, &Failure)> {
         self.files.iter().filter_map(|file| match &file.action {
             Action::Refuse { failure } => Some((file, failure)),
@@ -180,7 +207,7 @@ impl Plan {
         refused.chain(self.obstructed().map(|(_, failure)| failure.kind))
     }
 
-    /// The files that nothing is fetched of.
+    /// The wanted files that nothing is fetched of.
     pub fn skipped(&self) -> Skipped {
         let count = |files: usize| u32::try_from(files).unwrap_or(u32::MAX);
         Skipped {
@@ -196,3 +223,7 @@ impl Plan {
         self.to_fetch().next().is_none() && self.to_remove().next().is_none()
     }
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

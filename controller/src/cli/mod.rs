@@ -10,4 +10,4 @@ pub use arguments::{
     TransferArguments,
 };
 pub use log::begin_log;
-pub use settings::{Settings, host_to_forget, there};
+pub use settings::{Settings, detached_records, host_to_forget, on_box};

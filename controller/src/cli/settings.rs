@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use hfdown_agent::Environment;
 use hfdown_agent::http::ExtraRoots;
-use hfdown_protocol::{Check, Traces, limits};
+use hfdown_protocol::{Check, Limits, Traces, limits};
 
-use super::arguments::{BoxArguments, LinkArguments, RepoArguments, SyncArguments};
+use super::arguments::{BoxArguments, LinkArguments, RepoArguments, SyncArguments, TransferArguments};
+use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{Exit, Problem, in_words};
@@ -91,19 +92,19 @@ impl Settings {
     }
 
     /// An agent in this process.
-    pub fn here(&self) -> Result<Machine, Problem> {
+    pub fn local(&self) -> Result<Machine, Problem> {
         Environment::new(self.extra_roots.as_deref())
-            .map(Machine::Here)
+            .map(Machine::Local)
             .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))
     }
 }
 
 /// An agent on a box, and the box's name on the screen.
-pub fn there(
-    there: &BoxArguments,
+pub fn on_box(
+    arguments: &BoxArguments,
     traces: Traces,
 ) -> Result<(Machine, String, Vec<crate::link::IgnoredOption>), Problem> {
-    let BoxArguments { ssh, folder: _, host_key, strict_host_key, link } = there;
+    let BoxArguments { ssh, folder: _, host_key, strict_host_key, link } = arguments;
     let mut settings = LinkSettings::from_environment();
     let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
         let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
@@ -141,8 +142,25 @@ fn handed_down(file: Option<std::ffi::OsString>) -> Result<Vec<Vec<u8>>, Problem
     Ok(authorities)
 }
 
+/// What this machine remembers of transfers that it detached.
+pub fn detached_records() -> DetachedRecords {
+    DetachedRecords::from_environment()
+}
+
+impl TransferArguments {
+    /// What a transfer may use.
+    pub fn limits(&self, stall_seconds: Option<NonZeroU16>) -> Limits {
+        Limits {
+            connections: self.connections.and_then(NonZeroU16::new),
+            bytes_per_second: self.max_speed,
+            stall_seconds,
+            first_wait_millis: self.first_wait,
+        }
+    }
+}
+
 impl LinkArguments {
-    /// What is put up with.
+    /// How long links may take for what.
     pub fn timeouts(&self) -> Timeouts {
         let Self { wait, retries, link_silence } = self;
         let seconds = |seconds: u16| Duration::from_secs(seconds.into());

@@ -4,126 +4,135 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hfdown_protocol::{Conclusion, End, Traces, TransferStatus};
+use hfdown_protocol::{End, Traces, TransferStatus};
 
 use super::Context;
-use super::again::{Again, Broken};
-use super::there::Place;
+use super::attempts::{Attempts, Interrupted};
+use super::request::Target;
+use super::summary::{exit, exit_of_conclusion};
 use crate::cli::{BoxArguments, RepoArguments, Settings};
-use crate::detached_records::{DetachedRecord, DetachedRecords};
+use crate::detached_records::DetachedRecord;
 use crate::display::Events;
-use crate::event::{Event, Intent, Outcome};
-use crate::failure::{self, Errand, Exit, Problem};
+use crate::event::Event;
+use crate::failure::{self, AttachVerb, Exit, Problem};
 use crate::hub::HubError;
-use crate::session::{self, ConnectAttempt, Execution, Joined, Machine, SessionError, Sources};
+use crate::session::{self, ConnectAttempt, Joined, Machine, Purpose, SessionError, Sources};
+use crate::tally::Tally;
 
-/// What is wanted of a transfer that was detached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wish<'a> {
-    /// To see it.
-    Attach { token: Option<&'a str> },
-    /// To end it.
-    Stop,
-}
-
-/// A visit to a box.
-struct Visit<'a> {
-    there: &'a BoxArguments,
-    place: Place,
-    wish: Wish<'a>,
+/// One client of a detached transfer.
+struct Attachment<'a> {
+    verb: AttachVerb,
+    token: Option<&'a str>,
+    target: Target,
     context: &'a Context,
     began: Instant,
 }
 
-pub(super) async fn run(wish: Wish<'_>, there: &BoxArguments, context: &Context) -> Result<Exit, Problem> {
-    let place = Place::new(there, Traces::Keep, context).await?;
-    let visit = Visit { there, place, wish, context, began: Instant::now() };
-    let mut again = Again::new(&visit.place.machine, &visit.place.events, &context.cancel);
+pub(super) async fn run(
+    verb: AttachVerb,
+    token: Option<&str>,
+    there: &BoxArguments,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    let target = Target::on_box(there, Traces::Keep, context).await?;
+    let attachment = Attachment { verb, token, target, context, began: Instant::now() };
+    let mut attempts = Attempts::new(&attachment.target, &context.cancel);
     let mut has_inquired = false;
     let mut done = None;
     loop {
-        let broken = match visit.pay(&mut again, &mut done).await {
+        let interrupted = match attachment.attempt(&mut attempts, &mut done).await {
             Ok(exit) => return Ok(exit),
-            Err(broken) => broken,
+            Err(interrupted) => interrupted,
         };
-        // It was killed before our eyes. Its record says the rest, once: to whoever asks now.
-        let is_gone = matches!(broken.error, SessionError::Ended(_));
+        // The agent was killed before our eyes. Its record says the rest, to the client that asks now, once.
+        let is_gone = matches!(interrupted.error, SessionError::Ended(_));
         if is_gone && !context.cancel.is_cancelled() && !std::mem::replace(&mut has_inquired, true) {
             continue;
         }
-        let errand = match wish {
-            Wish::Attach { .. } => Errand::Attach,
-            Wish::Stop => Errand::Stop,
-        };
-        let advice = errand.advice(&broken.error);
-        again.after(broken).await.map_err(|problem| advice.into_iter().fold(problem, Problem::hint))?;
+        let advice = verb.advice(&interrupted.error);
+        let waited = attempts.after(interrupted).await;
+        waited.map_err(|problem| advice.into_iter().fold(problem, Problem::hint))?;
     }
 }
 
-impl Visit<'_> {
+impl Attachment<'_> {
     /// One conversation. `done` is how many bytes the last one was told of.
-    async fn pay(&self, again: &mut Again<'_>, done: &mut Option<u64>) -> Result<Exit, Broken> {
-        let Self { there, place, context, .. } = self;
-        let Place { machine, name, events } = place;
-        let folder = &there.folder;
-        let attempt = match self.wish {
-            Wish::Attach { .. } => "watch",
-            Wish::Stop => "stop",
+    async fn attempt(
+        &self,
+        attempts: &mut Attempts<'_>,
+        done: &mut Option<u64>,
+    ) -> Result<Exit, Interrupted> {
+        let Self { verb, target, context, .. } = self;
+        let (events, cancel) = (&target.events, &context.cancel);
+        let attempt = match verb {
+            AttachVerb::Attach => "watch",
+            AttachVerb::Stop => "stop",
         };
-        let attempted = || format!("cannot {attempt} the transfer to {name}:{folder}");
-        let broken = |error| Broken::on(machine, attempted, error);
-        let joined =
-            session::join(machine, folder, again.attempt, events, &context.cancel).await.map_err(broken)?;
+        let attempted = || format!("cannot {attempt} the transfer to {}", target.destination);
+        let interrupted = |error| Interrupted::on(target, attempted, error);
+        let joined = session::join(&target.machine, &target.folder, attempts.next, events, cancel)
+            .await
+            .map_err(interrupted)?;
         // The next one leaves the agent alone: it is the transfer itself.
-        again.attempt = ConnectAttempt::Reconnect { supersedes: None };
+        attempts.next = ConnectAttempt::Reconnect { supersedes: None };
         let (mut session, status, plan) = match joined {
-            Joined::Underway { session, status, plan } => {
-                // A link that breaks as often as it is made is not made for ever.
-                if done.replace(status.done).is_none_or(|before| status.done > before) {
-                    again.has_moved();
-                }
-                (session, status, plan)
-            }
+            Joined::Underway { session, status, plan } => (session, status, plan),
             Joined::Ended { status, conclusion, ago } => {
                 self.forget_record(&status);
-                let exit = match self.wish {
-                    Wish::Attach { .. } => exit_of(&status, &conclusion),
+                let exit = match verb {
+                    AttachVerb::Attach => exit_of_conclusion(&status, &conclusion),
                     // What was asked for is so.
-                    Wish::Stop => Exit::Done,
+                    AttachVerb::Stop => Exit::Done,
                 };
-                let ago = Duration::from_secs(ago);
-                events.send(Event::Ended { status: Box::new(status), conclusion, ago }).await;
+                let (status, ago) = (Box::new(status), Duration::from_secs(ago));
+                events.send(Event::Ended { status, conclusion, ago }).await;
                 return Ok(exit);
             }
         };
+        // A link that breaks as often as it is made is not made for ever.
+        if done.replace(status.done).is_none_or(|before| status.done > before) {
+            attempts.count_anew();
+        }
         events.send(Event::Joined { status: Box::new(status.clone()) }).await;
-        let sources = match self.wish {
-            Wish::Attach { token } => tokio::select! {
-                sources = self.sources(&status, token) => sources,
-                () = context.cancel.cancelled() => None,
+        let sources = match verb {
+            AttachVerb::Attach => tokio::select! {
+                sources = self.sources(&status) => sources,
+                () = cancel.cancelled() => None,
             },
-            Wish::Stop => None,
+            AttachVerb::Stop => None,
         };
-        let visit = match self.wish {
-            Wish::Attach { .. } => session::Visit::Watch(sources.as_ref()),
-            Wish::Stop => session::Visit::End,
+        let purpose = match verb {
+            AttachVerb::Attach => Purpose::Watch(sources.as_ref()),
+            AttachVerb::Stop => Purpose::Stop,
         };
-        let visited = session.visit(visit, &status, &plan, events, &context.cancel).await;
+        let attended = session.attend(purpose, &status, &plan, events, cancel).await;
         session.close().await;
-        let Some(execution) = visited.map_err(broken)? else {
+        let Some(tally) = attended.map_err(interrupted)? else {
             events.send(Event::Disconnected).await;
             return Ok(Exit::Cancelled);
         };
         self.forget_record(&status);
-        events.send(Event::Finished(self.outcome(&status, &execution))).await;
-        Ok(self.exit(&status, &execution))
+        let elapsed = Duration::from_secs(status.age).saturating_add(self.began.elapsed());
+        let tally = Tally { elapsed, ..tally };
+        let exit = match (verb, tally.end) {
+            // What was asked for is so.
+            (AttachVerb::Stop, End::Cancelled) => Exit::Done,
+            _ => exit(&tally),
+        };
+        events.send(Event::Finished(tally)).await;
+        Ok(exit)
     }
 
     /// Where addresses come from that the box can't get by itself, if this machine knows.
-    async fn sources(&self, status: &TransferStatus, token: Option<&str>) -> Option<Sources> {
-        let Place { machine: Machine::Box { target, .. }, events, .. } = &self.place else { return None };
-        let record = DetachedRecords::from_environment().find(target, &status.root)?;
-        match redeem(record, token, events).await {
+    async fn sources(&self, status: &TransferStatus) -> Option<Sources> {
+        let Self {
+            target: Target { machine: Machine::Box { target, .. }, events, records, .. }, token, ..
+        } = self
+        else {
+            return None;
+        };
+        let record = records.find(target, &status.root)?;
+        match renewed(record, *token, events).await {
             Ok(sources) => Some(sources),
             Err(why) => {
                 let text = format!("addresses that go stale can't be renewed: {why}");
@@ -134,45 +143,17 @@ impl Visit<'_> {
     }
 
     fn forget_record(&self, status: &TransferStatus) {
-        if let Machine::Box { target, .. } = &self.place.machine {
-            DetachedRecords::from_environment().forget(target, &status.root);
-        }
-    }
-
-    fn outcome(&self, status: &TransferStatus, execution: &Execution) -> Outcome {
-        let (summary, skipped) = (execution.summary, status.skipped);
-        Outcome {
-            placed: summary.placed,
-            failed: summary.failed.saturating_add(skipped.refused),
-            kept: skipped.kept,
-            kept_bytes: skipped.kept_bytes,
-            removed: summary.removed,
-            fetched: summary.fetched,
-            elapsed: Duration::from_secs(status.age).saturating_add(self.began.elapsed()),
-            transfer: execution.took,
-            end: summary.end,
-            intent: Intent::Execute,
-        }
-    }
-
-    fn exit(&self, status: &TransferStatus, execution: &Execution) -> Exit {
-        match (execution.summary.end, self.wish) {
-            (End::Cancelled, Wish::Stop) => Exit::Done,
-            // Somebody else did that.
-            (End::Cancelled, Wish::Attach { .. }) => Exit::Cancelled,
-            (End::Complete, _) => {
-                let failures = [&execution.failures[..], &status.failures].concat();
-                failure::exit_of(&failures, execution.summary.placed.saturating_add(status.skipped.kept))
-            }
+        if let Machine::Box { target, .. } = &self.target.machine {
+            self.target.records.forget(target, &status.root);
         }
     }
 }
 
-/// Asks the Hub for what the record is for.
-async fn redeem(record: DetachedRecord, token: Option<&str>, events: &Events) -> Result<Sources, String> {
+/// Asks the Hub for the repository that a record names.
+async fn renewed(record: DetachedRecord, token: Option<&str>, events: &Events) -> Result<Sources, String> {
     let DetachedRecord { endpoint, repo, commit } = record;
-    let source =
-        RepoArguments { model: repo, revision: Some(commit.to_string()), token: token.map(str::to_owned) };
+    let (revision, token) = (Some(commit.to_string()), token.map(str::to_owned));
+    let source = RepoArguments { model: repo, revision, token };
     let Settings { hub, repo, revision, .. } =
         Settings::new(&source, events).map_err(|problem| problem.causes.join(": "))?;
     if hub.endpoint().to_string() != endpoint {
@@ -182,17 +163,4 @@ async fn redeem(record: DetachedRecord, token: Option<&str>, events: &Events) ->
     let info = hub.info(&repo, &revision).await.map_err(words)?;
     let listing = hub.list(&info).await.map_err(words)?;
     Ok(Sources::new(hub, Arc::new(info)).within(listing))
-}
-
-/// The exit code of a transfer that ended while nobody was there: the one that a run would have had that stayed.
-fn exit_of(status: &TransferStatus, conclusion: &Conclusion) -> Exit {
-    let in_place = status.summary.placed.saturating_add(status.skipped.kept);
-    match conclusion {
-        Conclusion::Finished => failure::exit_of(&status.failures, in_place),
-        Conclusion::Vanished => Exit::Failed,
-        Conclusion::Stopped => Exit::Cancelled,
-        // BoxArguments is no such transfer any more.
-        Conclusion::Superseded => Exit::NotFound,
-        Conclusion::Failed { failure } => failure::exit_of(&[failure.kind], 0),
-    }
 }

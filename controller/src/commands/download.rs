@@ -1,33 +1,19 @@
 //! `hfdown download MODEL [DIR]`: a whole model into a folder here.
 
-use hfdown_protocol::Check;
-
 use super::Context;
-use super::road::travel;
-use super::trip::{Bookkeeping, Selection, Trip};
+use super::request::{SyncRequest, Target};
 use crate::cli::{RepoArguments, Settings, TransferArguments};
-use crate::failure::{Exit, Problem};
-use crate::plan::{Extraneous, Policy};
+use crate::failure::Problem;
 
-pub(super) async fn run(
+pub(super) fn request(
     source: &RepoArguments,
     folder: Option<&str>,
     transfer: &TransferArguments,
     context: &Context,
-) -> Result<Exit, Problem> {
+) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = &Settings::new(source, &events)?;
-    let root = folder.map_or_else(|| format!("./{}", settings.repo), str::to_owned);
-    let trip = Trip {
-        settings,
-        selection: Selection::Everything,
-        machine: settings.here()?,
-        destination: root.clone(),
-        root,
-        bookkeeping: Bookkeeping::Full,
-        policy: Policy { check: Check::Records, extraneous: Extraneous::Keep },
-        transfer,
-        detaching: None,
-    };
-    travel(trip, &events, &context.cancel).await
+    let settings = Settings::new(source, &events)?;
+    let folder = folder.map_or_else(|| format!("./{}", settings.repo), str::to_owned);
+    let target = Target::local(&settings, folder, events)?;
+    Ok((SyncRequest::new(settings, transfer), target))
 }

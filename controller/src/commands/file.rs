@@ -1,38 +1,33 @@
-//! `hfdown file MODEL NAME [DEST]`: one file, among a person's own.
+//! `hfdown file MODEL NAME [DEST]`: one file, among the user's own.
 
 use std::path::Path;
 
-use hfdown_protocol::{Check, RepoPath};
+use hfdown_protocol::RepoPath;
 
 use super::Context;
-use super::road::travel;
-use super::trip::{Bookkeeping, Selection, Trip};
+use super::request::{FolderLayout, SyncRequest, Target};
 use crate::cli::{RepoArguments, Settings, TransferArguments};
 use crate::failure::{Exit, Problem};
-use crate::plan::{Extraneous, Policy};
+use crate::selection::Selection;
 
-pub(super) async fn run(
+pub(super) fn request(
     source: &RepoArguments,
     name: &str,
     destination: Option<&str>,
     transfer: &TransferArguments,
     context: &Context,
-) -> Result<Exit, Problem> {
+) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = &Settings::new(source, &events)?;
-    let (root, placed_as) = place(name, destination.unwrap_or("."))?;
-    let trip = Trip {
-        settings,
-        machine: settings.here()?,
-        destination: format!("{}/{placed_as}", root.trim_end_matches('/')),
-        selection: Selection::One { name, placed_as },
-        root,
-        bookkeeping: Bookkeeping::None,
-        policy: Policy { check: Check::Records, extraneous: Extraneous::Keep },
-        transfer,
-        detaching: None,
+    let settings = Settings::new(source, &events)?;
+    let (folder, placed_as) = place(name, destination.unwrap_or("."))?;
+    let destination = format!("{}/{placed_as}", folder.trim_end_matches('/'));
+    let target = Target { destination, ..Target::local(&settings, folder, events)? };
+    let request = SyncRequest {
+        selection: Selection::File { name: name.to_owned(), placed_as },
+        layout: FolderLayout::Bare,
+        ..SyncRequest::new(settings, transfer)
     };
-    travel(trip, &events, &context.cancel).await
+    Ok((request, target))
 }
 
 /// The folder, and the file's name in it: as `cp` has it, a folder that exists or ends in `/` keeps the file's own

@@ -1,17 +1,18 @@
-//! The verbs. Each turns what was typed into a trip and goes down the same road.
+//! The verbs. Each turns what was typed into a [request](request::SyncRequest) and a [target](request::Target), which
+//! take the same [path](sync::sync).
 
-mod again;
 mod attach;
-mod course;
+mod attempts;
 mod download;
 mod file;
 mod forget_host;
 mod info;
-mod road;
+mod listing;
+mod request;
 mod rsync_sync;
 mod rsync_to_vast;
-mod there;
-mod trip;
+mod summary;
+mod sync;
 
 use std::process::ExitCode;
 
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Arguments, Command, OutputArguments, begin_log};
 use crate::display::{Display, Drawn, Events};
-use crate::failure::{self, Exit, Problem};
+use crate::failure::{self, AttachVerb, Exit, Problem};
 use crate::interrupt;
 use crate::output::Output;
 
@@ -33,7 +34,7 @@ const BLOCKING: usize = 16;
 pub(crate) struct Context {
     /// Where what happens is told.
     pub(crate) display: Display,
-    /// Set when the person wants to stop.
+    /// Set when the user wants to stop.
     pub(crate) cancel: CancellationToken,
 }
 
@@ -43,13 +44,13 @@ impl Context {
     }
 }
 
-/// Runs the program: reads what was typed, does it, says what came of it.
+/// Runs the program: reads what was typed, does it, and reports how it ended.
 pub fn main() -> ExitCode {
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
-            // Help goes to standard output, complaints to standard error; a pipe that nobody reads is no reason to
-            // fail.
+            // Help goes to standard output, complaints to standard error; a pipe without a reader is no
+            // reason to fail.
             let _ = error.print();
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
@@ -87,29 +88,30 @@ pub fn main() -> ExitCode {
 }
 
 async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
-    match command {
-        Command::Info { source, .. } => info::run(source, context).await,
+    let (request, target) = match command {
         Command::Download { source, folder, transfer } => {
-            download::run(source, folder.as_deref(), transfer, context).await
+            download::request(source, folder.as_deref(), transfer, context)?
         }
         Command::File { source, name, destination, transfer } => {
-            file::run(source, name, destination.as_deref(), transfer, context).await
+            file::request(source, name, destination.as_deref(), transfer, context)?
         }
         Command::RsyncSync { source, folder, sync, transfer } => {
-            rsync_sync::run(source, folder, sync, transfer, context).await
+            rsync_sync::request(source, folder, sync, transfer, context)?
         }
-        Command::ForgetHost { host, .. } => forget_host::run(host, context).await,
         Command::RsyncToVast { source, there, detach, no_trace, idle_timeout, sync, transfer } => {
-            let idle_timeout = detach.then_some(*idle_timeout);
+            let detach = detach.then_some(*idle_timeout);
             let traces = if *no_trace { Traces::Remove } else { Traces::Keep };
-            let wish = rsync_to_vast::Wish { source, there, sync, transfer, traces, idle_timeout };
-            rsync_to_vast::run(wish, context).await
+            let typed = rsync_to_vast::BoxSync { source, there, sync, transfer, traces, detach };
+            rsync_to_vast::request(typed, context).await?
         }
+        Command::Info { source, .. } => return info::run(source, context).await,
+        Command::ForgetHost { host, .. } => return forget_host::run(host, context).await,
         Command::Attach { there, token, .. } => {
-            attach::run(attach::Wish::Attach { token: token.as_deref() }, there, context).await
+            return attach::run(AttachVerb::Attach, token.as_deref(), there, context).await;
         }
-        Command::Stop { there, .. } => attach::run(attach::Wish::Stop, there, context).await,
-    }
+        Command::Stop { there, .. } => return attach::run(AttachVerb::Stop, None, there, context).await,
+    };
+    sync::sync(&request, &target, &context.cancel).await
 }
 
 fn output(command: &Command) -> &OutputArguments {
@@ -129,7 +131,7 @@ fn report(mut output: Output, outcome: Result<Exit, Problem>) -> Exit {
     match outcome {
         Ok(exit) => exit,
         Err(problem) => {
-            // When nobody reads it, the exit code says it.
+            // Where standard error is gone, the exit code says it.
             let _ = output.problem(&problem);
             problem.exit
         }

@@ -1,30 +1,20 @@
 //! `hfdown rsync-sync MODEL DIR`: bring a folder here up to date.
 
 use super::Context;
-use super::road::travel;
-use super::trip::{Bookkeeping, Selection, Trip};
+use super::request::{SyncRequest, Target};
 use crate::cli::{RepoArguments, Settings, SyncArguments, TransferArguments};
-use crate::failure::{Exit, Problem};
+use crate::failure::Problem;
 
-pub(super) async fn run(
+pub(super) fn request(
     source: &RepoArguments,
     folder: &str,
-    sync: &SyncArguments,
+    arguments: &SyncArguments,
     transfer: &TransferArguments,
     context: &Context,
-) -> Result<Exit, Problem> {
+) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = &Settings::new(source, &events)?;
-    let trip = Trip {
-        settings,
-        selection: Selection::Everything,
-        machine: settings.here()?,
-        destination: folder.to_owned(),
-        root: folder.to_owned(),
-        bookkeeping: Bookkeeping::Full,
-        policy: sync.policy(),
-        transfer,
-        detaching: None,
-    };
-    travel(trip, &events, &context.cancel).await
+    let settings = Settings::new(source, &events)?;
+    let target = Target::local(&settings, folder.to_owned(), events)?;
+    let request = SyncRequest { policy: arguments.policy(), ..SyncRequest::new(settings, transfer) };
+    Ok((request, target))
 }

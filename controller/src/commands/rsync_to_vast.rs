@@ -5,41 +5,29 @@ use std::num::NonZeroU32;
 use hfdown_protocol::Traces;
 
 use super::Context;
-use super::road::travel;
-use super::there::Place;
-use super::trip::{Bookkeeping, Detaching, Selection, Trip};
+use super::request::{SyncRequest, Target};
 use crate::cli::{BoxArguments, RepoArguments, Settings, SyncArguments, TransferArguments};
-use crate::failure::{Exit, Problem};
+use crate::failure::Problem;
 
-/// What is asked for.
-pub(super) struct Wish<'a> {
+/// What was typed.
+pub(super) struct BoxSync<'a> {
     pub(super) source: &'a RepoArguments,
     pub(super) there: &'a BoxArguments,
     pub(super) sync: &'a SyncArguments,
     pub(super) transfer: &'a TransferArguments,
     pub(super) traces: Traces,
-    /// For how many seconds a box that is left alone may wait for new addresses; none where somebody stays.
-    pub(super) idle_timeout: Option<NonZeroU32>,
+    /// For how many seconds a box that is left alone may wait for new addresses, where it is to be left alone.
+    pub(super) detach: Option<NonZeroU32>,
 }
 
-pub(super) async fn run(wish: Wish<'_>, context: &Context) -> Result<Exit, Problem> {
-    let Wish { source, there, sync, transfer, traces, idle_timeout } = wish;
-    let folder = &there.folder;
-    let Place { machine, name, events } = Place::new(there, traces, context).await?;
-    let settings = &Settings::new(source, &events)?;
-    let trip = Trip {
-        settings,
-        selection: Selection::Everything,
-        machine,
-        destination: format!("{name}:{folder}"),
-        root: folder.clone(),
-        bookkeeping: match traces {
-            Traces::Keep => Bookkeeping::Full,
-            Traces::Remove => Bookkeeping::Traceless,
-        },
-        policy: sync.policy(),
-        transfer,
-        detaching: idle_timeout.map(|idle_timeout| Detaching { ssh: &there.ssh, idle_timeout }),
+pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(SyncRequest, Target), Problem> {
+    let target = Target::on_box(typed.there, typed.traces, context).await?;
+    let settings = Settings::new(typed.source, &target.events)?;
+    let request = SyncRequest {
+        policy: typed.sync.policy(),
+        traces: typed.traces,
+        detach: typed.detach,
+        ..SyncRequest::new(settings, typed.transfer)
     };
-    travel(trip, &events, &context.cancel).await
+    Ok((request, target))
 }

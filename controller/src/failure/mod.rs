@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub use agent::exit_of;
 pub use hub::hub;
 pub use link::known_hosts;
-pub use session::{Errand, session, session_after};
+pub use session::{AttachVerb, session, session_after};
 
 pub(crate) use hfdown_agent::in_words;
 

@@ -53,16 +53,16 @@ pub fn session_after(attempted: impl Into<String>, error: &SessionError, reconne
     problem
 }
 
-/// What somebody wants of a transfer that was detached.
+/// What a user wants of a transfer that was detached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Errand {
+pub enum AttachVerb {
     /// To watch it.
     Attach,
     /// To end it.
     Stop,
 }
 
-impl Errand {
+impl AttachVerb {
     /// What to do next where the transfer goes on, or not, whatever becomes of this conversation.
     pub fn advice(self, error: &SessionError) -> Option<&'static str> {
         Some(match error {

@@ -21,7 +21,6 @@ pub struct Listing {
     pub files: Vec<ListedFile>,
     /// What the Hub lists and we don't touch.
     pub refused: Vec<Refused>,
-    total: u64,
 }
 
 /// One file.
@@ -70,18 +69,9 @@ const PAGE: u64 = 64 << 20;
 const PAGES: usize = 2 * limits::FILES / 1000;
 
 impl Listing {
-    /// One of its files alone, to be placed under another path. `None` if it is not among them.
-    #[must_use]
-    pub fn only(self, name: &str, placed_as: RepoPath) -> Option<Self> {
-        let file = self.files.into_iter().find(|file| file.path.as_str() == name)?;
-        let total = file.size;
-        let files = vec![ListedFile { path: placed_as, ..file }];
-        Some(Self { files, refused: Vec::new(), total, ..self })
-    }
-
     /// The size of all files together, in bytes.
     pub fn total(&self) -> u64 {
-        self.total
+        self.files.iter().map(|file| file.size).sum()
     }
 }
 
@@ -158,9 +148,9 @@ fn sort_out(info: &RepoInfo, entries: Vec<Entry>) -> Result<Listing, Nonsense> {
         files.into_iter().partition(|file| folders.contains(file.path.as_str()));
     refused
         .extend(parents.into_iter().map(|file| Refused { name: file.path.into(), reason: Refusal::Parent }));
-    let total =
-        files.iter().try_fold(0_u64, |total, file| total.checked_add(file.size)).ok_or(Nonsense::Sizes)?;
-    Ok(Listing { repo: info.id.clone(), commit: info.commit.clone(), files, refused, total })
+    // Checked once, so that sizes can be added up everywhere else.
+    files.iter().try_fold(0_u64, |total, file| total.checked_add(file.size)).ok_or(Nonsense::Sizes)?;
+    Ok(Listing { repo: info.id.clone(), commit: info.commit.clone(), files, refused })
 }
 
 fn check(entry: &Entry) -> Result<ListedFile, Refusal> {

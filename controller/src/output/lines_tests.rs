@@ -4,12 +4,13 @@ use hfdown_protocol::{End, FailureKind};
 use insta::assert_snapshot;
 
 use super::*;
-use crate::event::{Agent, Intent, Outcome};
+use crate::event::{Agent, Intent};
 use crate::failure::Exit;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, opened, outcome, path, plan, simple};
 use crate::output::style::Style;
 use crate::plan::Plan;
+use crate::tally::Tally;
 
 /// What is printed as data and what is said when these events happen, a second apart.
 fn draw(verbosity: Verbosity, name: Option<&str>, events: &[Event]) -> (String, String) {
@@ -99,7 +100,7 @@ fn quiet_says_nothing_but_errors() {
 
 #[test]
 fn a_dry_run_prints_the_plan_as_data() {
-    let finished = Event::Finished(Outcome { intent: Intent::DryRun, ..Outcome::default() });
+    let finished = Event::Finished(Tally { intent: Intent::DryRun, ..Tally::default() });
     let events = [plan(motley(), Intent::DryRun), finished];
     let (data, said) = draw(Verbosity::Normal, None, &events);
     assert_snapshot!(data, @"
@@ -214,22 +215,22 @@ fn the_summary_is_true() {
         plan
     };
     let only_kept = || Plan { files: simple().files.split_off(2), ..Plan::default() };
-    let nothing = Outcome { placed: 0, fetched: 0, elapsed: Duration::from_millis(300), ..outcome() };
+    let nothing = Tally { placed: 0, fetched: 0, elapsed: Duration::from_millis(300), ..outcome() };
     let minutes = Duration::from_secs(72);
-    let half = Outcome { placed: 1, fetched: 300_000_000, ..outcome() };
+    let half = Tally { placed: 1, fetched: 300_000_000, ..outcome() };
     let outcomes = [
         (simple(), outcome()),
-        (simple(), Outcome { elapsed: minutes, removed: 2, ..outcome() }),
+        (simple(), Tally { elapsed: minutes, removed: 2, ..outcome() }),
         (unproved(simple()), outcome()),
-        (only_kept(), nothing),
-        (unproved(only_kept()), nothing),
-        (only_kept(), Outcome { removed: 1, ..nothing }),
-        (Plan::default(), Outcome { kept: 0, kept_bytes: 0, ..nothing }),
-        (simple(), Outcome { failed: 1, ..half }),
-        (only_kept(), Outcome { failed: 1, ..nothing }),
-        (simple(), Outcome { end: End::Cancelled, ..half }),
-        (simple(), Outcome { end: End::Cancelled, failed: 1, ..nothing }),
-        (simple(), Outcome { placed: 2, fetched: 0, ..outcome() }),
+        (only_kept(), nothing.clone()),
+        (unproved(only_kept()), nothing.clone()),
+        (only_kept(), Tally { removed: 1, ..nothing.clone() }),
+        (Plan::default(), Tally { kept: 0, kept_bytes: 0, ..nothing.clone() }),
+        (simple(), Tally { lost: 1, ..half.clone() }),
+        (only_kept(), Tally { lost: 1, ..nothing.clone() }),
+        (simple(), Tally { end: End::Cancelled, ..half.clone() }),
+        (simple(), Tally { end: End::Cancelled, lost: 1, ..nothing.clone() }),
+        (simple(), Tally { placed: 2, fetched: 0, ..outcome() }),
     ];
     let summaries = outcomes.map(|(planned, outcome)| {
         let text = said(Verbosity::Normal, &[plan(planned, Intent::Execute), Event::Finished(outcome)]);

@@ -124,7 +124,7 @@ pub(super) enum Object<'a> {
     },
     Joined {
         #[serde(flatten)]
-        status: Tally<'a>,
+        status: StatusFields<'a>,
     },
     Ended {
         conclusion: &'static str,
@@ -132,7 +132,7 @@ pub(super) enum Object<'a> {
         why: Option<String>,
         ago_seconds: Seconds,
         #[serde(flatten)]
-        status: Tally<'a>,
+        status: StatusFields<'a>,
     },
     Forgotten {
         host: &'a str,
@@ -164,7 +164,7 @@ pub(super) enum Object<'a> {
 
 /// What a detached transfer has come to.
 #[derive(Debug, Serialize)]
-pub(super) struct Tally<'a> {
+pub(super) struct StatusFields<'a> {
     pub(super) title: &'a str,
     pub(super) root: &'a str,
     pub(super) age_seconds: u64,

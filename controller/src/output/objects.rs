@@ -5,14 +5,15 @@ use std::time::Duration;
 use hfdown_protocol::{Conclusion, End, Summary, TransferStatus};
 
 use super::detached::lost;
-use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, Tally, kind};
+use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, StatusFields, kind};
 use super::reason::{because, refused_name};
 use super::summary::Expected;
 use super::units::mean_rate;
-use crate::event::{Agent, Event, InFlight, Intent, Outcome, Progress};
+use crate::event::{Agent, Event, InFlight, Intent, Progress};
 use crate::failure::Problem;
 use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
 use crate::plan::{Action, Plan, Reason};
+use crate::tally::Tally;
 
 /// The object of an event. [`Event::Described`] has several, see [`model`], [`files`] and [`refused`].
 pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
@@ -84,10 +85,10 @@ pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
     })
 }
 
-fn tally(status: &TransferStatus) -> Tally<'_> {
+fn tally(status: &TransferStatus) -> StatusFields<'_> {
     let TransferStatus { title, root, age, files, bytes, done, summary, skipped, failures: _ } = status;
     let Summary { placed, failed: _, removed, fetched, end: _ } = *summary;
-    Tally {
+    StatusFields {
         title,
         root,
         age_seconds: *age,
@@ -166,16 +167,16 @@ fn progress<'a>(sample: &'a Progress) -> Object<'a> {
     }
 }
 
-fn finished(outcome: &Outcome, expected: Expected) -> Object<'static> {
+fn finished(outcome: &Tally, expected: Expected) -> Object<'static> {
     Object::Finished {
-        end: match (outcome.end, outcome.failed) {
+        end: match (outcome.end, outcome.failed()) {
             (End::Cancelled, _) => "cancelled",
             (End::Complete, 0) => "done",
             (End::Complete, _) => "incomplete",
         },
         dry_run: outcome.intent == Intent::DryRun,
         placed: outcome.placed,
-        failed: outcome.failed,
+        failed: outcome.failed(),
         kept: outcome.kept,
         kept_bytes: outcome.kept_bytes,
         by_size: expected.by_size(),

@@ -9,9 +9,10 @@ use hfdown_protocol::{
 };
 
 use super::style::{Colour, Look, Naming, Style, Verbosity};
-use crate::event::{Agent, Event, InFlight, Intent, Outcome, Progress};
+use crate::event::{Agent, Event, InFlight, Intent, Progress};
 use crate::hub::{Refusal, Refused};
 use crate::plan::{Action, Extraneous, Plan, Planned, Reason};
+use crate::tally::Tally;
 
 pub(super) const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
 pub(super) const BOX: &str = "142.214.185.187:20544";
@@ -39,7 +40,14 @@ pub(super) fn keep(name: &str, size: u64, proof: Proof) -> Planned {
 }
 
 pub(super) fn planned(name: &str, size: u64, action: Action) -> Planned {
-    Planned { id: FileId(0), path: path(name), size, digest: Digest::git_sha1(COMMIT).unwrap(), action }
+    Planned {
+        id: FileId(0),
+        path: path(name),
+        listed_as: None,
+        size,
+        digest: Digest::git_sha1(COMMIT).unwrap(),
+        action,
+    }
 }
 
 pub(super) fn failure(kind: FailureKind) -> Failure {
@@ -56,6 +64,7 @@ pub(super) fn motley() -> Plan {
             keep("merges.txt", 456_318, Proof::SizeOnly),
             planned("a", 8, Action::Refuse { failure: failure(FailureKind::InTheWay) }),
         ],
+        left_out: Vec::new(),
         refused: vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason: Refusal::Path(PathError::Dots) }],
         extraneous: vec![
             (ExtraneousFile { path: path("old.bin"), stamp: stamp(9_000) }, Extraneous::Remove),
@@ -111,15 +120,15 @@ pub(super) fn progress() -> Progress {
 }
 
 /// What the simple plan came to.
-pub(super) fn outcome() -> Outcome {
-    Outcome {
+pub(super) fn outcome() -> Tally {
+    Tally {
         placed: 2,
         kept: 1,
         kept_bytes: 1_042_301,
         fetched: 548_000_665,
         elapsed: Duration::from_millis(4_900),
         transfer: Duration::from_millis(4_600),
-        ..Outcome::default()
+        ..Tally::default()
     }
 }
 

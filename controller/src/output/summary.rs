@@ -5,8 +5,9 @@ use std::time::Duration;
 use hfdown_protocol::{End, TransferStatus};
 
 use super::units::{bytes, count, duration, mean_rate, rate};
-use crate::event::{Intent, Outcome};
+use crate::event::Intent;
 use crate::plan::Plan;
+use crate::tally::Tally;
 
 /// A difference between the run and its transfer that is worth a word.
 const OVERHEAD: Duration = Duration::from_secs(1);
@@ -53,17 +54,18 @@ impl Expected {
 }
 
 /// The sentence; what was cut short has a hint below it.
-pub(super) fn summary(outcome: &Outcome, expected: Expected) -> String {
+pub(super) fn summary(outcome: &Tally, expected: Expected) -> String {
     if outcome.intent == Intent::DryRun {
         return "dry run: nothing was changed".to_owned();
     }
     let is_cut_short = outcome.end == End::Cancelled;
     let mut parts = vec![opening(outcome, expected)];
-    if outcome.kept > 0 && (outcome.placed > 0 || outcome.fetched > 0 || outcome.failed > 0 || is_cut_short) {
+    if outcome.kept > 0 && (outcome.placed > 0 || outcome.fetched > 0 || outcome.failed() > 0 || is_cut_short)
+    {
         parts.push(format!("{} already there ({})", outcome.kept, bytes(outcome.kept_bytes)));
     }
-    if outcome.failed > 0 {
-        parts.push(format!("{} failed", outcome.failed));
+    if outcome.failed() > 0 {
+        parts.push(format!("{} failed", outcome.failed()));
     }
     if outcome.removed > 0 {
         parts.push(format!("{} removed", outcome.removed));
@@ -83,7 +85,7 @@ pub(super) fn summary(outcome: &Outcome, expected: Expected) -> String {
     parts.join(" · ")
 }
 
-fn opening(outcome: &Outcome, expected: Expected) -> String {
+fn opening(outcome: &Tally, expected: Expected) -> String {
     let of_all = || match expected.to_fetch {
         all if all == outcome.placed as usize => count(outcome.placed, "file"),
         all => format!("{} of {}", outcome.placed, count(all, "file")),
@@ -94,7 +96,7 @@ fn opening(outcome: &Outcome, expected: Expected) -> String {
             format!("{} in {} ({})", bytes(fetched), duration(outcome.transfer), rate(mean))
         }
     };
-    match (outcome.end, outcome.failed) {
+    match (outcome.end, outcome.failed()) {
         (End::Cancelled, _) => format!("cancelled: {}, {fetched}", of_all()),
         (End::Complete, 1..) if expected.to_fetch > 0 => format!("incomplete: {}, {fetched}", of_all()),
         (End::Complete, 1..) => format!("incomplete: nothing fetched in {}", duration(outcome.elapsed)),
@@ -110,10 +112,10 @@ fn opening(outcome: &Outcome, expected: Expected) -> String {
 }
 
 /// What may be said of the files that are there now.
-fn proof(outcome: &Outcome, expected: Expected) -> Option<String> {
+fn proof(outcome: &Tally, expected: Expected) -> Option<String> {
     let kept = usize::try_from(outcome.kept).unwrap_or(usize::MAX);
     match expected.by_size {
-        _ if outcome.failed > 0 => None,
+        _ if outcome.failed() > 0 => None,
         _ if outcome.placed == 0 && kept == 0 => None,
         0 => Some("every byte proved".to_owned()),
         by_size if outcome.placed == 0 && by_size >= kept => Some("only sizes were compared".to_owned()),

@@ -8,9 +8,9 @@ use hfdown_protocol::{Access, Layout, Limits, Mode, Nonce, Order, Report, Traces
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
-use super::person::Person;
+use super::prompter::Prompter;
 use super::session::{AgentHandle, Heard, SILENCE, Session, unexpected};
-use super::wait::patiently;
+use super::startup::until_ready;
 use crate::display::Events;
 use crate::event::{Agent, Event};
 use crate::link::{AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, TmuxOptOut, reach_again};
@@ -19,14 +19,14 @@ use crate::output::sanitize::sanitize;
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
 const PIPE: usize = 2 << 20;
 
-/// How often an agent may say that somebody holds the folder. Each is shown.
+/// How often an agent may say that another run holds the folder. Each is shown.
 const MOST_WAITS: u32 = 100;
 
 /// Where an agent runs.
 #[expect(clippy::large_enum_variant, reason = "there is one per run, and it is never moved about")]
 pub enum Machine {
     /// In this process.
-    Here(Environment),
+    Local(Environment),
     /// On a box.
     Box {
         /// Which.
@@ -35,14 +35,14 @@ pub enum Machine {
         settings: LinkSettings,
         /// What can be put there.
         images: AgentImages,
-        /// How much is put up with.
+        /// How long links may take for what.
         timeouts: Timeouts,
         /// Whom an agent there is to trust beside the well-known authorities: certificates in DER.
         authorities: Vec<Vec<u8>>,
     },
 }
 
-/// How much is put up with from a link.
+/// How long a link may take for what.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// How long a box that does not let us in yet is asked again.
@@ -53,7 +53,7 @@ pub struct Timeouts {
     pub silence: Duration,
 }
 
-/// Which time it is.
+/// Whether a machine has been reached before in this run.
 #[derive(Debug, Clone, Copy)]
 pub enum ConnectAttempt {
     /// The first: a box that was rented a minute ago may not be ready.
@@ -66,7 +66,7 @@ pub enum ConnectAttempt {
 }
 
 /// What the agent is asked for.
-pub struct Ask {
+pub struct OpenRequest {
     /// The destination, as it was typed.
     pub root: String,
     /// Whether anything may be written.
@@ -77,7 +77,7 @@ pub struct Ask {
     pub traces: Traces,
     /// What the transfer may use.
     pub limits: Limits,
-    /// Which time it is.
+    /// Whether the machine has been reached before.
     pub attempt: ConnectAttempt,
     /// Who is to conduct it.
     pub mode: Mode,
@@ -86,24 +86,24 @@ pub struct Ask {
 /// Finds the agent and gives it the folder.
 pub async fn connect(
     machine: &Machine,
-    ask: Ask,
+    request: OpenRequest,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Session, SessionError> {
     let began = Instant::now();
-    // A person who looks for a passphrase takes longer than any box.
+    // A user who looks for a passphrase takes longer than any box.
     let time_asking = || match machine {
-        Machine::Here(_) => Duration::ZERO,
+        Machine::Local(_) => Duration::ZERO,
         Machine::Box { settings, .. } => settings.keyring.time_asking(),
     };
     let asked_before = time_asking();
     let asking = || time_asking().saturating_sub(asked_before);
     let (mut session, agent) = tokio::select! {
-        found = find(machine, ask.attempt, events, cancel) => found?,
+        found = find(machine, request.attempt, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     // All orders go at once: a box is a long way off.
-    session.say(Order::Hello { version: VERSION.to_owned(), mode: ask.mode }).await?;
+    session.say(Order::Hello { version: VERSION.to_owned(), mode: request.mode }).await?;
     if let Machine::Box { authorities, .. } = machine
         && !authorities.is_empty()
     {
@@ -111,11 +111,11 @@ pub async fn connect(
     }
     session
         .say(Order::Open {
-            root: ask.root.clone(),
-            access: ask.access,
-            layout: ask.layout,
-            traces: ask.traces,
-            limits: ask.limits,
+            root: request.root.clone(),
+            access: request.access,
+            layout: request.layout,
+            traces: request.traces,
+            limits: request.limits,
         })
         .await?;
     let mut described = None;
@@ -146,7 +146,7 @@ pub async fn connect(
                 let root = sanitize(&root, limits::PATH);
                 session.root.clone_from(&root);
                 let after = began.elapsed().saturating_sub(asking());
-                let asked = ask.root;
+                let asked = request.root;
                 events.send(Event::Opened { root, asked, free, machine, agent, after }).await;
                 return Ok(session);
             }
@@ -171,24 +171,24 @@ pub(super) async fn find(
     cancel: &CancellationToken,
 ) -> Result<(Session, Agent), SessionError> {
     match machine {
-        Machine::Here(environment) => {
+        Machine::Local(environment) => {
             let (near, far) = tokio::io::duplex(PIPE);
             let (their_reader, their_writer) = tokio::io::split(far);
             let agent = tokio::spawn(serve(their_reader, their_writer, environment.clone()));
             let (reader, writer) = tokio::io::split(near);
             Ok((
-                Session::new(reader, writer, &[], AgentHandle::Here(agent), SILENCE, cancel.clone()),
+                Session::new(reader, writer, &[], AgentHandle::Local(agent), SILENCE, cancel.clone()),
                 Agent::InProcess,
             ))
         }
         Machine::Box { target, settings, images, timeouts, .. } => {
-            let person = Person::new(settings.askpass.clone(), events.clone());
-            let keyring = settings.keyring.with_prompt(Arc::new(person));
+            let prompter = Prompter::new(settings.askpass.clone(), events.clone());
+            let keyring = settings.keyring.with_prompt(Arc::new(prompter));
             let settings = &LinkSettings { keyring, ..settings.clone() };
             let reach = async |supersedes| {
                 let mut left = None;
                 let reached = reach_again(target, settings, images, supersedes, &mut left).await;
-                // What came of it is an error of its own.
+                // Why the box was not reached is an error of its own.
                 if let Some(left) = left {
                     events.send(Event::Warning { text: past_the_shell(left, Traces::Keep) }).await;
                 }
@@ -197,7 +197,7 @@ pub(super) async fn find(
             let link = match attempt {
                 ConnectAttempt::First => {
                     let asking = || settings.keyring.time_asking();
-                    patiently(timeouts.wait, events, asking, || reach(None)).await?
+                    until_ready(timeouts.wait, events, asking, || reach(None)).await?
                 }
                 ConnectAttempt::Reconnect { supersedes } => reach(supersedes)
                     .await

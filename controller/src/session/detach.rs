@@ -7,76 +7,55 @@ use futures_util::{StreamExt, stream};
 use hfdown_protocol::{Digest, Failure, FailureKind, Order, limits};
 
 use super::error::SessionError;
-use super::execute::{Execution, Followed, Until};
-use super::monitor::{Carried, TransferMonitor};
 use super::session::{Heard, Session, unexpected};
 use super::sources::Sources;
-use crate::display::Events;
-use crate::hub::ListedFile;
 use crate::output::units::bytes;
 use crate::plan::Plan;
 
 /// Files whose sources are got at once.
 const AT_ONCE: usize = 16;
 
-/// What the agent is told for the time when nobody is there.
+/// What the agent is told for the time without a controller.
 #[derive(Debug, Clone)]
-pub struct Handover {
+pub struct DetachOptions {
     /// What is fetched, in words.
     pub title: String,
     /// For how many seconds it may wait for new addresses.
     pub idle_timeout: NonZeroU32,
 }
 
-/// What became of a transfer that was to be left.
-pub enum Handed {
-    /// It goes on.
-    On,
-    /// It was over before anybody could leave.
-    Over(Execution),
-}
-
 impl Session {
-    /// Has a plan begun, and leaves as soon as it has. Addresses that only this machine can get are given in advance.
-    pub async fn detach(
+    /// Has a plan begun by an agent that needs no controller from then on. Addresses that only this machine can get are
+    /// given in advance.
+    pub(super) async fn begin_detached(
         &mut self,
         plan: &Plan,
         sources: &Sources,
-        handover: &Handover,
-        events: &Events,
-        carried: &mut Carried,
-    ) -> Result<Handed, SessionError> {
-        let Handover { title, idle_timeout } = handover.clone();
+        options: &DetachOptions,
+    ) -> Result<(), SessionError> {
         if sources.are_on_request() {
             check_weight(plan)?;
         }
-        let monitor = TransferMonitor::new(plan, carried);
-        monitor.count_unheard(carried);
         self.order(plan, sources).await?;
         if sources.are_on_request() {
             self.hand_over(plan, sources).await?;
         }
         self.say(Order::Begin).await?;
+        let DetachOptions { title, idle_timeout } = options.clone();
         let (skipped, refusals) = (plan.skipped(), FailureKind::distinct(plan.refusals()));
-        self.say(Order::Detach { title, idle_timeout, skipped, refusals }).await?;
-        match self.follow(monitor, Some(sources), events, Until::Leave, carried).await? {
-            Followed::Finished(execution) => Ok(Handed::Over(execution)),
-            Followed::Left => Ok(Handed::On),
-        }
+        self.say(Order::Detach { title, idle_timeout, skipped, refusals }).await
     }
 
-    /// Gives every file's source before it is wanted. The agent has nothing to say meanwhile but that it is there.
+    /// Gives every file's source before it is wanted. The agent has nothing to say meanwhile but that it is alive.
     ///
     /// The Hub may refuse a file for good, and the agent is told so. What may pass has been waited for already, for as
     /// long as the Hub asked to; a box that nobody is with would wait for it in vain, so it is not left.
     async fn hand_over(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
         let orders = self.orders();
         let answers = plan.to_fetch().map(|planned| {
-            let listed =
-                ListedFile { path: planned.path.clone(), size: planned.size, digest: planned.digest };
             let (sources, orders) = (sources.clone(), orders.clone());
             async move {
-                let given = sources.give(planned.id, listed, &orders).await;
+                let given = sources.give(planned.id, planned.listed(), &orders).await;
                 given.map_err(|failure| (planned, failure))
             }
         });

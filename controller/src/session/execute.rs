@@ -1,19 +1,20 @@
-//! A plan, carried out: orders out, reports in, events to whoever watches.
+//! A plan, carried out: orders out, reports in, events to the display.
 
 use std::time::Duration;
 
-use hfdown_protocol::{Failure, FailureKind, Job, Order, Report, Summary, batches};
+use hfdown_protocol::{Failure, FailureKind, Job, Order, Report, batches};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::carryover::Carryover;
+use super::detach::DetachOptions;
 use super::error::SessionError;
-use super::monitor::{Carried, TransferMonitor};
+use super::monitor::TransferMonitor;
 use super::session::{Heard, Session};
 use super::sources::Sources;
 use crate::display::Events;
 use crate::event::Event;
-use crate::hub::ListedFile;
 use crate::plan::{Action, Plan, Planned};
 
 /// How often progress is sampled, whether anything moves or not: a stall is to be seen.
@@ -21,7 +22,7 @@ const SAMPLE: Duration = Duration::from_millis(100);
 /// How long an agent may take to stop when it was told to.
 const STOPPING: Duration = Duration::from_secs(5);
 
-/// What is said when a visitor is asked for addresses and has none.
+/// What is said when an agent asks for addresses and a client that has joined it has none.
 const NO_SOURCES: &str = "the addresses of some files have gone stale, and this machine does not know where to get new ones: \
      attach on the machine that detached it, or stop it and run `hfdown rsync-to-vast` again";
 /// How long an agent that was detached may take to stop: what it is flushing to a slow disk is let finish.
@@ -30,101 +31,83 @@ const ENDING: Duration = Duration::from_secs(40);
 /// How long to listen.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Until<'a> {
-    /// To the end.
-    Stay,
-    /// Until it has begun and needs nobody.
-    Leave,
-    /// Until the person has seen enough.
-    Visit {
-        /// Set then.
-        leave: &'a CancellationToken,
-    },
-    /// Until it has stopped, as it was told to, or the person has waited enough.
-    End {
-        /// Set then.
-        leave: &'a CancellationToken,
-    },
+    /// To the end of the transfer.
+    Finished,
+    /// Until the agent has begun and needs no controller.
+    Begun,
+    /// To the end, or until the user has seen enough.
+    Left(&'a CancellationToken),
+    /// Until the agent has stopped, as it was told to, or the user has waited enough.
+    Stopped(&'a CancellationToken),
 }
 
 /// What listening came to.
-pub(super) enum Followed {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listened {
     /// The transfer has ended.
-    Finished(Execution),
+    Finished,
     /// It goes on.
-    Left,
+    Underway,
 }
 
-/// What came of a plan.
-#[derive(Debug, Clone, Default)]
-pub struct Execution {
-    /// As the agent counts it.
-    pub summary: Summary,
-    /// Why files could not be had.
-    pub failures: Vec<FailureKind>,
-    /// How long it took.
-    pub took: Duration,
+/// What is done with a plan.
+#[derive(Debug, Clone)]
+pub enum Execution {
+    /// Nothing: it is only shown.
+    DryRun,
+    /// It is carried out while the controller listens.
+    Attached,
+    /// It is begun, and left to the agent.
+    Detached(DetachOptions),
 }
 
 impl Session {
-    /// Has a plan carried out, as far as it can be. What came of it counts in `carried`, however it ends.
+    /// Has a plan carried out, as far as it can be. What it comes to counts in `run`, however it ends.
     pub async fn execute(
         &mut self,
         plan: &Plan,
+        execution: &Execution,
         sources: &Sources,
         events: &Events,
-        carried: &mut Carried,
-    ) -> Result<Execution, SessionError> {
-        let monitor = TransferMonitor::new(plan, carried);
-        monitor.count_unheard(carried);
-        self.order(plan, sources).await?;
-        self.say(Order::Begin).await?;
-        match self.follow(monitor, Some(sources), events, Until::Stay, carried).await? {
-            Followed::Finished(execution) => Ok(execution),
-            Followed::Left => Err(SessionError::Cancelled),
+        run: &mut Carryover,
+    ) -> Result<Listened, SessionError> {
+        let until = match execution {
+            Execution::DryRun => return Ok(Listened::Finished),
+            Execution::Attached => Until::Finished,
+            Execution::Detached(_) => Until::Begun,
+        };
+        let monitor = TransferMonitor::resumed(plan, run);
+        match execution {
+            Execution::Detached(options) => self.begin_detached(plan, sources, options).await?,
+            Execution::DryRun | Execution::Attached => {
+                self.order(plan, sources).await?;
+                self.say(Order::Begin).await?;
+            }
         }
+        self.listen(monitor, Some(sources), events, until).await
     }
 
-    /// Listens to a transfer until it ends, or until there is no reason to stay.
-    pub(super) async fn follow(
+    /// Listens to a transfer until it ends, or until there is no reason to go on listening. What it comes to counts in
+    /// the monitor's run, also where the link breaks.
+    pub(super) async fn listen(
         &mut self,
         mut monitor: TransferMonitor<'_>,
         sources: Option<&Sources>,
         events: &Events,
         until: Until<'_>,
-        carried: &mut Carried,
-    ) -> Result<Followed, SessionError> {
-        let began = Instant::now();
-        let (before, removed_before) = (carried.fetched, carried.removed);
-        let ended = self.listen(&mut monitor, sources, events, until).await;
-        let failures = std::mem::take(&mut monitor.failures);
-        monitor.carry(carried, began.elapsed());
-        let Some(summary) = ended? else { return Ok(Followed::Left) };
-        // The agent's own count also has what it fetched in vain.
-        carried.fetched = before.saturating_add(summary.fetched);
-        let removed = removed_before.saturating_add(summary.removed);
-        let &mut Carried { placed, fetched, took, .. } = carried;
-        let summary = Summary { placed, removed, fetched, ..summary };
-        Ok(Followed::Finished(Execution { summary, failures, took }))
-    }
-
-    async fn listen(
-        &mut self,
-        monitor: &mut TransferMonitor<'_>,
-        sources: Option<&Sources>,
-        events: &Events,
-        until: Until<'_>,
-    ) -> Result<Option<Summary>, SessionError> {
+    ) -> Result<Listened, SessionError> {
+        monitor.start_clock();
         let mut answers = JoinSet::new();
         let mut is_detached = false;
         let mut has_complained = false;
-        let mut deadline = matches!(until, Until::End { .. }).then(|| Instant::now() + ENDING);
+        let mut deadline = matches!(until, Until::Stopped(_)).then(|| Instant::now() + ENDING);
         let mut sampling = tokio::time::interval(SAMPLE);
         sampling.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let heard = tokio::select! {
                 heard = self.hear() => match heard {
                     // It needs no link any more.
-                    Err(error) if is_detached && error.is_lost_link() => return Ok(None),
+                    Err(error) if is_detached && error.is_lost_link() => return Ok(Listened::Underway),
                     heard => heard?,
                 },
                 _ = sampling.tick() => {
@@ -132,12 +115,12 @@ impl Session {
                     continue;
                 }
                 () = passed(deadline) => return Err(match until {
-                    Until::End { .. } => SessionError::Unstopped { after: ENDING.as_secs() },
+                    Until::Stopped(_) => SessionError::Unstopped { after: ENDING.as_secs() },
                     _ => SessionError::Cancelled,
                 }),
-                () = wished(&until) => return match until {
-                    Until::End { .. } => Err(SessionError::Cancelled),
-                    _ => Ok(None),
+                () = left(&until) => return match until {
+                    Until::Stopped(_) => Err(SessionError::Cancelled),
+                    _ => Ok(Listened::Underway),
                 },
             };
             match heard {
@@ -148,25 +131,24 @@ impl Session {
                 Heard::Report(Report::NeedSource { file }) => {
                     while answers.try_join_next().is_some() {}
                     // A question that was asked just before the file was given up needs no answer.
-                    let file_progress = monitor.unsettled(file)?;
+                    let unsettled = monitor.unsettled(file)?;
                     let Some(sources) = sources else {
-                        let is_of_interest = matches!(until, Until::Visit { .. });
+                        let is_of_interest = matches!(until, Until::Left(_));
                         if is_of_interest && !std::mem::replace(&mut has_complained, true) {
                             events.send(Event::Warning { text: NO_SOURCES.to_owned() }).await;
                         }
                         continue;
                     };
-                    if let Some(file_progress) = file_progress {
-                        let Planned { path, size, digest, .. } = file_progress.planned;
-                        let listed = ListedFile { path: path.clone(), size: *size, digest: *digest };
+                    if let Some(unsettled) = unsettled {
+                        let listed = unsettled.planned.listed();
                         monitor.may_ask(file, answers.len())?;
                         answers.spawn(sources.clone().answer(file, listed, self.orders()));
                     }
                 }
                 Heard::Report(Report::Finished { summary }) => {
-                    return monitor.agreed(summary).map(Some);
+                    return monitor.finish(summary).map(|()| Listened::Finished);
                 }
-                Heard::Report(Report::Detached) if matches!(until, Until::Leave) => is_detached = true,
+                Heard::Report(Report::Detached) if matches!(until, Until::Begun) => is_detached = true,
                 Heard::Report(report) => {
                     if let Some(event) = monitor.event(report)? {
                         events.send(event).await;
@@ -174,7 +156,7 @@ impl Session {
                 }
             }
             if is_detached && monitor.has_begun() {
-                return Ok(None);
+                return Ok(Listened::Underway);
             }
         }
     }
@@ -198,11 +180,11 @@ impl Session {
     }
 }
 
-/// Ends when a visitor wants to go.
-async fn wished(until: &Until<'_>) {
+/// Ends when the user wants to stop listening.
+async fn left(until: &Until<'_>) {
     match until {
-        Until::Visit { leave } | Until::End { leave } => leave.cancelled().await,
-        Until::Stay | Until::Leave => std::future::pending().await,
+        Until::Left(leave) | Until::Stopped(leave) => leave.cancelled().await,
+        Until::Finished | Until::Begun => std::future::pending().await,
     }
 }
 
@@ -217,7 +199,7 @@ async fn passed(deadline: Option<Instant>) {
 fn job(planned: &Planned, sources: &Sources) -> Result<Job, SessionError> {
     let unusable =
         |error: crate::hub::HubError| SessionError::Agent(Failure::new(FailureKind::Nonsense, error));
-    let source = sources.source(&planned.path).map_err(unusable)?;
+    let source = sources.source(planned).map_err(unusable)?;
     let replaces = match planned.action {
         Action::Fetch { replaces, .. } => replaces,
         Action::Keep { .. } | Action::Refuse { .. } => None,

@@ -5,15 +5,17 @@ use std::collections::HashSet;
 use hfdown_protocol::{Conclusion, Mode, Order, Remaining, Report, TransferStatus, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
+use super::carryover::Carryover;
 use super::connect::{ConnectAttempt, Machine, find, same_version};
 use super::error::SessionError;
-use super::execute::{Execution, Followed, Until};
-use super::monitor::{Carried, TransferMonitor};
+use super::execute::{Listened, Until};
+use super::monitor::TransferMonitor;
 use super::session::{Heard, Session, cleaned, unexpected};
 use super::sources::Sources;
 use crate::display::Events;
 use crate::output::sanitize::sanitize;
 use crate::plan::{Action, Plan, Planned, Reason};
+use crate::tally::Tally;
 
 /// No transfer is older than this, in seconds, whatever an agent says.
 const LONGEST_TIME: u64 = u32::MAX as u64;
@@ -49,10 +51,10 @@ pub async fn join(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Joined, SessionError> {
-    // The session hears of no wish to stop: whoever goes leaves the transfer alone.
-    let deaf = CancellationToken::new();
+    // The session hears of no wish to stop: a client that goes leaves the transfer alone.
+    let never = CancellationToken::new();
     let (session, _) = tokio::select! {
-        found = find(machine, attempt, events, &deaf) => found?,
+        found = find(machine, attempt, events, &never) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     let mode = Mode::Joining { root: root.to_owned() };
@@ -93,38 +95,37 @@ async fn hear(mut session: Session) -> Result<Joined, SessionError> {
     }
 }
 
-/// Why somebody joins.
+/// Why a client joins.
 #[derive(Debug, Clone, Copy)]
-pub enum Visit<'a> {
-    /// To watch, and to give addresses to an agent that wants any.
+pub enum Purpose<'a> {
+    /// To watch, and to give addresses to an agent that needs any.
     Watch(Option<&'a Sources>),
-    /// To end it.
-    End,
+    /// To end the transfer.
+    Stop,
 }
 
 impl Session {
-    /// Listens to a transfer that was joined, until it ends or the person has seen enough. `None` then.
-    pub async fn visit(
+    /// Listens to a transfer that was joined, until it ends or the user has seen enough. What it has come to, if it has
+    /// ended.
+    pub async fn attend(
         &mut self,
-        visit: Visit<'_>,
+        purpose: Purpose<'_>,
         status: &TransferStatus,
         plan: &Plan,
         events: &Events,
         leave: &CancellationToken,
-    ) -> Result<Option<Execution>, SessionError> {
-        let mut carried = Carried::of(status);
-        let monitor = TransferMonitor::joined(plan, &carried);
-        let (sources, until) = match visit {
-            Visit::Watch(sources) => (sources, Until::Visit { leave }),
-            Visit::End => {
+    ) -> Result<Option<Tally>, SessionError> {
+        let mut run = Carryover::of_status(status);
+        let monitor = TransferMonitor::joined(plan, &mut run);
+        let (sources, until) = match purpose {
+            Purpose::Watch(sources) => (sources, Until::Left(leave)),
+            Purpose::Stop => {
                 self.say(Order::Cancel).await?;
-                (None, Until::End { leave })
+                (None, Until::Stopped(leave))
             }
         };
-        match self.follow(monitor, sources, events, until, &mut carried).await? {
-            Followed::Finished(execution) => Ok(Some(execution)),
-            Followed::Left => Ok(None),
-        }
+        let listened = self.listen(monitor, sources, events, until).await?;
+        Ok((listened == Listened::Finished).then_some(run.tally))
     }
 }
 
@@ -165,6 +166,7 @@ async fn remaining(session: &mut Session, status: &TransferStatus) -> Result<Pla
                     plan.files.push(Planned {
                         id: wanted.id,
                         path: wanted.path,
+                        listed_as: None,
                         size: wanted.size,
                         digest: wanted.digest,
                         action: Action::Fetch { reason: Reason::Missing, replaces: None, partial: done },

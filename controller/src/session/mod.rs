@@ -1,30 +1,31 @@
 //! The conversation with one agent from the controller's side.
 //!
 //! [`connect`] finds the agent, here or on a box, and gives it the folder; [`Session::survey`] asks what is there;
-//! [`Session::execute`] has a plan carried out and turns what the agent reports into events; [`Session::detach`] leaves
-//! once it has begun, and [`join()`] comes back to it. Whatever an agent says is
+//! [`Session::execute`] has a plan carried out and turns what the agent reports into events; an
+//! [`Execution::Detached`] is left once it has begun, and [`join()`] comes back to it. Whatever an agent says is
 //! checked against what it was asked: an id that was not handed out, a second final report for one file, or progress
 //! past a file's end ends the conversation.
 
+mod carryover;
 mod connect;
 mod detach;
 mod error;
 mod execute;
 mod join;
 mod monitor;
-mod person;
+mod prompter;
 mod rate_meter;
 #[expect(clippy::module_inception, reason = "the room is called what it is about")]
 mod session;
 mod sources;
+mod startup;
 mod survey;
-mod wait;
 
-pub use connect::{Ask, ConnectAttempt, Machine, Timeouts, connect};
-pub use detach::{Handed, Handover};
+pub use carryover::Carryover;
+pub use connect::{ConnectAttempt, Machine, OpenRequest, Timeouts, connect};
+pub use detach::DetachOptions;
 pub use error::SessionError;
-pub use execute::Execution;
-pub use join::{Joined, Visit, join};
-pub use monitor::Carried;
+pub use execute::{Execution, Listened};
+pub use join::{Joined, Purpose, join};
 pub use session::Session;
 pub use sources::Sources;

@@ -62,7 +62,7 @@ enum Stopping {
 /// What the agent's life hangs on.
 pub(super) enum AgentHandle {
     /// It runs in this process.
-    Here(JoinHandle<hfdown_agent::Farewell>),
+    Local(JoinHandle<hfdown_agent::Farewell>),
     /// It runs on a box, at the end of this.
     Box(Box<LinkGuard>),
 }
@@ -180,7 +180,7 @@ impl Session {
         writing.abort();
         drop(reports);
         match agent {
-            AgentHandle::Here(agent) => {
+            AgentHandle::Local(agent) => {
                 // Whether it is gone or not, the process will be soon.
                 _ = tokio::time::timeout(parting, agent).await;
                 Leftovers::Nothing
@@ -197,14 +197,14 @@ impl Session {
     /// What the agent's process can be known by on its box.
     pub fn nonce(&self) -> Option<Nonce> {
         match &self.agent {
-            AgentHandle::Here(_) => None,
+            AgentHandle::Local(_) => None,
             AgentHandle::Box(guard) => Some(guard.nonce()),
         }
     }
 
     fn lost(&self) -> SessionError {
         match &self.agent {
-            AgentHandle::Here(_) => SessionError::Ended(String::new()),
+            AgentHandle::Local(_) => SessionError::Ended(String::new()),
             AgentHandle::Box(guard) => {
                 let agent_exit = guard.agent_exit();
                 // A channel that the box closed is an agent that ended; a connection that broke closes nothing.
@@ -267,7 +267,7 @@ mod tests {
         let (near, far) = tokio::io::duplex(pipe);
         let (reader, writer) = tokio::io::split(near);
         let cancel = CancellationToken::new();
-        let agent = AgentHandle::Here(tokio::spawn(async { Farewell::Bye }));
+        let agent = AgentHandle::Local(tokio::spawn(async { Farewell::Bye }));
         (Session::new(reader, writer, &[], agent, SILENCE, cancel.clone()), far, cancel)
     }
 

@@ -7,6 +7,7 @@ use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Source, lim
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::hub::{Hub, HubError, ListedFile, Listing, RepoInfo, Resolved};
+use crate::plan::Planned;
 
 /// Questions to the Hub at once, whatever an agent asks for.
 const QUESTIONS: usize = 16;
@@ -16,8 +17,6 @@ const QUESTIONS: usize = 16;
 pub struct Sources {
     hub: Arc<Hub>,
     info: Arc<RepoInfo>,
-    /// What the one file that is wanted is called in the repository, where it is placed under another name.
-    original: Option<RepoPath>,
     /// What the repository contains, where an agent's word for it is not enough.
     listed: Option<Arc<HashMap<RepoPath, ListedFile>>>,
     questions: Arc<Semaphore>,
@@ -27,13 +26,7 @@ impl Sources {
     /// The Hub that is asked, about the repository that was asked for.
     pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>) -> Self {
         let questions = Arc::new(Semaphore::new(QUESTIONS));
-        Self { hub, info, original: None, listed: None, questions }
-    }
-
-    /// The same for a transfer of this one file, whatever it is placed as.
-    #[must_use]
-    pub fn of(self, original: RepoPath) -> Self {
-        Self { original: Some(original), ..self }
+        Self { hub, info, listed: None, questions }
     }
 
     /// The same for a plan that was heard from an agent: only what is listed is given away.
@@ -48,14 +41,10 @@ impl Sources {
         !self.info.is_public()
     }
 
-    fn original<'a>(&'a self, placed: &'a RepoPath) -> &'a RepoPath {
-        self.original.as_ref().unwrap_or(placed)
-    }
-
     /// What the agent is told when it is told to fetch a file. A public one it can find by itself.
-    pub(super) fn source(&self, placed: &RepoPath) -> Result<Source, HubError> {
+    pub(super) fn source(&self, planned: &Planned) -> Result<Source, HubError> {
         if self.info.is_public() {
-            self.hub.public_address(&self.info, self.original(placed)).map(Source::Public)
+            self.hub.public_address(&self.info, &planned.listed().path).map(Source::Public)
         } else {
             Ok(Source::OnRequest)
         }
@@ -76,7 +65,6 @@ impl Sources {
         mut file: ListedFile,
         orders: &mpsc::Sender<Order>,
     ) -> Result<(), Failure> {
-        file.path = self.original(&file.path).clone();
         if let Some(listed) = &self.listed {
             let Some(known) = listed.get(&file.path) else {
                 return Err(Failure::new(FailureKind::NotFound, "the repository does not list it"));

@@ -1,4 +1,4 @@
-//! What is on disk of what is listed.
+//! What is on disk of what is wanted.
 
 use hfdown_protocol::{Check, FileId, Found, Order, RepoPath, Report, Wanted, batches, limits};
 use std::collections::HashSet;
@@ -7,25 +7,25 @@ use super::error::SessionError;
 use super::session::{Heard, Session, cleaned, unexpected};
 use crate::display::Events;
 use crate::event::Event;
-use crate::hub::Listing;
 use crate::plan::Inventory;
+use crate::selection::{Selected, SelectedFile};
 
 impl Session {
-    /// Asks the agent to look, and checks that it speaks of every listed file once and of no other.
+    /// Asks the agent to look, and checks that it speaks of every wanted file once and of no other.
     pub async fn survey(
         &mut self,
-        listing: &Listing,
+        selected: &Selected,
         check: Check,
         events: &Events,
     ) -> Result<Inventory, SessionError> {
-        for files in batches(wanted(listing)) {
+        for files in batches(wanted(selected)) {
             self.say(Order::List { files }).await?;
         }
         self.say(Order::Survey { check }).await?;
-        let mut found: Vec<Option<Found>> = vec![None; listing.files.len()];
+        let mut found: Vec<Option<Found>> = vec![None; selected.wanted.len()];
         let mut extraneous = Vec::new();
         let mut names = 0;
-        let listed: HashSet<&RepoPath> = listing.files.iter().map(|file| &file.path).collect();
+        let paths: HashSet<&RepoPath> = selected.wanted.iter().map(SelectedFile::path).collect();
         loop {
             match self.hear().await? {
                 Heard::Cancelled => return Err(SessionError::Cancelled),
@@ -47,8 +47,8 @@ impl Session {
                     if extraneous.len() + more.len() > limits::FILES || names > limits::NAMES {
                         return Err(SessionError::protocol("it finds more extraneous files than can be"));
                     }
-                    if more.iter().any(|file| listed.contains(&file.path)) {
-                        return Err(SessionError::protocol("it calls a listed file extraneous"));
+                    if more.iter().any(|file| paths.contains(&file.path)) {
+                        return Err(SessionError::protocol("it calls a wanted file extraneous"));
                     }
                     extraneous.extend(more);
                 }
@@ -64,11 +64,11 @@ impl Session {
     }
 }
 
-fn wanted(listing: &Listing) -> impl Iterator<Item = Wanted> {
-    (0..).map(FileId).zip(&listing.files).map(|(id, file)| Wanted {
+fn wanted(selected: &Selected) -> impl Iterator<Item = Wanted> {
+    (0..).map(FileId).zip(&selected.wanted).map(|(id, file)| Wanted {
         id,
-        path: file.path.clone(),
-        size: file.size,
-        digest: file.digest,
+        path: file.path().clone(),
+        size: file.listed.size,
+        digest: file.listed.digest,
     })
 }

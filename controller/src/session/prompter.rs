@@ -7,12 +7,12 @@ use crate::link::{Askpass, PassphraseAnswer, PassphrasePrompt};
 use crate::output::prompt;
 
 /// Asks on the terminal, or by the program that is set for that.
-pub(super) struct Person {
+pub(super) struct Prompter {
     askpass: Option<Askpass>,
     events: Events,
 }
 
-impl Person {
+impl Prompter {
     pub(super) fn new(askpass: Option<Askpass>, events: Events) -> Self {
         Self { askpass, events }
     }
@@ -24,7 +24,7 @@ impl Person {
     }
 }
 
-impl PassphrasePrompt for Person {
+impl PassphrasePrompt for Prompter {
     fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
         Box::pin(async move {
             match &self.askpass {

@@ -18,7 +18,7 @@ const BACKOFF: Backoff =
 
 /// Tries again, for so long, what a box that is just starting refuses. Each new reason is said once. The time for which
 /// people are asked in between is theirs.
-pub(super) async fn patiently<F: Future<Output = Result<AgentLink, LinkError>>>(
+pub(super) async fn until_ready<F: Future<Output = Result<AgentLink, LinkError>>>(
     wait: Duration,
     events: &Events,
     asking: impl Fn() -> Duration,

@@ -1,0 +1,78 @@
+//! What the Hub lists, and what of it is wanted.
+
+use hfdown_protocol::RepoPath;
+use tokio_util::sync::CancellationToken;
+
+use super::request::SyncRequest;
+use crate::cli::Settings;
+use crate::display::Events;
+use crate::event::Event;
+use crate::failure::{self, Exit, Problem};
+use crate::hub::{HubError, Listing, RepoId, RepoInfo};
+use crate::output::sanitize::sanitize;
+use crate::selection::{Selected, Selection, SelectionError};
+use crate::session::SessionError;
+
+/// The most characters of a name that a user typed.
+const LONGEST_NAME: usize = 200;
+
+/// What the Hub says of the repository, pinned to a commit.
+pub(super) async fn list(
+    request: &SyncRequest,
+    cancel: &CancellationToken,
+) -> Result<(RepoInfo, Listing), Problem> {
+    let Settings { hub, repo, revision, .. } = &request.settings;
+    let fail = |error: HubError| failure::hub(format!("cannot list {repo} at {revision}"), &error, hub, repo);
+    unless_cancelled(cancel, async {
+        let info = hub.info(repo, revision).await.map_err(fail)?;
+        let listing = hub.list(&info).await.map_err(fail)?;
+        Ok((info, listing))
+    })
+    .await
+}
+
+/// What of it is wanted. Where an account alone may read it, one file is asked for now, so that a token that opens
+/// nothing is known before anything is touched.
+pub(super) async fn select(
+    request: &SyncRequest,
+    info: &RepoInfo,
+    listing: &Listing,
+    events: &Events,
+    cancel: &CancellationToken,
+) -> Result<Selected, Problem> {
+    let Settings { hub, repo, .. } = &request.settings;
+    let selected =
+        request.selection.apply(listing).map_err(|error| unselectable(error, &request.selection, repo))?;
+    if let (false, Some(file)) = (info.is_public(), selected.wanted.first()) {
+        let path: &RepoPath = &file.listed.path;
+        let fail =
+            |error: HubError| failure::hub(format!("cannot fetch {path} of {repo}"), &error, hub, repo);
+        unless_cancelled(cancel, async { hub.sign(info, path).await.map_err(fail) }).await?;
+    }
+    let (repo, commit) = (listing.repo.to_string(), listing.commit.clone());
+    let (files, bytes) = (selected.wanted.len(), selected.total());
+    events.send(Event::Listed { repo, commit, files, bytes }).await;
+    Ok(selected)
+}
+
+fn unselectable(error: SelectionError, selection: &Selection, repo: &RepoId) -> Problem {
+    let what = selection.to_string();
+    let attempted = format!("cannot fetch {} of {repo}", sanitize(&what, LONGEST_NAME));
+    match error {
+        SelectionError::Refused => Problem::new(Exit::Failed, attempted).because(error),
+        SelectionError::NotListed => Problem::new(Exit::NotFound, attempted)
+            .because(error)
+            .hint(format!("`hfdown info {repo}` lists its files")),
+    }
+}
+
+/// Carries on unless the user wants to stop.
+async fn unless_cancelled<T>(
+    cancel: &CancellationToken,
+    work: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    tokio::select! {
+        done = work => done,
+        () = cancel.cancelled() => Err(failure::session(String::new(), &SessionError::Cancelled)),
+    }
+}

@@ -1,0 +1,201 @@
+//! The path of every transfer: list, select, connect, survey, plan, execute.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use hfdown_protocol::{End, Failure, FailureKind, Traces};
+use tokio_util::sync::CancellationToken;
+
+use super::attempts::{Interrupted, SyncRun, attempts};
+use super::listing::{list, select};
+use super::request::{SyncRequest, Target};
+use super::summary::exit;
+use crate::detached_records::DetachedRecord;
+use crate::event::{Event, Intent};
+use crate::failure::{Exit, Problem};
+use crate::hub::Listing;
+use crate::link::Leftovers;
+use crate::output::sanitize::sanitize;
+use crate::plan::{self, Inventory, Plan};
+use crate::selection::Selected;
+use crate::session::{
+    self, Carryover, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Session, Sources,
+};
+use crate::tally::Tally;
+
+/// The most characters of a name that no file may have.
+const LONGEST_NAME: usize = 200;
+
+/// Brings a target up to date.
+pub(super) async fn sync(
+    request: &SyncRequest,
+    target: &Target,
+    cancel: &CancellationToken,
+) -> Result<Exit, Problem> {
+    let began = Instant::now();
+    let (info, listing) = list(request, cancel).await?;
+    let selected = select(request, &info, &listing, &target.events, cancel).await?;
+    let sources = Sources::new(Arc::clone(&request.settings.hub), Arc::new(info));
+    let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {
+        let mut session = connect(request, target, &listing, attempt, cancel).await?;
+        let ended = async {
+            let inventory = survey(request, target, &selected, &mut session).await?;
+            let plan = Arc::new(plan::plan(&selected, &inventory, &request.policy));
+            announce(request, target, &plan, run).await;
+            let execution = execution(request, &listing, &plan);
+            if let Execution::Detached(_) = execution {
+                // Before the client can leave: links break at any time.
+                keep_record(request, target, &listing, &sources, session.root()).await;
+            }
+            let (events, run) = (&target.events, &mut run.carryover);
+            let executed = session.execute(&plan, &execution, &sources, events, run).await;
+            executed.map_err(|error| Interrupted {
+                attempted: format!("cannot fetch {} to {}", listing.repo, target.destination),
+                error,
+            })
+        };
+        let ended = ended.await;
+        run.left = session.close().await;
+        ended
+    })
+    .await;
+    tell_what_stays(request, target, &run, &ended).await;
+    Ok(summarise(request, target, run, ended?, began).await)
+}
+
+async fn connect(
+    request: &SyncRequest,
+    target: &Target,
+    listing: &Listing,
+    attempt: &mut ConnectAttempt,
+    cancel: &CancellationToken,
+) -> Result<Session, Interrupted> {
+    let open = request.open(target, &listing.commit, *attempt);
+    let session = session::connect(&target.machine, open, &target.events, cancel)
+        .await
+        .map_err(|error| Interrupted::on(target, || format!("cannot open {}", target.destination), error))?;
+    *attempt = ConnectAttempt::Reconnect { supersedes: session.nonce() };
+    Ok(session)
+}
+
+async fn survey(
+    request: &SyncRequest,
+    target: &Target,
+    selected: &Selected,
+    session: &mut Session,
+) -> Result<Inventory, Interrupted> {
+    session
+        .survey(selected, request.policy.check, &target.events)
+        .await
+        .map_err(|error| Interrupted { attempted: format!("cannot look at {}", target.destination), error })
+}
+
+/// Tells the first plan of a run, which is the whole of what is to be done, and what of it can't be had.
+async fn announce(request: &SyncRequest, target: &Target, plan: &Arc<Plan>, run: &mut SyncRun) {
+    if run.plan.is_some() {
+        return;
+    }
+    let events = &target.events;
+    events.send(Event::Planned { plan: Arc::clone(plan), intent: request.intent }).await;
+    for refused in &plan.refused {
+        let path = sanitize(&refused.name, LONGEST_NAME);
+        let failure = Failure::new(
+            FailureKind::InTheWay,
+            format_args!("the Hub lists a name that no file may have: {}", refused.reason),
+        );
+        events.send(Event::Failed { path, failure }).await;
+    }
+    for (file, failure) in plan.obstructed() {
+        events.send(Event::Failed { path: file.path.to_string(), failure: failure.clone() }).await;
+    }
+    run.carryover = Carryover::of_plan(plan);
+    run.plan = Some(Arc::clone(plan));
+}
+
+/// What is done with a plan. An agent that is to be left alone is left only where there is something to fetch; where
+/// there is nothing, the plan is executed all the same: the agent records what it has just proved.
+fn execution(request: &SyncRequest, listing: &Listing, plan: &Plan) -> Execution {
+    match (request.intent, request.detach) {
+        (Intent::DryRun, _) => Execution::DryRun,
+        (Intent::Execute, Some(idle_timeout)) if plan.to_fetch().next().is_some() => {
+            let title = format!("{} @ {}", listing.repo, listing.commit.short());
+            Execution::Detached(DetachOptions { title, idle_timeout })
+        }
+        (Intent::Execute, _) => Execution::Attached,
+    }
+}
+
+/// Remembers where addresses come from that an agent can't get by itself, for `hfdown attach` on this machine.
+async fn keep_record(
+    request: &SyncRequest,
+    target: &Target,
+    listing: &Listing,
+    sources: &Sources,
+    root: &str,
+) {
+    let Machine::Box { target: host, .. } = &target.machine else { return };
+    if !sources.are_on_request() {
+        return;
+    }
+    let record = DetachedRecord {
+        endpoint: request.settings.hub.endpoint().to_string(),
+        repo: listing.repo.to_string(),
+        commit: listing.commit.clone(),
+    };
+    if let Err(error) = target.records.keep(host, root, &record) {
+        let text = format!("`hfdown attach` will not be able to renew addresses: {error}");
+        target.events.send(Event::Warning { text }).await;
+    }
+}
+
+/// Tells of what was to leave no traces and stays on the machine all the same.
+async fn tell_what_stays(
+    request: &SyncRequest,
+    target: &Target,
+    run: &SyncRun,
+    ended: &Result<Listened, Problem>,
+) {
+    let warn = async |text: String| target.events.send(Event::Warning { text }).await;
+    if run.left == Leftovers::Something {
+        let text = "what was put on the box could not be removed: look for agent-* in its ~/.cache/hfdown, and for \
+                    ~/.no_auto_tmux";
+        warn(text.to_owned()).await;
+    }
+    let tally = &run.carryover.tally;
+    let is_complete =
+        matches!(ended, Ok(Listened::Finished)) && tally.end == End::Complete && tally.lost == 0;
+    let is_fetching = request.intent == Intent::Execute && tally.to_fetch > 0;
+    if request.traces == Traces::Remove && is_fetching && !is_complete {
+        warn(format!(
+            "what has arrived of files that are not complete stays in {}/.cache/hfdown on the box, for the next run to go on \
+             from",
+            target.folder
+        ))
+        .await;
+    }
+}
+
+async fn summarise(
+    request: &SyncRequest,
+    target: &Target,
+    run: SyncRun,
+    ended: Listened,
+    began: Instant,
+) -> Exit {
+    let missing = run.plan.map_or(0, |plan| plan.missing_bytes());
+    let tally = Tally { elapsed: began.elapsed(), intent: request.intent, ..run.carryover.tally };
+    match ended {
+        Listened::Finished => {
+            let exit = exit(&tally);
+            target.events.send(Event::Finished(tally)).await;
+            exit
+        }
+        Listened::Underway => {
+            let command = |verb| shell_words::join(["hfdown", verb, &target.ssh, &target.folder]);
+            let (attach, stop) = (command("attach"), command("stop"));
+            let files = tally.to_fetch as usize;
+            target.events.send(Event::Detached { files, bytes: missing, attach, stop }).await;
+            exit(&tally.as_planned())
+        }
+    }
+}

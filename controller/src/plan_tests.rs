@@ -1,0 +1,126 @@
+//! Every reason, refusal, keep and fate that a plan can have, as tables.
+
+use super::*;
+use crate::hub::Refusal;
+use hfdown_protocol::PathError;
+
+const SIZE: u64 = 100;
+const STAMP: Stamp = Stamp { size: 7, modified: 1, changed: 2, inode: 3 };
+const POLICY: Policy = Policy { check: Check::Records, extraneous: Extraneous::Keep };
+
+fn path(name: &str) -> RepoPath {
+    RepoPath::new(name).unwrap()
+}
+
+fn listed(name: &str) -> ListedFile {
+    ListedFile { path: path(name), size: SIZE, digest: Digest::Sha256([7; 32]) }
+}
+
+fn selected(names: &[&str]) -> Selected {
+    let wanted = names.iter().map(|name| SelectedFile::from(listed(name))).collect();
+    Selected { wanted, ..Selected::default() }
+}
+
+fn extraneous(name: &str) -> ExtraneousFile {
+    ExtraneousFile { path: path(name), stamp: STAMP }
+}
+
+fn failure() -> Failure {
+    Failure::new(FailureKind::InTheWay, "a folder stands at a")
+}
+
+#[test]
+fn what_is_found_decides_what_is_done() {
+    let fetch = |reason, replaces, partial| Action::Fetch { reason, replaces, partial };
+    let table = [
+        (Found::Absent { partial: 0 }, fetch(Reason::Missing, None, 0)),
+        (Found::Absent { partial: 40 }, fetch(Reason::Missing, None, 40)),
+        (Found::OtherSize { stamp: STAMP, partial: 0 }, fetch(Reason::OtherSize, Some(STAMP), 0)),
+        (Found::OtherSize { stamp: STAMP, partial: 99 }, fetch(Reason::OtherSize, Some(STAMP), 99)),
+        (Found::OtherContent { stamp: STAMP, partial: 0 }, fetch(Reason::OtherContent, Some(STAMP), 0)),
+        (Found::OtherContent { stamp: STAMP, partial: 1 }, fetch(Reason::OtherContent, Some(STAMP), 1)),
+        (Found::Intact { proof: Proof::Recorded }, Action::Keep { proof: Proof::Recorded }),
+        (Found::Intact { proof: Proof::Read }, Action::Keep { proof: Proof::Read }),
+        (Found::Intact { proof: Proof::SizeOnly }, Action::Keep { proof: Proof::SizeOnly }),
+        (Found::Obstructed { failure: failure() }, Action::Refuse { failure: failure() }),
+    ];
+    // How closely the agent looked is in what it found: the policy changes nothing about a wanted file.
+    for check in [Check::Records, Check::Contents, Check::Sizes] {
+        for removal in [Extraneous::Keep, Extraneous::Remove] {
+            for (found, expected) in &table {
+                let inventory = Inventory { found: vec![found.clone()], extraneous: Vec::new() };
+                let plan = plan(&selected(&["a"]), &inventory, &Policy { check, extraneous: removal });
+                let [only] = &plan.files[..] else { panic!("{found:?}: one file is planned") };
+                assert_eq!(only.action, *expected, "{found:?}");
+                assert_eq!((only.id, only.size, only.digest), (FileId(0), SIZE, listed("a").digest));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_the_agent_did_not_look_at_is_not_touched() {
+    let plan = plan(&selected(&["a"]), &Inventory::default(), &POLICY);
+    let Action::Refuse { failure } = &plan.files[0].action else { panic!("{plan:?}") };
+    assert_eq!(failure.kind, FailureKind::Protocol);
+    assert!(plan.is_empty());
+}
+
+#[test]
+fn a_plan_is_in_the_order_of_the_listing_and_complete() {
+    let found = vec![
+        Found::Intact { proof: Proof::Read },
+        Found::Absent { partial: 30 },
+        Found::Obstructed { failure: failure() },
+        Found::Intact { proof: Proof::SizeOnly },
+        Found::OtherSize { stamp: STAMP, partial: 0 },
+    ];
+    let refused = Refused { name: "../x".to_owned(), reason: Refusal::Path(PathError::Dots) };
+    let selected = Selected { refused: vec![refused], ..selected(&["e", "d", "c", "b", "a"]) };
+    let plan = plan(&selected, &Inventory { found, extraneous: vec![extraneous("old")] }, &POLICY);
+    let order: Vec<_> = plan.files.iter().map(|file| (file.id.0, file.path.as_str())).collect();
+    assert_eq!(order, [(0, "e"), (1, "d"), (2, "c"), (3, "b"), (4, "a")]);
+    let names = |files: Vec<&Planned>| files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(plan.to_fetch().collect()), ["d", "a"]);
+    assert_eq!(names(plan.kept().collect()), ["e", "b"]);
+    assert_eq!(names(plan.obstructed().map(|(file, _)| file).collect()), ["c"]);
+    assert_eq!((plan.missing_bytes(), plan.kept_bytes(), plan.kept_by_size()), (170, 200, 1));
+    assert_eq!(plan.refusals().collect::<Vec<_>>(), [FailureKind::InTheWay; 2]);
+    assert_eq!(plan.skipped(), Skipped { kept: 2, kept_bytes: 200, by_size: 1, refused: 2 });
+    assert!(!plan.is_empty());
+}
+
+#[test]
+fn extraneous_files_go_where_the_policy_says_so_and_left_out_ones_never() {
+    let inventory = Inventory {
+        found: vec![Found::Intact { proof: Proof::Recorded }],
+        extraneous: ["gone", "left/out.bin", "left"].map(extraneous).into(),
+    };
+    let selected = Selected { left_out: vec![listed("left/out.bin")], ..selected(&["a"]) };
+    for (policy, removed) in
+        [(Extraneous::Keep, vec![]), (Extraneous::Remove, vec![extraneous("gone"), extraneous("left")])]
+    {
+        let plan = plan(&selected, &inventory, &Policy { extraneous: policy, ..POLICY });
+        // A file that is left out is in the plan, and nothing is done about it.
+        assert_eq!(plan.left_out, [listed("left/out.bin")]);
+        assert_eq!(plan.extraneous, [(extraneous("gone"), policy), (extraneous("left"), policy)]);
+        assert_eq!(plan.to_remove().cloned().collect::<Vec<_>>(), removed, "{policy:?}");
+        assert_eq!(plan.is_empty(), policy == Extraneous::Keep);
+    }
+}
+
+#[test]
+fn a_file_under_another_name_is_asked_for_by_its_own() {
+    let file = SelectedFile { listed: listed("onnx/model.onnx"), placed_as: Some(path("mine.onnx")) };
+    let selected = Selected { wanted: vec![file], ..Selected::default() };
+    let inventory = Inventory { found: vec![Found::Absent { partial: 0 }], extraneous: Vec::new() };
+    let plan = plan(&selected, &inventory, &POLICY);
+    assert_eq!(plan.files[0].path, path("mine.onnx"));
+    assert_eq!(plan.files[0].listed(), listed("onnx/model.onnx"));
+}
+
+#[test]
+fn more_partial_bytes_than_a_file_has_leave_nothing_to_fetch() {
+    let inventory = Inventory { found: vec![Found::Absent { partial: SIZE + 1 }], extraneous: Vec::new() };
+    assert_eq!(plan(&selected(&["a"]), &inventory, &POLICY).missing_bytes(), 0);
+}
