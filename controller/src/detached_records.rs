@@ -30,7 +30,7 @@ pub struct DetachedRecord {
 /// Where records are kept.
 #[derive(Debug)]
 pub struct DetachedRecords {
-    /// None where this machine has no place for a person's files.
+    /// None where this machine has no place for a user's files.
     folder: Option<PathBuf>,
 }
 

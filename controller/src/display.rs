@@ -17,7 +17,7 @@ const QUEUE: usize = 16 * 1024;
 
 /// What the thread that draws is told.
 #[derive(Debug)]
-enum Word {
+enum DisplayMessage {
     /// What happened, in this process or on the box of this name.
     Event(Option<Arc<str>>, Event),
     /// Draw nothing, as long as the other end of `until` is held.
@@ -27,7 +27,7 @@ enum Word {
 /// Where events are sent.
 #[derive(Debug, Clone)]
 pub struct Events {
-    queue: mpsc::Sender<Word>,
+    queue: mpsc::Sender<DisplayMessage>,
     name: Option<Arc<str>>,
 }
 
@@ -36,27 +36,27 @@ pub struct Events {
 pub struct Drawn {
     /// Where the rest is told.
     pub output: Output,
-    /// Whether data is missing where somebody wanted to read it: the first failure.
+    /// Whether data could not be written, though its reader is still there: the first failure.
     pub incomplete: Option<Unwritable>,
 }
 
 /// The thread that draws.
 #[derive(Debug)]
 pub struct Display {
-    queue: mpsc::Sender<Word>,
+    queue: mpsc::Sender<DisplayMessage>,
     drawing: JoinHandle<Drawn>,
 }
 
 impl Display {
     /// Begins to draw.
     pub fn begin(mut output: Output) -> Self {
-        let (queue, mut events) = mpsc::channel::<Word>(QUEUE);
+        let (queue, mut events) = mpsc::channel::<DisplayMessage>(QUEUE);
         let drawing = std::thread::spawn(move || {
             let mut incomplete = None;
-            while let Some(word) = events.blocking_recv() {
-                let (name, event) = match word {
-                    Word::Event(name, event) => (name, event),
-                    Word::Pause { begun, until } => {
+            while let Some(message) = events.blocking_recv() {
+                let (name, event) = match message {
+                    DisplayMessage::Event(name, event) => (name, event),
+                    DisplayMessage::Pause { begun, until } => {
                         output.step_aside();
                         // Both ends may be gone already; then there is nothing to wait for.
                         let _ = begun.send(());
@@ -65,7 +65,7 @@ impl Display {
                     }
                 };
                 match output.event(name.as_deref(), &event) {
-                    // When nobody reads any more, the transfer goes on unseen: its exit code still tells the truth.
+                    // Without a reader the transfer goes on unseen: its exit code still tells the truth.
                     Ok(()) | Err(Unwritable::Closed) => {}
                     Err(error) => drop(incomplete.get_or_insert(error)),
                 }
@@ -98,21 +98,21 @@ impl Events {
     /// Says something that must not be lost.
     pub async fn send(&self, event: Event) {
         // The thread ends only when all senders have.
-        let _ = self.queue.send(Word::Event(self.name.clone(), event)).await;
+        let _ = self.queue.send(DisplayMessage::Event(self.name.clone(), event)).await;
     }
 
     /// Has everything drawn that was said so far, and nothing more until what is returned is dropped: the terminal
-    /// belongs to whoever holds that. Events wait in the queue meanwhile.
+    /// belongs to the holder of that. Events wait in the queue meanwhile.
     pub async fn pause(&self) -> Pause {
         let ((begun, beginning), (hold, until)) = (oneshot::channel(), oneshot::channel());
         // Without a thread that draws, nothing is drawn.
-        let _ = self.queue.send(Word::Pause { begun, until }).await;
+        let _ = self.queue.send(DisplayMessage::Pause { begun, until }).await;
         let _ = beginning.await;
         Pause { _hold: hold }
     }
 
     /// Says something where waiting is impossible; what does not fit is lost.
     pub fn sample(&self, event: Event) {
-        let _ = self.queue.try_send(Word::Event(self.name.clone(), event));
+        let _ = self.queue.try_send(DisplayMessage::Event(self.name.clone(), event));
     }
 }

@@ -15,7 +15,7 @@ use crate::tally::Tally;
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// Something a person should know and need not act upon.
+    /// Something a user should know and need not act upon.
     Warning {
         /// A lower-case fragment.
         text: String,
@@ -186,7 +186,7 @@ pub enum Event {
         /// The file that had it.
         file: String,
     },
-    /// The person has seen enough; the transfer goes on.
+    /// The user has seen enough; the transfer goes on.
     Disconnected,
     /// Ctrl-C was seen; the agent is stopping.
     Cancelling,

@@ -1,4 +1,4 @@
-//! The voice of hfdown: everything that touches the Hub's API, the person, and SSH.
+//! The voice of hfdown: everything that touches the Hub's API, the user, and SSH.
 //!
 //! The controller never downloads; it talks to an agent that is here or there. [`main`] reads what was typed, and every
 //! transfer takes the path of [`commands`]: list, select, connect, survey, plan, execute.

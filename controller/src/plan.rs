@@ -1,7 +1,7 @@
 //! What is to be done: decided from what is wanted of the listing, what is on disk and the policy, and from nothing else.
 //!
 //! [`plan`] is a pure function. A plan is complete: what is kept is in it too, each action carries what was seen, and
-//! there is no dry run below it, only a plan that nobody carries out.
+//! there is no dry run below it, only a plan that is not carried out.
 
 use std::collections::HashSet;
 

@@ -1,5 +1,5 @@
-//! `HFDOWN_LOG=debug`: the words of the conversation with an agent, for whoever looks for a defect. Never contents,
-//! addresses or tokens.
+//! `HFDOWN_LOG=debug`: the words of the conversation with an agent, for developers who look for a defect. Never
+//! contents, addresses or tokens.
 
 use tracing::level_filters::LevelFilter;
 

@@ -13,7 +13,7 @@ use crate::failure::Problem;
 use crate::link::IgnoredOption;
 use crate::plan::{Extraneous, Policy};
 use crate::selection::Selection;
-use crate::session::{ConnectAttempt, Machine, OpenRequest};
+use crate::session::{ConnectAttempt, FolderRequest, Machine};
 
 /// What is wanted.
 pub(super) struct SyncRequest {
@@ -76,8 +76,8 @@ impl SyncRequest {
     }
 
     /// What an agent is asked for, once the commit is known.
-    pub(super) fn open(&self, target: &Target, commit: &Commit, attempt: ConnectAttempt) -> OpenRequest {
-        OpenRequest {
+    pub(super) fn open(&self, target: &Target, commit: &Commit, attempt: ConnectAttempt) -> FolderRequest {
+        FolderRequest {
             root: target.folder.clone(),
             access: match self.intent {
                 Intent::Execute => Access::ReadWrite,

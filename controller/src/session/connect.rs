@@ -66,7 +66,7 @@ pub enum ConnectAttempt {
 }
 
 /// What the agent is asked for.
-pub struct OpenRequest {
+pub struct FolderRequest {
     /// The destination, as it was typed.
     pub root: String,
     /// Whether anything may be written.
@@ -86,7 +86,7 @@ pub struct OpenRequest {
 /// Finds the agent and gives it the folder.
 pub async fn connect(
     machine: &Machine,
-    request: OpenRequest,
+    request: FolderRequest,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Session, SessionError> {

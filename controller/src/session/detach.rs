@@ -49,7 +49,7 @@ impl Session {
     /// Gives every file's source before it is wanted. The agent has nothing to say meanwhile but that it is alive.
     ///
     /// The Hub may refuse a file for good, and the agent is told so. What may pass has been waited for already, for as
-    /// long as the Hub asked to; a box that nobody is with would wait for it in vain, so it is not left.
+    /// long as the Hub asked to; a box without a controller would wait for it in vain, so it is not left.
     async fn hand_over(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
         let orders = self.orders();
         let answers = plan.to_fetch().map(|planned| {

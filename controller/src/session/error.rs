@@ -44,7 +44,7 @@ pub enum SessionError {
     /// The agent broke the protocol.
     #[error("the agent broke the protocol: {0}")]
     Protocol(String),
-    /// The Hub does not say at present where a file is, and nobody would be there to ask it again.
+    /// The Hub does not say at present where a file is, and no controller would be there to ask it again.
     #[error("the box can't be left alone: the Hub does not say where {path} is: {failure}")]
     Unsourced {
         /// The file.

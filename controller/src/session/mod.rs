@@ -22,7 +22,7 @@ mod startup;
 mod survey;
 
 pub use carryover::Carryover;
-pub use connect::{ConnectAttempt, Machine, OpenRequest, Timeouts, connect};
+pub use connect::{ConnectAttempt, FolderRequest, Machine, Timeouts, connect};
 pub use detach::DetachOptions;
 pub use error::SessionError;
 pub use execute::{Execution, Listened};

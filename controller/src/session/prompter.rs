@@ -1,4 +1,4 @@
-//! The person before the screen, who knows the passphrases of keys.
+//! The user before the screen, who knows the passphrases of keys.
 
 use std::pin::Pin;
 

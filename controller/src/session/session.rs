@@ -17,7 +17,7 @@ use crate::output::sanitize::sanitize;
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
 const ORDERS: usize = 64;
 /// An agent answers every ping; one that is silent over this many checks is gone. Checks are counted, not time: after
-/// Ctrl-Z and `fg` the clock has gone on, but nobody has listened.
+/// Ctrl-Z and `fg` the clock has gone on, but the controller has not listened.
 const SILENT_CHECKS: u32 = 6;
 /// How many words that say nothing new (pongs, samples of progress) may come between two checks. A few a second are
 /// right, and a backlog of hours fits; a flood comes to this within a second.
@@ -48,7 +48,7 @@ pub struct Session {
     pub(super) root: String,
 }
 
-/// How far the person's wish to stop has got.
+/// How far the user's wish to stop has got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stopping {
     /// There is none.
@@ -71,7 +71,7 @@ pub(super) enum AgentHandle {
 pub(super) enum Heard {
     /// The agent.
     Report(Report),
-    /// The person: stop. The agent has been told, and answers with `Finished`.
+    /// The user: stop. The agent has been told, and answers with `Finished`.
     Cancelled,
 }
 
@@ -215,7 +215,7 @@ impl Session {
     }
 }
 
-/// Sends orders, and a ping now and then whatever else is going on: also while nobody here has time to listen.
+/// Sends orders, and a ping now and then whatever else is going on: also while the controller has no time to listen.
 async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, rate_meter: Duration) {
     let mut out = outbox(writer);
     let mut heartbeat = ticks(rate_meter);
@@ -272,11 +272,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_wants_to_stop_goes_on_listening_until_there_is_room_to_say_so() {
+    async fn a_controller_that_wants_to_stop_listens_until_there_is_room_to_say_so() {
         let (mut session, far, cancel) = session(64);
         let (reader, writer) = tokio::io::split(far);
         let mut agent = outbox::<_, Report>(writer);
-        // Nobody reads: the pipe fills, then the queue.
+        // The agent does not read: the pipe fills, then the queue.
         while tokio::time::timeout(SILENCE / 60, session.say(Order::Ping)).await.is_ok() {}
         cancel.cancel();
         agent.send(Report::Surveyed).await.unwrap();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_agent_that_says_nothing_is_given_up_but_not_one_that_nobody_listened_to() {
+    async fn an_agent_that_says_nothing_is_given_up_but_not_one_that_was_not_listened_to() {
         let (mut session, far, _cancel) = session(4096);
         let mut agent = outbox::<_, Report>(far);
         agent.send(Report::Surveyed).await.unwrap();
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn pings_go_out_while_nobody_listens() {
+    async fn pings_go_out_while_the_controller_does_not_listen() {
         let (session, far, _cancel) = session(4096);
         let mut orders = inbox::<_, Order>(far, &[]);
         for _ in 0..10 {

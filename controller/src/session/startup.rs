@@ -17,7 +17,7 @@ const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(5), jitter: Jitter::NONE };
 
 /// Tries again, for so long, what a box that is just starting refuses. Each new reason is said once. The time for which
-/// people are asked in between is theirs.
+/// the user is asked in between does not count.
 pub(super) async fn until_ready<F: Future<Output = Result<AgentLink, LinkError>>>(
     wait: Duration,
     events: &Events,
@@ -53,7 +53,7 @@ fn may_pass(error: &LinkError) -> bool {
     match error {
         // Keys that can't be used here won't be in a minute.
         LinkError::Auth { tried, .. } => {
-            // Nor will a key that the box takes already, and that nobody unlocks.
+            // Nor will a key that the box takes already, and that the user does not unlock.
             let is_locked = tried.iter().any(|tried| matches!(tried.result, KeyFailure::Locked(_)));
             let may_be_learned =
                 |tried: &TriedKey| matches!(tried.result, KeyFailure::Rejected | KeyFailure::HungUp);
