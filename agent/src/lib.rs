@@ -16,13 +16,13 @@ pub mod http;
 mod machine;
 mod os_error;
 mod part;
-mod plan;
 mod process;
 mod serve;
 mod source;
 mod survey;
 mod system;
 mod transfer;
+mod work_order;
 
 pub use environment::Environment;
 pub use os_error::in_words;

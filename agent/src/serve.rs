@@ -17,10 +17,10 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::environment::Environment;
 use crate::folder::Folder;
 use crate::machine;
-use crate::plan::Plan;
 use crate::source::{PendingSources, SourceAnswer};
 use crate::survey::Survey;
 use crate::transfer::{Cooldowns, Network};
+use crate::work_order::WorkOrder;
 
 /// Reports on their way out: a thousand small files may be placed while the link is slow.
 const REPORTS: usize = 1024;
@@ -98,7 +98,7 @@ struct Conversation {
     limits: Limits,
     folder: Option<Folder>,
     wanted: Arc<Vec<Wanted>>,
-    plan: Plan,
+    ordered: WorkOrder,
 }
 
 /// What background work ends with.
@@ -133,7 +133,7 @@ impl Conversation {
             limits: Limits::default(),
             folder: None,
             wanted: Arc::default(),
-            plan: Plan::default(),
+            ordered: WorkOrder::default(),
         }
     }
 
@@ -195,12 +195,12 @@ impl Conversation {
             }
             Order::List { files } => self.list(files).await,
             Order::Survey { check } => self.survey(check).await,
-            Order::Fetch { jobs } => match self.plan.fetch(&self.wanted, jobs) {
+            Order::Fetch { jobs } => match self.ordered.fetch(&self.wanted, jobs) {
                 Ok(()) => Ok(()),
                 Err(failure) => self.fatal(failure).await,
             },
             Order::Remove { extraneous } => {
-                self.plan.remove(extraneous);
+                self.ordered.remove(extraneous);
                 Ok(())
             }
             Order::Begin => self.begin().await,
@@ -323,13 +323,13 @@ impl Conversation {
         else {
             return self.out_of_order("Begin").await;
         };
-        let plan = std::mem::take(&mut self.plan);
+        let ordered = std::mem::take(&mut self.ordered);
         #[cfg(unix)]
         if let Some(private) = &self.environment.private {
             use crate::detached::NextRun;
             let later = match folder.root.traces() {
                 Traces::Remove => NextRun::Traceless,
-                Traces::Keep if plan.is_idle() => NextRun::Idles,
+                Traces::Keep if ordered.is_idle() => NextRun::Idles,
                 Traces::Keep => NextRun::Fetches,
             };
             crate::detached::supersede(private, &folder.root.path().to_string_lossy(), later);
@@ -337,7 +337,7 @@ impl Conversation {
         let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
         let (patience, stop, limits) = (self.environment.timing, self.stop.clone(), self.limits.clone());
         self.work.spawn(async move {
-            Done::CarriedOut(plan.carry_out(folder, wanted, network, patience, stop, &limits).await)
+            Done::CarriedOut(ordered.carry_out(folder, wanted, network, patience, stop, &limits).await)
         });
         Ok(())
     }

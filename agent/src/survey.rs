@@ -14,10 +14,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk;
-use crate::folder::{Origin, Records, Root, Standing};
+use crate::folder::{Occupant, Origin, Records, Root};
 use crate::hasher::Hasher;
 use crate::machine;
-use crate::part::{self, Part};
+use crate::part::Part;
 
 /// How often it is said how far the reading is.
 const TICK: Duration = Duration::from_millis(200);
@@ -39,18 +39,19 @@ pub(crate) struct Survey<'a> {
 struct Unread<'a> {
     wanted: &'a Wanted,
     stamp: Stamp,
-    twin: usize,
+    /// The name of its part.
+    part: &'a str,
 }
 
 impl Survey<'_> {
     /// Looks, and reports what it finds: every wanted file once, then the extraneous files. Blocks.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        let twins = twins(self.wanted);
-        let case_twins = if self.root.folds_case() { case_twins(self.wanted) } else { HashMap::new() };
+        let parts = self.root.layout().parts(self.wanted);
+        let collisions = if self.root.folds_case() { case_collisions(self.wanted) } else { HashMap::new() };
         let mut known = Vec::new();
         let mut unread = Vec::new();
-        for (wanted, twin) in self.wanted.iter().zip(twins) {
-            if let Some(other) = case_twins.get(&wanted.id) {
+        for (wanted, part) in self.wanted.iter().zip(&parts) {
+            if let Some(other) = collisions.get(&wanted.id) {
                 let detail = format_args!("{} and {other} are the same name on this disk", wanted.path);
                 known.push((
                     wanted.id,
@@ -58,9 +59,9 @@ impl Survey<'_> {
                 ));
                 continue;
             }
-            match self.glance(wanted, twin) {
+            match self.glance(wanted, part) {
                 Ok(found) => known.push((wanted.id, found)),
-                Err(stamp) => unread.push(Unread { wanted, stamp, twin }),
+                Err(stamp) => unread.push(Unread { wanted, stamp, part }),
             }
         }
         self.send_all(&known)?;
@@ -69,20 +70,19 @@ impl Survey<'_> {
     }
 
     /// What can be said without reading; otherwise the stamp of what must be read.
-    fn glance(&self, wanted: &Wanted, twin: usize) -> Result<Found, Stamp> {
-        let stamp = match self.root.standing(&wanted.path) {
-            Standing::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, twin) }),
-            Standing::Obstacle(failure) => return Ok(Found::Obstructed { failure }),
-            Standing::File(stamp) => stamp,
+    fn glance(&self, wanted: &Wanted, part: &str) -> Result<Found, Stamp> {
+        let place = self.root.place_of(wanted);
+        let stamp = match self.root.occupant(&place) {
+            Occupant::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, part) }),
+            Occupant::Obstacle(failure) => return Ok(Found::Obstructed { failure }),
+            Occupant::File(stamp) => stamp,
         };
         if stamp.size != wanted.size {
-            return Ok(Found::OtherSize { stamp, partial: self.partial(wanted, twin) });
+            return Ok(Found::OtherSize { stamp, partial: self.partial(wanted, part) });
         }
         let is_recorded = || {
             let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-            records
-                .get(&wanted.path)
-                .is_some_and(|record| record.stamp == stamp && record.digest == wanted.digest)
+            records.get(&place).is_some_and(|record| record.stamp == stamp && record.digest == wanted.digest)
         };
         match self.check {
             Check::Sizes => Ok(Found::Intact { proof: Proof::SizeOnly }),
@@ -91,9 +91,8 @@ impl Survey<'_> {
         }
     }
 
-    fn partial(&self, wanted: &Wanted, twin: usize) -> u64 {
-        let name = part::name(wanted.digest, twin);
-        self.root.parts().map_or(0, |parts| Part::peek(parts, &name, wanted.size))
+    fn partial(&self, wanted: &Wanted, part: &str) -> u64 {
+        self.root.parts().map_or(0, |parts| Part::peek(parts, part, wanted.size))
     }
 
     fn read_all(&self, unread: &[Unread<'_>]) -> Result<(), Failure> {
@@ -129,13 +128,13 @@ impl Survey<'_> {
     }
 
     fn compare(&self, file: &Unread<'_>, tick: &impl Fn(usize)) -> Result<Found, Failure> {
-        let Unread { wanted, stamp, twin } = file;
+        let Unread { wanted, stamp, part } = file;
         match self.digest(wanted, tick)? {
             Ok(digest) if digest == wanted.digest => {
                 self.adopt(wanted, *stamp)?;
                 Ok(Found::Intact { proof: Proof::Read })
             }
-            Ok(_) => Ok(Found::OtherContent { stamp: *stamp, partial: self.partial(wanted, *twin) }),
+            Ok(_) => Ok(Found::OtherContent { stamp: *stamp, partial: self.partial(wanted, part) }),
             Err(failure) => Ok(Found::Obstructed { failure }),
         }
     }
@@ -143,7 +142,7 @@ impl Survey<'_> {
     /// The digest of what is there, or why it can't be read. The outer error ends the survey.
     fn digest(&self, wanted: &Wanted, tick: &impl Fn(usize)) -> Result<Result<Digest, Failure>, Failure> {
         let unreadable = |error| Ok(Err(disk::failure(&format!("cannot read {}", wanted.path), &error)));
-        let mut file = match self.root.read(&wanted.path) {
+        let mut file = match self.root.read(&self.root.place_of(wanted)) {
             Ok(file) => file,
             Err(error) => return unreadable(error),
         };
@@ -167,24 +166,26 @@ impl Survey<'_> {
     /// Remembers what has just been proved. A file that changed while it was read, or right before, is not remembered.
     /// A dry run, and a disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
     fn adopt(&self, wanted: &Wanted, stamp: Stamp) -> Result<(), Failure> {
-        let is_unchanged = matches!(self.root.standing(&wanted.path), Standing::File(now) if now == stamp);
+        let place = self.root.place_of(wanted);
+        let is_unchanged = matches!(self.root.occupant(&place), Occupant::File(now) if now == stamp);
         if !is_unchanged || !self.root.is_ours() || !self.root.is_settled(stamp) {
             return Ok(());
         }
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let origin = records.get(&wanted.path).map_or(Origin::Seen, |record| record.origin);
-        records.remember(self.root, &wanted.path, wanted.digest, stamp, origin)
+        let origin = records.get(&place).map_or(Origin::Seen, |record| record.origin);
+        records.remember(self.root, wanted, stamp, origin)
     }
 
     /// Files that an earlier run placed, that still are what it left, and that the listing does not contain.
     fn send_extraneous(&self) -> Result<(), Failure> {
-        let wanted: std::collections::HashSet<_> = self.wanted.iter().map(|wanted| &wanted.path).collect();
+        let wanted: std::collections::HashSet<_> =
+            self.wanted.iter().map(|wanted| self.root.place_of(wanted)).collect();
         let extraneous: Vec<_> = {
             let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
             let unlisted = records.iter().filter(|(path, record)| {
                 let is_there =
-                    || matches!(self.root.standing(path), Standing::File(stamp) if stamp == record.stamp);
-                record.origin == Origin::Placed && !wanted.contains(path) && is_there()
+                    || matches!(self.root.occupant(path), Occupant::File(stamp) if stamp == record.stamp);
+                record.origin == Origin::Placed && !wanted.contains(*path) && is_there()
             });
             unlisted
                 .map(|(path, record)| ExtraneousFile { path: path.clone(), stamp: record.stamp })
@@ -215,32 +216,19 @@ fn readers() -> usize {
     machine::cpus().min(READERS)
 }
 
-/// Numbers files of equal content from 0, so that each has a part of its own.
-pub(crate) fn twins(wanted: &[Wanted]) -> Vec<usize> {
-    let mut seen: HashMap<Digest, usize> = HashMap::new();
-    wanted
-        .iter()
-        .map(|wanted| {
-            let count = seen.entry(wanted.digest).or_default();
-            *count += 1;
-            *count - 1
-        })
-        .collect()
-}
-
 /// Files whose path differs from another one only in case, each with that other one. The first in the listing wins.
-fn case_twins(wanted: &[Wanted]) -> HashMap<FileId, String> {
+fn case_collisions(wanted: &[Wanted]) -> HashMap<FileId, String> {
     let mut seen: HashMap<String, &Wanted> = HashMap::new();
-    let mut twins = HashMap::new();
+    let mut collisions = HashMap::new();
     for file in wanted {
         match seen.entry(file.path.as_str().to_lowercase()) {
             std::collections::hash_map::Entry::Occupied(first) => {
-                twins.insert(file.id, first.get().path.to_string());
+                collisions.insert(file.id, first.get().path.to_string());
             }
             std::collections::hash_map::Entry::Vacant(place) => drop(place.insert(file)),
         }
     }
-    twins
+    collisions
 }
 
 #[cfg(test)]
@@ -274,7 +262,7 @@ mod tests {
         }
         let mut root = open();
         assert_eq!(root.try_lock().unwrap(), None);
-        while !matches!(root.standing(&files[files.len() - 1].path), Standing::File(last) if root.is_settled(last))
+        while !matches!(root.occupant(&files[files.len() - 1].path), Occupant::File(last) if root.is_settled(last))
         {
             root = open();
             assert_eq!(root.try_lock().unwrap(), None);
@@ -338,23 +326,15 @@ mod tests {
     }
 
     #[test]
-    fn files_of_equal_content_are_told_apart() {
-        assert_eq!(
-            twins(&[wanted(0, "a", 1), wanted(1, "b", 2), wanted(2, "c", 1), wanted(3, "d", 1)]),
-            [0, 0, 1, 2]
-        );
-    }
-
-    #[test]
     fn names_that_differ_only_in_case_are_found() {
-        let twins = case_twins(&[
+        let collisions = case_collisions(&[
             wanted(0, "Model.bin", 1),
             wanted(1, "model.bin", 2),
             wanted(2, "Ä/x", 3),
             wanted(3, "ä/X", 4),
         ]);
-        assert_eq!(twins.get(&FileId(1)).map(String::as_str), Some("Model.bin"));
-        assert_eq!(twins.get(&FileId(3)).map(String::as_str), Some("Ä/x"));
-        assert_eq!(twins.len(), 2);
+        assert_eq!(collisions.get(&FileId(1)).map(String::as_str), Some("Model.bin"));
+        assert_eq!(collisions.get(&FileId(3)).map(String::as_str), Some("Ä/x"));
+        assert_eq!(collisions.len(), 2);
     }
 }

@@ -19,24 +19,24 @@ pub(crate) struct Lock {
     pub(super) since: i128,
 }
 
-/// What became of an attempt to take the lock.
+/// What an attempt to take the lock came to.
 #[derive(Debug)]
-pub(crate) enum Attempt {
+pub(crate) enum LockAttempt {
     /// It is ours.
     Held(Lock),
-    /// Somebody else has it; this is what they wrote about themselves.
+    /// Another run has it; this is what it wrote about itself.
     Busy(String),
 }
 
 impl Lock {
     /// Tries once.
-    pub(crate) fn attempt(work: &Dir) -> io::Result<Attempt> {
+    pub(crate) fn attempt(work: &Dir) -> io::Result<LockAttempt> {
         loop {
             let mut options = OpenOptions::new();
             let mut file = work.open_with(NAME, options.read(true).write(true).create(true))?.into_std();
             match file.try_lock() {
                 Ok(()) => {}
-                Err(std::fs::TryLockError::WouldBlock) => return Ok(Attempt::Busy(holder(&mut file))),
+                Err(std::fs::TryLockError::WouldBlock) => return Ok(LockAttempt::Busy(holder(&mut file))),
                 Err(std::fs::TryLockError::Error(error)) => return Err(error),
             }
             // The holder before us may have removed the file while we waited for it: then ours locks nothing.
@@ -48,7 +48,7 @@ impl Lock {
             file.set_len(0)?;
             file.write_all(format!("process {}", std::process::id()).as_bytes())?;
             let since = disk::stamp(&cap_std::fs::Metadata::from_file(&file)?).modified;
-            return Ok(Attempt::Held(Self { _file: file, since }));
+            return Ok(LockAttempt::Held(Self { _file: file, since }));
         }
     }
 

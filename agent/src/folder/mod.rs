@@ -1,15 +1,19 @@
-//! The destination folder: its border, its lock, what was proved in it, and how a file gets its final name.
+//! The destination folder: its border, its layout, its lock, what was proved in it, and how a file gets its final name.
 
 mod hub_metadata;
+mod layout;
 mod lock;
 mod open;
 mod place;
 mod records;
 mod root;
+mod traces;
+mod work_folder;
 
+pub(crate) use layout::Completeness;
 pub(crate) use open::Folder;
 pub(crate) use place::{Durable, place, remove_extraneous};
 pub(crate) use records::{Origin, Records};
 #[cfg(unix)]
 pub(crate) use root::absolute;
-pub(crate) use root::{Root, Standing};
+pub(crate) use root::{Occupant, Root};

@@ -44,7 +44,7 @@ impl Folder {
                 }
             }
         }
-        let records = root.work().map(Records::load).unwrap_or_default();
+        let records = root.own().map(Records::load).unwrap_or_default();
         Ok(Self { root: Arc::new(root), records: Arc::new(Mutex::new(records)) })
     }
 

@@ -1,5 +1,6 @@
 //! The folder as a border: all access goes through a handle that cannot leave it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -7,33 +8,31 @@ use std::sync::{Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
-use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp, Traces};
+use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp, Traces, Wanted};
 
-use super::lock::{Attempt, Lock};
-use super::records::Records;
+use super::layout::{DiskLayout, disk_layout};
+use super::lock::{Lock, LockAttempt};
+use super::work_folder::{WorkFolder, Writable};
 use crate::disk;
-
-const WORK: &str = ".cache/hfdown";
-const PARTS: &str = "parts";
 
 /// An open destination folder.
 #[derive(Debug)]
 pub(crate) struct Root {
     path: PathBuf,
-    layout: Layout,
+    layout: Box<dyn DiskLayout>,
     traces: Traces,
     /// None while a dry run looks at a folder that is not there.
     folder: Option<Dir>,
-    /// Our own folder inside, and the parts' inside that.
-    work: Option<(Dir, Dir)>,
+    /// Our own folder in it. None during a dry run that finds none.
+    work: Option<WorkFolder>,
     lock: Option<Lock>,
     /// Folders with new names that a crash of the machine could still undo; the root's own is the empty one.
     unflushed: Mutex<BTreeSet<String>>,
 }
 
-/// What stands at a path.
+/// What is at a path.
 #[derive(Debug)]
-pub(crate) enum Standing {
+pub(crate) enum Occupant {
     Nothing,
     File(Stamp),
     /// Neither a file nor nothing: it must not be replaced.
@@ -59,55 +58,37 @@ impl Root {
                 )
             }
         };
+        let layout = disk_layout(layout);
         let mut root =
             Self { path, layout, traces, folder, work: None, lock: None, unflushed: Mutex::default() };
         root.work = root.open_work(access)?;
         Ok(root)
     }
 
-    fn open_work(&self, access: Access) -> Result<Option<(Dir, Dir)>, Failure> {
+    fn open_work(&self, access: Access) -> Result<Option<WorkFolder>, Failure> {
         let Some(folder) = &self.folder else { return Ok(None) };
-        let open = || -> io::Result<(Dir, Dir)> {
-            let work = folder.open_dir(WORK)?;
-            let parts = work.open_dir(PARTS)?;
-            Ok((work, parts))
-        };
-        let opened: io::Result<_> = match access {
-            Access::ReadOnly => match open() {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                opened => opened,
-            },
-            Access::ReadWrite => folder.create_dir_all(format!("{WORK}/{PARTS}")).and_then(|()| {
-                let (work, parts) = open()?;
-                if !work.exists(".gitignore") {
-                    work.write(".gitignore", "*")?;
-                }
-                Ok((work, parts))
-            }),
-        };
-        opened
-            .map(Some)
+        WorkFolder::open(folder, self.layout.work_folder(), access)
             .map_err(|error| disk::failure(&format!("cannot write to {}", self.path.display()), &error))
     }
 
     /// Tries to take the folder's lock; says who holds it otherwise.
     pub(crate) fn try_lock(&mut self) -> Result<Option<String>, Failure> {
-        let attempted = match Lock::attempt(self.work()?) {
+        let attempted = match Lock::attempt(self.own()?) {
             // The holder before us has tidied our folder away.
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.work = self.open_work(Access::ReadWrite)?;
-                Lock::attempt(self.work()?)
+                Lock::attempt(self.own()?)
             }
             attempted => attempted,
         };
         match attempted {
-            Ok(Attempt::Held(lock)) => {
+            Ok(LockAttempt::Held(lock)) => {
                 self.lock = Some(lock);
                 // The same, but for what our lock in it has saved.
                 self.work = self.open_work(Access::ReadWrite)?;
                 Ok(None)
             }
-            Ok(Attempt::Busy(holder)) => Ok(Some(holder)),
+            Ok(LockAttempt::Busy(holder)) => Ok(Some(holder)),
             Err(error) => Err(disk::failure(&format!("cannot lock {}", self.path.display()), &error)),
         }
     }
@@ -116,27 +97,33 @@ impl Root {
         &self.path
     }
 
-    pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
+    pub(crate) fn layout(&self) -> &dyn DiskLayout {
+        &*self.layout
+    }
+
+    /// Where the bytes of a wanted file stand.
+    pub(crate) fn place_of<'a>(&self, wanted: &'a Wanted) -> Cow<'a, RepoPath> {
+        self.layout.place_of(wanted)
     }
 
     pub(crate) fn traces(&self) -> Traces {
         self.traces
     }
 
-    /// The folder itself, where there is one.
-    pub(crate) fn folder(&self) -> Option<&Dir> {
-        self.folder.as_ref()
+    /// The folder as one that is written to. An error during a dry run, which has no use for it.
+    pub(crate) fn writable(&self) -> Result<Writable<'_>, Failure> {
+        let (Some(folder), Some(work)) = (&self.folder, &self.work) else { return Err(looked_only()) };
+        Ok(Writable { folder, work })
     }
 
-    /// The folder of bookkeeping. An error during a dry run, which has no use for it.
-    pub(crate) fn work(&self) -> Result<&Dir, Failure> {
-        self.work.as_ref().map(|(work, _)| work).ok_or_else(looked_only)
+    /// The folder of the lock and the records.
+    pub(crate) fn own(&self) -> Result<&Dir, Failure> {
+        self.work.as_ref().map(WorkFolder::own).ok_or_else(looked_only)
     }
 
     /// The folder of parts.
     pub(crate) fn parts(&self) -> Result<&Dir, Failure> {
-        self.work.as_ref().map(|(_, parts)| parts).ok_or_else(looked_only)
+        self.work.as_ref().map(WorkFolder::parts).ok_or_else(looked_only)
     }
 
     /// Free bytes for this user on the folder's filesystem, or on that of its nearest ancestor.
@@ -154,25 +141,25 @@ impl Root {
         }
     }
 
-    /// What stands at a path. A link inside the folder is followed; one that leads out is an obstacle.
-    pub(crate) fn standing(&self, path: &RepoPath) -> Standing {
-        let Some(folder) = &self.folder else { return Standing::Nothing };
+    /// What is at a path. A link inside the folder is followed; one that leads out is an obstacle.
+    pub(crate) fn occupant(&self, path: &RepoPath) -> Occupant {
+        let Some(folder) = &self.folder else { return Occupant::Nothing };
         let metadata = match folder.metadata(path.as_str()) {
             Ok(metadata) => metadata,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Standing::Nothing,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Occupant::Nothing,
             Err(error) if error.kind() == ErrorKind::NotADirectory => {
                 let detail = format_args!("a file stands where {path} needs a folder");
-                return Standing::Obstacle(Failure::new(FailureKind::InTheWay, detail));
+                return Occupant::Obstacle(Failure::new(FailureKind::InTheWay, detail));
             }
             Err(error) => {
-                return Standing::Obstacle(disk::failure(&format!("cannot look at {path}"), &error));
+                return Occupant::Obstacle(disk::failure(&format!("cannot look at {path}"), &error));
             }
         };
         if metadata.is_file() {
-            return Standing::File(disk::stamp(&metadata));
+            return Occupant::File(disk::stamp(&metadata));
         }
         let what = if metadata.is_dir() { "a folder" } else { "no regular file" };
-        Standing::Obstacle(Failure::new(FailureKind::InTheWay, format_args!("{what} stands at {path}")))
+        Occupant::Obstacle(Failure::new(FailureKind::InTheWay, format_args!("{what} stands at {path}")))
     }
 
     /// Opens a file for reading.
@@ -196,7 +183,11 @@ impl Root {
 
     /// Whether the disk takes `a` and `A` for the same name: our own folder tells.
     pub(crate) fn folds_case(&self) -> bool {
-        self.work.is_some() && self.folder.as_ref().is_some_and(|folder| folder.exists(WORK.to_uppercase()))
+        self.work.is_some()
+            && self
+                .folder
+                .as_ref()
+                .is_some_and(|folder| folder.exists(self.layout.work_folder().to_uppercase()))
     }
 
     /// Whether this run holds the lock, and so may write.
@@ -208,38 +199,6 @@ impl Root {
     /// of the disk's clock might be changed again without looking any different.
     pub(crate) fn is_settled(&self, stamp: Stamp) -> bool {
         self.lock.as_ref().is_some_and(|lock| stamp.last_change() < lock.since)
-    }
-
-    /// Removes parts that nobody wants any more.
-    pub(crate) fn sweep_parts(&self, is_wanted: impl Fn(&str) -> bool) {
-        let Some((_, parts)) = &self.work else { return };
-        let Ok(entries) = parts.entries() else { return };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            let part = name.to_str().map(|name| name.strip_suffix(".journal").unwrap_or(name));
-            if part.is_some_and(|part| !is_wanted(part)) {
-                // What can't be removed now is tried again by the next run.
-                let _ = entry.remove_file();
-            }
-        }
-    }
-
-    /// Leaves nothing of ours behind where that was asked for and no part waits to be resumed.
-    pub(crate) fn tidy(&self) {
-        let (Some(folder), Some((work, parts))) = (&self.folder, &self.work) else { return };
-        let has_parts = parts.entries().is_ok_and(|mut entries| entries.next().is_some());
-        if has_parts {
-            return;
-        }
-        // Each step leaves what is not empty or not ours; none of them can lose anything.
-        if self.traces == Traces::Remove {
-            let _ = Records::remove_file(work);
-        }
-        let _ = work.remove_dir(PARTS);
-        let _ = work.remove_file(".gitignore");
-        let _ = Lock::remove_file(work);
-        let _ = folder.remove_dir(WORK);
-        let _ = folder.remove_dir(".cache");
     }
 }
 
@@ -256,7 +215,7 @@ fn not_a_folder(path: &Path) -> Failure {
     Failure::new(FailureKind::NotADirectory, format_args!("{} is not a folder", file.display()))
 }
 
-/// A destination as a person writes it: absolute, and without a slash at its end.
+/// A destination as a user writes it: absolute, and without a slash at its end.
 pub(crate) fn absolute(root: &str) -> io::Result<PathBuf> {
     Ok(std::path::absolute(expand_home(root))?.components().collect())
 }
@@ -277,7 +236,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whoever_waited_for_a_folder_that_was_tidied_away_makes_it_anew() {
+    fn a_run_that_waited_for_a_folder_that_was_tidied_away_makes_it_anew() {
         let folder = tempfile::tempdir().unwrap();
         let open = || {
             Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, Layout::Bare, Traces::Keep)
@@ -286,7 +245,7 @@ mod tests {
         let (mut first, mut second) = (open(), open());
         assert_eq!(first.try_lock().unwrap(), None);
         assert!(second.try_lock().unwrap().is_some(), "one at a time");
-        first.tidy();
+        first.writable().map(|at| at.work.remove(at.folder)).unwrap();
         drop(first);
         assert!(!folder.path().join(".cache").exists());
         assert_eq!(second.try_lock().unwrap(), None);

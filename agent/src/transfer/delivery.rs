@@ -206,18 +206,18 @@ pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<FileTran
     let placing = {
         let (world, task) = (Arc::clone(shared), Arc::clone(task));
         shared.blocking(move || {
-            let path = &task.wanted.path;
+            let wanted = &task.wanted;
             let is_small = task.wanted.size <= SMALL;
             let durable = if is_small { Durable::Later } else { Durable::Now };
-            let stamp =
-                folder::place(&world.root, &task.part, path, task.replaces, durable).map_err(Fault::Disk)?;
+            let stamp = folder::place(&world.root, &task.part, wanted, task.replaces, durable)
+                .map_err(Fault::Disk)?;
             // A small file never had one.
             if let (false, Ok(parts)) = (is_small, world.root.parts()) {
                 Part::forget_journal(parts, &task.part);
             }
             let mut records = world.records();
             records
-                .remember(&world.root, path, task.wanted.digest, stamp, Origin::Placed)
+                .remember(&world.root, wanted, stamp, Origin::Placed)
                 .map_err(|failure| Fault::Disk(world.root.with_space(failure)))
         })
     };

@@ -1,28 +1,24 @@
-//! What the controller has decided, and its execution: fetch, remove, record, tidy up.
+//! The work that a controller orders, and its execution: fetch, remove, record, tidy up.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hfdown_protocol::{
-    End, ExtraneousFile, Failure, FailureKind, Job, Layout, Limits, Report, Summary, Traces, Wanted,
-};
+use hfdown_protocol::{End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, Wanted};
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::RetryTiming;
-use crate::folder::{self, Folder, Records};
-use crate::part;
-use crate::survey::twins;
+use crate::folder::{self, Completeness, Folder};
 use crate::transfer::{Engine, FileTransfer, Network, Workshop};
 
-/// A plan as it was ordered.
+/// What the controller has ordered so far.
 #[derive(Debug, Default)]
-pub(crate) struct Plan {
+pub(crate) struct WorkOrder {
     jobs: Vec<Job>,
     ordered: HashSet<u32>,
     extraneous: Vec<ExtraneousFile>,
 }
 
-impl Plan {
+impl WorkOrder {
     /// Adds files to fetch. Each must have been listed, and is fetched once.
     pub(crate) fn fetch(&mut self, wanted: &[Wanted], jobs: Vec<Job>) -> Result<(), Failure> {
         let is_known = |job: &Job| (job.file.0 as usize) < wanted.len();
@@ -54,13 +50,12 @@ impl Plan {
         limits: &Limits,
     ) -> Result<Summary, Failure> {
         let Self { jobs, extraneous, .. } = self;
-        let names: Vec<_> =
-            wanted.iter().zip(twins(&wanted)).map(|(wanted, twin)| part::name(wanted.digest, twin)).collect();
+        let parts = folder.root.layout().parts(&wanted);
         let tasks = jobs
             .into_iter()
             .map(|job| {
                 let index = job.file.0 as usize;
-                FileTransfer::new(wanted[index].clone(), job.replaces, names[index].clone(), job.source)
+                FileTransfer::new(wanted[index].clone(), job.replaces, parts[index].clone(), job.source)
             })
             .collect();
         let workshop = Workshop {
@@ -71,12 +66,17 @@ impl Plan {
             stop,
         };
         let mut summary = Engine::new(workshop, tasks, limits).run().await?;
-        let is_whole = summary.failed == 0 && summary.end == End::Complete;
+        let completeness = match summary {
+            Summary { failed: 0, end: End::Complete, .. } => Completeness::Whole,
+            _ => Completeness::Partial,
+        };
         let finishing = tokio::task::spawn_blocking(move || {
-            let reports = remove(&folder, &extraneous, is_whole);
-            // Where everything is in place, no part is waited for any more.
-            let resumable = if is_whole { HashSet::new() } else { names.into_iter().collect() };
-            tidy(&folder, &resumable).map(|()| reports)
+            let reports = remove(&folder, &extraneous, completeness);
+            let resumable = match completeness {
+                Completeness::Whole => HashSet::new(),
+                Completeness::Partial => parts.into_iter().collect(),
+            };
+            folder.finish(&wanted, completeness, &resumable).map(|()| reports)
         });
         let reports = finishing.await.unwrap_or_else(|error| {
             Err(Failure::new(FailureKind::Disk, format_args!("the agent has a defect: {error}")))
@@ -90,10 +90,10 @@ impl Plan {
     }
 }
 
-fn remove(folder: &Folder, extraneous: &[ExtraneousFile], is_whole: bool) -> Vec<Report> {
+fn remove(folder: &Folder, extraneous: &[ExtraneousFile], completeness: Completeness) -> Vec<Report> {
     let mut records = folder.records();
     let mut remove = |file: &ExtraneousFile| {
-        if is_whole {
+        if completeness == Completeness::Whole {
             return folder::remove_extraneous(&folder.root, &mut records, file);
         }
         Err(Failure::new(FailureKind::ChangedMeanwhile, "not everything that is wanted is in place"))
@@ -103,28 +103,4 @@ fn remove(folder: &Folder, extraneous: &[ExtraneousFile], is_whole: bool) -> Vec
         Err(failure) => Report::NotRemoved { index, failure },
     };
     (0..).zip(extraneous.iter().map(&mut remove)).map(outcome).collect()
-}
-
-fn tidy(folder: &Folder, resumable: &HashSet<String>) -> Result<(), Failure> {
-    let root = &folder.root;
-    match (root.layout(), root.traces()) {
-        (Layout::LocalDir { .. }, Traces::Keep) => {
-            root.sweep_parts(|part| resumable.contains(part));
-            save(&mut folder.records(), folder)
-        }
-        (Layout::Bare, Traces::Keep) => {
-            root.tidy();
-            Ok(())
-        }
-        (_, Traces::Remove) => {
-            root.sweep_parts(|part| resumable.contains(part));
-            root.tidy();
-            Ok(())
-        }
-    }
-}
-
-fn save(records: &mut Records, folder: &Folder) -> Result<(), Failure> {
-    let attempt = format!("cannot record what is in {}", folder.root.path().display());
-    records.save(folder.root.work()?).map_err(|error| crate::disk::failure(&attempt, &error))
 }

@@ -1,0 +1,57 @@
+//! What of hfdown itself may stay in a folder, on whatever layout: what is remembered, and what goes at the end.
+
+use std::collections::HashSet;
+
+use hfdown_protocol::{Failure, Stamp, Traces, Wanted};
+
+use super::layout::Completeness;
+use super::open::Folder;
+use super::records::{Origin, Record, Records};
+use super::root::Root;
+use crate::disk;
+
+impl Records {
+    /// Remembers that a file is right, where anything may stay of it.
+    pub(crate) fn remember(
+        &mut self,
+        root: &Root,
+        wanted: &Wanted,
+        stamp: Stamp,
+        origin: Origin,
+    ) -> Result<(), Failure> {
+        match root.traces() {
+            Traces::Remove => Ok(()),
+            Traces::Keep => {
+                let record = Record { origin, digest: wanted.digest, stamp };
+                root.layout()
+                    .remember(root.writable()?, self, wanted, record)
+                    .map_err(|error| disk::failure(&format!("cannot record {}", wanted.path), &error))
+            }
+        }
+    }
+}
+
+impl Folder {
+    /// Ends a run: gives the layout what it still wants, and leaves our own folder in order for a run that goes on from
+    /// these parts; or takes it away once there is no part to go on from.
+    pub(crate) fn finish(
+        &self,
+        wanted: &[Wanted],
+        completeness: Completeness,
+        resumable: &HashSet<String>,
+    ) -> Result<(), Failure> {
+        let (root, layout) = (&self.root, self.root.layout());
+        let at = root.writable()?;
+        let finished = match root.traces() {
+            Traces::Keep => layout
+                .complete(at, wanted, completeness)
+                .and_then(|()| layout.tidy(at, &mut self.records(), resumable)),
+            Traces::Remove => layout.complete(at, wanted, completeness).map(|()| {
+                at.work.sweep_parts(resumable);
+                at.work.remove_with_records(at.folder);
+            }),
+        };
+        let attempt = || format!("cannot record what is in {}", root.path().display());
+        finished.map_err(|error| disk::failure(&attempt(), &error))
+    }
+}
