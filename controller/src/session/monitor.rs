@@ -95,12 +95,15 @@ impl<'a> TransferMonitor<'a> {
         }
     }
 
-    /// The same after a link broke: what had arrived by then without being heard of counts as well.
+    /// The same after a link broke: what had arrived, or was placed, without being heard of counts as well.
     pub(super) fn resumed(plan: &'a Plan, run: &'a mut Carryover) -> Self {
         let monitor = Self::new(plan, run);
         if monitor.run.total > 0 {
+            let tally = &mut monitor.run.tally;
             let unheard = monitor.done.saturating_sub(monitor.run.done);
-            monitor.run.tally.fetched = monitor.run.tally.fetched.saturating_add(unheard);
+            tally.fetched = tally.fetched.saturating_add(unheard);
+            let kept = u32::try_from(plan.kept().count()).unwrap_or(u32::MAX);
+            tally.placed = tally.placed.max(kept.saturating_sub(tally.kept));
         }
         monitor
     }

@@ -1,7 +1,7 @@
 //! What may be said of a transfer, and what is made of it.
 
 use super::*;
-use hfdown_protocol::{Digest, Failure, FailureKind, RepoPath};
+use hfdown_protocol::{Digest, Failure, FailureKind, Proof, RepoPath};
 
 use crate::plan::Reason;
 
@@ -148,4 +148,20 @@ fn what_arrived_unheard_counts_once_though_the_next_link_breaks_at_once() {
     drop(TransferMonitor::resumed(&second, &mut run));
     drop(TransferMonitor::resumed(&second, &mut run));
     assert_eq!(run.tally.fetched, 48);
+}
+
+#[test]
+fn a_file_that_was_placed_while_the_link_broke_counts_as_placed() {
+    let first = plan(&[100, 50]);
+    let mut run = Carryover::of_plan(&first);
+    let mut monitor = TransferMonitor::new(&first, &mut run);
+    monitor.event(Report::Started { file: FileId(0), resumed: 0 }).unwrap();
+    drop(monitor);
+    // `Placed` was on its way when the link broke: the next survey finds the file in place.
+    let mut second = plan(&[100, 50]);
+    second.files[0].action = Action::Keep { proof: Proof::Recorded };
+    let mut monitor = TransferMonitor::resumed(&second, &mut run);
+    monitor.event(Report::Placed { file: FileId(1), fetched: 50 }).unwrap();
+    drop(monitor);
+    assert_eq!((run.tally.placed, run.tally.kept, run.tally.fetched), (2, 0, 150));
 }
