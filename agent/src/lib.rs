@@ -5,6 +5,7 @@
 //! rented box with the stream on its standard input and output, or inside the controller's own process with a pipe in
 //! memory; [`serve`] is the same for both, and the only way to make it do anything.
 
+mod conversation;
 #[cfg(unix)]
 mod detached;
 mod disk;
@@ -24,7 +25,8 @@ mod system;
 mod transfer;
 mod work_order;
 
+pub use conversation::CloseReason;
 pub use environment::Environment;
 pub use os_error::in_words;
 pub use process::main;
-pub use serve::{Farewell, serve};
+pub use serve::serve;

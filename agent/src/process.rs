@@ -10,8 +10,9 @@ use hfdown_protocol::{
 };
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 
+use crate::conversation::CloseReason;
 use crate::environment::Environment;
-use crate::serve::{Farewell, serve};
+use crate::serve::serve;
 
 /// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash.
 /// Standard input and output are served by the latter as well, so they must not all be busy with a slow disk.
@@ -32,9 +33,9 @@ pub fn main() -> ExitCode {
     let (verb, nonce, rest) = (words.next(), words.next(), words.next());
     match (verb.as_deref(), nonce.map(|nonce| nonce.parse()), rest) {
         (Some("serve"), Some(Ok(nonce)), None) => run(converse(nonce)),
-        // The nonce tells whose it is, to whoever looks for it among the processes.
+        // The nonce tells a controller that lists the processes which one is its own.
         #[cfg(unix)]
-        (Some(crate::detached::HOST), Some(Ok(Nonce(_))), None) => run(apart()),
+        (Some(crate::detached::HOST), Some(Ok(Nonce(_))), None) => run(host()),
         (Some("--version"), None, None) => ended(&std::io::Write::write_all(
             &mut std::io::stdout(),
             format!("hfdown-agent {VERSION}\n").as_bytes(),
@@ -42,7 +43,7 @@ pub fn main() -> ExitCode {
         _ => {
             let usage =
                 b"usage: hfdown-agent serve NONCE\n\nStarted by hfdown on a box; it is not for people.\n";
-            // When standard error is gone as well there is nobody to tell.
+            // When standard error is gone as well there is no way to say it.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), usage);
             ExitCode::from(EX_USAGE)
         }
@@ -53,32 +54,33 @@ fn ended(result: &std::io::Result<()>) -> ExitCode {
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EX_OSERR) }
 }
 
-fn run(conversation: impl Future<Output = std::io::Result<Farewell>>) -> ExitCode {
+fn run(conversation: impl Future<Output = std::io::Result<CloseReason>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
         .enable_all()
         .build();
     let Ok(runtime) = runtime else { return ExitCode::from(EX_OSERR) };
-    let farewell = runtime.block_on(conversation);
+    let reason = runtime.block_on(conversation);
     // A thread may still sit in a read of standard input, which nothing can interrupt.
     runtime.shutdown_background();
-    match farewell {
-        Ok(Farewell::Bye | Farewell::Fatal) => ExitCode::SUCCESS,
-        Ok(Farewell::LinkLost | Farewell::Silence) => ExitCode::from(EX_TEMPFAIL),
+    match reason {
+        Ok(CloseReason::Bye | CloseReason::Fatal) => ExitCode::SUCCESS,
+        Ok(CloseReason::LinkLost | CloseReason::Silence) => ExitCode::from(EX_TEMPFAIL),
         Err(_) => ExitCode::from(EX_OSERR),
     }
 }
 
-/// Greets, and does as the first word says: this process conducts the conversation, another one does, or there is one.
-async fn converse(nonce: Nonce) -> std::io::Result<Farewell> {
+/// Greets, and does as the first order says: serves the controller itself, starts a host for it, or finds the one that
+/// is there.
+async fn converse(nonce: Nonce) -> std::io::Result<CloseReason> {
     let mut stdout = stdout();
     greet(&mut stdout, nonce).await?;
     let mut orders = inbox::<_, Order>(stdin(), &[]);
     let patience = Duration::from_secs(limits::SILENCE_SECONDS);
     let hello = match tokio::time::timeout(patience, orders.next()).await {
-        Err(_) => return Ok(Farewell::Silence),
-        Ok(None) => return Ok(Farewell::LinkLost),
+        Err(_) => return Ok(CloseReason::Silence),
+        Ok(None) => return Ok(CloseReason::LinkLost),
         Ok(Some(Err(error))) => return refuse(stdout, FailureKind::Protocol, error).await,
         Ok(Some(Ok(hello))) => hello,
     };
@@ -112,16 +114,16 @@ async fn converse(nonce: Nonce) -> std::io::Result<Farewell> {
     }
 }
 
-/// Holds the conversation whose first controller is at this process's standard input, whatever becomes of who started
-/// it.
+/// Hosts the conversation whose first controller is at this process's standard input, and outlives the agent that
+/// started it.
 #[cfg(unix)]
-async fn apart() -> std::io::Result<Farewell> {
+async fn host() -> std::io::Result<CloseReason> {
     use std::os::fd::AsFd;
     // Without a session of its own it would hear the signals of the one it was started in. It has one if this fails.
     let _ = rustix::process::setsid();
     let first = std::os::unix::net::UnixStream::from(std::io::stdin().as_fd().try_clone_to_owned()?);
     first.set_nonblocking(true)?;
-    // The one handle on it from here on: when it is closed, whoever is at the other end is to see that.
+    // The one handle on it from here on: when it is closed, the relay at the other end is to see that.
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     let first = tokio::net::UnixStream::from_std(first)?;
     match environment() {
@@ -144,9 +146,9 @@ async fn refuse<W: AsyncWrite + Unpin>(
     mut writer: W,
     kind: FailureKind,
     why: impl std::fmt::Display,
-) -> std::io::Result<Farewell> {
+) -> std::io::Result<CloseReason> {
     let failure = Failure::new(kind, why);
     let _ = outbox(&mut writer).send(Report::Fatal { failure }).await;
     writer.flush().await?;
-    Ok(Farewell::Fatal)
+    Ok(CloseReason::Fatal)
 }

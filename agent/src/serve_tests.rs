@@ -1,10 +1,13 @@
-//! Conversations that end in ways nobody wished for.
+//! Conversations that end in other ways than they should.
 
 use super::*;
+use crate::conversation::CHECK;
+use futures_util::StreamExt;
+use hfdown_protocol::{FailureKind, Order, VERSION, inbox, limits};
 use tokio::io::{DuplexStream, split};
 
 /// An agent at the end of a pipe of so many bytes.
-fn agent(pipe: usize) -> (tokio::task::JoinHandle<Farewell>, DuplexStream) {
+fn agent(pipe: usize) -> (tokio::task::JoinHandle<CloseReason>, DuplexStream) {
     let (near, far) = tokio::io::duplex(pipe);
     let (reader, writer) = split(far);
     let serving = serve(reader, writer, Environment::new(None).unwrap());
@@ -23,7 +26,7 @@ async fn what_is_no_certificate_is_not_trusted() {
         matches!(&report, Report::Fatal { failure } if failure.kind == FailureKind::Protocol),
         "{report:?}"
     );
-    assert_eq!(agent.await.unwrap(), Farewell::Fatal);
+    assert_eq!(agent.await.unwrap(), CloseReason::Fatal);
 }
 
 #[tokio::test(start_paused = true)]
@@ -35,13 +38,13 @@ async fn a_silent_controller_is_given_up_but_not_a_quiet_one() {
         tokio::time::sleep(Duration::from_secs(limits::SILENCE_SECONDS / 2)).await;
         orders.send(Order::Ping).await.unwrap();
     }
-    assert_eq!(agent.await.unwrap(), Farewell::Silence);
+    assert_eq!(agent.await.unwrap(), CloseReason::Silence);
     let silence = Duration::from_secs(limits::SILENCE_SECONDS);
     assert!(began.elapsed() + CHECK >= silence * 6);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_agent_that_nobody_reads_from_ends_all_the_same() {
+async fn an_agent_whose_reports_are_not_read_ends_all_the_same() {
     let (agent, near) = agent(64);
     let (_unread, writer) = split(near);
     let mut orders = outbox::<_, Order>(writer);
@@ -51,14 +54,5 @@ async fn an_agent_that_nobody_reads_from_ends_all_the_same() {
         .await
         .is_ok()
     {}
-    assert_eq!(agent.await.unwrap(), Farewell::LinkLost);
-}
-
-#[tokio::test]
-async fn work_stops_when_the_conversation_is_dropped() {
-    let (reports, _outgoing) = mpsc::channel(1);
-    let conversation = Conversation::new(Environment::new(None).unwrap(), reports);
-    let stop = conversation.stop.clone();
-    drop(conversation);
-    assert!(stop.is_cancelled());
+    assert_eq!(agent.await.unwrap(), CloseReason::LinkLost);
 }

@@ -268,7 +268,7 @@ mod tests {
             assert_eq!(root.try_lock().unwrap(), None);
         }
         let records = Mutex::default();
-        // One report fits in. Nobody takes it, so that each reader remembers one file, and waits to speak of it.
+        // One report fits in, and is not taken, so that each reader remembers one file and waits to report it.
         let (reports, mut heard) = mpsc::channel(1);
         reports.try_send(Report::Pong).unwrap();
         let stop = CancellationToken::new();
@@ -293,7 +293,7 @@ mod tests {
                 std::thread::yield_now();
             }
             survey.join().unwrap().unwrap();
-            assert_eq!(at_once, readers(), "files were read when nobody had heard of the first");
+            assert_eq!(at_once, readers(), "files were read while the report of the first one waited");
         });
         assert_eq!(remembered(), files.len());
         assert!(machine::cpus() == 1 || readers() > 1);

@@ -83,7 +83,7 @@ impl WorkOrder {
         })?;
         for report in reports {
             summary.removed += u32::from(matches!(report, Report::Removed { .. }));
-            // Nobody listens only when the conversation is over.
+            // This fails only when the conversation is over.
             let _ = network.reports.send(report).await;
         }
         Ok(summary)

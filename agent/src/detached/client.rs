@@ -1,4 +1,4 @@
-//! The controller that is there at the moment.
+//! The client of a host: the controller that is connected at the moment.
 
 use std::io;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use tokio::task::JoinHandle;
 
 use crate::serve;
 
-/// Reports on their way out; what does not fit waits with whoever has it.
+/// Reports on their way out; what does not fit waits with the host.
 const REPORTS: usize = 256;
 /// How long the last words may take to be read.
 const PARTING: Duration = Duration::from_secs(5);
 
-/// What a controller has to do with the transfer.
+/// What a client has to do with the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientRole {
-    /// It ordered it.
-    Began,
-    /// It has come, and not said what for.
-    Came,
-    /// It has been told what there is, and knows nothing of extraneous files.
-    Joined,
+    /// It ordered the transfer.
+    Starter,
+    /// It has connected, and not said what for.
+    Newcomer,
+    /// It has been sent the status, and knows nothing of extraneous files.
+    Joiner,
 }
 
 /// A connected controller.
@@ -33,33 +33,33 @@ pub(super) struct Client {
     pub(super) orders: Inbox<OwnedReadHalf, Order>,
     pub(super) reports: mpsc::Sender<Report>,
     /// Seconds without an order.
-    pub(super) silent: u64,
-    pub(super) part: ClientRole,
+    pub(super) silent_seconds: u64,
+    pub(super) role: ClientRole,
     writing: JoinHandle<()>,
 }
 
 impl Client {
-    pub(super) fn new(stream: UnixStream, part: ClientRole) -> Self {
+    pub(super) fn new(stream: UnixStream, role: ClientRole) -> Self {
         let (reader, writer) = stream.into_split();
         let (reports, outgoing) = mpsc::channel(REPORTS);
         let writing = tokio::spawn(async move {
-            // A broken link is noticed by whoever reads.
+            // A broken link is noticed by the reading half.
             let _ = serve::write(outbox(writer), outgoing).await;
         });
-        Self { orders: inbox(reader, &[]), reports, silent: 0, part, writing }
+        Self { orders: inbox(reader, &[]), reports, silent_seconds: 0, role, writing }
     }
 
     /// Whether it has not spoken for so long that it must be gone.
     pub(super) fn is_silent(&self) -> bool {
-        self.silent > limits::SILENCE_SECONDS
+        self.silent_seconds > limits::SILENCE_SECONDS
     }
 
-    /// Says the last words and lets them be read, if that does not take long.
-    pub(super) async fn leave(self, last: impl IntoIterator<Item = Report>) {
+    /// Sends the last reports and lets them be read, if that does not take long.
+    pub(super) async fn close(self, last: impl IntoIterator<Item = Report>) {
         let Self { reports, orders, mut writing, .. } = self;
         let parting = async {
             for report in last {
-                // It has gone as well.
+                // The link is gone as well.
                 if reports.send(report).await.is_err() {
                     break;
                 }
@@ -74,28 +74,28 @@ impl Client {
         drop(orders);
     }
 
-    /// It has gone: what it was to be told is of no interest any more.
-    pub(super) fn forget(self) {
+    /// Its link is gone, and with it the reports that are on their way.
+    pub(super) fn abandon(self) {
         self.writing.abort();
     }
 
-    /// Makes room for another controller.
-    pub(super) fn dismiss(self) {
+    /// Another client takes its place.
+    pub(super) fn replace(self) {
         let failure = Failure::new(FailureKind::Locked, "another controller has joined the transfer");
-        tokio::spawn(self.leave([Report::Fatal { failure }]));
+        tokio::spawn(self.close([Report::Fatal { failure }]));
     }
 }
 
-/// The next order of whoever is there; none when it has gone or makes no sense. Never, while nobody is there.
-pub(super) async fn hear(orders: Option<&mut Inbox<OwnedReadHalf, Order>>) -> Option<Order> {
+/// The client's next order; none when its link is gone or it makes no sense. Never, without a client.
+pub(super) async fn next_order(orders: Option<&mut Inbox<OwnedReadHalf, Order>>) -> Option<Order> {
     match orders {
         Some(orders) => orders.next().await.and_then(Result::ok),
         None => std::future::pending().await,
     }
 }
 
-/// Room for a report. Never, while nobody is there or nobody listens.
-pub(super) async fn room(reports: Option<&mpsc::Sender<Report>>) -> mpsc::Permit<'_, Report> {
+/// Room for a report. Never, without a client or after its link broke.
+pub(super) async fn report_room(reports: Option<&mpsc::Sender<Report>>) -> mpsc::Permit<'_, Report> {
     match reports {
         Some(reports) => match reports.reserve().await {
             Ok(room) => room,
@@ -105,8 +105,8 @@ pub(super) async fn room(reports: Option<&mpsc::Sender<Report>>) -> mpsc::Permit
     }
 }
 
-/// The next controller that comes. Never, while the place is not known yet.
-pub(super) async fn next(listener: Option<&tokio::net::UnixListener>) -> io::Result<UnixStream> {
+/// The next controller that connects. Never, before the transfer was detached.
+pub(super) async fn next_connection(listener: Option<&tokio::net::UnixListener>) -> io::Result<UnixStream> {
     match listener {
         Some(listener) => listener.accept().await.map(|(stream, _)| stream),
         None => std::future::pending().await,

@@ -16,17 +16,17 @@ use crate::folder;
 /// The longest path that a socket's address holds everywhere: 108 bytes on Linux, 104 elsewhere, with a NUL.
 const LONGEST_ADDRESS: usize = 100;
 
-/// The place of one destination's transfer.
+/// The files of one destination's transfer.
 #[derive(Debug, Clone)]
 pub(super) struct ControlFiles {
-    /// The folder that the agent was started from: this user's own, and nobody else may write to it.
+    /// The folder that the agent was started from: this user's own, and no other may write to it.
     folder: PathBuf,
     name: String,
 }
 
 impl ControlFiles {
-    /// The place for a destination as a person writes it.
-    pub(super) fn within(folder: PathBuf, root: &str) -> io::Result<Self> {
+    /// The files for a destination as a user writes it.
+    pub(super) fn for_destination(folder: PathBuf, root: &str) -> io::Result<Self> {
         let absolute = folder::absolute(root)?;
         // Whatever links lead there, it is one folder.
         let root = absolute.canonicalize().unwrap_or(absolute);
@@ -35,7 +35,7 @@ impl ControlFiles {
         Ok(Self { folder, name })
     }
 
-    /// Listens for controllers. Whoever listened here before is gone: the caller holds the destination's lock.
+    /// Listens for controllers. A host that listened here before is gone: the caller holds the destination's lock.
     pub(super) fn listen(&self) -> io::Result<UnixListener> {
         let path = self.file("socket");
         match std::fs::remove_file(&path) {
@@ -47,34 +47,33 @@ impl ControlFiles {
         Ok(listener)
     }
 
-    /// Connects to whoever listens here.
+    /// Connects to the host that listens here.
     pub(super) fn connect(&self) -> io::Result<UnixStream> {
         let stream = self.address("socket", |address| std::os::unix::net::UnixStream::connect(address))?;
         stream.set_nonblocking(true)?;
         UnixStream::from_std(stream)
     }
 
-    /// Nobody listens here any more.
-    pub(super) fn leave(&self) {
-        // One that stays behind is known by nobody listening.
+    /// Takes the socket away. A host that was killed leaves it behind, and then it refuses.
+    pub(super) fn remove_socket(&self) {
         let _ = std::fs::remove_file(self.file("socket"));
     }
 
-    /// Leaves word of what the transfer has come to.
-    pub(super) fn write(&self, record: &TransferRecord) -> io::Result<()> {
+    /// Writes down what the transfer has come to.
+    pub(super) fn write_record(&self, record: &TransferRecord) -> io::Result<()> {
         let new = self.file("new");
         std::fs::write(&new, record.to_string())?;
         std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
         std::fs::rename(new, self.file("record"))
     }
 
-    /// What was left.
-    pub(super) fn read(&self) -> Option<TransferRecord> {
+    /// What was written down.
+    pub(super) fn read_record(&self) -> Option<TransferRecord> {
         std::fs::read_to_string(self.file("record")).ok()?.parse().ok()
     }
 
-    /// Leaves nothing behind.
-    pub(super) fn forget(&self) {
+    /// Takes the record away, and the folder if nothing else is in it.
+    pub(super) fn remove_record(&self) {
         let _ = std::fs::remove_file(self.file("record"));
         // The agent's own file may have gone before.
         let _ = std::fs::remove_dir(&self.folder);
@@ -113,14 +112,15 @@ mod tests {
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::create_dir(&root).unwrap();
         std::os::unix::fs::symlink(&root, ground.path().join("link")).unwrap();
-        let place = |root: &Path| ControlFiles::within(folder.clone(), root.to_str().unwrap()).unwrap();
-        assert!(place(&root).connect().is_err());
-        let _listener = place(&root).listen().unwrap();
-        let mode = place(&root).file("socket").metadata().unwrap().permissions().mode();
+        let files =
+            |root: &Path| ControlFiles::for_destination(folder.clone(), root.to_str().unwrap()).unwrap();
+        assert!(files(&root).connect().is_err());
+        let _listener = files(&root).listen().unwrap();
+        let mode = files(&root).file("socket").metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        place(&ground.path().join("link/")).connect().unwrap();
-        assert!(place(&ground.path().join("other")).connect().is_err());
-        place(&root).leave();
-        assert!(place(&root).connect().is_err());
+        files(&ground.path().join("link/")).connect().unwrap();
+        assert!(files(&ground.path().join("other")).connect().is_err());
+        files(&root).remove_socket();
+        assert!(files(&root).connect().is_err());
     }
 }

@@ -1,6 +1,7 @@
-//! The agent with a session of its own: a conversation within the process, and the controllers that come and go.
+//! The host of a transfer, an agent with a session of its own: a conversation within the process, and the clients that
+//! come and go.
 //!
-//! Orders go in and reports come out as they are; on their way the state takes note of them. Until `Detach` this is an
+//! Orders go in and reports come out as they are; on their way the state notes them. Until `Detach` this is an
 //! agent like any other, and ends with its link.
 
 use std::collections::VecDeque;
@@ -17,26 +18,27 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::client::{Client, ClientRole, hear, next, room};
+use super::client::{Client, ClientRole, next_connection, next_order, report_room};
 use super::control_files::ControlFiles;
-use super::idle_timeout::{Activity, IdleTimeout};
+use super::idle_timeout::{IdleTimeout, TransferActivity};
 use super::supersede::{NextRun, supersede};
 use super::transfer_record::{TransferRecord, now};
 use super::transfer_state::TransferState;
+use crate::conversation::{CloseReason, Step};
 use crate::environment::Environment;
-use crate::serve::{Farewell, serve};
+use crate::serve::serve;
 
 /// Bytes in the pipe to the conversation: a few of the largest frames.
 const PIPE: usize = 2 << 20;
 /// Orders on their way in. More of them wait where they come from.
 const ORDERS: usize = 64;
-/// How often it is looked whether somebody speaks and something moves. Looks are counted, not time: a box that was
-/// stopped for a while has not been left alone for that long.
+/// How often it is checked whether the client speaks and the transfer moves. Checks are counted, not time: a box that
+/// was stopped for a while has not been without a client for that long.
 const CHECK: Duration = Duration::from_secs(1);
 
-/// Conducts a conversation until it has come to its end. The first controller is at the other end of this stream;
-/// others find it in this folder once it was detached.
-pub(crate) async fn host(first: UnixStream, folder: PathBuf, environment: Environment) -> Farewell {
+/// Hosts a transfer until its end. The first client is at the other end of this stream; others find the host in this
+/// folder once the transfer was detached.
+pub(crate) async fn host(first: UnixStream, folder: PathBuf, environment: Environment) -> CloseReason {
     let (near, far) = tokio::io::duplex(PIPE);
     let (reader, writer) = tokio::io::split(far);
     let serving = tokio::spawn(serve(reader, writer, environment.with_private(None)));
@@ -44,141 +46,139 @@ pub(crate) async fn host(first: UnixStream, folder: PathBuf, environment: Enviro
     let (orders, queue) = mpsc::channel(ORDERS);
     tokio::spawn(write(writer, queue));
     let mut host = Host::new(orders, folder);
-    host.client = Some(Client::new(first, ClientRole::Began));
-    host.conduct(inbox(reader, &[]), serving).await
+    host.client = Some(Client::new(first, ClientRole::Starter));
+    host.run(inbox(reader, &[]), serving).await
 }
 
 struct Host {
     orders: mpsc::Sender<Order>,
     /// Orders that there was no room for yet.
-    inward: VecDeque<Order>,
+    pending_orders: VecDeque<Order>,
     /// Reports that there was no room for yet.
-    outward: VecDeque<Report>,
-    /// Seconds for which there has been no room.
-    stuck: u64,
+    pending_reports: VecDeque<Report>,
+    /// Seconds for which there has been no room for a report.
+    stuck_seconds: u64,
     client: Option<Client>,
     state: TransferState,
     folder: PathBuf,
-    /// Where others find this, once it may be left.
-    post: Option<(ControlFiles, UnixListener)>,
-    leave: IdleTimeout,
+    /// Where other clients find this, once the transfer was detached.
+    control: Option<(ControlFiles, UnixListener)>,
+    idle_timeout: IdleTimeout,
     /// How it ended, once that is settled.
     conclusion: Option<Conclusion>,
 }
 
-enum Heard {
+/// What moves the host on.
+enum HostEvent {
     Report(Report),
     /// The conversation within has ended.
-    Over,
-    /// None when the controller has gone.
+    Ended,
+    /// None when the client's link is gone.
     Order(Option<Order>),
-    Came(UnixStream),
+    Connected(UnixStream),
     Check,
 }
-
-/// Whether to go on.
-type Step = Result<(), Farewell>;
 
 impl Host {
     fn new(orders: mpsc::Sender<Order>, folder: PathBuf) -> Self {
         Self {
             orders,
-            inward: VecDeque::new(),
-            outward: VecDeque::new(),
-            stuck: 0,
+            pending_orders: VecDeque::new(),
+            pending_reports: VecDeque::new(),
+            stuck_seconds: 0,
             client: None,
             state: TransferState::default(),
             folder,
-            post: None,
-            leave: IdleTimeout::default(),
+            control: None,
+            idle_timeout: IdleTimeout::default(),
             conclusion: None,
         }
     }
 
-    async fn conduct(
+    async fn run(
         mut self,
         mut reports: Inbox<ReadHalf<DuplexStream>, Report>,
-        serving: JoinHandle<Farewell>,
-    ) -> Farewell {
+        serving: JoinHandle<CloseReason>,
+    ) -> CloseReason {
         let mut check = tokio::time::interval(CHECK);
         check.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut seconds: u64 = 0;
-        let mut is_deaf = false;
-        let farewell = loop {
-            let (heard, said) = match &mut self.client {
+        let mut accept_failed = false;
+        let reason = loop {
+            let (orders, reports_out) = match &mut self.client {
                 Some(Client { orders, reports, .. }) => (Some(orders), Some(&*reports)),
                 None => (None, None),
             };
             // Every arm is cancel-safe: frames stay buffered, room stays free. Neither direction waits for the other.
-            let heard = tokio::select! {
-                report = reports.next(), if self.outward.is_empty() => match report {
-                    Some(Ok(report)) => Heard::Report(report),
-                    Some(Err(_)) | None => Heard::Over,
+            let event = tokio::select! {
+                report = reports.next(), if self.pending_reports.is_empty() => match report {
+                    Some(Ok(report)) => HostEvent::Report(report),
+                    Some(Err(_)) | None => HostEvent::Ended,
                 },
-                room = room(said), if !self.outward.is_empty() => {
-                    if let Some(report) = self.outward.pop_front() {
+                room = report_room(reports_out), if !self.pending_reports.is_empty() => {
+                    if let Some(report) = self.pending_reports.pop_front() {
                         room.send(report);
-                        self.stuck = 0;
+                        self.stuck_seconds = 0;
                     }
                     continue;
                 }
-                order = hear(heard), if self.inward.is_empty() => Heard::Order(order),
-                room = self.orders.reserve(), if !self.inward.is_empty() => {
-                    if let (Ok(room), Some(order)) = (room, self.inward.pop_front()) {
+                order = next_order(orders), if self.pending_orders.is_empty() => HostEvent::Order(order),
+                room = self.orders.reserve(), if !self.pending_orders.is_empty() => {
+                    if let (Ok(room), Some(order)) = (room, self.pending_orders.pop_front()) {
                         room.send(order);
                     }
                     continue;
                 }
-                came = next(self.post.as_ref().map(|(_, listener)| listener)), if !is_deaf => {
-                    // It has gone again, or there are no descriptors: then asking at once would never end.
-                    is_deaf = came.is_err();
-                    let Ok(stream) = came else { continue };
-                    Heard::Came(stream)
+                connected = next_connection(self.control.as_ref().map(|(_, listener)| listener)), if !accept_failed => {
+                    // The client has gone again, or there are no descriptors: then trying at once would never end.
+                    accept_failed = connected.is_err();
+                    let Ok(stream) = connected else { continue };
+                    HostEvent::Connected(stream)
                 },
-                _ = check.tick() => Heard::Check,
+                _ = check.tick() => HostEvent::Check,
             };
-            let step = match heard {
-                Heard::Report(report) => self.pass_out(report),
-                Heard::Over => {
-                    self.conclusion.get_or_insert_with(unsaid);
+            let step = match event {
+                HostEvent::Report(report) => self.forward_report(report),
+                HostEvent::Ended => {
+                    self.conclusion.get_or_insert_with(unreported);
                     self.record();
-                    Err(Farewell::Bye)
+                    Err(CloseReason::Bye)
                 }
-                Heard::Order(Some(order)) => {
-                    self.client.iter_mut().for_each(|client| client.silent = 0);
-                    self.pass_in(order)
+                HostEvent::Order(Some(order)) => {
+                    self.client.iter_mut().for_each(|client| client.silent_seconds = 0);
+                    self.forward_order(order)
                 }
-                Heard::Order(None) => self.left(Farewell::LinkLost),
-                Heard::Came(stream) => {
-                    self.alone().into_iter().for_each(Client::dismiss);
-                    self.client = Some(Client::new(stream, ClientRole::Came));
+                HostEvent::Order(None) => self.client_left(CloseReason::LinkLost),
+                HostEvent::Connected(stream) => {
+                    self.take_client().into_iter().for_each(Client::replace);
+                    self.client = Some(Client::new(stream, ClientRole::Newcomer));
                     Ok(())
                 }
-                Heard::Check => {
+                HostEvent::Check => {
                     seconds += 1;
-                    is_deaf = false;
+                    accept_failed = false;
                     self.check(seconds)
                 }
             };
-            if let Err(farewell) = step {
-                break farewell;
+            if let Err(reason) = step {
+                break reason;
             }
         };
         self.end(reports, serving).await;
-        farewell
+        reason
     }
 
     /// A report from within.
-    fn pass_out(&mut self, report: Report) -> Step {
-        self.state.reported(&report);
-        let part = self.client.as_ref().map(|client| client.part);
+    fn forward_report(&mut self, report: Report) -> Step {
+        self.state.note_report(&report);
+        let role = self.client.as_ref().map(|client| client.role);
         match &report {
-            // The answer to a ping of our own; controllers are answered here.
+            // The answer to a ping of our own; the client's are answered here.
             Report::Pong => return Ok(()),
             Report::NeedSource { file } => {
                 let answers = self.state.ask(*file);
                 if !answers.is_empty() {
-                    self.inward.extend(answers);
+                    self.pending_orders.extend(answers);
                     return Ok(());
                 }
             }
@@ -192,141 +192,141 @@ impl Host {
                 self.conclusion = Some(Conclusion::Failed { failure: failure.clone() });
                 self.record();
             }
-            Report::Removed { .. } | Report::NotRemoved { .. } if part == Some(ClientRole::Joined) => {
+            Report::Removed { .. } | Report::NotRemoved { .. } if role == Some(ClientRole::Joiner) => {
                 return Ok(());
             }
             _ => {}
         }
         let is_over = matches!(report, Report::Finished { .. });
-        // Whoever has not said yet what it came for is told all of it then.
-        if matches!(part, Some(ClientRole::Began | ClientRole::Joined)) {
-            self.outward.push_back(report);
+        // A client that has not said what it wants is sent the whole status first.
+        if matches!(role, Some(ClientRole::Starter | ClientRole::Joiner)) {
+            self.pending_reports.push_back(report);
         }
-        // Whoever is there hears it, but nobody is waited for any more.
-        if is_over && self.leave.is_given() { Err(Farewell::Bye) } else { Ok(()) }
+        // The client is sent it, but no other is waited for.
+        if is_over && self.idle_timeout.is_detached() { Err(CloseReason::Bye) } else { Ok(()) }
     }
 
-    /// An order from whoever is there.
-    fn pass_in(&mut self, order: Order) -> Step {
+    /// An order from the client.
+    fn forward_order(&mut self, order: Order) -> Step {
         match order {
-            Order::Ping => self.outward.push_back(Report::Pong),
+            Order::Ping => self.pending_reports.push_back(Report::Pong),
             Order::Hello { mode: Mode::Joining { .. }, .. } => {
                 if let Some(client) = &mut self.client {
-                    client.part = ClientRole::Joined;
+                    client.role = ClientRole::Joiner;
                 }
                 let machine = crate::machine::describe();
-                self.outward.push_back(Report::Hello { version: VERSION.to_owned(), machine });
-                self.outward.extend(self.state.told());
+                self.pending_reports.push_back(Report::Hello { version: VERSION.to_owned(), machine });
+                self.pending_reports.extend(self.state.catch_up());
             }
             Order::Detach { title, idle_timeout, skipped, refusals } => {
                 self.state.title = title;
                 self.state.skipped = skipped;
                 self.state.refusals = refusals;
-                // Others may come from here on.
-                match ControlFiles::within(self.folder.clone(), &self.state.root)
-                    .and_then(|place| place.listen().map(|listener| (place, listener)))
+                // Other clients may connect from here on.
+                match ControlFiles::for_destination(self.folder.clone(), &self.state.root)
+                    .and_then(|files| files.listen().map(|listener| (files, listener)))
                 {
-                    Ok(post) => self.post = Some(post),
+                    Ok(control) => self.control = Some(control),
                     Err(error) => {
                         let what = format!("cannot detach: no socket can be made beside the agent: {error}");
-                        self.outward.push_back(fatal(FailureKind::Disk, &what));
+                        self.pending_reports.push_back(fatal(FailureKind::Disk, &what));
                         return Ok(());
                     }
                 }
-                self.leave = IdleTimeout::new(idle_timeout);
+                self.idle_timeout = IdleTimeout::new(idle_timeout);
                 self.record();
-                self.outward.push_back(Report::Detached);
-                // It may have been over before this was heard.
+                self.pending_reports.push_back(Report::Detached);
+                // The transfer may have ended before this order came.
                 if self.conclusion.is_some() {
-                    return Err(Farewell::Bye);
+                    return Err(CloseReason::Bye);
                 }
             }
             Order::Source { file, .. }
             | Order::Inline { file, .. }
             | Order::SourceUnavailable { file, .. } => {
                 if let Ok(answer) = self.state.answered(file, order) {
-                    self.inward.extend(answer);
+                    self.pending_orders.extend(answer);
                 } else {
                     let what =
                         "more small files are handed over than may wait in memory; sync without --detach";
-                    self.outward.push_back(fatal(FailureKind::Disk, what));
+                    self.pending_reports.push_back(fatal(FailureKind::Disk, what));
                 }
             }
-            Order::Bye if self.leave.is_given() => return self.left(Farewell::Bye),
+            Order::Bye if self.idle_timeout.is_detached() => return self.client_left(CloseReason::Bye),
             order => {
                 if order == Order::Begin {
-                    let later = if self.state.is_idle() { NextRun::Idles } else { NextRun::Fetches };
-                    supersede(&self.folder, &self.state.root, later);
+                    let next = if self.state.is_idle() { NextRun::Idles } else { NextRun::Fetches };
+                    supersede(&self.folder, &self.state.root, next);
                 }
-                self.state.ordered(&order);
-                self.inward.push_back(order);
+                self.state.note_order(&order);
+                self.pending_orders.push_back(order);
             }
         }
         Ok(())
     }
 
-    /// The controller has gone.
-    fn left(&mut self, farewell: Farewell) -> Step {
-        self.alone().into_iter().for_each(Client::forget);
-        if self.leave.is_given() && self.conclusion.is_none() { Ok(()) } else { Err(farewell) }
+    /// The client's link is gone.
+    fn client_left(&mut self, reason: CloseReason) -> Step {
+        self.take_client().into_iter().for_each(Client::abandon);
+        if self.idle_timeout.is_detached() && self.conclusion.is_none() { Ok(()) } else { Err(reason) }
     }
 
-    /// Nobody is there any more. Whoever was can be told so.
-    fn alone(&mut self) -> Option<Client> {
-        self.outward.clear();
-        self.stuck = 0;
-        self.inward.extend(self.state.interrupted());
+    /// The host is without a client from here on. Returns the one that was there.
+    fn take_client(&mut self) -> Option<Client> {
+        self.pending_reports.clear();
+        self.stuck_seconds = 0;
+        self.pending_orders.extend(self.state.interrupted());
         self.client.take()
     }
 
-    /// Looks whether somebody speaks and something moves.
+    /// Checks whether the client speaks and the transfer moves.
     fn check(&mut self, seconds: u64) -> Step {
         if seconds.is_multiple_of(limits::PING_SECONDS) {
-            // A queue that is full says as clearly that somebody is there.
+            // A queue that is full says as clearly that there is life.
             let _ = self.orders.try_send(Order::Ping);
         }
         if let Some(client) = &mut self.client {
-            client.silent += 1;
-            self.stuck += u64::from(!self.outward.is_empty());
+            client.silent_seconds += 1;
+            self.stuck_seconds += u64::from(!self.pending_reports.is_empty());
             // A terminal that was stopped goes on pinging, and must not hold up the transfer for ever.
-            if client.is_silent() || self.stuck > limits::SILENCE_SECONDS {
-                return self.left(Farewell::Silence);
+            if client.is_silent() || self.stuck_seconds > limits::SILENCE_SECONDS {
+                return self.client_left(CloseReason::Silence);
             }
         }
-        let standing = Activity {
+        let activity = TransferActivity {
             done: self.state.done(),
             unanswered: self.state.unanswered(),
-            is_watched: self.client.is_some(),
+            has_client: self.client.is_some(),
         };
-        if let Some(detail) = self.leave.second(standing)
+        if let Some(detail) = self.idle_timeout.tick(activity)
             && self.conclusion.is_none()
         {
             self.conclusion = Some(Conclusion::Failed { failure: Failure::new(FailureKind::Stale, detail) });
-            // Somebody may come and go before it has ended, and then that is the end.
+            // A client may come and go before it has ended, and then that is the end.
             self.record();
-            self.inward.push_back(Order::Cancel);
+            self.pending_orders.push_back(Order::Cancel);
         }
         Ok(())
     }
 
-    /// Leaves word of how things stand.
+    /// Writes down what the transfer has come to.
     fn record(&self) {
-        let Some((place, _)) = &self.post else { return };
+        let Some((files, _)) = &self.control else { return };
         let record = TransferRecord {
             status: self.state.status(),
             began: self.state.began(),
             ended: self.conclusion.is_some().then(now),
             conclusion: self.conclusion.clone().unwrap_or(Conclusion::Vanished),
         };
-        // Without one, whoever asks later hears that there was nothing; the files are what they are.
-        let _ = place.write(&record);
+        // Without a record, a client that asks later hears that there was nothing; the files are what they are.
+        let _ = files.write_record(&record);
     }
 
-    /// Lets go: the conversation within ends, what was said is let out, and nobody finds this any more.
-    async fn end(self, mut reports: Inbox<ReadHalf<DuplexStream>, Report>, serving: JoinHandle<Farewell>) {
-        let Self { orders, outward, client, post, .. } = self;
-        if let Some((place, listener)) = post {
-            place.leave();
+    /// Lets go: the conversation within ends, the client is sent what waits for it, and no other finds this any more.
+    async fn end(self, mut reports: Inbox<ReadHalf<DuplexStream>, Report>, serving: JoinHandle<CloseReason>) {
+        let Self { orders, pending_reports, client, control, .. } = self;
+        if let Some((files, listener)) = control {
+            files.remove_socket();
             drop(listener);
         }
         // Without orders it ends, and what it still has to say is let out so that it can.
@@ -334,7 +334,7 @@ impl Host {
         let draining = async { while let Some(Ok(_)) = reports.next().await {} };
         let parting = async {
             if let Some(client) = client {
-                client.leave(outward).await;
+                client.close(pending_reports).await;
             }
         };
         let (_, (), ()) = tokio::join!(serving, draining, parting);
@@ -353,8 +353,8 @@ async fn write(writer: WriteHalf<DuplexStream>, mut queue: mpsc::Receiver<Order>
     let _ = SinkExt::<Order>::close(&mut out).await;
 }
 
-/// How a transfer ended whose conversation did without saying so.
-fn unsaid() -> Conclusion {
+/// How a transfer ended whose conversation did not report it.
+fn unreported() -> Conclusion {
     Conclusion::Failed { failure: Failure::new(FailureKind::Protocol, "the agent ended it without a word") }
 }
 

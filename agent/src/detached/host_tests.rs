@@ -1,4 +1,4 @@
-//! Controllers that come and go, around a real conversation.
+//! Clients that come and go, around a real conversation.
 
 use std::num::NonZeroU32;
 
@@ -51,7 +51,7 @@ impl Controller {
 struct Scene {
     ground: TempDir,
     controller: Controller,
-    holding: JoinHandle<Farewell>,
+    hosting: JoinHandle<CloseReason>,
 }
 
 impl Scene {
@@ -61,8 +61,8 @@ impl Scene {
         std::fs::create_dir(ground.path().join("agent")).unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
         let environment = Environment::new(None).unwrap();
-        let holding = tokio::spawn(host(theirs, ground.path().join("agent"), environment));
-        let mut scene = Self { controller: Controller::new(ours), ground, holding };
+        let hosting = tokio::spawn(host(theirs, ground.path().join("agent"), environment));
+        let mut scene = Self { controller: Controller::new(ours), ground, hosting };
         let file = Wanted {
             id: FileId(0),
             path: RepoPath::new("hello").unwrap(),
@@ -91,13 +91,13 @@ impl Scene {
     }
 
     fn join(&self) -> Controller {
-        let place = ControlFiles::within(self.ground.path().join("agent"), &self.root()).unwrap();
-        Controller::new(place.connect().unwrap())
+        let files = ControlFiles::for_destination(self.ground.path().join("agent"), &self.root()).unwrap();
+        Controller::new(files.connect().unwrap())
     }
 
     /// Waits for the end, and says what lies beside the agent then.
     async fn end(self) -> Vec<(String, String)> {
-        tokio::time::timeout(PATIENCE, self.holding).await.expect("it ends").unwrap();
+        tokio::time::timeout(PATIENCE, self.hosting).await.expect("it ends").unwrap();
         assert_eq!(std::fs::read(self.ground.path().join("model/hello")).unwrap(), b"hello\n");
         let files =
             std::fs::read_dir(self.ground.path().join("agent")).unwrap().map(|file| file.unwrap().path());
@@ -138,7 +138,7 @@ async fn a_transfer_that_was_over_before_it_was_detached_ends_all_the_same() {
 }
 
 #[tokio::test]
-async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
+async fn a_client_that_joins_is_sent_the_whole_status_first_and_the_one_before_it_goes() {
     let mut scene = Scene::set().await;
     scene.controller.say([Order::Begin, detach()]).await;
     scene.controller.until(|report| matches!(report, Report::Detached)).await;
@@ -179,21 +179,21 @@ async fn whoever_joins_is_told_everything_first_and_whoever_was_there_goes() {
 }
 
 #[tokio::test]
-async fn why_it_was_given_up_is_on_record_though_whoever_comes_does_not_stay_until_the_end() {
+async fn why_it_was_given_up_is_on_record_though_a_client_does_not_stay_until_the_end() {
     let ground = tempfile::tempdir().unwrap();
     let (orders, _within) = mpsc::channel(1);
     let mut host = Host::new(orders, ground.path().to_owned());
     let idle_timeout = NonZeroU32::MIN;
     let Order::Detach { title, skipped, refusals, .. } = detach() else { unreachable!() };
     host.state.root = ground.path().join("model").to_str().unwrap().to_owned();
-    host.pass_in(Order::Detach { title, idle_timeout, skipped, refusals }).unwrap();
+    host.forward_order(Order::Detach { title, idle_timeout, skipped, refusals }).unwrap();
     host.state.ask(FileId(0));
-    // Nobody is there, and nothing moves.
+    // No client is there, and nothing moves.
     host.check(1).unwrap();
     let (stays, comes) = UnixStream::pair().unwrap();
-    host.client = Some(Client::new(comes, ClientRole::Came));
+    host.client = Some(Client::new(comes, ClientRole::Newcomer));
     drop(stays);
-    host.left(Farewell::LinkLost).unwrap_err();
+    host.client_left(CloseReason::LinkLost).unwrap_err();
     let mut files = std::fs::read_dir(ground.path()).unwrap().map(|file| file.unwrap().path());
     let record = files.find(|path| path.extension().is_some_and(|kind| kind == "record")).unwrap();
     let text = std::fs::read_to_string(record).unwrap();

@@ -2,17 +2,17 @@
 
 use std::num::NonZeroU32;
 
-/// The leave that a controller gives.
+/// For how long a transfer may wait for answers once no client is there to give them.
 #[derive(Debug, Default)]
 pub(super) enum IdleTimeout {
-    /// None so far: the transfer ends with its link.
+    /// It was not detached, and ends with its link.
     #[default]
-    NotGiven,
-    /// It may go on.
-    Given {
+    Attached,
+    /// It goes on without a client.
+    Detached {
         /// How long it may wait for answers, in seconds.
         idle_timeout: NonZeroU32,
-        /// Seconds for which questions have been open, nothing has moved and nobody was there.
+        /// Seconds for which questions have been open, nothing has moved and no client was there.
         idle: u32,
         /// Bytes on disk when it was last looked.
         done: u64,
@@ -21,37 +21,38 @@ pub(super) enum IdleTimeout {
 
 /// How things stand, once a second.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Activity {
+pub(super) struct TransferActivity {
     /// Bytes on disk.
     pub(super) done: u64,
-    /// Questions that nobody has answered.
+    /// Questions without an answer.
     pub(super) unanswered: usize,
-    /// Whether a controller is there.
-    pub(super) is_watched: bool,
+    /// Whether a client is there.
+    pub(super) has_client: bool,
 }
 
 impl IdleTimeout {
     pub(super) fn new(idle_timeout: NonZeroU32) -> Self {
-        Self::Given { idle_timeout, idle: 0, done: 0 }
+        Self::Detached { idle_timeout, idle: 0, done: 0 }
     }
 
-    pub(super) fn is_given(&self) -> bool {
-        matches!(self, Self::Given { .. })
+    pub(super) fn is_detached(&self) -> bool {
+        matches!(self, Self::Detached { .. })
     }
 
-    /// A second has passed. Why to give up, if it is time to: everything waits for answers, and nobody comes to give
-    /// any. Seconds in which nobody looked, as those of a box that was stopped, don't count.
-    pub(super) fn second(&mut self, now: Activity) -> Option<String> {
-        let Self::Given { idle_timeout, idle, done } = self else { return None };
+    /// A second has passed. Why to give up, if it is time to: everything waits for answers, and no client
+    /// comes to give any. Seconds of a box that was stopped don't count.
+    pub(super) fn tick(&mut self, now: TransferActivity) -> Option<String> {
+        let Self::Detached { idle_timeout, idle, done } = self else { return None };
         let has_moved = std::mem::replace(done, now.done) != now.done;
-        if has_moved || now.is_watched || now.unanswered == 0 {
+        if has_moved || now.has_client || now.unanswered == 0 {
             *idle = 0;
             return None;
         }
         *idle += 1;
         (*idle >= idle_timeout.get()).then(|| {
             format!(
-                "the signed addresses have gone stale ({} files wait for new ones), and nobody came within {idle_timeout} s",
+                "the signed addresses have gone stale ({} files wait for new ones), and no controller came within \
+                 {idle_timeout} s",
                 now.unanswered
             )
         })
@@ -64,19 +65,19 @@ mod tests {
 
     #[test]
     fn only_waiting_alone_for_answers_uses_up_the_idle_timeout() {
-        let mut leave = IdleTimeout::new(NonZeroU32::new(3).unwrap());
-        let alone = Activity { done: 0, unanswered: 1, is_watched: false };
+        let mut timeout = IdleTimeout::new(NonZeroU32::new(3).unwrap());
+        let alone = TransferActivity { done: 0, unanswered: 1, has_client: false };
         for moving in [
-            Activity { done: 1, ..alone },
-            Activity { done: 2, ..alone },
-            Activity { done: 2, is_watched: true, ..alone },
-            Activity { done: 2, unanswered: 0, ..alone },
+            TransferActivity { done: 1, ..alone },
+            TransferActivity { done: 2, ..alone },
+            TransferActivity { done: 2, has_client: true, ..alone },
+            TransferActivity { done: 2, unanswered: 0, ..alone },
         ] {
-            assert_eq!(leave.second(moving), None);
+            assert_eq!(timeout.tick(moving), None);
         }
-        let still = Activity { done: 2, ..alone };
-        assert_eq!((leave.second(still), leave.second(still)), (None, None));
-        assert!(leave.second(still).unwrap().contains("nobody came within 3 s"));
-        assert_eq!(IdleTimeout::NotGiven.second(still), None);
+        let still = TransferActivity { done: 2, ..alone };
+        assert_eq!((timeout.tick(still), timeout.tick(still)), (None, None));
+        assert!(timeout.tick(still).unwrap().contains("no controller came within 3 s"));
+        assert_eq!(IdleTimeout::Attached.tick(still), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Between a controller at the end of a channel and an agent with a session of its own.
+//! Between a controller at the end of a channel and the host of a transfer, an agent with a session of its own.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -11,14 +11,20 @@ use tokio::net::UnixStream;
 
 use super::control_files::{ControlFiles, own_folder};
 use super::transfer_record::{TransferRecord, now};
-use crate::serve::Farewell;
+use crate::conversation::CloseReason;
 
 /// The verb by which this program is told to host a conversation whose first controller is at its standard input.
 pub(crate) const HOST: &str = "host";
 
 /// Starts an agent with a session of its own and stands between it and these streams. `hello` is what was heard
 /// already, and `rest` what was read behind it.
-pub(crate) async fn start<R, W>(nonce: Nonce, hello: Order, rest: &[u8], reader: R, mut writer: W) -> Farewell
+pub(crate) async fn start<R, W>(
+    nonce: Nonce,
+    hello: Order,
+    rest: &[u8],
+    reader: R,
+    mut writer: W,
+) -> CloseReason
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
@@ -32,24 +38,24 @@ where
     }
 }
 
-/// Joins the agent that was detached over this folder, or says what has become of it.
-pub(crate) async fn join<R, W>(root: &str, hello: Order, rest: &[u8], reader: R, mut writer: W) -> Farewell
+/// Joins the transfer that was detached to this folder, or reports how it ended.
+pub(crate) async fn join<R, W>(root: &str, hello: Order, rest: &[u8], reader: R, mut writer: W) -> CloseReason
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    let place = match own_folder().and_then(|folder| ControlFiles::within(folder, root)) {
-        Ok(place) => place,
+    let files = match own_folder().and_then(|folder| ControlFiles::for_destination(folder, root)) {
+        Ok(files) => files,
         Err(error) => {
             let failure = Failure::new(FailureKind::Disk, format_args!("cannot look for it: {error}"));
             return say(&mut writer, [Report::Fatal { failure }]).await;
         }
     };
-    if let Ok(stream) = place.connect() {
-        let (farewell, heard) = relay(stream, hello, rest, reader, &mut writer).await;
+    if let Ok(stream) = files.connect() {
+        let (reason, heard) = relay(stream, hello, rest, reader, &mut writer).await;
         // Nothing is heard from one that was about to end: then its record says how.
-        if farewell != Farewell::Bye || heard > 0 {
-            return farewell;
+        if reason != CloseReason::Bye || heard > 0 {
+            return reason;
         }
     }
     let machine = crate::machine::describe();
@@ -58,7 +64,7 @@ where
         let detail = format_args!("no transfer to {root} was detached there");
         Report::Fatal { failure: Failure::new(FailureKind::NotFound, detail) }
     };
-    let answer = place.read().map_or_else(nothing, ended);
+    let answer = files.read_record().map_or_else(nothing, ended);
     say(&mut writer, [hello, answer]).await
 }
 
@@ -70,8 +76,8 @@ fn ended(record: TransferRecord) -> Report {
     Report::Ended { status: Box::new(status), conclusion, ago: now().saturating_sub(since) }
 }
 
-/// The same program, in the same working directory, with nothing of this channel: sshd waits for whoever holds its
-/// pipes.
+/// The same program, in the same working directory, with nothing of this channel: sshd waits for every process that
+/// holds its pipes.
 fn spawn(nonce: Nonce) -> io::Result<UnixStream> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -91,32 +97,35 @@ async fn relay<R, W>(
     rest: &[u8],
     mut reader: R,
     writer: &mut W,
-) -> (Farewell, u64)
+) -> (CloseReason, u64)
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let mut first = outbox(&mut stream);
     if first.send(hello).await.is_err() || stream.write_all(rest).await.is_err() {
-        return (Farewell::Bye, 0);
+        return (CloseReason::Bye, 0);
     }
     let (mut from, mut to) = stream.split();
     tokio::select! {
         // The agent at the other end sees that the link is gone, and knows what to do.
-        _ = tokio::io::copy(&mut reader, &mut to) => (Farewell::LinkLost, 0),
+        _ = tokio::io::copy(&mut reader, &mut to) => (CloseReason::LinkLost, 0),
         copied = tokio::io::copy(&mut from, writer) => match (copied, writer.flush().await) {
-            (Ok(heard), Ok(())) => (Farewell::Bye, heard),
-            _ => (Farewell::LinkLost, 0),
+            (Ok(heard), Ok(())) => (CloseReason::Bye, heard),
+            _ => (CloseReason::LinkLost, 0),
         }
     }
 }
 
-async fn say<W: AsyncWrite + Unpin>(writer: &mut W, reports: impl IntoIterator<Item = Report>) -> Farewell {
+async fn say<W: AsyncWrite + Unpin>(
+    writer: &mut W,
+    reports: impl IntoIterator<Item = Report>,
+) -> CloseReason {
     let mut out = outbox(writer);
     for report in reports {
         if out.send(report).await.is_err() {
-            return Farewell::LinkLost;
+            return CloseReason::LinkLost;
         }
     }
-    Farewell::Fatal
+    CloseReason::Fatal
 }

@@ -18,23 +18,24 @@ pub(crate) enum NextRun {
     Traceless,
 }
 
-/// Sees to it that nobody hears of an earlier transfer as if it were the last word on this folder, whose lock is held.
+/// Marks the record of an earlier transfer to this folder, whose lock is held, as superseded, so that no user takes it
+/// for the folder's state.
 /// A run that finds nothing to fetch after one that left nothing to fetch leaves its record as it is: it is still true.
 ///
 /// The records lie in the private folder that the agent was started from. One that can't be changed is no reason to
 /// fail.
-pub(crate) fn supersede(private: &Path, root: &str, later: NextRun) {
-    let Ok(place) = ControlFiles::within(private.to_owned(), root) else { return };
-    let Some(mut record) = place.read() else { return };
+pub(crate) fn supersede(private: &Path, root: &str, next: NextRun) {
+    let Ok(files) = ControlFiles::for_destination(private.to_owned(), root) else { return };
+    let Some(mut record) = files.read_record() else { return };
     // An agent that was killed leaves its socket behind.
-    place.leave();
+    files.remove_socket();
     let was_whole = record.conclusion == Conclusion::Finished && record.status.failures.is_empty();
-    match later {
-        NextRun::Traceless => return place.forget(),
+    match next {
+        NextRun::Traceless => return files.remove_record(),
         NextRun::Idles if was_whole => return,
         NextRun::Idles | NextRun::Fetches => {}
     }
     record.ended = Some(now());
     record.conclusion = Conclusion::Superseded;
-    let _ = place.write(&record);
+    let _ = files.write_record(&record);
 }

@@ -15,7 +15,7 @@ pub(super) struct TransferRecord {
     pub(super) began: u64,
     /// The same; none while it runs.
     pub(super) ended: Option<u64>,
-    /// How it ended. [`Conclusion::Vanished`] while it runs: whoever reads that and finds nobody knows what it means.
+    /// How it ended. [`Conclusion::Vanished`] while it runs: to a reader that finds no host, it did.
     pub(super) conclusion: Conclusion,
 }
 
@@ -148,7 +148,7 @@ mod tests {
             skipped: Skipped { kept: 4, kept_bytes: 5, by_size: 6, refused: 7 },
             failures: vec![FailureKind::NotFound, FailureKind::Disk],
         };
-        let failure = Failure::new(FailureKind::Stale, "nobody came\nto answer");
+        let failure = Failure::new(FailureKind::Stale, "no controller came\nto answer");
         for (ended, conclusion) in [
             (None, Conclusion::Vanished),
             (Some(2), Conclusion::Finished),

@@ -1,15 +1,16 @@
-//! What is known of a transfer from what was ordered and reported, for whoever joins it later.
+//! What is known of a transfer from what was ordered and reported, for clients that join it later.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use hfdown_protocol::{
     Failure, FailureKind, FileId, Found, Order, Remaining, Report, Skipped, Summary, Ticked, TransferStatus,
-    Wanted, batches, limits,
+    Wanted, batches,
 };
 
+use super::source_requests::{SourceRequests, TooMuch};
 use super::transfer_record::now;
 
-/// The books of one transfer.
+/// What one transfer has come to.
 #[derive(Debug, Default)]
 pub(super) struct TransferState {
     pub(super) title: String,
@@ -24,22 +25,18 @@ pub(super) struct TransferState {
     files: BTreeMap<FileId, FileRecord>,
     removed: u32,
     fetched: u64,
-    /// Answers to questions that have not been asked.
-    given: HashMap<FileId, Vec<Order>>,
-    given_bytes: usize,
-    /// Questions that have not been answered, and how many bytes of an answer have come.
-    asked: BTreeMap<FileId, u64>,
+    requests: SourceRequests,
 }
 
 #[derive(Debug, Default)]
 struct FileRecord {
     done: u64,
     fetched: u64,
-    stage: Stage,
+    stage: FileStage,
 }
 
 #[derive(Debug, Default)]
-enum Stage {
+enum FileStage {
     #[default]
     Waiting,
     Begun,
@@ -47,13 +44,9 @@ enum Stage {
     Failed(Failure),
 }
 
-/// More was handed over than may be.
-#[derive(Debug)]
-pub(super) struct TooMuch;
-
 impl TransferState {
     /// Takes note of an order that is passed on.
-    pub(super) fn ordered(&mut self, order: &Order) {
+    pub(super) fn note_order(&mut self, order: &Order) {
         match order {
             Order::List { files } => self.wanted.extend(files.iter().cloned()),
             Order::Fetch { jobs } => {
@@ -71,7 +64,7 @@ impl TransferState {
     }
 
     /// Takes note of a report.
-    pub(super) fn reported(&mut self, report: &Report) {
+    pub(super) fn note_report(&mut self, report: &Report) {
         match report {
             Report::Opened { root, .. } => self.root.clone_from(root),
             Report::Found { files } => {
@@ -86,7 +79,7 @@ impl TransferState {
             }
             Report::Started { file, resumed } => {
                 self.advance(*file, *resumed);
-                self.set(*file, Stage::Begun);
+                self.set(*file, FileStage::Begun);
             }
             Report::Tick { files } => {
                 for Ticked { file, done } in files {
@@ -96,68 +89,39 @@ impl TransferState {
             Report::Placed { file, fetched } => {
                 let size = self.wanted(*file).map_or(0, |wanted| wanted.size);
                 self.advance(*file, size);
-                self.settle(*file, *fetched, Stage::Placed);
+                self.settle(*file, *fetched, FileStage::Placed);
             }
             Report::Failed { file, failure, fetched } => {
-                self.settle(*file, *fetched, Stage::Failed(failure.clone()));
+                self.settle(*file, *fetched, FileStage::Failed(failure.clone()));
             }
             Report::Removed { .. } => self.removed += 1,
             _ => {}
         }
     }
 
-    /// A file is asked for. What was given for it in advance answers once: a second question says that it has gone
-    /// stale.
+    /// A file's source is needed. What was given for it in advance answers once: a second question says that it has
+    /// gone stale.
     pub(super) fn ask(&mut self, file: FileId) -> Vec<Order> {
-        let answers = self.forget_given(file);
-        if answers.is_empty() {
-            self.asked.insert(file, 0);
-        }
-        answers
+        self.requests.ask(file)
     }
 
     /// An answer has come. It is handed back if it was asked for, and kept otherwise.
     pub(super) fn answered(&mut self, file: FileId, answer: Order) -> Result<Option<Order>, TooMuch> {
-        let Some(came) = self.asked.get_mut(&file) else {
-            let is_settled =
-                |file_record: &FileRecord| matches!(file_record.stage, Stage::Placed | Stage::Failed(_));
-            // An answer to a question that has settled itself.
-            if self.files.get(&file).is_some_and(is_settled) {
-                return Ok(None);
-            }
-            if self.given_bytes + weight(&answer) > limits::HANDED_OVER {
-                return Err(TooMuch);
-            }
-            self.given_bytes += weight(&answer);
-            self.given.entry(file).or_default().push(answer);
+        let is_settled = self
+            .files
+            .get(&file)
+            .is_some_and(|record| matches!(record.stage, FileStage::Placed | FileStage::Failed(_)));
+        // An answer to a question that has settled itself.
+        if is_settled && !self.requests.is_open(file) {
             return Ok(None);
-        };
-        if let Order::Inline { bytes, .. } = &answer {
-            *came += bytes.len() as u64;
         }
-        let came = *came;
-        let is_whole = match answer {
-            Order::Inline { .. } => self.wanted(file).is_none_or(|wanted| came >= wanted.size),
-            _ => true,
-        };
-        if is_whole {
-            self.asked.remove(&file);
-        }
-        Ok(Some(answer))
+        let size = self.wanted(file).map_or(0, |wanted| wanted.size);
+        self.requests.answer(file, answer, size)
     }
 
-    /// Whoever was answering has gone in the middle of it. What is to be said instead: the beginning of an answer is
-    /// none, and the next one begins anew.
+    /// The client has gone, maybe in the middle of an answer. Returns what takes the place of such an answer.
     pub(super) fn interrupted(&mut self) -> Vec<Order> {
-        let begun: Vec<FileId> =
-            self.asked.iter().filter(|(_, came)| **came > 0).map(|(file, _)| *file).collect();
-        let unavailable = |file: FileId| {
-            self.asked.remove(&file);
-            let failure =
-                Failure::new(FailureKind::Unreachable, "the controller went in the middle of an answer");
-            Order::SourceUnavailable { file, failure }
-        };
-        begun.into_iter().map(unavailable).collect()
+        self.requests.interrupt()
     }
 
     /// Whether there is nothing to fetch.
@@ -167,7 +131,7 @@ impl TransferState {
 
     /// How many questions have not been answered.
     pub(super) fn unanswered(&self) -> usize {
-        self.asked.len()
+        self.requests.open().count()
     }
 
     /// Bytes on disk: what tells whether anything moves.
@@ -182,13 +146,13 @@ impl TransferState {
 
     /// What it has come to.
     pub(super) fn status(&self) -> TransferStatus {
-        let count = |is: fn(&Stage) -> bool| {
+        let count = |is: fn(&FileStage) -> bool| {
             u32::try_from(self.files.values().filter(|file_record| is(&file_record.stage)).count())
                 .unwrap_or(u32::MAX)
         };
         let failed = self.files.values().filter_map(|file_record| match &file_record.stage {
-            Stage::Failed(failure) => Some(failure.kind),
-            Stage::Waiting | Stage::Begun | Stage::Placed => None,
+            FileStage::Failed(failure) => Some(failure.kind),
+            FileStage::Waiting | FileStage::Begun | FileStage::Placed => None,
         });
         let sizes = self.files.keys().filter_map(|file| self.wanted(*file)).map(|wanted| wanted.size);
         TransferStatus {
@@ -199,8 +163,8 @@ impl TransferState {
             bytes: sizes.fold(0, u64::saturating_add),
             done: self.done(),
             summary: Summary {
-                placed: count(|stage| matches!(stage, Stage::Placed)),
-                failed: count(|stage| matches!(stage, Stage::Failed(_))),
+                placed: count(|stage| matches!(stage, FileStage::Placed)),
+                failed: count(|stage| matches!(stage, FileStage::Failed(_))),
                 removed: self.removed,
                 fetched: self.fetched,
                 ..Summary::default()
@@ -210,32 +174,31 @@ impl TransferState {
         }
     }
 
-    /// Everything that somebody who joins has to hear before what happens next.
-    pub(super) fn told(&self) -> Vec<Report> {
-        let mut told = vec![Report::Joined { status: Box::new(self.status()) }];
-        told.extend(self.remaining());
+    /// Everything that a client that joins is sent before what happens next.
+    pub(super) fn catch_up(&self) -> Vec<Report> {
+        let mut reports = vec![Report::Joined { status: Box::new(self.status()) }];
+        reports.extend(self.remaining());
         for (file, file_record) in &self.files {
             match &file_record.stage {
-                Stage::Waiting | Stage::Placed => {}
-                Stage::Begun => told.push(Report::Started { file: *file, resumed: file_record.done }),
-                Stage::Failed(failure) => {
+                FileStage::Waiting | FileStage::Placed => {}
+                FileStage::Begun => reports.push(Report::Started { file: *file, resumed: file_record.done }),
+                FileStage::Failed(failure) => {
                     let failure = failure.clone();
-                    told.push(Report::Failed { file: *file, failure, fetched: file_record.fetched });
+                    reports.push(Report::Failed { file: *file, failure, fetched: file_record.fetched });
                 }
             }
         }
-        let open: BTreeSet<_> = self.asked.keys().copied().collect();
-        told.extend(open.into_iter().map(|file| Report::NeedSource { file }));
-        told
+        reports.extend(self.requests.open().map(|file| Report::NeedSource { file }));
+        reports
     }
 
     /// The files that are not in place. One frame at least: a list's end is known by its length.
     fn remaining(&self) -> Vec<Report> {
         let remaining = self.files.iter().filter_map(|(file, file_record)| match file_record.stage {
-            Stage::Waiting | Stage::Begun | Stage::Failed(_) => {
+            FileStage::Waiting | FileStage::Begun | FileStage::Failed(_) => {
                 Some(Remaining { wanted: self.wanted(*file)?.clone(), done: file_record.done })
             }
-            Stage::Placed => None,
+            FileStage::Placed => None,
         });
         let mut frames: Vec<_> = batches(remaining).map(|files| Report::Remaining { files }).collect();
         if frames.is_empty() {
@@ -254,41 +217,25 @@ impl TransferState {
         }
     }
 
-    fn settle(&mut self, file: FileId, fetched: u64, stage: Stage) {
+    fn settle(&mut self, file: FileId, fetched: u64, stage: FileStage) {
         self.fetched = self.fetched.saturating_add(fetched);
         if let Some(file_record) = self.files.get_mut(&file) {
             file_record.fetched = fetched;
         }
         self.set(file, stage);
-        self.asked.remove(&file);
-        self.forget_given(file);
+        self.requests.forget(file);
     }
 
-    fn forget_given(&mut self, file: FileId) -> Vec<Order> {
-        let answers = self.given.remove(&file).unwrap_or_default();
-        self.given_bytes -= answers.iter().map(weight).sum::<usize>();
-        answers
-    }
-
-    fn set(&mut self, file: FileId, stage: Stage) {
+    fn set(&mut self, file: FileId, stage: FileStage) {
         if let Some(file_record) = self.files.get_mut(&file) {
             file_record.stage = stage;
         }
     }
 }
 
-/// What an answer weighs while it waits, in bytes.
-fn weight(answer: &Order) -> usize {
-    match answer {
-        Order::Inline { bytes, .. } => bytes.len(),
-        Order::Source { address, .. } => address.expose().as_str().len(),
-        _ => 0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Address, Digest, Job, RepoPath, Source};
+    use hfdown_protocol::{Address, Digest, Job, RepoPath, Source, limits};
 
     use super::*;
 
@@ -303,10 +250,10 @@ mod tests {
         let job = |wanted: &Wanted| Job { file: wanted.id, replaces: None, source: Source::OnRequest };
         let files: Vec<_> = (0..).zip(sizes).map(wanted).collect();
         let mut state = TransferState::default();
-        state.reported(&Report::Found { files: vec![(FileId(0), Found::Absent { partial: 5 })] });
-        state.ordered(&Order::Fetch { jobs: files.iter().map(job).collect() });
-        state.ordered(&Order::List { files });
-        state.ordered(&Order::Begin);
+        state.note_report(&Report::Found { files: vec![(FileId(0), Found::Absent { partial: 5 })] });
+        state.note_order(&Order::Fetch { jobs: files.iter().map(job).collect() });
+        state.note_order(&Order::List { files });
+        state.note_order(&Order::Begin);
         state
     }
 
@@ -357,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_joins_hears_what_is_left_and_what_went_wrong() {
+    fn a_client_that_joins_is_sent_what_is_left_and_what_went_wrong() {
         let mut state = state(&[10, 20, 30, 40]);
         assert_eq!(state.done(), 5, "an earlier run left that");
         let failure = Failure::new(FailureKind::NotFound, "gone");
@@ -367,10 +314,10 @@ mod tests {
             Report::Placed { file: FileId(1), fetched: 25 },
             Report::Failed { file: FileId(2), failure: failure.clone(), fetched: 1 },
         ] {
-            state.reported(&report);
+            state.note_report(&report);
         }
         state.ask(FileId(3));
-        let told = state.told();
+        let told = state.catch_up();
         let [Report::Joined { status }, Report::Remaining { files }, rest @ ..] = &told[..] else {
             panic!("{told:?}")
         };

@@ -7,7 +7,7 @@
 //! Clocks of disks tick: every 4 ms here, every second or two elsewhere. A file that is edited in the very tick in
 //! which it was placed, and given back its time of modification, may look as it did. So a record counts only if its
 //! file is older than the records themselves, as in git's index; what is edited after that shows. A run that has placed
-//! something does not end before the next tick, so that this costs nobody a read but those whose run was killed.
+//! something does not end before the next tick, so that only a run that was killed costs the next one a read.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -58,7 +58,7 @@ pub(crate) struct Record {
 pub(crate) enum Origin {
     /// hfdown put it there, and may remove it when the Hub no longer lists it.
     Placed,
-    /// It was there already and turned out right; it is the person's own.
+    /// It was there already and turned out right; it is the user's own.
     Seen,
 }
 

@@ -62,7 +62,7 @@ enum Stopping {
 /// What the agent's life hangs on.
 pub(super) enum AgentHandle {
     /// It runs in this process.
-    Local(JoinHandle<hfdown_agent::Farewell>),
+    Local(JoinHandle<hfdown_agent::CloseReason>),
     /// It runs on a box, at the end of this.
     Box(Box<LinkGuard>),
 }
@@ -259,7 +259,7 @@ pub(super) fn unexpected(report: &Report) -> SessionError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hfdown_agent::Farewell;
+    use hfdown_agent::CloseReason;
     use tokio::io::DuplexStream;
 
     /// A session whose agent is the test, behind a pipe of so many bytes.
@@ -267,7 +267,7 @@ mod tests {
         let (near, far) = tokio::io::duplex(pipe);
         let (reader, writer) = tokio::io::split(near);
         let cancel = CancellationToken::new();
-        let agent = AgentHandle::Local(tokio::spawn(async { Farewell::Bye }));
+        let agent = AgentHandle::Local(tokio::spawn(async { CloseReason::Bye }));
         (Session::new(reader, writer, &[], agent, SILENCE, cancel.clone()), far, cancel)
     }
 

@@ -184,7 +184,7 @@ async fn addresses_that_go_stale_are_waited_for_and_then_given_up(sandbox: Sandb
     let Ended { code, stderr, .. } = run(visiting(&sandbox, "attach", &[])).await;
     assert_eq!(code, 6, "{stderr}");
     assert!(stderr.contains("the signed addresses have gone stale"), "{stderr}");
-    assert!(stderr.contains("nobody came within 2 s"), "{stderr}");
+    assert!(stderr.contains("no controller came within 2 s"), "{stderr}");
     let mut again = sandbox.syncing(MODEL, &[]);
     again.env("HF_TOKEN", TOKEN);
     assert_eq!(run(again).await.code, 0);
