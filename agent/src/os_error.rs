@@ -1,4 +1,4 @@
-//! What the system says, as people read it.
+//! What the system says, as users read it.
 
 /// What the system says as a fragment, and without the number that Rust appends: `Connection refused (os error 111)`.
 pub fn in_words(text: &str) -> String {

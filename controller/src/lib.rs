@@ -14,9 +14,11 @@ mod interrupt;
 pub mod link;
 pub mod output;
 pub mod plan;
+pub mod problem;
 pub mod selection;
 pub mod session;
 mod system;
 pub mod tally;
+mod text;
 
 pub use commands::main;

@@ -1,7 +1,7 @@
 //! Every reason, refusal, keep and fate that a plan can have, as tables.
 
 use super::*;
-use crate::hub::Refusal;
+use crate::hub::RefusalReason;
 use hfdown_protocol::PathError;
 
 const SIZE: u64 = 100;
@@ -75,7 +75,7 @@ fn a_plan_is_in_the_order_of_the_listing_and_complete() {
         Found::Intact { proof: Proof::SizeOnly },
         Found::OtherSize { stamp: STAMP, partial: 0 },
     ];
-    let refused = Refused { name: "../x".to_owned(), reason: Refusal::Path(PathError::Dots) };
+    let refused = Refused { name: "../x".to_owned(), reason: RefusalReason::Path(PathError::Dots) };
     let selected = Selected { refused: vec![refused], ..selected(&["e", "d", "c", "b", "a"]) };
     let plan = plan(&selected, &Inventory { found, extraneous: vec![extraneous("old")] }, &POLICY);
     let order: Vec<_> = plan.files.iter().map(|file| (file.id.0, file.path.as_str())).collect();

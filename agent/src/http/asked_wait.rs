@@ -18,7 +18,7 @@ pub fn asked_wait(headers: &HeaderMap) -> Option<Duration> {
     seconds.map(Duration::from_secs)
 }
 
-/// Such a wait as a person reads it: `55 s`, `6 min`, `24 h`.
+/// Such a wait as a user reads it: `55 s`, `6 min`, `24 h`.
 pub fn wait_in_words(wait: Duration) -> String {
     let whole = |unit: u64| wait.as_secs().saturating_add(unit / 2) / unit;
     match wait.as_secs() {

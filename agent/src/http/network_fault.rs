@@ -1,4 +1,4 @@
-//! What failed on the network, as a class and in words that people read: reqwest's errors, without the address, which
+//! What failed on the network, as a class and in words that users read: reqwest's errors, without the address, which
 //! may be a signed one, and without what Rust prints for programmers.
 
 use std::error::Error;

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use super::values::{parse_fingerprint, parse_folder_there, parse_rate};
+use crate::output::OutputOptions;
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token, gate, SSH
@@ -264,6 +265,12 @@ pub struct OutputArguments {
     /// One JSON object per line on standard output
     #[arg(long)]
     pub json: bool,
+}
+
+impl From<&OutputArguments> for OutputOptions {
+    fn from(arguments: &OutputArguments) -> Self {
+        Self { json: arguments.json, quiet: arguments.quiet, verbose: arguments.verbose }
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
 use crate::hub::{HubError, Listing, RepoId, RepoInfo};
-use crate::output::sanitize::sanitize;
 use crate::selection::{Selected, Selection, SelectionError};
 use crate::session::SessionError;
+use crate::text::sanitize;
 
 /// The most characters of a name that a user typed.
 const LONGEST_NAME: usize = 200;

@@ -21,9 +21,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Arguments, Command, OutputArguments, begin_log};
 use crate::display::{Display, Drawn, Events};
-use crate::failure::{self, AttachVerb, Exit, Problem};
+use crate::failure::{AttachVerb, Exit, Problem};
 use crate::interrupt;
-use crate::output::Output;
+use crate::output::{Output, OutputEnvironment};
 
 /// Two threads move bytes and talk; the agent's hashing and disk work has its own.
 const WORKERS: usize = 2;
@@ -55,8 +55,9 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
-    let output = Output::for_process(output(&arguments.command));
-    begin_log(&output);
+    let environment = OutputEnvironment::of_process();
+    let output = Output::for_process(output(&arguments.command), &environment);
+    begin_log(&output, &environment);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKERS)
         .max_blocking_threads(BLOCKING)
@@ -81,7 +82,7 @@ pub fn main() -> ExitCode {
         Some(Drawn { output, incomplete: None }) => report(output, outcome).into(),
         Some(Drawn { output, incomplete: Some(error) }) => {
             // What went wrong before comes first: it has the better reason.
-            report(output, outcome.and_then(|exit| failure::unwritten(exit, &error))).into()
+            report(output, outcome.and_then(|exit| error.after(exit))).into()
         }
         None => Exit::Failed.into(),
     }

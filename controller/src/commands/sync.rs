@@ -15,13 +15,13 @@ use crate::event::{Event, Intent};
 use crate::failure::{Exit, Problem};
 use crate::hub::Listing;
 use crate::link::Leftovers;
-use crate::output::sanitize::sanitize;
 use crate::plan::{self, Inventory, Plan};
 use crate::selection::Selected;
 use crate::session::{
     self, Carryover, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Session, Sources,
 };
 use crate::tally::Tally;
+use crate::text::sanitize;
 
 /// The most characters of a name that no file may have.
 const LONGEST_NAME: usize = 200;

@@ -3,7 +3,7 @@
 use hfdown_protocol::{Failure, FailureKind};
 
 use super::{Exit, Problem};
-use crate::output::units::bytes;
+use crate::text::units::bytes;
 
 /// An agent that can't go on.
 pub(super) fn agent(attempted: String, failure: &Failure) -> Problem {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use hfdown_agent::http::NetworkFault;
 
 use super::{Exit, Problem};
-use crate::hub::{Answer, Credential, Hub, HubError, RepoId};
-use crate::output::units::left;
+use crate::hub::{Credential, ErrorResponse, Hub, HubError, RepoId};
+use crate::text::units::left;
 
 /// The Hub's windows, where it does not say how much of one is left.
 const WINDOW: Duration = Duration::from_secs(300);
@@ -86,6 +86,6 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
 }
 
 /// How long to wait, by the Hub's own word if there is one.
-fn patience(answer: &Answer) -> String {
+fn patience(answer: &ErrorResponse) -> String {
     left(answer.wait.unwrap_or(WINDOW))
 }

@@ -1,4 +1,4 @@
-//! Errors as people meet them: what was attempted, why it failed, what to do next, and the exit code.
+//! Errors as users meet them: what was attempted, why it failed, what to do next, and the exit code.
 //!
 //! Each seam has an enum of its own; here, and only here, each of their variants becomes a [`Problem`].
 
@@ -7,122 +7,10 @@ mod hub;
 mod link;
 mod session;
 
-use std::process::ExitCode;
-
 pub use agent::exit_of;
+pub(crate) use hfdown_agent::in_words;
 pub use hub::hub;
 pub use link::known_hosts;
 pub use session::{AttachVerb, session, session_after};
 
-pub(crate) use hfdown_agent::in_words;
-
-use crate::output::Unwritable;
-
-/// A run that did what it was told, but for data on standard output. One that did not has a code that says more.
-pub fn unwritten(exit: Exit, error: &Unwritable) -> Result<Exit, Problem> {
-    if exit != Exit::Done {
-        return Ok(exit);
-    }
-    let problem = Problem::new(Exit::Failed, "cannot write to standard output");
-    let problem = match error {
-        Unwritable::Closed => return Ok(exit),
-        Unwritable::Failed(error) => problem.because(error),
-    };
-    Err(problem.hint("what was to be written there is incomplete"))
-}
-
-/// An error, ready to be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// A lower-case fragment: what was attempted, on what.
-    pub attempted: String,
-    /// Why it failed, from the outside in.
-    pub causes: Vec<String>,
-    /// What to do next.
-    pub hint: Option<String>,
-    /// How the program ends.
-    pub exit: Exit,
-}
-
-/// How the program ends: documented, and kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Everything is in place.
-    Done,
-    /// Something failed that has no code of its own.
-    Failed,
-    /// What was typed makes no sense.
-    Usage,
-    /// Some files failed.
-    Partial,
-    /// Token, gate, SSH authentication, host key.
-    NotAllowed,
-    /// No such repository, revision or file.
-    NotFound,
-    /// The Hub or the box can't be reached.
-    Unreachable,
-    /// Bytes arrived wrong, and wrong again.
-    Corrupt,
-    /// Ctrl-C.
-    Cancelled,
-}
-
-impl Exit {
-    /// The process's exit code.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Done => 0,
-            Self::Failed => 1,
-            Self::Usage => 2,
-            Self::Partial => 3,
-            Self::NotAllowed => 4,
-            Self::NotFound => 5,
-            Self::Unreachable => 6,
-            Self::Corrupt => 7,
-            Self::Cancelled => 130,
-        }
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(exit.code())
-    }
-}
-
-impl Problem {
-    /// A problem without causes or a hint.
-    pub fn new(exit: Exit, attempted: impl Into<String>) -> Self {
-        Self { attempted: attempted.into(), causes: Vec::new(), hint: None, exit }
-    }
-
-    /// Adds a cause.
-    #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "what is passed was made to be passed")]
-    pub fn because(mut self, cause: impl ToString) -> Self {
-        self.causes.push(in_words(&cause.to_string()));
-        self
-    }
-
-    /// Adds an error and its own causes.
-    #[must_use]
-    pub fn because_of(mut self, error: &dyn std::error::Error) -> Self {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            let text = in_words(&error.to_string());
-            // Errors that only wrap another one repeat its text.
-            if self.causes.last() != Some(&text) {
-                self.causes.push(text);
-            }
-            next = error.source();
-        }
-        self
-    }
-
-    /// Says what to do next.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-}
+pub use crate::problem::{Exit, Problem};

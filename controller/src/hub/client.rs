@@ -10,19 +10,19 @@ use reqwest::{Method, Response};
 use tokio::time::timeout;
 use url::Url;
 
-use super::answer::Subject;
-use super::retry::{HubCooldown, persist};
+use super::error_response::Resource;
+use super::retry::{HubCooldown, retry};
 use super::settings::NetworkAccess;
-use super::{Answer, Endpoint, HubError, HubSettings, Nonsense, Token, Unreached};
+use super::{Endpoint, ErrorResponse, HubError, HubSettings, Nonsense, Token, Unreached};
 
-/// A client of one Hub, with or without a person's token.
+/// A client of one Hub, with or without a user's token.
 #[derive(Debug)]
 pub struct Hub {
     endpoint: Endpoint,
     /// Marked sensitive, so that even `Debug` does not show it.
     authorization: Option<HeaderValue>,
     credential: Credential,
-    web: reqwest::Client,
+    client: reqwest::Client,
     settings: HubSettings,
     cooldown: HubCooldown,
 }
@@ -41,21 +41,21 @@ pub enum Credential {
 /// How many redirects one question may lead through; a renamed repository behind a mirror needs three.
 const HOPS: u32 = 8;
 
-/// Whether redirects may leave the endpoint's origin.
+/// Where redirects may lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Border {
-    /// They may, and the token stays behind.
-    Open,
-    /// They may not: where they lead is the answer.
-    Closed,
+pub(super) enum RedirectScope {
+    /// To any origin; the token stays behind.
+    AnyOrigin,
+    /// Within the endpoint's origin: where one leads out of it is the answer.
+    SameOrigin,
 }
 
-/// Where a question ended.
-pub(super) enum Landing {
-    /// With an answer, from this address.
-    Here(Url, Response),
-    /// At the border, before this address.
-    Elsewhere(Address),
+/// How a question ended.
+pub(super) enum FinalResponse {
+    /// With an answer of this address.
+    Answered(Url, Response),
+    /// With a redirect to this address of another origin.
+    OtherOrigin(Address),
 }
 
 /// A whole answer.
@@ -84,14 +84,14 @@ impl Hub {
         let authorization = token.filter(|_| credential == Credential::Sent).map(Token::header);
         // Compressed answers have no length to compare with the listing's.
         let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-        let web = client_builder(roots)?
+        let client = client_builder(roots)?
             .default_headers(headers)
             .connect_timeout(settings.connect)
             .read_timeout(settings.idle);
         // A token for this machine must not make a detour through a proxy on another.
-        let web = if endpoint.is_loopback() { web.no_proxy() } else { web };
-        let web = web.build().map_err(|error| SetupError::Client(innermost_cause(&error)))?;
-        Ok(Self { endpoint, authorization, credential, web, settings, cooldown: HubCooldown::default() })
+        let client = if endpoint.is_loopback() { client.no_proxy() } else { client };
+        let client = client.build().map_err(|error| SetupError::Client(innermost_cause(&error)))?;
+        Ok(Self { endpoint, authorization, credential, client, settings, cooldown: HubCooldown::default() })
     }
 
     /// The Hub that is asked.
@@ -105,23 +105,26 @@ impl Hub {
     }
 
     /// Reads what an address holds, up to `bound` bytes, with everything that can help: redirects and further tries.
-    pub(super) async fn get(&self, subject: Subject, url: &Url, bound: u64) -> Result<Page, HubError> {
-        self.persistently(url, || async {
-            match self.travel(&Method::GET, url, Border::Open, subject).await? {
-                Landing::Here(url, response) => read(url, response, bound).await,
-                Landing::Elsewhere(_) => Err(nonsense(url, Nonsense::Location)),
+    pub(super) async fn get(&self, resource: Resource, url: &Url, bound: u64) -> Result<Page, HubError> {
+        self.with_retries(url, || async {
+            match self.exchange(&Method::GET, url, RedirectScope::AnyOrigin, resource).await? {
+                FinalResponse::Answered(url, response) => read(url, response, bound).await,
+                FinalResponse::OtherOrigin(_) => Err(nonsense(url, Nonsense::Location)),
             }
         })
         .await
     }
 
     /// Asks where a file is, without reading it and without leaving the endpoint's origin.
-    pub(super) async fn head(&self, url: &Url) -> Result<Landing, HubError> {
-        self.persistently(url, || self.travel(&Method::HEAD, url, Border::Closed, Subject::File)).await
+    pub(super) async fn head(&self, url: &Url) -> Result<FinalResponse, HubError> {
+        self.with_retries(url, || {
+            self.exchange(&Method::HEAD, url, RedirectScope::SameOrigin, Resource::File)
+        })
+        .await
     }
 
     /// Wraps one attempt in its deadline and in further tries.
-    async fn persistently<T, F>(&self, url: &Url, attempt: impl Fn() -> F) -> Result<T, HubError>
+    async fn with_retries<T, F>(&self, url: &Url, attempt: impl Fn() -> F) -> Result<T, HubError>
     where
         F: Future<Output = Result<T, HubError>>,
     {
@@ -138,36 +141,38 @@ impl Hub {
                 ))))
             })
         };
-        persist(&self.settings.retries, &self.settings.observer, &self.cooldown, attempt).await
+        retry(&self.settings.retries, &self.settings.observer, &self.cooldown, attempt).await
     }
 
     /// One attempt: sends, follows redirects by hand, and tells refusals from answers.
-    async fn travel(
+    async fn exchange(
         &self,
         method: &Method,
         start: &Url,
-        border: Border,
-        subject: Subject,
-    ) -> Result<Landing, HubError> {
+        scope: RedirectScope,
+        resource: Resource,
+    ) -> Result<FinalResponse, HubError> {
         let mut url = start.clone();
         let mut authorization = self.authorization.as_ref();
         for _ in 0..=HOPS {
             // Once left behind it does not come back: a stranger's redirect must not choose what the token opens.
             authorization = authorization.filter(|_| self.endpoint.is_origin_of(&url));
-            let mut request = self.web.request(method.clone(), url.clone());
+            let mut request = self.client.request(method.clone(), url.clone());
             if let Some(token) = authorization {
                 request = request.header(AUTHORIZATION, token.clone());
             }
             let response = request.send().await.map_err(|error| unreached(&url, &error))?;
             if response.status().is_success() {
-                return Ok(Landing::Here(url, response));
+                return Ok(FinalResponse::Answered(url, response));
             }
             if !response.status().is_redirection() {
-                return Err(Answer::read(shown(&url), self.credential, response).await.into_error(subject));
+                return Err(ErrorResponse::read(shown(&url), self.credential, response)
+                    .await
+                    .into_error(resource));
             }
             let next = redirected(&url, response.headers())?;
-            if border == Border::Closed && !self.endpoint.is_origin_of(next.expose()) {
-                return Ok(Landing::Elsewhere(next));
+            if scope == RedirectScope::SameOrigin && !self.endpoint.is_origin_of(next.expose()) {
+                return Ok(FinalResponse::OtherOrigin(next));
             }
             url = next.expose().clone();
         }

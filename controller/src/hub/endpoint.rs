@@ -88,7 +88,7 @@ impl Endpoint {
         (self.is_origin_of(url) && (rest.is_empty() || rest.starts_with('/'))).then_some(rest)
     }
 
-    /// The page that people see.
+    /// The page for browsers.
     pub fn page(&self, repo: &RepoId) -> Url {
         self.at(&repo.to_string())
     }

@@ -1,4 +1,4 @@
-//! What can go wrong between us and the Hub, as far as a person or a retry has to tell it apart.
+//! What can go wrong between us and the Hub, as far as a user or a retry has to tell it apart.
 //!
 //! No message holds a token or a query: addresses are kept without theirs, because a signed one is a secret.
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hfdown_agent::http::NetworkFault;
 
-use super::Answer;
+use super::ErrorResponse;
 
 /// Why the Hub did not answer as asked.
 #[derive(Debug, thiserror::Error)]
@@ -15,31 +15,31 @@ pub enum HubError {
     /// There is no such repository, or it is private: without a token that may see it, the Hub does not tell these
     /// apart.
     #[error("{} is missing, or private and not shown to this account", .0.asked)]
-    RepoNotFound(#[source] Box<Answer>),
+    RepoNotFound(#[source] Box<ErrorResponse>),
     /// The repository has no such branch, tag or commit.
     #[error("{}: no such revision", .0.asked)]
-    RevisionNotFound(#[source] Box<Answer>),
+    RevisionNotFound(#[source] Box<ErrorResponse>),
     /// The commit has no such file.
     #[error("{}: no such file", .0.asked)]
-    EntryNotFound(#[source] Box<Answer>),
+    EntryNotFound(#[source] Box<ErrorResponse>),
     /// The repository's conditions have to be accepted first, or this token's account was not let in.
     #[error("{}: access is restricted to accounts that accepted its conditions", .0.asked)]
-    Gated(#[source] Box<Answer>),
+    Gated(#[source] Box<ErrorResponse>),
     /// The Hub does not know the token, or it has expired. Public repositories are refused as well then.
     #[error("{}: the token is not valid", .0.asked)]
-    BadToken(#[source] Box<Answer>),
+    BadToken(#[source] Box<ErrorResponse>),
     /// The token is valid and does not allow this.
     #[error("{}: not allowed", .0.asked)]
-    NotAllowed(#[source] Box<Answer>),
+    NotAllowed(#[source] Box<ErrorResponse>),
     /// The Hub has closed the repository.
     #[error("{}: the repository is disabled", .0.asked)]
-    Disabled(#[source] Box<Answer>),
+    Disabled(#[source] Box<ErrorResponse>),
     /// Too many requests, and the time until the next one is allowed is longer than we wait.
     #[error("{}: too many requests", .0.asked)]
-    RateLimited(#[source] Box<Answer>),
+    RateLimited(#[source] Box<ErrorResponse>),
     /// The Hub failed (5xx), or answered with a status that means nothing here.
     #[error("{}: the server answered {}", .0.asked, .0.status)]
-    Server(#[source] Box<Answer>),
+    Server(#[source] Box<ErrorResponse>),
     /// No answer at all, or only a part of one.
     #[error(transparent)]
     Unreachable(Box<Unreached>),
@@ -109,12 +109,12 @@ pub struct Unreached {
     /// In the words of the library or the system.
     pub detail: String,
     /// What was tried before giving up.
-    pub tried: Option<Tried>,
+    pub tried: Option<RetrySummary>,
 }
 
 /// How much was tried before giving up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Tried {
+pub struct RetrySummary {
     /// How many attempts were made.
     pub attempts: u32,
     /// How long they took, waits included.
@@ -134,7 +134,7 @@ impl HubError {
     }
 
     /// What the server answered, if it did.
-    pub fn answer(&self) -> Option<&Answer> {
+    pub fn answer(&self) -> Option<&ErrorResponse> {
         match self {
             Self::RepoNotFound(answer)
             | Self::RevisionNotFound(answer)
@@ -155,7 +155,7 @@ impl HubError {
     }
 
     /// The same error, with what was tried before giving up.
-    pub(super) fn after(mut self, tried: Tried) -> Self {
+    pub(super) fn after(mut self, tried: RetrySummary) -> Self {
         match &mut self {
             Self::RateLimited(answer) | Self::Server(answer) => answer.tried = Some(tried),
             Self::Unreachable(unreached) => unreached.tried = Some(tried),
@@ -181,7 +181,7 @@ impl fmt::Display for Unreached {
 
 impl std::error::Error for Unreached {}
 
-impl fmt::Display for Tried {
+impl fmt::Display for RetrySummary {
     /// Nothing for a single attempt, otherwise a bracket that follows a message.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.attempts < 2 {

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::answer::{Subject, printable};
 use super::client::nonsense;
+use super::error_response::{Resource, printable};
 use super::{Hub, HubError, Nonsense, RepoId, RepoKind, Revision};
 
 /// A repository at one commit. Texts are the Hub's own, without control characters.
@@ -35,7 +35,7 @@ pub enum Gating {
     Open,
     /// Who accepts the conditions is let in.
     Auto,
-    /// The owners let people in one by one.
+    /// The owners let accounts in one by one.
     Manual,
 }
 
@@ -45,7 +45,7 @@ const BOUND: u64 = 64 << 20;
 const TAGS: usize = 1000;
 
 impl RepoInfo {
-    /// Whether anybody may read its files: an agent needs nothing but their plain addresses then.
+    /// Whether its files are read without a token: an agent needs nothing but their plain addresses then.
     pub fn is_public(&self) -> bool {
         !self.private && self.gating == Gating::Open
     }
@@ -55,7 +55,7 @@ impl Hub {
     /// Asks what a repository is at a revision. The answer holds the commit to use from then on.
     pub async fn info(&self, repo: &RepoId, revision: &Revision) -> Result<RepoInfo, HubError> {
         let url = self.endpoint().info(repo, revision);
-        let page = self.get(Subject::Repo, &url, BOUND).await?;
+        let page = self.get(Resource::Repository, &url, BOUND).await?;
         read(&page.body, repo.kind(), &page.url)
     }
 }

@@ -6,8 +6,8 @@ use hfdown_protocol::{Commit, Digest, PathError, RepoPath, limits};
 use serde::Deserialize;
 use url::Url;
 
-use super::answer::{Subject, printable};
 use super::client::nonsense;
+use super::error_response::{Resource, printable};
 use super::{Hub, HubError, Nonsense, RepoId, RepoInfo, page};
 
 /// All files of a repository at one commit.
@@ -40,12 +40,12 @@ pub struct Refused {
     /// Its name as the Hub lists it: hostile text, to be sanitised before it is shown.
     pub name: String,
     /// Why it is refused.
-    pub reason: Refusal,
+    pub reason: RefusalReason,
 }
 
 /// Why a listed file is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum RefusalReason {
     /// The name is no path inside a repository.
     #[error("{0}")]
     Path(#[from] PathError),
@@ -80,10 +80,10 @@ impl Hub {
     pub async fn list(&self, info: &RepoInfo) -> Result<Listing, HubError> {
         let start = self.endpoint().tree(&info.id, &info.commit);
         let mut url = start.clone();
-        let mut entries: Vec<Entry> = Vec::new();
+        let mut entries: Vec<TreeEntry> = Vec::new();
         let mut names = 0;
         for _ in 0..PAGES {
-            let page = self.get(Subject::Repo, &url, PAGE).await?;
+            let page = self.get(Resource::Repository, &url, PAGE).await?;
             let more = read(&page.body, &page.url)?;
             names += more.iter().map(|entry| entry.path.len()).sum::<usize>();
             entries.extend(more);
@@ -104,18 +104,18 @@ impl Hub {
 
 /// An entry of the tree, as far as it is used.
 #[derive(Deserialize)]
-struct Entry {
+struct TreeEntry {
     #[serde(rename = "type")]
     kind: String,
     path: String,
     oid: Option<String>,
     #[serde(default)]
     size: serde_json::Value,
-    lfs: Option<Lfs>,
+    lfs: Option<LfsPointer>,
 }
 
 #[derive(Deserialize)]
-struct Lfs {
+struct LfsPointer {
     #[serde(alias = "sha256")]
     oid: Option<String>,
     #[serde(default)]
@@ -123,22 +123,22 @@ struct Lfs {
 }
 
 /// The files of a page.
-fn read(body: &[u8], url: &Url) -> Result<Vec<Entry>, HubError> {
-    let mut entries: Vec<Entry> = serde_json::from_slice(body)
+fn read(body: &[u8], url: &Url) -> Result<Vec<TreeEntry>, HubError> {
+    let mut entries: Vec<TreeEntry> = serde_json::from_slice(body)
         .map_err(|error| nonsense(url, Nonsense::Json(printable(&error.to_string()))))?;
     entries.retain(|entry| entry.kind == "file");
     Ok(entries)
 }
 
 /// Tells files from what has to be refused.
-fn sort_out(info: &RepoInfo, entries: Vec<Entry>) -> Result<Listing, Nonsense> {
+fn sort_out(info: &RepoInfo, entries: Vec<TreeEntry>) -> Result<Listing, Nonsense> {
     let mut files: Vec<ListedFile> = Vec::new();
     let mut refused = Vec::new();
     let mut seen = HashSet::new();
     for entry in entries {
         match check(&entry) {
             Ok(file) if seen.insert(file.path.clone()) => files.push(file),
-            Ok(_) => refused.push(Refused { name: entry.path, reason: Refusal::Duplicate }),
+            Ok(_) => refused.push(Refused { name: entry.path, reason: RefusalReason::Duplicate }),
             Err(reason) => refused.push(Refused { name: entry.path, reason }),
         }
     }
@@ -146,22 +146,25 @@ fn sort_out(info: &RepoInfo, entries: Vec<Entry>) -> Result<Listing, Nonsense> {
         files.iter().flat_map(|file| folders(&file.path)).map(str::to_owned).collect();
     let (parents, files): (Vec<_>, Vec<_>) =
         files.into_iter().partition(|file| folders.contains(file.path.as_str()));
-    refused
-        .extend(parents.into_iter().map(|file| Refused { name: file.path.into(), reason: Refusal::Parent }));
+    refused.extend(
+        parents.into_iter().map(|file| Refused { name: file.path.into(), reason: RefusalReason::Parent }),
+    );
     // Checked once, so that sizes can be added up everywhere else.
     files.iter().try_fold(0_u64, |total, file| total.checked_add(file.size)).ok_or(Nonsense::Sizes)?;
     Ok(Listing { repo: info.id.clone(), commit: info.commit.clone(), files, refused })
 }
 
-fn check(entry: &Entry) -> Result<ListedFile, Refusal> {
+fn check(entry: &TreeEntry) -> Result<ListedFile, RefusalReason> {
     let path = RepoPath::new(entry.path.as_str())?;
-    let size = entry.size.as_u64().ok_or(Refusal::Size)?;
+    let size = entry.size.as_u64().ok_or(RefusalReason::Size)?;
     let digest = match &entry.lfs {
-        Some(lfs) if !lfs.size.is_null() && lfs.size.as_u64() != Some(size) => return Err(Refusal::Size),
+        Some(lfs) if !lfs.size.is_null() && lfs.size.as_u64() != Some(size) => {
+            return Err(RefusalReason::Size);
+        }
         Some(lfs) => lfs.oid.as_deref().map(|oid| Digest::sha256(oid.strip_prefix("sha256:").unwrap_or(oid))),
         None => entry.oid.as_deref().map(Digest::git_sha1),
     };
-    Ok(ListedFile { path, size, digest: digest.and_then(Result::ok).ok_or(Refusal::Digest)? })
+    Ok(ListedFile { path, size, digest: digest.and_then(Result::ok).ok_or(RefusalReason::Digest)? })
 }
 
 /// Every folder above a file.
@@ -223,20 +226,20 @@ mod tests {
     fn what_cannot_be_trusted_is_refused_by_name() {
         let file = |rest: &str| format!(r#"{{"type":"file","path":"x",{rest}}}"#);
         for (entry, reason) in [
-            (regular("../x"), Refusal::Path(PathError::Dots)),
-            (regular("/etc/x"), Refusal::Path(PathError::Absolute)),
-            (regular("a\0b"), Refusal::Path(PathError::Character)),
-            (regular(".cache/hfdown/x"), Refusal::Path(PathError::Reserved)),
-            (regular(""), Refusal::Path(PathError::Empty)),
-            (file(&format!(r#""oid":"{SHA1}""#)), Refusal::Size),
-            (file(&format!(r#""oid":"{SHA1}","size":-1"#)), Refusal::Size),
-            (file(&format!(r#""oid":"{SHA1}","size":"7""#)), Refusal::Size),
-            (file(&format!(r#""oid":"{SHA1}","size":1e30"#)), Refusal::Size),
-            (file(&format!(r#""size":7,"lfs":{{"oid":"{SHA256}","size":8}}"#)), Refusal::Size),
-            (file(r#""size":7"#), Refusal::Digest),
-            (file(r#""size":7,"oid":"main""#), Refusal::Digest),
-            (file(&format!(r#""size":7,"oid":"{SHA256}""#)), Refusal::Digest),
-            (file(&format!(r#""oid":"{SHA1}","size":7,"lfs":{{}}"#)), Refusal::Digest),
+            (regular("../x"), RefusalReason::Path(PathError::Dots)),
+            (regular("/etc/x"), RefusalReason::Path(PathError::Absolute)),
+            (regular("a\0b"), RefusalReason::Path(PathError::Character)),
+            (regular(".cache/hfdown/x"), RefusalReason::Path(PathError::Reserved)),
+            (regular(""), RefusalReason::Path(PathError::Empty)),
+            (file(&format!(r#""oid":"{SHA1}""#)), RefusalReason::Size),
+            (file(&format!(r#""oid":"{SHA1}","size":-1"#)), RefusalReason::Size),
+            (file(&format!(r#""oid":"{SHA1}","size":"7""#)), RefusalReason::Size),
+            (file(&format!(r#""oid":"{SHA1}","size":1e30"#)), RefusalReason::Size),
+            (file(&format!(r#""size":7,"lfs":{{"oid":"{SHA256}","size":8}}"#)), RefusalReason::Size),
+            (file(r#""size":7"#), RefusalReason::Digest),
+            (file(r#""size":7,"oid":"main""#), RefusalReason::Digest),
+            (file(&format!(r#""size":7,"oid":"{SHA256}""#)), RefusalReason::Digest),
+            (file(&format!(r#""oid":"{SHA1}","size":7,"lfs":{{}}"#)), RefusalReason::Digest),
         ] {
             let listing = list(&[entry.as_str(), &regular("good")].join(",")).unwrap();
             assert_eq!(paths(&listing), ["good"], "{entry}");
@@ -251,7 +254,10 @@ mod tests {
         assert_eq!(paths(&listing), ["a/b/c", "ab", "a-b"]);
         let refused: Vec<_> =
             listing.refused.iter().map(|refused| (refused.name.as_str(), refused.reason)).collect();
-        assert_eq!(refused, [("a", Refusal::Duplicate), ("a", Refusal::Parent), ("a/b", Refusal::Parent)]);
+        assert_eq!(
+            refused,
+            [("a", RefusalReason::Duplicate), ("a", RefusalReason::Parent), ("a/b", RefusalReason::Parent)]
+        );
     }
 
     #[test]

@@ -8,10 +8,10 @@
 //! And everything that arrives is hostile until it has passed a constructor: sizes, pages, redirects and waiting times
 //! are bounded, and what can't be trusted is refused by name instead of being dropped.
 
-mod answer;
 mod client;
 mod endpoint;
 mod error;
+mod error_response;
 mod info;
 mod listing;
 mod page;
@@ -23,12 +23,12 @@ mod source;
 mod token;
 mod variables;
 
-pub use answer::Answer;
 pub use client::{Credential, Hub};
 pub use endpoint::{Endpoint, EndpointError};
-pub use error::{HubError, Nonsense, Tried, Unreached};
+pub use error::{HubError, Nonsense, RetrySummary, Unreached};
+pub use error_response::ErrorResponse;
 pub use info::{Gating, RepoInfo};
-pub use listing::{ListedFile, Listing, Refusal, Refused};
+pub use listing::{ListedFile, Listing, RefusalReason, Refused};
 pub use repo::{RepoId, RepoIdError, RepoKind, RepoReference};
 pub use retry::Retrying;
 pub use revision::{Revision, RevisionError};

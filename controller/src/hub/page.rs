@@ -7,10 +7,10 @@ use url::Url;
 ///
 /// A mirror may pass on a `Link` that names the Hub it copies. What such a link adds is its cursor, so an address of
 /// another origin is taken for its query alone: the list is never continued anywhere but where it began.
-pub(super) fn next(current: &Url, headers: &HeaderMap) -> Option<Result<Url, LinkError>> {
+pub(super) fn next(current: &Url, headers: &HeaderMap) -> Option<Result<Url, NextPageError>> {
     let links = headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
     let target = links.flat_map(targets).find(|(_, relation)| relation == "next")?.0;
-    Some(current.join(&target).map_err(|_| LinkError).map(|next| {
+    Some(current.join(&target).map_err(|_| NextPageError).map(|next| {
         if next.origin() == current.origin() {
             return next;
         }
@@ -22,7 +22,7 @@ pub(super) fn next(current: &Url, headers: &HeaderMap) -> Option<Result<Url, Lin
 
 /// A link to a next page that is no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LinkError;
+pub(super) struct NextPageError;
 
 /// The targets and relations of one header: `<a>; rel="next", <b>; rel=last`. Commas within `<…>` belong to the target.
 fn targets(header: &str) -> Vec<(String, String)> {
@@ -75,6 +75,6 @@ mod tests {
             assert_eq!(seen.as_deref(), expected, "{header}");
         }
         let headers = HeaderMap::from_iter([(LINK, HeaderValue::from_static("<http://[>; rel=next"))]);
-        assert_eq!(next(&current, &headers), Some(Err(LinkError)));
+        assert_eq!(next(&current, &headers), Some(Err(NextPageError)));
     }
 }

@@ -1,4 +1,4 @@
-//! What a repository is called: what a person may type for it, and the parts that addresses are built from.
+//! What a repository is called: what a user may type for it, and the parts that addresses are built from.
 
 use std::fmt;
 use std::str::FromStr;
@@ -146,7 +146,7 @@ impl fmt::Display for RepoId {
     }
 }
 
-/// What a person typed for MODEL: a name, or an address copied from a browser, which may hold a revision.
+/// What the user typed for MODEL: a name, or an address copied from a browser, which may hold a revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepoReference {
     /// The repository.

@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use hfdown_agent::http::Cooldown;
 
-use super::{Answer, HubError, Observer, RetryPolicy, Tried};
+use super::{ErrorResponse, HubError, Observer, RetryPolicy, RetrySummary};
 
 /// An attempt that failed and will be repeated.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub struct Retrying<'a> {
 }
 
 /// The cooldown that the Hub asked for, and what it answered then.
-pub(super) type HubCooldown = Mutex<Cooldown<Box<Answer>>>;
+pub(super) type HubCooldown = Mutex<Cooldown<Box<ErrorResponse>>>;
 
 /// Heeds a refusal that names its time.
 fn heed(cooldown: &HubCooldown, error: &HubError) {
@@ -36,11 +36,11 @@ fn heed(cooldown: &HubCooldown, error: &HubError) {
 fn refusal(cooldown: &HubCooldown) -> Option<HubError> {
     let cooldown = cooldown.lock().unwrap_or_else(PoisonError::into_inner);
     let (left, answer) = cooldown.remaining()?;
-    Some(HubError::RateLimited(Box::new(Answer { wait: Some(left), ..Answer::clone(answer) })))
+    Some(HubError::RateLimited(Box::new(ErrorResponse { wait: Some(left), ..ErrorResponse::clone(answer) })))
 }
 
 /// Makes attempts until one succeeds, fails for good, or patience ends. The error then says how much was tried.
-pub(super) async fn persist<T, F>(
+pub(super) async fn retry<T, F>(
     policy: &RetryPolicy,
     observer: &Observer,
     cooldown: &HubCooldown,
@@ -63,7 +63,7 @@ where
         let wait = policy.wait_after(number, error.named_wait());
         let is_over = number >= policy.attempts || started.elapsed().saturating_add(wait) > policy.total;
         if is_over || !error.is_worth_another_try() {
-            return Err(error.after(Tried { attempts: number, elapsed: started.elapsed() }));
+            return Err(error.after(RetrySummary { attempts: number, elapsed: started.elapsed() }));
         }
         observer.tell(Retrying { attempt: number, attempts: policy.attempts, error: &error, wait });
         sleep(wait).await;
@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn limited(wait: u64) -> HubError {
-        let mut answer = Answer::new("https://hub.example/x", 429);
+        let mut answer = ErrorResponse::new("https://hub.example/x", 429);
         answer.wait = Some(Duration::from_secs(wait));
         HubError::RateLimited(Box::new(answer))
     }
@@ -121,7 +121,7 @@ mod tests {
             Observer::new(move |retrying| told.lock().unwrap().push((retrying.attempt, retrying.attempts)))
         };
         let result: Result<(), _> =
-            persist(&RetryPolicy::default(), &observer, &HubCooldown::default(), async || Err(unreached()))
+            retry(&RetryPolicy::default(), &observer, &HubCooldown::default(), async || Err(unreached()))
                 .await;
         assert_eq!(*told.lock().unwrap(), [(1, 6), (2, 6), (3, 6), (4, 6), (5, 6)]);
         let Err(HubError::Unreachable(seen)) = result else { panic!("{result:?}") };
@@ -133,7 +133,7 @@ mod tests {
         let started = Instant::now();
         let attempts = Cell::new(0);
         let result =
-            persist(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
+            retry(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
                 attempts.set(attempts.get() + 1);
                 if attempts.get() == 1 { Err(limited(200)) } else { Ok(started.elapsed().as_secs()) }
             })
@@ -145,7 +145,7 @@ mod tests {
     async fn a_wait_that_is_too_long_ends_at_once() {
         let started = Instant::now();
         let result: Result<(), _> =
-            persist(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
+            retry(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
                 Err(limited(3600))
             })
             .await;
@@ -157,9 +157,9 @@ mod tests {
     async fn what_will_not_change_is_not_repeated() {
         let attempts = Cell::new(0);
         let result: Result<(), _> =
-            persist(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
+            retry(&RetryPolicy::default(), &Observer::default(), &HubCooldown::default(), async || {
                 attempts.set(attempts.get() + 1);
-                Err(HubError::EntryNotFound(Box::new(Answer::new("https://hub.example/x", 404))))
+                Err(HubError::EntryNotFound(Box::new(ErrorResponse::new("https://hub.example/x", 404))))
             })
             .await;
         assert!(matches!(result, Err(HubError::EntryNotFound(_))));
@@ -167,35 +167,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_asks_something_else_meanwhile_waits_as_well() {
+    async fn another_question_waits_for_the_same_cooldown() {
         let (policy, observer, cooldown) =
             (RetryPolicy::default(), Observer::default(), HubCooldown::default());
         let started = Instant::now();
         let asked = Cell::new(0);
-        let first = persist(&policy, &observer, &cooldown, async || {
+        let first = retry(&policy, &observer, &cooldown, async || {
             asked.set(asked.get() + 1);
             if asked.get() == 1 { Err(limited(200)) } else { Ok(started.elapsed().as_secs()) }
         });
         let second = async {
             sleep(Duration::from_secs(10)).await;
-            persist(&policy, &observer, &cooldown, async || Ok(started.elapsed().as_secs())).await
+            retry(&policy, &observer, &cooldown, async || Ok(started.elapsed().as_secs())).await
         };
         let (first, second) = tokio::join!(first, second);
         assert_eq!((first.unwrap(), second.unwrap()), (201, 201));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_hub_that_wants_none_of_it_for_too_long_is_not_asked_anything_else() {
+    async fn a_cooldown_that_is_too_long_ends_every_other_question() {
         let (policy, observer, cooldown) =
             (RetryPolicy::default(), Observer::default(), HubCooldown::default());
         for wait in [u64::MAX, 3600] {
             let refused: Result<(), _> =
-                persist(&policy, &observer, &cooldown, async || Err(limited(wait))).await;
+                retry(&policy, &observer, &cooldown, async || Err(limited(wait))).await;
             let Err(HubError::RateLimited(answer)) = refused else { panic!("{refused:?}") };
             assert!(answer.wait.is_some_and(|wait| wait >= DAY), "the first refusal holds");
         }
         tokio::time::advance(DAY).await;
-        let asked = persist(&policy, &observer, &cooldown, async || Ok(())).await;
+        let asked = retry(&policy, &observer, &cooldown, async || Ok(())).await;
         assert!(asked.is_ok());
     }
 }

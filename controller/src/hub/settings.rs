@@ -8,7 +8,7 @@ use hfdown_agent::http::{Backoff, Jitter};
 
 use super::Retrying;
 
-/// What a [`Hub`](super::Hub) may take its time for. `Default` is what a person at a terminal wants.
+/// What a [`Hub`](super::Hub) may take its time for. `Default` is what a user at a terminal wants.
 #[derive(Debug, Clone)]
 pub struct HubSettings {
     /// How long a connection may take to be made.

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use hfdown_protocol::{Address, RepoPath};
 
-use super::answer::Subject;
-use super::client::{Landing, nonsense};
+use super::client::{FinalResponse, nonsense};
+use super::error_response::Resource;
 use super::{Hub, HubError, ListedFile, Nonsense, RepoInfo};
 
 /// Who serves a file.
@@ -29,8 +29,8 @@ impl Hub {
     /// Asks, with the token, who serves a file. The redirect to the CDN is read and not followed.
     pub async fn sign(&self, info: &RepoInfo, path: &RepoPath) -> Result<Resolved, HubError> {
         match self.head(&self.endpoint().resolve(&info.id, &info.commit, path)).await? {
-            Landing::Elsewhere(address) => Ok(Resolved::Elsewhere(address)),
-            Landing::Here(..) => Ok(Resolved::Here),
+            FinalResponse::OtherOrigin(address) => Ok(Resolved::Elsewhere(address)),
+            FinalResponse::Answered(..) => Ok(Resolved::Here),
         }
     }
 
@@ -41,7 +41,7 @@ impl Hub {
         if file.size > SMALL {
             return Err(nonsense(&url, Nonsense::TooLong(SMALL)));
         }
-        let body = self.get(Subject::File, &url, file.size).await?.body;
+        let body = self.get(Resource::File, &url, file.size).await?.body;
         let seen = body.len() as u64;
         if seen == file.size {
             Ok(body)

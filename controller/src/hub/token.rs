@@ -1,4 +1,4 @@
-//! The person's access token, and where it is found.
+//! The user's access token, and where it is found.
 //!
 //! A token cannot be printed: there is no `Display`, `Debug` is a fixed word, and the only way out of the type is a
 //! header that is marked sensitive.

@@ -1,4 +1,4 @@
-//! The environment variables that `huggingface_hub` has made everybody's, read as it reads them.
+//! The environment variables of `huggingface_hub`, which many tools share, read as it reads them.
 //!
 //! Nothing here touches the process: variables and files come through [`Variables`], so that a test is a table.
 
@@ -34,7 +34,7 @@ impl Variables<'_> {
         self.says_yes("HF_HUB_OFFLINE") || self.says_yes("TRANSFORMERS_OFFLINE")
     }
 
-    /// `HF_HOME`, or where it is by default. `None` where not even the person's own folder is known.
+    /// `HF_HOME`, or where it is by default. `None` where not even the user's own folder is known.
     pub fn hf_home(&self) -> Option<PathBuf> {
         let below = |folder: String, rest: &str| self.expand(&folder).join(rest);
         self.text("HF_HOME")

@@ -1,6 +1,6 @@
 //! Everything that can keep a link from coming up, one variant per thing that a user can meet.
 //!
-//! Texts in here that came from the box have been through [`crate::output::sanitize`].
+//! Texts in here that came from the box have been through [`crate::text::sanitize`].
 
 use std::io;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::output::sanitize::sanitize;
+use crate::text::sanitize;
 
 /// The longest system or CPU name that is shown, in characters.
 const LONGEST_NAME: usize = 32;

@@ -10,12 +10,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::printer::Printer;
 use super::renderer::Renderer;
-use super::rows::{Activity, rows};
-use super::sentences::{Line, Sentences};
+use super::rows::{BoxActivity, rows};
+use super::sentences::{OutputLine, Sentences};
 use super::style::{Colour, Look};
 use super::{Log, Unwritable, problem};
 use crate::event::Event;
-use crate::failure::Problem;
+use crate::problem::Problem;
 
 /// Frames per second.
 pub(super) const FRAMES_PER_SECOND: u8 = 10;
@@ -64,7 +64,7 @@ pub(super) struct Bars {
     /// A slot per row; what stands in it changes.
     slots: Vec<ProgressBar>,
     /// What runs are doing, by the box's name; none is the empty one.
-    activities: BTreeMap<String, Activity>,
+    activities: BTreeMap<String, BoxActivity>,
     /// When the first of these began.
     began: Option<Instant>,
 }
@@ -77,7 +77,7 @@ impl Bars {
     }
 
     /// Takes note of what a run is doing, and draws it if that has been going on for long enough.
-    fn act(&mut self, name: Option<&str>, activity: Activity, now: Instant) {
+    fn act(&mut self, name: Option<&str>, activity: BoxActivity, now: Instant) {
         self.activities.insert(name.unwrap_or_default().to_owned(), activity);
         let began = *self.began.get_or_insert(now);
         if now.duration_since(began) >= PATIENCE {
@@ -120,7 +120,7 @@ impl Bars {
     }
 
     fn say(&self, text: &str, printer: &mut Printer) {
-        // Where bars can't be drawn, indicatif would swallow the line; where the terminal is gone, nobody reads it.
+        // Where bars can't be drawn, indicatif would swallow the line; where the terminal is gone, it has no reader.
         if self.screen.bars.is_hidden() {
             printer.say(text);
         } else {
@@ -142,8 +142,10 @@ impl Renderer for Bars {
         printer: &mut Printer,
     ) -> Result<(), Unwritable> {
         match event {
-            Event::Surveying { read, of } => self.act(name, Activity::Survey { read: *read, of: *of }, now),
-            Event::Progress(sample) => self.act(name, Activity::Transfer(sample.clone()), now),
+            Event::Surveying { read, of } => {
+                self.act(name, BoxActivity::Survey { read: *read, of: *of }, now);
+            }
+            Event::Progress(sample) => self.act(name, BoxActivity::Transfer(sample.clone()), now),
             Event::Planned { .. } | Event::Finished(_) | Event::Detached { .. } | Event::Disconnected => {
                 self.rest(name);
             }
@@ -151,8 +153,8 @@ impl Renderer for Bars {
         }
         for line in self.sentences.hear(name, event) {
             match line {
-                Line::Data(text) => self.screen.bars.suspend(|| printer.data(&text))?,
-                Line::Said(text) => self.say(&text, printer),
+                OutputLine::Data(text) => self.screen.bars.suspend(|| printer.data(&text))?,
+                OutputLine::Message(text) => self.say(&text, printer),
             }
         }
         Ok(())
@@ -160,10 +162,9 @@ impl Renderer for Bars {
 
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
         self.finish();
-        let Problem { attempted, causes, hint, exit } = problem;
         // Nothing moves any more. Indicatif fills its lines up to the edge, so that behind the `^C` of the terminal
         // each would begin two columns further to the right.
-        printer.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour));
+        printer.say(&problem::draw(problem, self.colour));
         Ok(())
     }
 
@@ -179,7 +180,7 @@ impl Renderer for Bars {
     }
 
     fn log(&self, printer: &Printer) -> Log {
-        Log::new(Some(self.screen.bars.clone()), printer.conversation())
+        Log::new(Some(self.screen.bars.clone()), printer.stderr())
     }
 }
 

@@ -9,13 +9,13 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 use crate::event::{Agent, Intent};
-use crate::failure::Exit;
 use crate::output::printer::capture::{self, Captured};
 use crate::output::sample::{self, BOX, look, plan, simple};
 use crate::output::style::{Style, Verbosity};
+use crate::problem::Exit;
 
 /// Bars on a terminal in memory, with a clock of their own.
-struct Stage {
+struct TestTerminal {
     terminal: InMemoryTerm,
     bars: Bars,
     printer: Printer,
@@ -24,7 +24,7 @@ struct Stage {
     now: Instant,
 }
 
-impl Stage {
+impl TestTerminal {
     fn new(columns: u16) -> Self {
         let terminal = InMemoryTerm::new(24, columns);
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
@@ -47,78 +47,78 @@ impl Stage {
 
 #[test]
 fn a_run_shows_bars_and_leaves_sentences() {
-    let mut stage = Stage::new(80);
+    let mut screen = TestTerminal::new(80);
     for event in [sample::listed(), sample::opened(Agent::Cached)] {
-        stage.tell(Some(BOX), &event);
+        screen.tell(Some(BOX), &event);
     }
     for _ in 0..5 {
-        stage.tell(Some(BOX), &Event::Surveying { read: 340, of: 1_000 });
+        screen.tell(Some(BOX), &Event::Surveying { read: 340, of: 1_000 });
     }
-    assert_snapshot!(stage.terminal.contents(), @"
+    assert_snapshot!(screen.terminal.contents(), @"
     openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB
     142.214.185.187:20544 · linux x86_64 · 118 GB free · agent ready in 0.8 s
       142.214.185.187:20544  checking 34 % of 1.0 kB
     ");
-    stage.tell(Some(BOX), &plan(simple(), Intent::Execute));
+    screen.tell(Some(BOX), &plan(simple(), Intent::Execute));
     for _ in 0..5 {
-        stage.sample(Some(BOX));
+        screen.sample(Some(BOX));
     }
-    assert_snapshot!(stage.terminal.contents(), @"
+    assert_snapshot!(screen.terminal.contents(), @"
     openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB
     142.214.185.187:20544 · linux x86_64 · 118 GB free · agent ready in 0.8 s
     plan: fetch 2 files (548 MB), keep 1
       model.safetensors      ━━━━━━━━━       70 %  389 MB  118 MB/s
       142.214.185.187:20544  ━━━━━━━━━╸      73 %  405 MB  121 MB/s  1 s left
     ");
-    stage.tell(Some(BOX), &Event::Finished(sample::outcome()));
-    stage.bars.finish();
-    assert_snapshot!(stage.terminal.contents(), @"
+    screen.tell(Some(BOX), &Event::Finished(sample::outcome()));
+    screen.bars.finish();
+    assert_snapshot!(screen.terminal.contents(), @"
     openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB
     142.214.185.187:20544 · linux x86_64 · 118 GB free · agent ready in 0.8 s
     plan: fetch 2 files (548 MB), keep 1
     done: 2 files, 548 MB in 4.6 s (119 MB/s) · 1 already there (1.0 MB) · every byt
     e proved
     ");
-    assert_eq!((stage.data.text(), stage.said.text()), (String::new(), String::new()));
+    assert_eq!((screen.data.text(), screen.said.text()), (String::new(), String::new()));
 }
 
 #[test]
-fn steps_aside_for_whoever_needs_the_terminal_and_comes_back() {
-    let mut stage = Stage::new(80);
-    stage.tell(None, &sample::listed());
+fn steps_aside_for_a_prompt_and_comes_back() {
+    let mut screen = TestTerminal::new(80);
+    screen.tell(None, &sample::listed());
     for _ in 0..5 {
-        stage.sample(None);
+        screen.sample(None);
     }
-    let drawn = stage.terminal.contents();
-    stage.bars.step_aside();
-    assert_snapshot!(stage.terminal.contents(), @"openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB");
-    stage.sample(None);
-    assert_eq!(stage.terminal.contents(), drawn);
+    let drawn = screen.terminal.contents();
+    screen.bars.step_aside();
+    assert_snapshot!(screen.terminal.contents(), @"openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB");
+    screen.sample(None);
+    assert_eq!(screen.terminal.contents(), drawn);
 }
 
 #[test]
 fn what_is_over_soon_has_no_bar() {
-    let mut stage = Stage::new(120);
+    let mut screen = TestTerminal::new(120);
     for shown in [false, false, false, true] {
-        stage.sample(None);
-        assert_eq!(!stage.terminal.contents().is_empty(), shown);
+        screen.sample(None);
+        assert_eq!(!screen.terminal.contents().is_empty(), shown);
     }
-    stage.tell(None, &Event::Finished(sample::outcome()));
-    stage.sample(None);
-    assert_eq!(stage.terminal.contents().lines().count(), 1, "the next one waits again");
+    screen.tell(None, &Event::Finished(sample::outcome()));
+    screen.sample(None);
+    assert_eq!(screen.terminal.contents().lines().count(), 1, "the next one waits again");
 }
 
 #[test]
 fn sentences_go_above_the_bars() {
-    let mut stage = Stage::new(40);
+    let mut screen = TestTerminal::new(40);
     for _ in 0..4 {
-        stage.sample(None);
+        screen.sample(None);
     }
     let failure = sample::failure(FailureKind::NotFound);
-    stage.tell(None, &Event::Failed { path: "config.json".to_owned(), failure });
-    let log = stage.bars.log(&stage.printer);
+    screen.tell(None, &Event::Failed { path: "config.json".to_owned(), failure });
+    let log = screen.bars.log(&screen.printer);
     log.make_writer().write_all(b"a line of a log\n").unwrap();
-    assert_snapshot!(stage.terminal.contents(), @"
+    assert_snapshot!(screen.terminal.contents(), @"
     error: cannot fetch config.json: it does
      not work
     a line of a log
@@ -129,27 +129,27 @@ fn sentences_go_above_the_bars() {
 
 #[test]
 fn fewer_files_leave_no_row_behind() {
-    let mut stage = Stage::new(80);
+    let mut screen = TestTerminal::new(80);
     for _ in 0..4 {
-        stage.sample(None);
+        screen.sample(None);
     }
     let over = crate::event::Progress { in_flight: Vec::new(), ..sample::progress() };
-    stage.tell(None, &Event::Progress(over));
-    assert_eq!(stage.terminal.contents().lines().count(), 1);
+    screen.tell(None, &Event::Progress(over));
+    assert_eq!(screen.terminal.contents().lines().count(), 1);
 }
 
 #[test]
 fn boxes_share_the_screen_and_are_named_from_the_second_on() {
-    let mut stage = Stage::new(80);
+    let mut screen = TestTerminal::new(80);
     for name in ["oslo", "rome"] {
-        stage.tell(Some(name), &sample::opened(Agent::Cached));
-        stage.tell(Some(name), &plan(simple(), Intent::Execute));
+        screen.tell(Some(name), &sample::opened(Agent::Cached));
+        screen.tell(Some(name), &plan(simple(), Intent::Execute));
     }
     for _ in 0..3 {
-        stage.sample(Some("oslo"));
-        stage.sample(Some("rome"));
+        screen.sample(Some("oslo"));
+        screen.sample(Some("rome"));
     }
-    assert_snapshot!(stage.terminal.contents(), @"
+    assert_snapshot!(screen.terminal.contents(), @"
     oslo · linux x86_64 · 118 GB free · agent ready in 0.8 s
     plan: fetch 2 files (548 MB), keep 1
     rome: linux x86_64 · 118 GB free · agent ready in 0.8 s
@@ -157,8 +157,8 @@ fn boxes_share_the_screen_and_are_named_from_the_second_on() {
       oslo  ━━━━━━━━━━━━━━━━━━━━━━           73 %  405 MB  121 MB/s  1 s left
       rome  ━━━━━━━━━━━━━━━━━━━━━━           73 %  405 MB  121 MB/s  1 s left
     ");
-    stage.tell(Some("oslo"), &Event::Finished(sample::outcome()));
-    assert_snapshot!(stage.terminal.contents(), @"
+    screen.tell(Some("oslo"), &Event::Finished(sample::outcome()));
+    assert_snapshot!(screen.terminal.contents(), @"
     oslo · linux x86_64 · 118 GB free · agent ready in 0.8 s
     plan: fetch 2 files (548 MB), keep 1
     rome: linux x86_64 · 118 GB free · agent ready in 0.8 s
@@ -172,46 +172,46 @@ fn boxes_share_the_screen_and_are_named_from_the_second_on() {
 
 #[test]
 fn what_the_terminal_writes_for_ctrl_c_leaves_no_row_behind() {
-    let mut stage = Stage::new(80);
+    let mut screen = TestTerminal::new(80);
     for _ in 0..5 {
-        stage.sample(None);
+        screen.sample(None);
     }
-    indicatif::TermLike::write_str(&stage.terminal, "^C").unwrap();
-    stage.tell(None, &Event::Cancelling);
-    stage.bars.finish();
-    assert_eq!(stage.terminal.contents(), "stopping; press Ctrl-C again to end at once");
+    indicatif::TermLike::write_str(&screen.terminal, "^C").unwrap();
+    screen.tell(None, &Event::Cancelling);
+    screen.bars.finish();
+    assert_eq!(screen.terminal.contents(), "stopping; press Ctrl-C again to end at once");
 }
 
 #[test]
 fn an_error_is_the_last_thing_on_the_screen() {
-    let mut stage = Stage::new(80);
+    let mut screen = TestTerminal::new(80);
     for _ in 0..4 {
-        stage.sample(None);
+        screen.sample(None);
     }
     let problem = Problem::new(Exit::Unreachable, "cannot reach the box").because("it went away");
-    stage.bars.problem(&problem, &mut stage.printer).unwrap();
-    assert_eq!(stage.terminal.contents(), "", "no bar is left");
-    assert_eq!(stage.said.text(), "error: cannot reach the box\ncaused by: it went away\n");
+    screen.bars.problem(&problem, &mut screen.printer).unwrap();
+    assert_eq!(screen.terminal.contents(), "", "no bar is left");
+    assert_eq!(screen.said.text(), "error: cannot reach the box\ncaused by: it went away\n");
 }
 
 #[test]
 fn a_dry_runs_data_goes_to_standard_output() {
-    let mut stage = Stage::new(80);
-    stage.tell(None, &plan(simple(), Intent::DryRun));
-    assert_snapshot!(stage.data.text(), @"
+    let mut screen = TestTerminal::new(80);
+    screen.tell(None, &plan(simple(), Intent::DryRun));
+    assert_snapshot!(screen.data.text(), @"
     fetch    548 MB  model.safetensors  (not there)
     fetch     665 B  config.json  (other size)
     ");
-    assert_eq!(stage.terminal.contents(), "plan: fetch 2 files (548 MB), keep 1");
+    assert_eq!(screen.terminal.contents(), "plan: fetch 2 files (548 MB), keep 1");
 }
 
 #[test]
 fn where_nothing_can_be_drawn_sentences_are_printed() {
-    let mut stage = Stage::new(80);
-    let screen = Screen::new(ProgressDrawTarget::hidden(), || None);
-    stage.bars = Bars::new(look(Style::Bars, Verbosity::Normal), screen);
-    stage.tell(None, &sample::listed());
-    stage.bars.finish();
-    stage.bars.log(&stage.printer).make_writer().write_all(b"a log\n").unwrap();
-    assert_eq!(stage.said.text(), "openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB\na log\n");
+    let mut screen = TestTerminal::new(80);
+    let hidden = Screen::new(ProgressDrawTarget::hidden(), || None);
+    screen.bars = Bars::new(look(Style::Bars, Verbosity::Normal), hidden);
+    screen.tell(None, &sample::listed());
+    screen.bars.finish();
+    screen.bars.log(&screen.printer).make_writer().write_all(b"a log\n").unwrap();
+    assert_eq!(screen.said.text(), "openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB\na log\n");
 }

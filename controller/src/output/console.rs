@@ -12,9 +12,9 @@ use super::renderer::Renderer;
 use super::style::{Look, OutputEnvironment, OutputOptions, Style};
 use super::{Log, Unwritable};
 use crate::event::Event;
-use crate::failure::Problem;
+use crate::problem::Problem;
 
-/// Where everything is told. Made once; whoever owns it is the only one who prints.
+/// Where events and problems are told. Made once; only its owner prints.
 #[derive(Debug)]
 pub struct Output {
     renderer: Box<dyn Renderer>,
@@ -23,8 +23,8 @@ pub struct Output {
 
 impl Output {
     /// For this process's terminal and streams.
-    pub fn for_process(options: impl Into<OutputOptions>) -> Self {
-        let look = Look::choose(options.into(), &OutputEnvironment::of_process());
+    pub fn for_process(options: impl Into<OutputOptions>, environment: &OutputEnvironment) -> Self {
+        let look = Look::choose(options.into(), environment);
         let target = ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND);
         Self::new(look, Printer::standard(), target, || {
             console::Term::stderr().size_checked().map(|(_, columns)| columns)
@@ -57,7 +57,7 @@ impl Output {
         self.renderer.problem(problem, &mut self.printer)
     }
 
-    /// Takes away what moves until the next event: somebody else is about to use the terminal.
+    /// Takes away what moves until the next event: a prompt is about to use the terminal.
     pub fn step_aside(&mut self) {
         self.renderer.step_aside();
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hfdown_protocol::{Conclusion, TransferStatus};
 
 use super::reason::because;
-use super::units::{bytes, count, duration, percent};
+use crate::text::units::{bytes, count, duration, percent};
 
 /// It was left to itself.
 pub(super) fn detached(files: usize, size: u64, attach: &str, stop: &str) -> String {
@@ -45,7 +45,7 @@ pub(super) fn ended(status: &TransferStatus, conclusion: &Conclusion, ago: Durat
         _ => "what arrived is kept, run `hfdown rsync-to-vast` again to go on".to_owned(),
     };
     match conclusion {
-        // What it had come to by then, nobody wrote down; or it is so no more.
+        // Its last state was not written down, or no longer holds.
         Conclusion::Vanished | Conclusion::Superseded => {
             let began = since(Duration::from_secs(status.age));
             format!("{title} to {root}, detached {began}: {how} · {rest}")

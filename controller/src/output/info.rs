@@ -1,11 +1,11 @@
-//! `hfdown info`: what the Hub says of a repository, for people.
+//! `hfdown info`: what the Hub says of a repository, as text.
 
 use super::reason::refused_name;
-use super::sanitize::sanitize;
-use super::units::{bytes, count};
 use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
+use crate::text::sanitize;
+use crate::text::units::{bytes, count};
 
-/// The most characters of a text that somebody wrote on the Hub.
+/// The most characters of a text that an owner wrote on the Hub.
 const LONGEST: usize = 200;
 
 /// The repository's name and properties, its files, and their total.
@@ -54,7 +54,7 @@ pub(super) mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::hub::{Refusal, RepoId, RepoKind};
+    use crate::hub::{RefusalReason, RepoId, RepoKind};
 
     const SHA1: &str = "10c66461e4c109db5a2196bff4bb59be30396ed8";
     const SHA256: &str = "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707";
@@ -76,7 +76,7 @@ pub(super) mod tests {
             file("model.safetensors", 548_105_171, Digest::sha256(SHA256).unwrap()),
         ];
         let refused =
-            vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason: Refusal::Path(PathError::Dots) }];
+            vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason: RefusalReason::Path(PathError::Dots) }];
         (info, files, refused)
     }
 

@@ -2,9 +2,8 @@
 //!
 //! Names are kept: fields are added, never renamed or removed, and a reader skips types and fields that it does not
 //! know. Sizes are bytes as integers, rates bytes per second, durations seconds as numbers. Every object about a box
-//! also has
-//! `box`, its name. `path` is the file's path in the repository. Standard error has the error that ends the run, for
-//! people, and nothing else. `--quiet` leaves out `surveying` and `progress`; `--verbose` changes nothing.
+//! also has `box`, its name. `path` is the file's path in the repository. Standard error has the error that ends the run, for
+//! the user, and nothing else. `--quiet` leaves out `surveying` and `progress`; `--verbose` changes nothing.
 //!
 //! | `type` | fields | when |
 //! |---|---|---|
@@ -30,7 +29,7 @@
 //! | `not_removed` | `path`, `kind`, `why` | it could not be removed |
 //! | `detached` | `files`, `bytes`, `attach`, `stop` | the box goes on by itself; `attach` and `stop` are the commands that watch it and end it |
 //! | `joined` | `title`, `root`, `age_seconds`, `files`, `bytes`, `done`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched` | `attach`, `stop`: a detached transfer runs, and this is what it has come to |
-//! | `ended` | `conclusion` (`done`, `incomplete`, `stopped`, `failed`, `vanished`, `superseded`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while nobody was there |
+//! | `ended` | `conclusion` (`done`, `incomplete`, `stopped`, `failed`, `vanished`, `superseded`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while no controller was connected |
 //! | `forgotten` | `host`, `file` | `forget-host`: the key of that box is no longer in hfdown's file |
 //! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
@@ -50,11 +49,11 @@ use super::objects::{error, files, model, object, refused};
 use super::printer::Printer;
 use super::renderer::Renderer;
 use super::style::{Colour, Look, Verbosity};
-use super::summary::Expected;
+use super::summary::PlanTotals;
 use super::{Log, Unwritable, problem};
 use crate::event::Event;
-use crate::failure::Problem;
 use crate::hub::{ListedFile, Refused, RepoInfo};
+use crate::problem::Problem;
 
 /// Samples come at most this often.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -65,19 +64,19 @@ pub(super) struct Json {
     verbosity: Verbosity,
     colour: Colour,
     /// By the box's name; none is the empty one.
-    runs: BTreeMap<String, Run>,
+    runs: BTreeMap<String, SampledRun>,
 }
 
 /// What is remembered of a run.
 #[derive(Debug, Default)]
-struct Run {
+struct SampledRun {
     sampled: Option<Instant>,
-    expected: Expected,
+    expected: PlanTotals,
 }
 
 /// A line.
 #[derive(Serialize)]
-struct Line<'a> {
+struct JsonLine<'a> {
     #[serde(flatten)]
     object: Object<'a>,
     #[serde(rename = "box", skip_serializing_if = "Option::is_none")]
@@ -109,10 +108,10 @@ impl Renderer for Json {
             }
             Event::Planned { plan, .. } => {
                 // The first sample of the transfer does not wait for the last one of the survey.
-                *run = Run { sampled: None, expected: Expected::of(plan) };
+                *run = SampledRun { sampled: None, expected: PlanTotals::of(plan) };
             }
             Event::Joined { status } => {
-                *run = Run { sampled: None, expected: Expected::of_status(status) };
+                *run = SampledRun { sampled: None, expected: PlanTotals::of_status(status) };
             }
             Event::Described { info, listing } => {
                 return described(name, info, &listing.files, &listing.refused, printer);
@@ -126,15 +125,14 @@ impl Renderer for Json {
     }
 
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
-        let Problem { attempted, causes, hint, exit } = problem;
-        printer.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour));
+        printer.say(&problem::draw(problem, self.colour));
         print(None, error(problem), printer)
     }
 
     fn finish(&mut self) {}
 
     fn log(&self, printer: &Printer) -> Log {
-        Log::new(None, printer.conversation())
+        Log::new(None, printer.stderr())
     }
 }
 
@@ -150,7 +148,7 @@ fn described(
 }
 
 fn print(name: Option<&str>, object: Object<'_>, printer: &mut Printer) -> Result<(), Unwritable> {
-    let line = serde_json::to_string(&Line { object, name });
+    let line = serde_json::to_string(&JsonLine { object, name });
     printer.data(&line.map_err(|error| Unwritable::Failed(error.into()))?)
 }
 

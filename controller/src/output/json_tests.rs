@@ -7,10 +7,10 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::event::{Agent, Intent};
-use crate::failure::Exit;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, path, plan};
 use crate::output::style::Style;
+use crate::problem::Exit;
 
 /// What is printed when these events happen, 0.4 seconds apart.
 fn draw(verbosity: Verbosity, name: Option<&str>, events: &[Event]) -> String {

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::printer::Printer;
 use super::renderer::Renderer;
-use super::sentences::{Line, Sentences, checking, progress};
+use super::sentences::{OutputLine, Sentences, checking, progress};
 use super::style::{Colour, Look, Verbosity};
 use super::{Log, Unwritable, problem};
 use crate::event::Event;
-use crate::failure::Problem;
+use crate::problem::Problem;
 
 /// Progress is said at most this often: a log of an hour has 360 lines of it.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -66,23 +66,22 @@ impl Renderer for Lines {
         }
         for line in self.sentences.hear(name, event) {
             match line {
-                Line::Data(text) => printer.data(&text)?,
-                Line::Said(text) => printer.say(&text),
+                OutputLine::Data(text) => printer.data(&text)?,
+                OutputLine::Message(text) => printer.say(&text),
             }
         }
         Ok(())
     }
 
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
-        let Problem { attempted, causes, hint, exit } = problem;
-        printer.say(&problem::draw(attempted, causes, hint.as_deref(), exit.code(), self.colour));
+        printer.say(&problem::draw(problem, self.colour));
         Ok(())
     }
 
     fn finish(&mut self) {}
 
     fn log(&self, printer: &Printer) -> Log {
-        Log::new(None, printer.conversation())
+        Log::new(None, printer.stderr())
     }
 }
 

@@ -5,11 +5,11 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::event::{Agent, Intent};
-use crate::failure::Exit;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, opened, outcome, path, plan, simple};
 use crate::output::style::Style;
 use crate::plan::Plan;
+use crate::problem::Exit;
 use crate::tally::Tally;
 
 /// What is printed as data and what is said when these events happen, a second apart.

@@ -5,13 +5,13 @@ use std::io::{self, Write};
 use indicatif::MultiProgress;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::printer::Conversation;
+use super::printer::StandardError;
 
 /// Where log lines go: to standard error, around the bars if there are any. It is a `MakeWriter`, and clones are cheap.
 #[derive(Debug, Clone)]
 pub struct Log {
     bars: Option<MultiProgress>,
-    conversation: Conversation,
+    stderr: StandardError,
 }
 
 /// A writer whose text is printed as a whole when it is flushed or dropped.
@@ -22,8 +22,8 @@ pub struct LogLine {
 }
 
 impl Log {
-    pub(super) fn new(bars: Option<MultiProgress>, conversation: Conversation) -> Self {
-        Self { bars, conversation }
+    pub(super) fn new(bars: Option<MultiProgress>, stderr: StandardError) -> Self {
+        Self { bars, stderr }
     }
 }
 
@@ -48,7 +48,7 @@ impl Write for LogLine {
         match &self.log.bars {
             _ if text.is_empty() => {}
             Some(bars) if !bars.is_hidden() => bars.println(text)?,
-            Some(_) | None => self.log.conversation.say(text),
+            Some(_) | None => self.log.stderr.say(text),
         }
         Ok(())
     }
@@ -56,7 +56,7 @@ impl Write for LogLine {
 
 impl Drop for LogLine {
     fn drop(&mut self) {
-        // Nobody is left to tell.
+        // Where standard error is gone, the line has no reader.
         let _ = self.flush();
     }
 }

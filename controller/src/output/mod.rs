@@ -1,4 +1,4 @@
-//! What a person or a program sees.
+//! What a user or a program sees.
 //!
 //! [`Output`] is told every [`Event`](crate::event::Event) and draws it in the one [`Style`] that was chosen when the
 //! program began: [bars](Style::Bars) on a terminal, [lines](Style::Lines) elsewhere, [objects](Style::Json) for
@@ -17,20 +17,16 @@ mod objects;
 mod plan_lines;
 mod printer;
 mod problem;
-pub mod prompt;
 mod reason;
 mod renderer;
 mod rows;
 #[cfg(test)]
 mod sample;
-pub mod sanitize;
 mod sentences;
 mod style;
 mod summary;
-pub mod units;
 
 pub use console::Output;
 pub use log::{Log, LogLine};
 pub use printer::{Printer, Unwritable};
-pub use problem::draw;
 pub use style::{Colour, Look, Naming, OutputEnvironment, OutputOptions, Style, Verbosity};

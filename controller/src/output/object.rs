@@ -34,7 +34,7 @@ pub(super) enum Object<'a> {
         size: u64,
         digest: String,
     },
-    Refused(Refusal),
+    Refused(RefusedName),
     Listed {
         repo: &'a str,
         commit: &'a str,
@@ -70,11 +70,11 @@ pub(super) enum Object<'a> {
     },
     Plan {
         dry_run: bool,
-        fetch: Vec<Fetch<'a>>,
+        fetch: Vec<PlannedFetch<'a>>,
         fetch_bytes: u64,
-        keep: Keep,
-        remove: Vec<Remove<'a>>,
-        refuse: Vec<Refusal>,
+        keep: PlannedKeep,
+        remove: Vec<PlannedRemoval<'a>>,
+        refuse: Vec<RefusedName>,
     },
     Started {
         path: &'a str,
@@ -86,7 +86,7 @@ pub(super) enum Object<'a> {
         total: u64,
         rate: u64,
         left_seconds: Option<Seconds>,
-        in_flight: Vec<Flight<'a>>,
+        in_flight: Vec<FileInFlight<'a>>,
     },
     Retrying {
         path: &'a str,
@@ -182,7 +182,7 @@ pub(super) struct StatusFields<'a> {
 
 /// A file to fetch.
 #[derive(Debug, Serialize)]
-pub(super) struct Fetch<'a> {
+pub(super) struct PlannedFetch<'a> {
     pub(super) path: &'a str,
     pub(super) size: u64,
     pub(super) reason: &'static str,
@@ -191,7 +191,7 @@ pub(super) struct Fetch<'a> {
 
 /// The files that are there already.
 #[derive(Debug, Serialize)]
-pub(super) struct Keep {
+pub(super) struct PlannedKeep {
     pub(super) files: usize,
     pub(super) bytes: u64,
     pub(super) by_size: usize,
@@ -199,21 +199,21 @@ pub(super) struct Keep {
 
 /// A file to remove.
 #[derive(Debug, Serialize)]
-pub(super) struct Remove<'a> {
+pub(super) struct PlannedRemoval<'a> {
     pub(super) path: &'a str,
     pub(super) size: u64,
 }
 
 /// A name and why it is refused.
 #[derive(Debug, Serialize)]
-pub(super) struct Refusal {
+pub(super) struct RefusedName {
     pub(super) path: String,
     pub(super) why: String,
 }
 
 /// A file in flight.
 #[derive(Debug, Serialize)]
-pub(super) struct Flight<'a> {
+pub(super) struct FileInFlight<'a> {
     pub(super) path: &'a str,
     pub(super) done: u64,
     pub(super) size: u64,

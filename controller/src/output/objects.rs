@@ -5,18 +5,20 @@ use std::time::Duration;
 use hfdown_protocol::{Conclusion, End, Summary, TransferStatus};
 
 use super::detached::lost;
-use super::object::{Fetch, Flight, Keep, Object, Refusal, Remove, Seconds, StatusFields, kind};
+use super::object::{
+    FileInFlight, Object, PlannedFetch, PlannedKeep, PlannedRemoval, RefusedName, Seconds, StatusFields, kind,
+};
 use super::reason::{because, refused_name};
-use super::summary::Expected;
-use super::units::mean_rate;
+use super::summary::PlanTotals;
 use crate::event::{Agent, Event, InFlight, Intent, Progress};
-use crate::failure::Problem;
 use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
 use crate::plan::{Action, Plan, Reason};
+use crate::problem::Problem;
 use crate::tally::Tally;
+use crate::text::units::mean_rate;
 
 /// The object of an event. [`Event::Described`] has several, see [`model`], [`files`] and [`refused`].
-pub(super) fn object(event: &Event, expected: Expected) -> Option<Object<'_>> {
+pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> {
     Some(match event {
         Event::Described { .. } => return None,
         Event::Warning { text } => Object::Warning { text },
@@ -123,7 +125,7 @@ fn ended<'a>(status: &'a TransferStatus, conclusion: &Conclusion, ago: Duration)
     }
 }
 
-fn planned(plan: &Plan, intent: Intent, expected: Expected) -> Object<'_> {
+fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Object<'_> {
     let fetch = plan.files.iter().filter_map(|file| match &file.action {
         Action::Fetch { reason, partial, .. } => {
             let reason = match reason {
@@ -131,28 +133,32 @@ fn planned(plan: &Plan, intent: Intent, expected: Expected) -> Object<'_> {
                 Reason::OtherSize => "other_size",
                 Reason::OtherContent => "other_content",
             };
-            Some(Fetch { path: file.path.as_str(), size: file.size, reason, partial: *partial })
+            Some(PlannedFetch { path: file.path.as_str(), size: file.size, reason, partial: *partial })
         }
         Action::Keep { .. } | Action::Refuse { .. } => None,
     });
     let obstructed = plan
         .obstructed()
-        .map(|(file, failure)| Refusal { path: file.path.to_string(), why: because(failure) });
+        .map(|(file, failure)| RefusedName { path: file.path.to_string(), why: because(failure) });
     Object::Plan {
         dry_run: intent == Intent::DryRun,
         fetch: fetch.collect(),
         fetch_bytes: plan.missing_bytes(),
-        keep: Keep { files: plan.kept().count(), bytes: plan.kept_bytes(), by_size: expected.by_size() },
+        keep: PlannedKeep {
+            files: plan.kept().count(),
+            bytes: plan.kept_bytes(),
+            by_size: expected.by_size(),
+        },
         remove: plan
             .to_remove()
-            .map(|file| Remove { path: file.path.as_str(), size: file.stamp.size })
+            .map(|file| PlannedRemoval { path: file.path.as_str(), size: file.stamp.size })
             .collect(),
         refuse: obstructed.chain(plan.refused.iter().map(refusal)).collect(),
     }
 }
 
 fn progress<'a>(sample: &'a Progress) -> Object<'a> {
-    let flight = |file: &'a InFlight| Flight {
+    let flight = |file: &'a InFlight| FileInFlight {
         path: file.path.as_str(),
         done: file.done,
         size: file.size,
@@ -167,7 +173,7 @@ fn progress<'a>(sample: &'a Progress) -> Object<'a> {
     }
 }
 
-fn finished(outcome: &Tally, expected: Expected) -> Object<'static> {
+fn finished(outcome: &Tally, expected: PlanTotals) -> Object<'static> {
     Object::Finished {
         end: match (outcome.end, outcome.failed()) {
             (End::Cancelled, _) => "cancelled",
@@ -232,6 +238,6 @@ pub(super) fn refused(refused: &[Refused]) -> impl Iterator<Item = Object<'_>> {
     refused.iter().map(|refused| Object::Refused(refusal(refused)))
 }
 
-fn refusal(refused: &Refused) -> Refusal {
-    Refusal { path: refused_name(refused), why: refused.reason.to_string() }
+fn refusal(refused: &Refused) -> RefusedName {
+    RefusedName { path: refused_name(refused), why: refused.reason.to_string() }
 }

@@ -4,8 +4,8 @@ use hfdown_protocol::Proof;
 
 use super::reason::{because, refused_name};
 use super::style::Verbosity;
-use super::units::{bytes, count};
 use crate::plan::{Action, Extraneous, Plan, Reason};
+use crate::text::units::{bytes, count};
 
 /// The totals: `plan: fetch 3 files (548 MB), keep 23`.
 pub(super) fn headline(plan: &Plan) -> String {

@@ -3,25 +3,43 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::problem::{Exit, Problem};
+
 /// Where text goes: data to standard output, conversation to standard error.
 pub struct Printer {
     data: Box<dyn Write + Send>,
-    conversation: Conversation,
+    stderr: StandardError,
 }
 
 /// Standard error, which log lines share.
 #[derive(Clone)]
-pub(super) struct Conversation(Arc<Mutex<Box<dyn Write + Send>>>);
+pub(super) struct StandardError(Arc<Mutex<Box<dyn Write + Send>>>);
 
 /// Data that could not be written.
 #[derive(Debug, thiserror::Error)]
 pub enum Unwritable {
-    /// Nobody reads any more, as behind `| head`: a reason to end, and to end quietly.
-    #[error("nobody reads standard output any more")]
+    /// The reader is gone, as behind `| head`: a reason to end, and to end quietly.
+    #[error("the reader of standard output is gone")]
     Closed,
     /// Another reason, such as a full disk under a redirection: data is missing, which is an error.
     #[error("cannot write to standard output: {0}")]
     Failed(#[source] io::Error),
+}
+
+impl Unwritable {
+    /// How a run ends that did what it was told, but for data on standard output. One that did not has a code that says
+    /// more.
+    pub fn after(&self, exit: Exit) -> Result<Exit, Problem> {
+        if exit != Exit::Done {
+            return Ok(exit);
+        }
+        let problem = Problem::new(Exit::Failed, "cannot write to standard output");
+        let problem = match self {
+            Self::Closed => return Ok(exit),
+            Self::Failed(error) => problem.because(error),
+        };
+        Err(problem.hint("what was to be written there is incomplete"))
+    }
 }
 
 impl Printer {
@@ -31,11 +49,8 @@ impl Printer {
     }
 
     /// Prints data to the first and conversation to the second.
-    pub fn new(data: impl Write + Send + 'static, conversation: impl Write + Send + 'static) -> Self {
-        Self {
-            data: Box::new(data),
-            conversation: Conversation(Arc::new(Mutex::new(Box::new(conversation)))),
-        }
+    pub fn new(data: impl Write + Send + 'static, stderr: impl Write + Send + 'static) -> Self {
+        Self { data: Box::new(data), stderr: StandardError(Arc::new(Mutex::new(Box::new(stderr)))) }
     }
 
     /// Prints data: a line or several.
@@ -50,17 +65,17 @@ impl Printer {
 
     /// Says something: a line or several.
     pub fn say(&mut self, text: &str) {
-        self.conversation.say(text);
+        self.stderr.say(text);
     }
 
     /// A way to standard error for others.
-    pub(super) fn conversation(&self) -> Conversation {
-        self.conversation.clone()
+    pub(super) fn stderr(&self) -> StandardError {
+        self.stderr.clone()
     }
 }
 
-impl Conversation {
-    /// Says something. Where standard error is gone there is nobody left to tell, so a failure is not one.
+impl StandardError {
+    /// Says something. Where standard error is gone it has no reader, so a failure is not one.
     pub(super) fn say(&self, text: &str) {
         let line = format!("{text}\n");
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,9 +83,9 @@ impl Conversation {
     }
 }
 
-impl std::fmt::Debug for Conversation {
+impl std::fmt::Debug for StandardError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Conversation").finish_non_exhaustive()
+        formatter.debug_struct("StandardError").finish_non_exhaustive()
     }
 }
 
@@ -88,7 +103,7 @@ pub(super) mod capture {
 
     use super::*;
 
-    /// Text that somebody else is writing.
+    /// Text that a printer is writing.
     #[derive(Debug, Clone, Default)]
     pub(in crate::output) struct Captured(Arc<Mutex<Vec<u8>>>);
 
@@ -110,8 +125,8 @@ pub(super) mod capture {
 
     /// A printer, what it prints as data, and what it says.
     pub(in crate::output) fn printer() -> (Printer, Captured, Captured) {
-        let (data, conversation) = (Captured::default(), Captured::default());
-        (Printer::new(data.clone(), conversation.clone()), data, conversation)
+        let (data, stderr) = (Captured::default(), Captured::default());
+        (Printer::new(data.clone(), stderr.clone()), data, stderr)
     }
 }
 
@@ -133,10 +148,10 @@ mod tests {
 
     #[test]
     fn keeps_data_and_conversation_apart() {
-        let (mut printer, data, conversation) = capture::printer();
+        let (mut printer, data, stderr) = capture::printer();
         printer.data("a\nb").unwrap();
         printer.say("c");
-        assert_eq!((data.text().as_str(), conversation.text().as_str()), ("a\nb\n", "c\n"));
+        assert_eq!((data.text().as_str(), stderr.text().as_str()), ("a\nb\n", "c\n"));
     }
 
     #[test]

@@ -2,9 +2,9 @@
 
 use hfdown_protocol::{Failure, FailureKind};
 
-use super::sanitize::sanitize;
-use super::units::bytes;
 use crate::hub::Refused;
+use crate::text::sanitize;
+use crate::text::units::bytes;
 
 /// The most characters of a name that no file may have.
 const REFUSED_NAME: usize = 200;

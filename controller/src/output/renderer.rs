@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::printer::Printer;
 use super::{Log, Unwritable};
 use crate::event::Event;
-use crate::failure::Problem;
+use crate::problem::Problem;
 
 /// One style. It holds what it has to remember; where to print and what time it is are given to it.
 pub(super) trait Renderer: Send + std::fmt::Debug {
@@ -21,7 +21,7 @@ pub(super) trait Renderer: Send + std::fmt::Debug {
     /// Draws the error that ends the run.
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable>;
 
-    /// Takes away what moves until the next event: somebody else is about to use the terminal.
+    /// Takes away what moves until the next event: a prompt is about to use the terminal.
     fn step_aside(&mut self) {}
 
     /// Takes away what moves. What was said remains.

@@ -1,8 +1,9 @@
 //! The rows of bars as text: which columns fit, how long names are shortened, how a bar is drawn. Pure.
 
-use super::style::{Colour, Ink};
-use super::units::{bytes, left, percent, rate};
+use super::style::{Colour, Highlight};
 use crate::event::Progress;
+use crate::text::units::{bytes, left, percent, rate};
+use crate::text::width::{columns as columns_of, cut, cut_start, padded};
 
 /// The most files that have a row of their own; the others are counted.
 const FILES: usize = 8;
@@ -24,7 +25,7 @@ const LEFT_IN_WORDS: usize = 14;
 
 /// What a run is doing.
 #[derive(Debug, Clone)]
-pub(super) enum Activity {
+pub(super) enum BoxActivity {
     /// Reading files that are there.
     Survey { read: u64, of: u64 },
     /// Fetching.
@@ -41,42 +42,42 @@ struct Row {
 }
 
 /// Which columns there are beside the label.
-struct Form {
+struct RowLayout {
     columns: usize,
     has_bar: bool,
     has_bytes: bool,
     has_rate: bool,
-    left: Left,
+    left: TimeLeft,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Left {
+enum TimeLeft {
     Nowhere,
     Short,
     InWords,
 }
 
 /// The rows of all boxes for a terminal of so many columns. Files have rows of their own while there is one box only.
-pub(super) fn rows(boxes: &[(&str, &Activity)], columns: usize, colour: Colour) -> Vec<String> {
+pub(super) fn rows(boxes: &[(&str, &BoxActivity)], columns: usize, colour: Colour) -> Vec<String> {
     let mut laid_out = Vec::new();
     let mut bars = Vec::new();
     for (name, activity) in boxes {
         match activity {
-            Activity::Survey { read, of } => {
+            BoxActivity::Survey { read, of } => {
                 let text = super::sentences::checking(*read, *of);
                 let text = if name.is_empty() { text } else { format!("{name}  {text}") };
                 laid_out.push(format!("  {}", cut(&text, columns.saturating_sub(GAP + 1))));
             }
-            Activity::Transfer(progress) => bars.extend(transfer(name, progress, boxes.len())),
+            BoxActivity::Transfer(progress) => bars.extend(transfer(name, progress, boxes.len())),
         }
     }
-    let longest = bars.iter().map(|(row, _)| width(&row.label)).max().unwrap_or(0);
-    let form = Form::fitting(columns);
+    let longest = bars.iter().map(|(row, _)| columns_of(&row.label)).max().unwrap_or(0);
+    let layout = RowLayout::fitting(columns);
     for (row, more) in bars {
         if let Some(more) = more {
             laid_out.push(format!("  {}", cut(&format!("and {more} more"), columns.saturating_sub(GAP + 1))));
         }
-        laid_out.push(form.lay_out(&row, longest, colour));
+        laid_out.push(layout.lay_out(&row, longest, colour));
     }
     laid_out
 }
@@ -104,29 +105,30 @@ fn transfer(name: &str, progress: &Progress, boxes: usize) -> Vec<(Row, Option<u
     rows
 }
 
-impl Form {
-    /// The richest form that leaves room for a label.
+impl RowLayout {
+    /// The richest layout that leaves room for a label.
     fn fitting(columns: usize) -> Self {
-        let form = |has_bar, has_bytes, has_rate, left| Self { columns, has_bar, has_bytes, has_rate, left };
-        let forms = [
-            form(true, true, true, Left::InWords),
-            form(true, true, true, Left::Short),
-            form(true, false, true, Left::Short),
-            form(false, false, true, Left::Short),
-            form(false, false, true, Left::Nowhere),
+        let layout =
+            |has_bar, has_bytes, has_rate, left| Self { columns, has_bar, has_bytes, has_rate, left };
+        let layouts = [
+            layout(true, true, true, TimeLeft::InWords),
+            layout(true, true, true, TimeLeft::Short),
+            layout(true, false, true, TimeLeft::Short),
+            layout(false, false, true, TimeLeft::Short),
+            layout(false, false, true, TimeLeft::Nowhere),
         ];
-        let fits = |form: &Self| {
-            form.room() >= if form.has_bar { SHORTEST_LABEL + GAP + SHORTEST_BAR } else { NARROW_LABEL }
+        let fits = |layout: &Self| {
+            layout.room() >= if layout.has_bar { SHORTEST_LABEL + GAP + SHORTEST_BAR } else { NARROW_LABEL }
         };
-        forms.into_iter().find(fits).unwrap_or(form(false, false, false, Left::Nowhere))
+        layouts.into_iter().find(fits).unwrap_or(layout(false, false, false, TimeLeft::Nowhere))
     }
 
     /// Columns for the label and the bar. The terminal's last column stays empty: writing there wraps on some.
     fn room(&self) -> usize {
         let left = match self.left {
-            Left::Nowhere => 0,
-            Left::Short => GAP + LEFT,
-            Left::InWords => GAP + LEFT_IN_WORDS,
+            TimeLeft::Nowhere => 0,
+            TimeLeft::Short => GAP + LEFT,
+            TimeLeft::InWords => GAP + LEFT_IN_WORDS,
         };
         let bytes = if self.has_bytes { GAP + BYTES } else { 0 };
         let rate = if self.has_rate { GAP + RATE } else { 0 };
@@ -152,9 +154,9 @@ impl Form {
             cells.push(format!("{:>RATE$}", rate(row.rate)));
         }
         match (&row.left, self.left) {
-            (None, _) | (_, Left::Nowhere) => {}
-            (Some(left), Left::Short) => cells.push(left.clone()),
-            (Some(left), Left::InWords) => cells.push(format!("{left} left")),
+            (None, _) | (_, TimeLeft::Nowhere) => {}
+            (Some(left), TimeLeft::Short) => cells.push(left.clone()),
+            (Some(left), TimeLeft::InWords) => cells.push(format!("{left} left")),
         }
         format!("  {}", cells.join("  "))
     }
@@ -169,57 +171,23 @@ fn draw_bar(done: u64, size: u64, columns: usize, colour: Colour) -> String {
         drawn.push('╸');
     }
     let rest = " ".repeat(columns - steps.div_ceil(2));
-    if drawn.is_empty() { rest } else { colour.paint(Ink::Cyan, &drawn) + &rest }
+    if drawn.is_empty() { rest } else { colour.paint(Highlight::Cyan, &drawn) + &rest }
 }
 
 /// A name of so many columns at most. What is too long loses its middle: of a path the end of its folder, of a file's
 /// name what stands before its ending, because `model-00001-of-00030.safetensors` differs from the others in its first
 /// half.
 fn shorten(name: &str, columns: usize) -> String {
-    if width(name) <= columns {
+    if columns_of(name) <= columns {
         return name.to_owned();
     }
     let Some(room) = columns.checked_sub(1) else { return String::new() };
     let tail = match name.rfind('/') {
-        Some(slash) if width(&name[slash..]) < room => name[slash..].to_owned(),
+        Some(slash) if columns_of(&name[slash..]) < room => &name[slash..],
         Some(slash) => return shorten(&name[slash + 1..], columns),
-        None => fitting(name.chars().rev(), room / 3).chars().rev().collect(),
+        None => cut_start(name, room / 3),
     };
-    format!("{}…{tail}", fitting(name.chars(), room - width(&tail)))
-}
-
-/// A sentence of so many columns at most.
-fn cut(text: &str, columns: usize) -> String {
-    fitting(text.chars(), columns)
-}
-
-/// As many characters as fit.
-fn fitting(characters: impl Iterator<Item = char>, columns: usize) -> String {
-    let mut used = 0;
-    characters
-        .take_while(|character| {
-            used += char_width(*character);
-            used <= columns
-        })
-        .collect()
-}
-
-fn padded(text: &str, columns: usize) -> String {
-    text.to_owned() + &" ".repeat(columns.saturating_sub(width(text)))
-}
-
-fn width(text: &str) -> usize {
-    text.chars().map(char_width).sum()
-}
-
-/// Columns of a character, or more: a row that is too short is untidy, one that is too long breaks the screen.
-/// Everything from Hangul Jamo on counts as wide, but for Latin and Greek extensions, punctuation and symbols that are
-/// not.
-fn char_width(character: char) -> usize {
-    match character {
-        '\0'..'\u{1100}' | '\u{1e00}'..'\u{2300}' | '\u{2400}'..'\u{25fd}' => 1,
-        _ => 2,
-    }
+    format!("{}…{tail}", cut(name, room - columns_of(tail)))
 }
 
 #[cfg(test)]

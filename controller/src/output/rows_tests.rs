@@ -7,22 +7,22 @@ use insta::assert_snapshot;
 use super::*;
 use crate::output::sample::{flight, progress};
 
-fn draw(boxes: &[(&str, Activity)], columns: usize) -> String {
+fn draw(boxes: &[(&str, BoxActivity)], columns: usize) -> String {
     let boxes: Vec<_> = boxes.iter().map(|(name, activity)| (*name, activity)).collect();
     let rows = rows(&boxes, columns, Colour::Plain);
     for row in &rows {
-        assert!(width(row) < columns, "{columns} columns: {row:?}");
+        assert!(columns_of(row) < columns, "{columns} columns: {row:?}");
     }
     rows.join("\n")
 }
 
-fn transfer() -> Activity {
+fn transfer() -> BoxActivity {
     let long = "a-folder/of/many/parts/model-00001-of-00030.safetensors";
     let mut sample = progress();
     sample.in_flight.push(flight(long, 0, 9_949_000_000));
     sample.in_flight.push(flight("done.bin", 8, 8));
     sample.left = Some(Duration::from_secs(72));
-    Activity::Transfer(sample)
+    BoxActivity::Transfer(sample)
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn use_the_width_there_is() {
 
 #[test]
 fn never_wrap() {
-    let survey = Activity::Survey { read: 34, of: 100 };
+    let survey = BoxActivity::Survey { read: 34, of: 100 };
     for columns in 30..300 {
         draw(&[("", transfer())], columns);
         draw(&[("142.214.185.187:20544", transfer()), ("模型-🤗-box", survey.clone())], columns);
@@ -72,7 +72,7 @@ fn never_wrap() {
 fn only_count_what_is_beyond_eight_files() {
     let mut sample = progress();
     sample.in_flight = (0..11).map(|number| flight(&format!("part-{number}"), 1, 2)).collect();
-    let drawn = draw(&[("", Activity::Transfer(sample))], 60);
+    let drawn = draw(&[("", BoxActivity::Transfer(sample))], 60);
     assert_eq!(drawn.lines().count(), 10);
     assert_eq!(drawn.lines().nth(7).unwrap().split_whitespace().next(), Some("part-7"));
     assert_eq!(drawn.lines().nth(8), Some("  and 3 more"));
@@ -81,7 +81,7 @@ fn only_count_what_is_beyond_eight_files() {
 
 #[test]
 fn many_boxes_have_a_row_each() {
-    let survey = Activity::Survey { read: 340, of: 1_000 };
+    let survey = BoxActivity::Survey { read: 340, of: 1_000 };
     let boxes = [("berlin", transfer()), ("oslo:20544", transfer()), ("rome", survey)];
     assert_snapshot!(draw(&boxes, 80), @"
     rome  checking 34 % of 1.0 kB
@@ -124,7 +124,7 @@ fn names_lose_their_middle() {
         ("模型模型.bin", 8, "模型…in"),
     ] {
         let shortened = shorten(name, columns);
-        assert!(width(&shortened) <= columns, "{shortened}");
+        assert!(columns_of(&shortened) <= columns, "{shortened}");
         assert_eq!(shortened, expected, "{name} in {columns}");
     }
 }

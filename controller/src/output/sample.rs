@@ -10,7 +10,7 @@ use hfdown_protocol::{
 
 use super::style::{Colour, Look, Naming, Style, Verbosity};
 use crate::event::{Agent, Event, InFlight, Intent, Progress};
-use crate::hub::{Refusal, Refused};
+use crate::hub::{RefusalReason, Refused};
 use crate::plan::{Action, Extraneous, Plan, Planned, Reason};
 use crate::tally::Tally;
 
@@ -65,7 +65,10 @@ pub(super) fn motley() -> Plan {
             planned("a", 8, Action::Refuse { failure: failure(FailureKind::InTheWay) }),
         ],
         left_out: Vec::new(),
-        refused: vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason: Refusal::Path(PathError::Dots) }],
+        refused: vec![Refused {
+            name: "../\u{1b}[2Jx".to_owned(),
+            reason: RefusalReason::Path(PathError::Dots),
+        }],
         extraneous: vec![
             (ExtraneousFile { path: path("old.bin"), stamp: stamp(9_000) }, Extraneous::Remove),
             (ExtraneousFile { path: path("older.bin"), stamp: stamp(9_000) }, Extraneous::Keep),

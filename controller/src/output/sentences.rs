@@ -7,22 +7,22 @@ use hfdown_protocol::{Digest, MachineInfo, RepoPath};
 
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
-use super::summary::{Expected, summary};
-use super::units::{bytes, count, duration};
+use super::summary::{PlanTotals, summary};
 use super::{detached, info, plan_lines};
 use crate::event::{Agent, Event, Intent, Progress};
 use crate::plan::Plan;
+use crate::text::units::{bytes, count, duration};
 
-/// A wait that a person would notice is said without `--verbose`.
+/// A wait that a user would notice is said without `--verbose`.
 const NOTICED: Duration = Duration::from_secs(5);
 
 /// A line, or several.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Line {
+pub(super) enum OutputLine {
     /// For standard output.
     Data(String),
     /// For standard error.
-    Said(String),
+    Message(String),
 }
 
 /// What is said, and what has to be remembered of each run to say it truthfully.
@@ -31,13 +31,13 @@ pub(super) struct Sentences {
     verbosity: Verbosity,
     naming: Naming,
     /// By the box's name; none is the empty one.
-    runs: BTreeMap<String, Run>,
+    runs: BTreeMap<String, RunSoFar>,
 }
 
 /// What is remembered of a run.
 #[derive(Debug, Default)]
-struct Run {
-    expected: Expected,
+struct RunSoFar {
+    expected: PlanTotals,
     digests: HashMap<RepoPath, Digest>,
 }
 
@@ -47,19 +47,19 @@ impl Sentences {
     }
 
     /// What is said of an event. Samples are not: each style has its own way with them.
-    pub(super) fn hear(&mut self, name: Option<&str>, event: &Event) -> Vec<Line> {
+    pub(super) fn hear(&mut self, name: Option<&str>, event: &Event) -> Vec<OutputLine> {
         self.count_boxes(name);
         let lines = match event {
             Event::Planned { plan, intent } => self.planned(name, plan, *intent),
             Event::Described { info, listing } => {
-                vec![Line::Data(info::text(info, &listing.files, &listing.refused))]
+                vec![OutputLine::Data(info::text(info, &listing.files, &listing.refused))]
             }
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
-                run.expected = Expected::of_status(status);
-                self.sentence(name, event).into_iter().map(Line::Said).collect()
+                run.expected = PlanTotals::of_status(status);
+                self.sentence(name, event).into_iter().map(OutputLine::Message).collect()
             }
-            event => self.sentence(name, event).into_iter().map(Line::Said).collect(),
+            event => self.sentence(name, event).into_iter().map(OutputLine::Message).collect(),
         };
         match (self.naming, name) {
             (Naming::Always, Some(name)) => lines.into_iter().map(|line| line.prefixed(name)).collect(),
@@ -75,22 +75,22 @@ impl Sentences {
             if self.runs.keys().any(|known| !known.is_empty()) {
                 self.naming = Naming::Always;
             }
-            self.runs.insert(name.to_owned(), Run::default());
+            self.runs.insert(name.to_owned(), RunSoFar::default());
         }
     }
 
-    fn planned(&mut self, name: Option<&str>, plan: &Plan, intent: Intent) -> Vec<Line> {
+    fn planned(&mut self, name: Option<&str>, plan: &Plan, intent: Intent) -> Vec<OutputLine> {
         let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
-        run.expected = Expected::of(plan);
+        run.expected = PlanTotals::of(plan);
         let mut lines = Vec::new();
         if self.verbosity >= Verbosity::Normal {
-            lines.push(Line::Said(plan_lines::headline(plan)));
+            lines.push(OutputLine::Message(plan_lines::headline(plan)));
         }
         match intent {
-            Intent::DryRun => lines.extend(plan_lines::table(plan, self.verbosity).map(Line::Data)),
+            Intent::DryRun => lines.extend(plan_lines::table(plan, self.verbosity).map(OutputLine::Data)),
             Intent::Execute if self.verbosity == Verbosity::Verbose => {
                 run.digests = plan.files.iter().map(|file| (file.path.clone(), file.digest)).collect();
-                lines.extend(plan_lines::reasons(plan).into_iter().map(Line::Said));
+                lines.extend(plan_lines::reasons(plan).into_iter().map(OutputLine::Message));
             }
             Intent::Execute => {}
         }
@@ -184,7 +184,7 @@ impl Sentences {
     }
 
     /// Where an agent is: the box, where it is not named at the start of the line already, and the folder, where it is
-    /// here or goes by another name than the person's.
+    /// here or goes by another name than the user's.
     fn place(
         &self,
         name: Option<&str>,
@@ -204,7 +204,7 @@ impl Sentences {
     }
 }
 
-impl Line {
+impl OutputLine {
     fn prefixed(self, name: &str) -> Self {
         let prefix = |text: String| {
             let lines: Vec<_> = text.lines().map(|line| format!("{name}: {line}")).collect();
@@ -212,7 +212,7 @@ impl Line {
         };
         match self {
             Self::Data(text) => Self::Data(prefix(text)),
-            Self::Said(text) => Self::Said(prefix(text)),
+            Self::Message(text) => Self::Message(prefix(text)),
         }
     }
 }
@@ -230,12 +230,13 @@ fn readiness(agent: Agent, after: Duration) -> String {
 /// How far a transfer is: `71 % of 548 MB, 118 MB/s, 1 s left`.
 pub(super) fn progress(progress: &Progress) -> String {
     let (percent, rate) =
-        (super::units::percent(progress.done, progress.total), super::units::rate(progress.rate));
-    let left = progress.left.map(|left| format!(", {} left", super::units::left(left))).unwrap_or_default();
+        (crate::text::units::percent(progress.done, progress.total), crate::text::units::rate(progress.rate));
+    let left =
+        progress.left.map(|left| format!(", {} left", crate::text::units::left(left))).unwrap_or_default();
     format!("{percent} % of {}, {rate}{left}", bytes(progress.total))
 }
 
 /// How far a survey is: `checking 34 % of 5.2 GB`.
 pub(super) fn checking(read: u64, of: u64) -> String {
-    format!("checking {} % of {}", super::units::percent(read, of), bytes(of))
+    format!("checking {} % of {}", crate::text::units::percent(read, of), bytes(of))
 }

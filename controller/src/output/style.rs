@@ -13,12 +13,6 @@ pub struct OutputOptions {
     pub verbose: bool,
 }
 
-impl From<&crate::cli::OutputArguments> for OutputOptions {
-    fn from(arguments: &crate::cli::OutputArguments) -> Self {
-        Self { json: arguments.json, quiet: arguments.quiet, verbose: arguments.verbose }
-    }
-}
-
 /// Where the program runs, as far as its looks depend on it.
 #[derive(Debug, Clone, Default)]
 pub struct OutputEnvironment {
@@ -28,6 +22,8 @@ pub struct OutputEnvironment {
     pub term: Option<String>,
     /// `NO_COLOR`: no colours if it is set to anything but nothing (<https://no-color.org>).
     pub no_color: Option<String>,
+    /// `HFDOWN_LOG`: how much of the conversation with an agent is logged.
+    pub log: Option<String>,
 }
 
 impl OutputEnvironment {
@@ -38,6 +34,7 @@ impl OutputEnvironment {
             is_terminal: std::io::stderr().is_terminal(),
             term: variable("TERM"),
             no_color: variable("NO_COLOR"),
+            log: variable("HFDOWN_LOG"),
         }
     }
 }
@@ -86,7 +83,7 @@ pub enum Colour {
     Coloured,
 }
 
-/// How often a box is named to a person.
+/// How often a box is named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
     /// In the sentence that introduces it and beside its bar: one box, on a terminal.
@@ -95,9 +92,9 @@ pub enum Naming {
     Always,
 }
 
-/// An ink.
+/// How a word stands out.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Ink {
+pub(super) enum Highlight {
     Red,
     Cyan,
     Bold,
@@ -127,11 +124,11 @@ impl Look {
 }
 
 impl Colour {
-    pub(super) fn paint(self, ink: Ink, text: &str) -> String {
-        let code = match ink {
-            Ink::Red => "1;31",
-            Ink::Cyan => "36",
-            Ink::Bold => "1",
+    pub(super) fn paint(self, highlight: Highlight, text: &str) -> String {
+        let code = match highlight {
+            Highlight::Red => "1;31",
+            Highlight::Cyan => "36",
+            Highlight::Bold => "1",
         };
         match self {
             Self::Plain => text.to_owned(),
@@ -168,7 +165,12 @@ mod tests {
             (loud_json, false, None, None, (Json, Verbose, Plain)),
         ] {
             let term = term.map(str::to_owned);
-            let environment = OutputEnvironment { is_terminal, term, no_color: no_color.map(str::to_owned) };
+            let environment = OutputEnvironment {
+                is_terminal,
+                term,
+                no_color: no_color.map(str::to_owned),
+                ..OutputEnvironment::default()
+            };
             let look = Look::choose(options, &environment);
             assert_eq!((look.style, look.verbosity, look.colour), expected, "{options:?} {environment:?}");
         }
@@ -176,7 +178,7 @@ mod tests {
 
     #[test]
     fn paints_only_in_colour() {
-        assert_eq!(Colour::Plain.paint(Ink::Red, "error"), "error");
-        assert_eq!(Colour::Coloured.paint(Ink::Red, "error"), "\u{1b}[1;31merror\u{1b}[0m");
+        assert_eq!(Colour::Plain.paint(Highlight::Red, "error"), "error");
+        assert_eq!(Colour::Coloured.paint(Highlight::Red, "error"), "\u{1b}[1;31merror\u{1b}[0m");
     }
 }

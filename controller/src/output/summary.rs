@@ -1,20 +1,20 @@
-//! The last sentence of a run: what came of it, and no more than is true.
+//! The last sentence of a run: its result, and no more than is true.
 
 use std::time::Duration;
 
 use hfdown_protocol::{End, TransferStatus};
 
-use super::units::{bytes, count, duration, mean_rate, rate};
 use crate::event::Intent;
 use crate::plan::Plan;
 use crate::tally::Tally;
+use crate::text::units::{bytes, count, duration, mean_rate, rate};
 
 /// A difference between the run and its transfer that is worth a word.
 const OVERHEAD: Duration = Duration::from_secs(1);
 
 /// What the plan promised, as far as the summary has to know.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Expected {
+pub(super) struct PlanTotals {
     /// Files to fetch.
     to_fetch: usize,
     /// Kept files of which only the size is known.
@@ -33,7 +33,7 @@ enum Command {
     Visit,
 }
 
-impl Expected {
+impl PlanTotals {
     pub(super) fn of(plan: &Plan) -> Self {
         Self { to_fetch: plan.to_fetch().count(), by_size: plan.kept_by_size(), command: Command::Transfer }
     }
@@ -54,7 +54,7 @@ impl Expected {
 }
 
 /// The sentence; what was cut short has a hint below it.
-pub(super) fn summary(outcome: &Tally, expected: Expected) -> String {
+pub(super) fn summary(outcome: &Tally, expected: PlanTotals) -> String {
     if outcome.intent == Intent::DryRun {
         return "dry run: nothing was changed".to_owned();
     }
@@ -85,7 +85,7 @@ pub(super) fn summary(outcome: &Tally, expected: Expected) -> String {
     parts.join(" · ")
 }
 
-fn opening(outcome: &Tally, expected: Expected) -> String {
+fn opening(outcome: &Tally, expected: PlanTotals) -> String {
     let of_all = || match expected.to_fetch {
         all if all == outcome.placed as usize => count(outcome.placed, "file"),
         all => format!("{} of {}", outcome.placed, count(all, "file")),
@@ -112,7 +112,7 @@ fn opening(outcome: &Tally, expected: Expected) -> String {
 }
 
 /// What may be said of the files that are there now.
-fn proof(outcome: &Tally, expected: Expected) -> Option<String> {
+fn proof(outcome: &Tally, expected: PlanTotals) -> Option<String> {
     let kept = usize::try_from(outcome.kept).unwrap_or(usize::MAX);
     match expected.by_size {
         _ if outcome.failed() > 0 => None,

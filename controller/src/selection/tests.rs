@@ -3,7 +3,7 @@
 use hfdown_protocol::{Commit, Digest, PathError};
 
 use super::*;
-use crate::hub::{Refusal, RepoId};
+use crate::hub::{RefusalReason, RepoId};
 
 const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
 
@@ -13,7 +13,7 @@ fn file(path: &str) -> ListedFile {
 }
 
 fn listing() -> Listing {
-    let refused = Refused { name: "../escape".to_owned(), reason: Refusal::Path(PathError::Dots) };
+    let refused = Refused { name: "../escape".to_owned(), reason: RefusalReason::Path(PathError::Dots) };
     let files = ["config.json", "onnx/model.onnx", "model.onnx"].map(file);
     Listing {
         repo: "acme/model".parse::<RepoId>().unwrap(),

@@ -14,7 +14,7 @@ use super::startup::until_ready;
 use crate::display::Events;
 use crate::event::{Agent, Event};
 use crate::link::{AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, TmuxOptOut, reach_again};
-use crate::output::sanitize::sanitize;
+use crate::text::sanitize;
 
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
 const PIPE: usize = 2 << 20;

@@ -9,8 +9,8 @@ use hfdown_protocol::{Digest, Failure, FailureKind, Order, limits};
 use super::error::SessionError;
 use super::session::{Heard, Session, unexpected};
 use super::sources::Sources;
-use crate::output::units::bytes;
 use crate::plan::Plan;
+use crate::text::units::bytes;
 
 /// Files whose sources are got at once.
 const AT_ONCE: usize = 16;

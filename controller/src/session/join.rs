@@ -13,9 +13,9 @@ use super::monitor::TransferMonitor;
 use super::session::{Heard, Session, cleaned, unexpected};
 use super::sources::Sources;
 use crate::display::Events;
-use crate::output::sanitize::sanitize;
 use crate::plan::{Action, Plan, Planned, Reason};
 use crate::tally::Tally;
+use crate::text::sanitize;
 
 /// No transfer is older than this, in seconds, whatever an agent says.
 const LONGEST_TIME: u64 = u32::MAX as u64;

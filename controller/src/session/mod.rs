@@ -13,6 +13,7 @@ mod error;
 mod execute;
 mod join;
 mod monitor;
+mod prompt;
 mod prompter;
 mod rate_meter;
 #[expect(clippy::module_inception, reason = "the room is called what it is about")]

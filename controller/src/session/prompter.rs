@@ -2,9 +2,9 @@
 
 use std::pin::Pin;
 
+use super::prompt;
 use crate::display::Events;
 use crate::link::{Askpass, PassphraseAnswer, PassphrasePrompt};
-use crate::output::prompt;
 
 /// Asks on the terminal, or by the program that is set for that.
 pub(super) struct Prompter {

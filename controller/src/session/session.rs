@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
 use crate::link::{Leftovers, LinkGuard};
-use crate::output::sanitize::sanitize;
+use crate::text::sanitize;
 
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
 const ORDERS: usize = 64;

@@ -4,12 +4,12 @@ use std::mem::discriminant;
 use std::time::Duration;
 
 use hfdown_agent::http::{Backoff, Jitter};
+use hfdown_agent::in_words;
 use tokio::time::Instant;
 
 use super::error::SessionError;
 use crate::display::Events;
 use crate::event::Event;
-use crate::failure::in_words;
 use crate::link::{AgentLink, KeyFailure, LinkError, TriedKey};
 
 /// The waits between two attempts. A server that counts failed logins sees 12 in a minute.

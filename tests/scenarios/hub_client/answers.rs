@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hfdown::hub::{
-    Credential, Gating, HubError, HubSettings, NetworkAccess, Nonsense, Observer, Refusal, RepoId, Resolved,
-    Revision,
+    Credential, Gating, HubError, HubSettings, NetworkAccess, Nonsense, Observer, RefusalReason, RepoId,
+    Resolved, Revision,
 };
 use hfdown_agent::http::NetworkFault;
 use hfdown_protocol::PathError;
@@ -273,7 +273,7 @@ async fn hostile_names_are_refused_and_the_rest_is_listed() {
     let mut reasons: Vec<_> =
         listing.refused.iter().map(|refused| (refused.name.as_str(), refused.reason)).collect();
     reasons.sort_by_key(|(name, _)| *name);
-    let path = Refusal::Path;
+    let path = RefusalReason::Path;
     let expected = [
         ("../x", path(PathError::Dots)),
         (".cache/hfdown/x", path(PathError::Reserved)),

@@ -12,7 +12,7 @@ use crate::link::connection::{
 };
 use crate::link::host_key::HostKeyTrust;
 use crate::link::platform::Platform;
-use crate::output::sanitize::sanitize_lines;
+use crate::text::sanitize_lines;
 
 /// How much of an agent's last words is quoted, in lines and in characters.
 const LAST_WORDS: (usize, usize) = (8, 600);

@@ -13,7 +13,7 @@ use super::traces::CacheFolder;
 use crate::link::connection::{ClientConnection, RemoteCommand};
 use crate::link::error::{AutoTmux, LinkError};
 use crate::link::platform::Platform;
-use crate::output::sanitize::sanitize_lines;
+use crate::text::sanitize_lines;
 
 /// How much of what a shell printed is quoted in an error, in lines and in characters.
 const QUOTED: (usize, usize) = (3, 300);

@@ -18,7 +18,7 @@ use crate::link::connection::{ChannelWriter, ClientConnection};
 use crate::link::error::{InstallStage, LinkError};
 use crate::link::platform::Platform;
 use crate::link::settings::LinkSettings;
-use crate::output::sanitize::sanitize_lines;
+use crate::text::sanitize_lines;
 
 /// How much is handed over at once, in bytes; between two of them the progress is looked at.
 const PIECE: usize = 64 * 1024;

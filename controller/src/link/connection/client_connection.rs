@@ -19,7 +19,7 @@ use crate::link::error::{LinkError, NotForwarded};
 use crate::link::host_key::{HostKeyError, HostKeyTrust, HostKeyVerifier};
 use crate::link::settings::LinkSettings;
 use crate::link::ssh_command::SshTarget;
-use crate::output::sanitize::{sanitize, sanitize_lines};
+use crate::text::{sanitize, sanitize_lines};
 
 /// How often a channel is asked for again, and after how long.
 const REFUSALS: u32 = 3;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::output::sanitize::sanitize_lines;
+use crate::text::sanitize_lines;
 
 /// How much is listened to, in bytes. An SSH server may say this much before it names itself: 20 lines of 255 bytes are
 /// what russh puts up with.

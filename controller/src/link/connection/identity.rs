@@ -15,7 +15,7 @@ use russh::keys::{Certificate, PrivateKey, PublicKey, load_openssh_certificate, 
 use crate::link::keys::{KeyFailure, KeyFile, PrivateHalf, TriedKey, certificate_beside};
 use crate::link::settings::LinkSettings;
 use crate::link::ssh_command::{IdentitiesOnly, SshTarget};
-use crate::output::sanitize::sanitize;
+use crate::text::sanitize;
 
 /// Something to offer to a server, and what signs for it.
 pub(super) struct Identity {

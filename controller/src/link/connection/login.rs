@@ -21,8 +21,8 @@ use super::identity::{Identity, OfferedKey, SigningKey, identities};
 use crate::link::keys::{KeyFailure, Keyring, TriedKey, UnlockError};
 use crate::link::settings::LinkSettings;
 use crate::link::ssh_command::{BatchMode, SshTarget};
-use crate::output::sanitize::sanitize;
 use crate::system::{SshAgent, connect_ssh_agent};
+use crate::text::sanitize;
 
 /// How long an ssh-agent may take to list its keys. To sign it may take longer: it may ask its user.
 const SSH_AGENT_TIMEOUT: Duration = Duration::from_secs(5);

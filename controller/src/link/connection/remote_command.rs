@@ -115,7 +115,7 @@ async fn drain(
             ChannelMsg::ExitStatus { exit_status } => facts().exit = Some(CommandExit::Status(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => {
                 let name = format!("{signal_name:?}");
-                facts().exit = Some(CommandExit::Signal(crate::output::sanitize::sanitize(name, 32)));
+                facts().exit = Some(CommandExit::Signal(crate::text::sanitize(name, 32)));
             }
             ChannelMsg::Failure => {
                 facts().refused = true;

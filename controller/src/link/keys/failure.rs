@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::output::sanitize::sanitize;
+use crate::text::sanitize;
 
 /// A key that was considered, and why it did not log in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use russh::keys::{PrivateKey, PublicKey, load_openssh_certificate, load_public_key, ssh_key};
 
 use super::failure::KeyFailure;
-use crate::output::sanitize::sanitize;
+use crate::text::sanitize;
 
 /// Where the private half of a key is.
 pub(in crate::link) enum PrivateHalf {

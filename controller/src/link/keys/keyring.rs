@@ -15,7 +15,7 @@ use russh::keys::PrivateKey;
 use super::failure::UnlockError;
 use super::key_file::{self, DecryptError};
 use super::passphrase::{PassphraseAnswer, PassphrasePrompt};
-use crate::output::sanitize::sanitize;
+use crate::text::sanitize;
 
 /// How often a passphrase is asked for: as often as OpenSSH does.
 const ATTEMPTS: usize = 3;

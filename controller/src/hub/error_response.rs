@@ -6,11 +6,11 @@ use std::time::Duration;
 use hfdown_agent::http::{asked_wait, wait_in_words};
 use reqwest::{Response, StatusCode};
 
-use super::{Credential, HubError, Tried};
+use super::{Credential, HubError, RetrySummary};
 
 /// What a server answered instead of what was asked for. Its texts come from the server, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct ErrorResponse {
     /// The address that was asked, without its query.
     pub asked: String,
     /// Whether a token went with the question.
@@ -21,19 +21,19 @@ pub struct Answer {
     pub code: Option<String>,
     /// The Hub's `X-Error-Message`, or the `error` of its JSON.
     pub message: Option<String>,
-    /// What the Hub's own people find the request by.
+    /// The identifier by which the Hub's operators find the request.
     pub request: Option<String>,
     /// How long to wait before asking again.
     pub wait: Option<Duration>,
     /// What was tried before giving up.
-    pub tried: Option<Tried>,
+    pub tried: Option<RetrySummary>,
 }
 
 /// What was asked about; it decides what a bare 404 means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Subject {
+pub(super) enum Resource {
     /// A repository, or the list of its files.
-    Repo,
+    Repository,
     /// A file of a repository.
     File,
 }
@@ -43,7 +43,7 @@ const TEXT: usize = 400;
 /// The most bytes of a refusal's body that are read for its `error`.
 const BODY: usize = 16 * 1024;
 
-impl Answer {
+impl ErrorResponse {
     pub(super) fn new(asked: impl Into<String>, status: u16) -> Self {
         Self {
             asked: asked.into(),
@@ -83,7 +83,7 @@ impl Answer {
     }
 
     /// What it means, in `huggingface_hub`'s order: codes first, then messages, then the bare status.
-    pub(super) fn into_error(self, subject: Subject) -> HubError {
+    pub(super) fn into_error(self, resource: Resource) -> HubError {
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let message = self.message.as_deref().unwrap_or_default();
         // Not "Invalid username or password.", which is what a stranger is told of a missing repository.
@@ -100,7 +100,7 @@ impl Answer {
             (_, StatusCode::FORBIDDEN) => HubError::NotAllowed,
             (_, StatusCode::GONE | StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS) => HubError::Disabled,
             (_, StatusCode::TOO_MANY_REQUESTS) => HubError::RateLimited,
-            (_, StatusCode::NOT_FOUND) if subject == Subject::File => HubError::EntryNotFound,
+            (_, StatusCode::NOT_FOUND) if resource == Resource::File => HubError::EntryNotFound,
             (_, StatusCode::NOT_FOUND) => HubError::RepoNotFound,
             _ => HubError::Server,
         };
@@ -118,7 +118,7 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(TEXT).collect()
 }
 
-impl fmt::Display for Answer {
+impl fmt::Display for ErrorResponse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}", self.status)?;
         if let Some(code) = &self.code {
@@ -137,7 +137,7 @@ impl fmt::Display for Answer {
     }
 }
 
-impl std::error::Error for Answer {}
+impl std::error::Error for ErrorResponse {}
 
 #[cfg(test)]
 mod tests {
@@ -147,33 +147,33 @@ mod tests {
     fn refusals_are_told_apart() {
         let invalid = "Invalid credentials in Authorization header";
         let disabled = "Access to this resource is disabled.";
-        for (subject, status, code, message, expected) in [
-            (Subject::Repo, 401, "RepoNotFound", "", "RepoNotFound"),
-            (Subject::Repo, 404, "RepoNotFound", "", "RepoNotFound"),
-            (Subject::Repo, 401, "", "Invalid username or password.", "RepoNotFound"),
-            (Subject::Repo, 401, "", "", "RepoNotFound"),
-            (Subject::Repo, 401, "", invalid, "BadToken"),
-            (Subject::Repo, 401, "", "User Access Token \"ci\" is expired", "BadToken"),
-            (Subject::Repo, 404, "RevisionNotFound", "", "RevisionNotFound"),
-            (Subject::File, 404, "EntryNotFound", "", "EntryNotFound"),
-            (Subject::File, 401, "GatedRepo", "", "Gated"),
-            (Subject::File, 403, "GatedRepo", "", "Gated"),
-            (Subject::Repo, 403, "", disabled, "Disabled"),
-            (Subject::Repo, 451, "", "", "Disabled"),
-            (Subject::File, 403, "", "no permission", "NotAllowed"),
-            (Subject::File, 404, "", "", "EntryNotFound"),
-            (Subject::Repo, 404, "", "", "RepoNotFound"),
-            (Subject::Repo, 429, "", "", "RateLimited"),
-            (Subject::Repo, 503, "", "", "Server"),
-            (Subject::Repo, 418, "", "", "Server"),
+        for (resource, status, code, message, expected) in [
+            (Resource::Repository, 401, "RepoNotFound", "", "RepoNotFound"),
+            (Resource::Repository, 404, "RepoNotFound", "", "RepoNotFound"),
+            (Resource::Repository, 401, "", "Invalid username or password.", "RepoNotFound"),
+            (Resource::Repository, 401, "", "", "RepoNotFound"),
+            (Resource::Repository, 401, "", invalid, "BadToken"),
+            (Resource::Repository, 401, "", "User Access Token \"ci\" is expired", "BadToken"),
+            (Resource::Repository, 404, "RevisionNotFound", "", "RevisionNotFound"),
+            (Resource::File, 404, "EntryNotFound", "", "EntryNotFound"),
+            (Resource::File, 401, "GatedRepo", "", "Gated"),
+            (Resource::File, 403, "GatedRepo", "", "Gated"),
+            (Resource::Repository, 403, "", disabled, "Disabled"),
+            (Resource::Repository, 451, "", "", "Disabled"),
+            (Resource::File, 403, "", "no permission", "NotAllowed"),
+            (Resource::File, 404, "", "", "EntryNotFound"),
+            (Resource::Repository, 404, "", "", "RepoNotFound"),
+            (Resource::Repository, 429, "", "", "RateLimited"),
+            (Resource::Repository, 503, "", "", "Server"),
+            (Resource::Repository, 418, "", "", "Server"),
         ] {
             let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-            let answer = Answer {
+            let answer = ErrorResponse {
                 code: some(code),
                 message: some(message),
-                ..Answer::new("https://hub.example", status)
+                ..ErrorResponse::new("https://hub.example", status)
             };
-            let error = format!("{:?}", answer.into_error(subject));
+            let error = format!("{:?}", answer.into_error(resource));
             assert!(error.starts_with(&format!("{expected}(")), "{status} {code} {message}: {error}");
         }
     }
@@ -190,18 +190,18 @@ mod tests {
             (418, false),
             (404, false),
         ] {
-            let error = Answer::new("https://hub.example", status).into_error(Subject::Repo);
+            let error = ErrorResponse::new("https://hub.example", status).into_error(Resource::Repository);
             assert_eq!(error.is_worth_another_try(), expected, "{status}");
         }
     }
 
     #[test]
     fn prints_what_a_person_needs() {
-        let answer = Answer {
+        let answer = ErrorResponse {
             code: Some("GatedRepo".to_owned()),
             message: Some(printable("access to this model\u{1b} is restricted")),
             request: Some("Root=1-67".to_owned()),
-            ..Answer::new("https://hub.example", 403)
+            ..ErrorResponse::new("https://hub.example", 403)
         };
         assert_eq!(
             answer.to_string(),

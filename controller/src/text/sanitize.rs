@@ -5,7 +5,7 @@
 
 /// Drops what a terminal could obey or hide: C0 and C1 controls, DEL, bidirectional controls, zero-width characters and
 /// tags. Tabs and line ends become one space. At most `longest` characters remain; a cut is marked with `…`.
-pub fn sanitize(text: impl AsRef<[u8]>, longest: usize) -> String {
+pub(crate) fn sanitize(text: impl AsRef<[u8]>, longest: usize) -> String {
     let text = String::from_utf8_lossy(text.as_ref());
     let mut clean = String::with_capacity(text.len().min(longest));
     let mut count = 0;
@@ -30,7 +30,7 @@ pub fn sanitize(text: impl AsRef<[u8]>, longest: usize) -> String {
 }
 
 /// The first lines of a text, each sanitised, joined with ` · `: what is quoted in an error.
-pub fn sanitize_lines(text: impl AsRef<[u8]>, lines: usize, longest: usize) -> String {
+pub(crate) fn sanitize_lines(text: impl AsRef<[u8]>, lines: usize, longest: usize) -> String {
     let text = text.as_ref();
     let clean = text.split(|byte| *byte == b'\n').map(|line| sanitize(line, longest));
     let clean: Vec<_> = clean.filter(|line| !line.is_empty()).take(lines).collect();

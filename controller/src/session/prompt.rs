@@ -1,4 +1,4 @@
-//! Questions whose answers nobody else may see: on the terminal itself, whatever standard input is, or by a program
+//! Questions whose answers are secret: on the terminal itself, whatever standard input is, or by a program
 //! that opens a window (`SSH_ASKPASS`).
 
 use std::io::ErrorKind;
@@ -10,14 +10,14 @@ use tokio::process::Command;
 use zeroize::Zeroizing;
 
 use crate::link::PassphraseAnswer;
-use crate::output::sanitize::sanitize;
 use crate::system::Terminal;
+use crate::text::sanitize;
 
 /// The longest answer of a program, in bytes. OpenSSH takes 1,023.
 const LONGEST: usize = 4096;
 
 /// Asks on the terminal. When the future is dropped, the terminal is as it was before.
-pub async fn on_terminal(prompt: String) -> PassphraseAnswer {
+pub(super) async fn on_terminal(prompt: String) -> PassphraseAnswer {
     let _as_it_was = Terminal::remember();
     match tokio::task::spawn_blocking(move || rpassword::prompt_password(prompt).map(Zeroizing::new)).await {
         Ok(Ok(answer)) => PassphraseAnswer::Given(answer),
@@ -31,7 +31,7 @@ pub async fn on_terminal(prompt: String) -> PassphraseAnswer {
 }
 
 /// Has a program ask, which prints the answer. What it says on standard error is for the person.
-pub async fn by_program(program: &Path, prompt: &str) -> PassphraseAnswer {
+pub(super) async fn by_program(program: &Path, prompt: &str) -> PassphraseAnswer {
     let unable = |error: std::io::Error| {
         let program = sanitize(program.display().to_string(), 200);
         PassphraseAnswer::Failed(format!("{program} (SSH_ASKPASS) can't be run: {error}"))

@@ -1,4 +1,4 @@
-//! Sizes, rates, durations and counts as people read them: decimal units, two or three digits.
+//! Sizes, rates, durations and counts as users read them: decimal units, two or three digits.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const UNITS: [(&str, u64); 5] = [
 ];
 
 /// A size: `8 B`, `5.2 GB`, `548 MB`.
-pub fn bytes(size: u64) -> String {
+pub(crate) fn bytes(size: u64) -> String {
     if size < 1_000 {
         return format!("{size} B");
     }
@@ -33,18 +33,18 @@ pub fn bytes(size: u64) -> String {
 }
 
 /// A rate in bytes per second: `118 MB/s`.
-pub fn rate(bytes_per_second: u64) -> String {
+pub(crate) fn rate(bytes_per_second: u64) -> String {
     format!("{}/s", bytes(bytes_per_second))
 }
 
 /// The mean rate of so many bytes over a time, in bytes per second; nothing can be said of no time at all.
-pub fn mean_rate(bytes: u64, over: Duration) -> Option<u64> {
+pub(crate) fn mean_rate(bytes: u64, over: Duration) -> Option<u64> {
     let rate = (u128::from(bytes) * 1_000).checked_div(over.as_millis())?;
     u64::try_from(rate).ok()
 }
 
 /// A duration: `40 ms`, `0.8 s`, `12 s`, `1 m 12 s`, `2 h 05 m`.
-pub fn duration(duration: Duration) -> String {
+pub(crate) fn duration(duration: Duration) -> String {
     let millis = duration.as_millis();
     if millis < 100 {
         return format!("{millis} ms");
@@ -63,19 +63,19 @@ pub fn duration(duration: Duration) -> String {
 }
 
 /// The time that is left, in whole seconds, because it is a guess: `1 s`, `1 m 12 s`.
-pub fn left(left: Duration) -> String {
+pub(crate) fn left(left: Duration) -> String {
     let seconds = left.as_secs().max(1);
     if seconds < 10 { format!("{seconds} s") } else { duration(Duration::from_secs(seconds)) }
 }
 
 /// A part in whole percent, rounded down, so that 100 means all of it.
-pub fn percent(part: u64, whole: u64) -> u64 {
+pub(crate) fn percent(part: u64, whole: u64) -> u64 {
     let percent = (u128::from(part) * 100).checked_div(u128::from(whole));
     percent.map_or(100, |percent| u64::try_from(percent.min(100)).unwrap_or(100))
 }
 
 /// A count and its noun: `1 file`, `3 files`.
-pub fn count(number: impl TryInto<u64>, noun: &str) -> String {
+pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }

@@ -1,0 +1,9 @@
+//! Text for users: hostile text made harmless, figures in units, and how many columns of a terminal all that takes.
+//!
+//! Every other room may use this one; it knows none of them.
+
+mod sanitize;
+pub(crate) mod units;
+pub(crate) mod width;
+
+pub(crate) use sanitize::{sanitize, sanitize_lines};
