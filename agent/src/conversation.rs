@@ -17,9 +17,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::environment::Environment;
 use crate::folder::Folder;
 use crate::machine;
-use crate::source::{PendingSources, SourceAnswer};
+use crate::source::{Cooldowns, Network, PendingSources, SourceAnswer};
 use crate::survey::Survey;
-use crate::transfer::{Cooldowns, Network};
 use crate::work_order::WorkOrder;
 
 /// How often it is checked whether the controller still speaks. Ticks are counted, not time: a process that was stopped

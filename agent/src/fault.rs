@@ -77,6 +77,8 @@ pub(crate) enum RetryDecision {
     RetryWithNewAddress,
     /// Another attempt is worth it, but for the whole file at once.
     RetryWhole,
+    /// Another attempt is worth it, once, with nothing of this one.
+    RetryFromNothing,
     /// This file is lost; the others go on.
     GiveUp,
     /// Nothing can go on: the disk is full or forbidden.
@@ -93,8 +95,8 @@ impl Fault {
             | Self::Broken { .. }
             | Self::Stalled { .. }
             | Self::Server { .. }
-            | Self::RateLimited { .. }
-            | Self::Corrupt(_) => RetryDecision::Retry,
+            | Self::RateLimited { .. } => RetryDecision::Retry,
+            Self::Corrupt(_) => RetryDecision::RetryFromNothing,
             Self::Nonsense { .. } | Self::Untrusted { .. } => RetryDecision::RetryBriefly,
             Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
             Self::RangeIgnored { .. } => RetryDecision::RetryWhole,

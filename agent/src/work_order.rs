@@ -8,7 +8,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::environment::RetryTiming;
 use crate::folder::{self, Completeness, Folder};
-use crate::transfer::{Engine, FileTransfer, Network, Workshop};
+use crate::source::Network;
+use crate::transfer::{Engine, FileTransfer, Workshop};
 
 /// What the controller has ordered so far.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ impl WorkOrder {
         folder: Folder,
         wanted: Arc<Vec<Wanted>>,
         network: Arc<Network>,
-        patience: RetryTiming,
+        timing: RetryTiming,
         stop: CancellationToken,
         limits: &Limits,
     ) -> Result<Summary, Failure> {
@@ -62,7 +63,7 @@ impl WorkOrder {
             root: Arc::clone(&folder.root),
             records: Arc::clone(&folder.records),
             network: Arc::clone(&network),
-            patience,
+            timing,
             stop,
         };
         let mut summary = Engine::new(workshop, tasks, limits).run().await?;

@@ -31,6 +31,8 @@ pub struct Tally {
     pub removed: u32,
     /// Bytes that came over the network, repeated ones included.
     pub fetched: u64,
+    /// Bytes of files that were written, wherever they came from.
+    pub written: u64,
     /// How long the transfers took: the rate is `fetched` over this.
     pub transfer: Duration,
     /// How long the run took, from the command's start.
@@ -65,6 +67,7 @@ impl Tally {
             lost: summary.failed,
             removed: summary.removed,
             fetched: summary.fetched,
+            written: summary.written,
             transfer: Duration::from_secs(*age),
             end: summary.end,
             refusals: failures.clone(),

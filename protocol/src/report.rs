@@ -84,6 +84,8 @@ pub enum Report {
         file: FileId,
         /// How many bytes came over the network for it in this conversation, repeated ones included.
         fetched: u64,
+        /// How many of its bytes this conversation wrote, wherever they came from.
+        written: u64,
     },
     /// The file could not be had. The others go on.
     Failed {
@@ -93,6 +95,8 @@ pub enum Report {
         failure: Failure,
         /// How many bytes came over the network for it all the same.
         fetched: u64,
+        /// How many of its bytes were written all the same.
+        written: u64,
     },
     /// An extraneous file has been removed.
     Removed {
@@ -242,6 +246,9 @@ pub struct Summary {
     pub removed: u32,
     /// Bytes that came over the network, repeated ones included.
     pub fetched: u64,
+    /// Bytes of files that were written, wherever they came from: less than `fetched` where bytes came twice, more where
+    /// they came from elsewhere. What an earlier run left on the disk is not among them.
+    pub written: u64,
     /// Whether it ended before the plan did because it was told to.
     pub end: End,
 }

@@ -88,7 +88,7 @@ async fn lies_are_named_and_end_the_conversation() {
     let (file, other) = (FileId(0), FileId(9));
     let started = || Report::Started { file, resumed: 0 };
     let opened = |reports: &[Report]| after(honest()[..2].to_vec(), reports.to_vec());
-    let placed = |file| Report::Placed { file, fetched: 2 };
+    let placed = |file| Report::Placed { file, fetched: 2, written: 2 };
     let lies = [
         (vec![Report::Opened { root: "/".into(), free: 1 }], "it does not say what it is"),
         (vec![hello(), hello()], "`Hello` is out of order"),
@@ -139,7 +139,7 @@ async fn no_text_of_a_box_reaches_a_terminal_as_it_is() {
     let machine = MachineInfo { os: hostile.into(), arch: hostile.into(), cpus: 1, pid: 1 };
     let opened = Report::Opened { root: hostile.into(), free: 1 };
     let failure = Failure::new(FailureKind::Disk, hostile);
-    let failed = Report::Failed { file: FileId(0), failure: failure.clone(), fetched: 0 };
+    let failed = Report::Failed { file: FileId(0), failure: failure.clone(), fetched: 0, written: 0 };
     let reports = [
         Report::Waiting { holder: hostile.into() },
         Report::Hello { version: VERSION.to_owned(), machine },

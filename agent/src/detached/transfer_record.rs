@@ -37,7 +37,7 @@ impl fmt::Display for TransferRecord {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { status, began, ended, conclusion } = self;
         let TransferStatus { title, root, age: _, files, bytes, done, summary, skipped, failures } = status;
-        let Summary { placed, failed, removed, fetched, end: _ } = summary;
+        let Summary { placed, failed, removed, fetched, written, end: _ } = summary;
         let Skipped { kept, kept_bytes, by_size, refused } = skipped;
         writeln!(formatter, "hfdown {VERSION}")?;
         writeln!(formatter, "title {}\nroot {}\nbegan {began}", line(title), line(root))?;
@@ -45,7 +45,8 @@ impl fmt::Display for TransferRecord {
             writeln!(formatter, "ended {ended}")?;
         }
         writeln!(formatter, "files {files}\nbytes {bytes}\ndone {done}")?;
-        writeln!(formatter, "placed {placed}\nfailed {failed}\nremoved {removed}\nfetched {fetched}")?;
+        writeln!(formatter, "placed {placed}\nfailed {failed}\nremoved {removed}")?;
+        writeln!(formatter, "fetched {fetched}\nwritten {written}")?;
         writeln!(formatter, "kept {kept}\nkept-bytes {kept_bytes}\nby-size {by_size}\nrefused {refused}")?;
         writeln!(formatter, "failures {}", failures.iter().copied().map(word).collect::<Vec<_>>().join(" "))?;
         match conclusion {
@@ -82,6 +83,7 @@ impl FromStr for TransferRecord {
             failed: count("failed")?,
             removed: count("removed")?,
             fetched: number("fetched")?,
+            written: number("written")?,
             ..Summary::default()
         };
         let skipped = Skipped {
@@ -144,7 +146,14 @@ mod tests {
             files: 3,
             bytes: 1 << 40,
             done: 7,
-            summary: Summary { placed: 1, failed: 2, removed: 3, fetched: 9, ..Summary::default() },
+            summary: Summary {
+                placed: 1,
+                failed: 2,
+                removed: 3,
+                fetched: 9,
+                written: 8,
+                ..Summary::default()
+            },
             skipped: Skipped { kept: 4, kept_bytes: 5, by_size: 6, refused: 7 },
             failures: vec![FailureKind::NotFound, FailureKind::Disk],
         };

@@ -25,6 +25,7 @@ pub(super) struct TransferState {
     files: BTreeMap<FileId, FileRecord>,
     removed: u32,
     fetched: u64,
+    written: u64,
     requests: SourceRequests,
 }
 
@@ -32,6 +33,7 @@ pub(super) struct TransferState {
 struct FileRecord {
     done: u64,
     fetched: u64,
+    written: u64,
     stage: FileStage,
 }
 
@@ -86,13 +88,13 @@ impl TransferState {
                     self.advance(*file, *done);
                 }
             }
-            Report::Placed { file, fetched } => {
+            Report::Placed { file, fetched, written } => {
                 let size = self.wanted(*file).map_or(0, |wanted| wanted.size);
                 self.advance(*file, size);
-                self.settle(*file, *fetched, FileStage::Placed);
+                self.settle(*file, (*fetched, *written), FileStage::Placed);
             }
-            Report::Failed { file, failure, fetched } => {
-                self.settle(*file, *fetched, FileStage::Failed(failure.clone()));
+            Report::Failed { file, failure, fetched, written } => {
+                self.settle(*file, (*fetched, *written), FileStage::Failed(failure.clone()));
             }
             Report::Removed { .. } => self.removed += 1,
             _ => {}
@@ -167,6 +169,7 @@ impl TransferState {
                 failed: count(|stage| matches!(stage, FileStage::Failed(_))),
                 removed: self.removed,
                 fetched: self.fetched,
+                written: self.written,
                 ..Summary::default()
             },
             skipped: self.skipped,
@@ -183,8 +186,9 @@ impl TransferState {
                 FileStage::Waiting | FileStage::Placed => {}
                 FileStage::Begun => reports.push(Report::Started { file: *file, resumed: file_record.done }),
                 FileStage::Failed(failure) => {
-                    let failure = failure.clone();
-                    reports.push(Report::Failed { file: *file, failure, fetched: file_record.fetched });
+                    let (file, failure) = (*file, failure.clone());
+                    let FileRecord { fetched, written, .. } = *file_record;
+                    reports.push(Report::Failed { file, failure, fetched, written });
                 }
             }
         }
@@ -217,10 +221,11 @@ impl TransferState {
         }
     }
 
-    fn settle(&mut self, file: FileId, fetched: u64, stage: FileStage) {
+    fn settle(&mut self, file: FileId, (fetched, written): (u64, u64), stage: FileStage) {
         self.fetched = self.fetched.saturating_add(fetched);
+        self.written = self.written.saturating_add(written);
         if let Some(file_record) = self.files.get_mut(&file) {
-            file_record.fetched = fetched;
+            (file_record.fetched, file_record.written) = (fetched, written);
         }
         self.set(file, stage);
         self.requests.forget(file);
@@ -311,8 +316,8 @@ mod tests {
         for report in [
             Report::Started { file: FileId(0), resumed: 5 },
             Report::Tick { files: vec![Ticked { file: FileId(0), done: 7 }] },
-            Report::Placed { file: FileId(1), fetched: 25 },
-            Report::Failed { file: FileId(2), failure: failure.clone(), fetched: 1 },
+            Report::Placed { file: FileId(1), fetched: 25, written: 24 },
+            Report::Failed { file: FileId(2), failure: failure.clone(), fetched: 1, written: 1 },
         ] {
             state.note_report(&report);
         }
@@ -330,7 +335,7 @@ mod tests {
         );
         let expected = [
             Report::Started { file: FileId(0), resumed: 7 },
-            Report::Failed { file: FileId(2), failure, fetched: 1 },
+            Report::Failed { file: FileId(2), failure, fetched: 1, written: 1 },
             Report::NeedSource { file: FileId(3) },
         ];
         assert_eq!(rest, expected);

@@ -7,7 +7,6 @@ mod journal;
 mod ranges;
 
 use std::io;
-use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -28,6 +27,15 @@ pub(crate) struct Part {
     /// lets only one write to a file at a time anyway, and burns the time of the other.
     pen: Mutex<()>,
     size: u64,
+}
+
+/// What a write came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    /// Everything from where the write began to here is on disk.
+    pub(crate) end: u64,
+    /// How many of these bytes were missing before.
+    pub(crate) added: u64,
 }
 
 /// The name of a digest's part. Files of equal content within one listing are told apart by `twin`, from 0.
@@ -53,7 +61,7 @@ impl Part {
         if length > size {
             data.set_len(size)?;
         }
-        // The journal outlived its data: after a crash of the machine, or because somebody tidied up.
+        // The journal outlived its data: after a crash of the machine, or because the folder was tidied up.
         written.remove(length..size);
         Ok(Self { data, journal, written: Mutex::new(written), pen: Mutex::new(()), size })
     }
@@ -86,10 +94,11 @@ impl Part {
 
     /// Writes consecutive bytes, then claims them. What is there already stays as it is: the digest may have gone over
     /// it, and what it has seen must be what gets a name.
-    pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Range<u64>> {
+    pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Written> {
         let end = start + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
         let missing = self.written().missing(start..end);
+        let mut added = 0;
         for gap in missing.iter() {
             let mut at = start;
             for chunk in chunks {
@@ -101,8 +110,9 @@ impl Part {
             }
             self.journal.append(gap)?;
             self.written().insert(gap.clone());
+            added += gap.end - gap.start;
         }
-        Ok(start..end)
+        Ok(Written { end, added })
     }
 
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -164,7 +174,7 @@ mod tests {
         part.write(2, &[Bytes::from_static(b"CD")]).unwrap();
         part.write(7, &[Bytes::from_static(b"H")]).unwrap();
         let chunks = [Bytes::from_static(b"abcde"), Bytes::from_static(b"fghijkl")];
-        assert_eq!(part.write(0, &chunks).unwrap(), 0..12);
+        assert_eq!(part.write(0, &chunks).unwrap(), Written { end: 12, added: 9 });
         assert_eq!(parts.read("p").unwrap(), b"abCDefgHijkl");
         assert_eq!(part.total(), 12);
     }

@@ -1,14 +1,12 @@
 //! From bytes on disk to a file with its final name: followed by a digest, flushed, placed, recorded.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use hfdown_protocol::{Digest, RepoPath, Report};
 use tokio::task::JoinHandle;
 
 use super::file_transfer::FileTransfer;
-use super::queue::SMALL;
 use super::shared::{Shared, joined};
 use crate::disk;
 use crate::fault::Fault;
@@ -24,16 +22,16 @@ const FLUSH: u64 = 128 << 20;
 const READ: usize = 256 << 10;
 
 /// Follows a large file's front with its digest, then places it.
-pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<FileTransfer>, part: Arc<Part>) {
+pub(super) async fn deliver(shared: Arc<Shared>, index: usize, file: Arc<FileTransfer>, part: Arc<Part>) {
     let digest = tokio::select! {
-        digest = follow(&shared, slot, &task, &part) => digest,
-        () = task.abandoned.cancelled() => return,
+        digest = follow(&shared, index, &file, &part) => digest,
+        () = file.abandoned.cancelled() => return,
         () = shared.stop.cancelled() => return,
     };
     match digest {
-        Ok(digest) if digest == task.wanted.digest => {}
-        Ok(digest) => return corrupt(&shared, slot, &task, digest).await,
-        Err(fault) => return shared.faulted(slot, &task, None, fault).await,
+        Ok(digest) if digest == file.wanted.digest => shared.scheduler.proved(index),
+        Ok(digest) => return corrupt(&shared, index, &file, digest).await,
+        Err(fault) => return shared.faulted(index, &file, None, fault).await,
     }
     let permit = shared.flushes.acquire().await;
     if shared.stop.is_cancelled() {
@@ -41,14 +39,14 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<FileTran
         return;
     }
     let flushing = {
-        let (root, path) = (Arc::clone(&shared.root), task.wanted.path.clone());
+        let (root, path) = (Arc::clone(&shared.root), file.wanted.path.clone());
         shared.blocking(move || flush(&part, &path, &root))
     };
     let flushed = flushing.await;
     drop(permit);
     match flushed {
-        Ok(()) => place(&shared, slot, &task).await,
-        Err(fault) => shared.faulted(slot, &task, None, fault).await,
+        Ok(()) => place(&shared, index, &file).await,
+        Err(fault) => shared.faulted(index, &file, None, fault).await,
     }
 }
 
@@ -56,25 +54,25 @@ pub(super) async fn deliver(shared: Arc<Shared>, slot: usize, task: Arc<FileTran
 /// digest is computed, not believed.
 async fn follow(
     shared: &Shared,
-    slot: usize,
-    task: &Arc<FileTransfer>,
+    index: usize,
+    file: &Arc<FileTransfer>,
     part: &Arc<Part>,
 ) -> Result<Digest, Fault> {
-    let size = task.wanted.size;
-    let mut hasher = Hasher::like(task.wanted.digest, size);
+    let size = file.wanted.size;
+    let mut hasher = Hasher::like(file.wanted.digest, size);
     let mut ahead = FlushAhead::default();
     let mut position = 0;
     while position < size {
         let front = part.front();
         if front == position {
-            shared.scheduler.digest_waits(slot);
-            task.advanced.notified().await;
+            shared.scheduler.digest_waits(index);
+            file.advanced.notified().await;
             continue;
         }
         let end = front.min(position + STRIDE);
         // Never closed, so there always is a permit in the end.
         let _permit = shared.hashes.acquire().await;
-        let (bytes, path) = (Arc::clone(part), task.wanted.path.clone());
+        let (bytes, path) = (Arc::clone(part), file.wanted.path.clone());
         let stride = shared.blocking(move || {
             hash(&mut hasher, &bytes, position, end)
                 .map_err(|error| Fault::Disk(disk::failure(&format!("cannot read {path} back"), &error)))?;
@@ -82,8 +80,8 @@ async fn follow(
         });
         hasher = stride.await?;
         position = end;
-        shared.scheduler.digested(slot, position);
-        ahead.advance(shared, task, part, position).await?;
+        shared.scheduler.digested(index, position);
+        ahead.advance(shared, file, part, position).await?;
     }
     ahead.finish().await?;
     Ok(hasher.finish())
@@ -101,7 +99,7 @@ impl FlushAhead {
     async fn advance(
         &mut self,
         shared: &Shared,
-        task: &FileTransfer,
+        file: &FileTransfer,
         part: &Arc<Part>,
         position: u64,
     ) -> Result<(), Fault> {
@@ -111,7 +109,7 @@ impl FlushAhead {
         }
         self.finish().await?;
         self.position = position;
-        let (part, path, root) = (Arc::clone(part), task.wanted.path.clone(), Arc::clone(&shared.root));
+        let (part, path, root) = (Arc::clone(part), file.wanted.path.clone(), Arc::clone(&shared.root));
         self.running = Some(shared.underway.spawn_blocking(move || flush(&part, &path, &root)));
         Ok(())
     }
@@ -147,73 +145,61 @@ fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> std::i
 /// Proves a small file's bytes and writes them to its part, flushed; or says what their digest is instead.
 pub(super) fn prove_small(
     shared: &Shared,
-    task: &FileTransfer,
+    file: &FileTransfer,
     bytes: &Bytes,
 ) -> Result<Option<Digest>, Fault> {
-    let mut hasher = Hasher::like(task.wanted.digest, task.wanted.size);
+    let mut hasher = Hasher::like(file.wanted.digest, file.wanted.size);
     hasher.update(bytes);
     let digest = hasher.finish();
-    if digest != task.wanted.digest {
+    if digest != file.wanted.digest {
         return Ok(Some(digest));
     }
     let parts = shared.root.parts().map_err(Fault::Disk)?;
     let write = || {
-        let mut file = parts.create(&task.part)?;
+        let mut file = parts.create(&file.part)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()
     };
-    write().map(|()| None).map_err(|error| {
-        let failure = disk::failure(&format!("cannot write {}", task.wanted.path), &error);
+    write().map(|()| shared.wrote(file, bytes.len() as u64)).map(|()| None).map_err(|error| {
+        let failure = disk::failure(&format!("cannot write {}", file.wanted.path), &error);
         Fault::Disk(shared.root.with_space(failure))
     })
 }
 
 /// Throws away what turned out wrong; once it is fetched again.
-pub(super) async fn corrupt(shared: &Arc<Shared>, slot: usize, task: &Arc<FileTransfer>, got: Digest) {
-    let expected = task.wanted.digest;
+pub(super) async fn corrupt(shared: &Arc<Shared>, index: usize, file: &Arc<FileTransfer>, got: Digest) {
+    let expected = file.wanted.digest;
     let fault = Fault::Corrupt(format!("its {} is {got} where the Hub lists {expected}", expected.kind()));
     let discarding = {
-        let (world, task) = (Arc::clone(shared), Arc::clone(task));
+        let (world, file) = (Arc::clone(shared), Arc::clone(file));
         shared.blocking(move || {
             let parts = world.root.parts().map_err(Fault::Disk)?;
-            let attempt = || format!("cannot discard the part of {}", task.wanted.path);
-            Part::discard(parts, &task.part).map_err(|error| Fault::Disk(disk::failure(&attempt(), &error)))
+            let attempt = || format!("cannot discard the part of {}", file.wanted.path);
+            Part::discard(parts, &file.part).map_err(|error| Fault::Disk(disk::failure(&attempt(), &error)))
         })
     };
     if let Err(fault) = discarding.await {
-        return shared.faulted(slot, task, None, fault).await;
+        return shared.faulted(index, file, None, fault).await;
     }
-    task.done.store(0, Ordering::Relaxed);
-    task.forget_source().await;
-    if shared.scheduler.corrupt(slot) {
-        shared
-            .report(Report::Retrying {
-                file: task.wanted.id,
-                attempt: 1,
-                failure: fault.failure(),
-                wait_ms: 0,
-            })
-            .await;
-    } else {
-        shared.lost(task, &fault).await;
-    }
+    file.counts.set_done(0);
+    file.source.forget().await;
+    shared.faulted(index, file, None, fault).await;
 }
 
 /// Gives a proved and flushed file its final name and remembers it.
-pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<FileTransfer>) {
-    let file = task.wanted.id;
-    shared.report(Report::Verified { file }).await;
+pub(super) async fn place(shared: &Arc<Shared>, index: usize, file: &Arc<FileTransfer>) {
+    shared.report(Report::Verified { file: file.wanted.id }).await;
     let placing = {
-        let (world, task) = (Arc::clone(shared), Arc::clone(task));
+        let (world, file) = (Arc::clone(shared), Arc::clone(file));
         shared.blocking(move || {
-            let wanted = &task.wanted;
-            let is_small = task.wanted.size <= SMALL;
+            let wanted = &file.wanted;
+            let is_small = file.is_small();
             let durable = if is_small { Durable::Later } else { Durable::Now };
-            let stamp = folder::place(&world.root, &task.part, wanted, task.replaces, durable)
+            let stamp = folder::place(&world.root, &file.part, wanted, file.replaces, durable)
                 .map_err(Fault::Disk)?;
             // A small file never had one.
             if let (false, Ok(parts)) = (is_small, world.root.parts()) {
-                Part::forget_journal(parts, &task.part);
+                Part::forget_journal(parts, &file.part);
             }
             let mut records = world.records();
             records
@@ -223,11 +209,11 @@ pub(super) async fn place(shared: &Arc<Shared>, slot: usize, task: &Arc<FileTran
     };
     match placing.await {
         Ok(()) => {
-            task.forget_source().await;
-            if shared.scheduler.settled(slot) {
-                shared.placed(task).await;
+            file.source.forget().await;
+            if shared.scheduler.settled(index) {
+                shared.placed(file).await;
             }
         }
-        Err(fault) => shared.faulted(slot, task, None, fault).await,
+        Err(fault) => shared.faulted(index, file, None, fault).await,
     }
 }

@@ -10,7 +10,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::concurrency::{self, Advice, Concurrency};
 use super::file_transfer::FileTransfer;
-use super::request::Network;
 use super::scheduler::Scheduler;
 use super::shared::{HASHES, Shared, defect};
 use super::throttle::Throttle;
@@ -19,6 +18,7 @@ use crate::environment::RetryTiming;
 use crate::folder::{Records, Root};
 use crate::machine;
 use crate::part::Part;
+use crate::source::Network;
 
 /// A few ticks a second, whatever the byte rate.
 const TICK: Duration = Duration::from_millis(200);
@@ -41,20 +41,20 @@ pub(crate) struct Workshop {
     pub(crate) root: Arc<Root>,
     pub(crate) records: Arc<Mutex<Records>>,
     pub(crate) network: Arc<Network>,
-    pub(crate) patience: RetryTiming,
+    pub(crate) timing: RetryTiming,
     pub(crate) stop: CancellationToken,
 }
 
 impl Engine {
     pub(crate) fn new(workshop: Workshop, tasks: Vec<FileTransfer>, limits: &Limits) -> Self {
-        let Workshop { root, records, network, patience, stop } = workshop;
+        let Workshop { root, records, network, timing, stop } = workshop;
         let missing = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task));
         // The sizes are whatever the Hub says.
         let needed = missing.fold(0, u64::saturating_add);
         let concurrency = Concurrency::new(limits.connections.map(NonZeroU16::get).map(usize::from));
         let digests = machine::cpus().min(HASHES);
         let tasks = tasks.into_iter().map(Arc::new).collect();
-        let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, patience);
+        let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, timing);
         let throttle = Throttle::new(limits.bytes_per_second);
         let shared = Arc::new(Shared::new(root, records, scheduler, network, throttle, stop));
         Self { shared, concurrency, needed }

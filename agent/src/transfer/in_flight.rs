@@ -1,18 +1,14 @@
-//! A large file in flight: which of its ranges nobody works on, who works on the others, and how far its digest has
-//! come.
+//! A large file in flight: which of its ranges are free, which are leased, and how far its digest has come.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-
+use super::lease::Lease;
 use crate::part::{Part, RangeSet};
 
 /// When so much waits for the digest, one connection is enough; at twice as much it is one too many. It is read back,
-/// so it had better still be in the page cache, on small boxes too; and what waits when the last byte arrives is what a
-/// person waits for.
+/// so it had better still be in the page cache, on small boxes too; and what waits when the last byte arrives is what
+/// the user waits for.
 pub(super) const BACKLOG: u64 = 128 << 20;
 
 /// A large file whose part is open.
@@ -31,6 +27,28 @@ impl InFlight {
     pub(super) fn new(part: Arc<Part>) -> Self {
         let (unleased, excused) = (part.missing(), part.front());
         Self { part, unleased, leases: Vec::new(), digested: 0, excused }
+    }
+
+    /// Leases a range to a connection.
+    pub(super) fn lease(&mut self, connection: usize, range: Range<u64>) -> Arc<Lease> {
+        let lease = Arc::new(Lease::new(connection, range));
+        self.leases.push(Arc::clone(&lease));
+        lease
+    }
+
+    /// What a connection no longer works on and did not fetch can be leased again.
+    pub(super) fn give_back(&mut self, lease: &Arc<Lease>) {
+        let leases = self.leases.len();
+        self.leases.retain(|other| !Arc::ptr_eq(other, lease));
+        // A lease of a part that was thrown away meanwhile says nothing of the new one.
+        if self.leases.len() < leases {
+            self.unleased.insert(lease.position()..lease.end());
+        }
+    }
+
+    /// The connections that still work on it find nothing left to do.
+    pub(super) fn end(&self) {
+        self.leases.iter().for_each(|lease| lease.cut(0));
     }
 
     /// Bytes that have not arrived yet.
@@ -72,75 +90,5 @@ impl InFlight {
             // Not none at once: both the link and the digest would have to wait in turn.
             usize::from(backlog <= 2 * BACKLOG)
         }
-    }
-}
-
-/// A range that one connection works on, or a small file as a whole. Another may take over its end, or all that is
-/// left.
-#[derive(Debug)]
-pub(super) struct Lease {
-    /// The connection that works on it.
-    pub(super) connection: usize,
-    pub(super) start: u64,
-    position: AtomicU64,
-    end: AtomicU64,
-    answered: OnceLock<Instant>,
-    taken_over: CancellationToken,
-}
-
-impl Lease {
-    pub(super) fn new(connection: usize, range: Range<u64>) -> Self {
-        let (position, end) = (AtomicU64::new(range.start), AtomicU64::new(range.end));
-        let (answered, taken_over) = (OnceLock::new(), CancellationToken::new());
-        Self { connection, start: range.start, position, end, answered, taken_over }
-    }
-
-    /// The answer has begun.
-    pub(super) fn answered(&self, now: Instant) {
-        // A lease is one request.
-        let _ = self.answered.set(now);
-    }
-
-    pub(super) fn answered_at(&self) -> Option<Instant> {
-        self.answered.get().copied()
-    }
-
-    /// Bytes that are still to come.
-    pub(super) fn left(&self) -> u64 {
-        self.end().saturating_sub(self.position())
-    }
-
-    /// Bytes that have come.
-    pub(super) fn brought(&self) -> u64 {
-        self.position().saturating_sub(self.start)
-    }
-
-    /// Somebody else does all that is left, which is from there on: who works on it is to stop.
-    pub(super) fn hand_over(&self, position: u64) {
-        self.cut(position);
-        self.taken_over.cancel();
-    }
-
-    /// Ends when somebody else does what is left.
-    pub(super) async fn taken_over(&self) {
-        self.taken_over.cancelled().await;
-    }
-
-    pub(super) fn position(&self) -> u64 {
-        self.position.load(Ordering::Acquire)
-    }
-
-    pub(super) fn end(&self) -> u64 {
-        self.end.load(Ordering::Acquire)
-    }
-
-    /// Somebody else has taken over what follows.
-    pub(super) fn cut(&self, end: u64) {
-        self.end.store(end, Ordering::Release);
-    }
-
-    /// Everything before this is on disk, or in memory if the file is a small one.
-    pub(super) fn advance(&self, position: u64) {
-        self.position.store(position, Ordering::Release);
     }
 }

@@ -6,22 +6,22 @@
 //! which knows whether another attempt is worth it.
 
 mod concurrency;
-mod cooldowns;
 mod delivery;
 mod engine;
 mod file_state;
 mod file_transfer;
 mod in_flight;
 mod inline_writes;
+mod lease;
+mod part_sink;
 mod queue;
-mod request;
+mod receive;
+mod retries;
 mod scheduler;
 mod shared;
 mod straggler;
 mod throttle;
 mod worker;
 
-pub(crate) use cooldowns::Cooldowns;
 pub(crate) use engine::{Engine, Workshop};
 pub(crate) use file_transfer::FileTransfer;
-pub(crate) use request::Network;

@@ -1,20 +1,20 @@
-//! Who fetches what: hands out files and ranges to connections, takes back what they could not do, and lets an idle
-//! connection take over a piece of what a slow one still has before it, or all of it from one that is much too slow. A
-//! file whose digest trails is left to one connection, and then to none: what arrives must be proved as well, and that
-//! is no faster for arriving earlier.
+//! What is left to do, and which connection gets it. The queue hands out files and ranges, takes back what connections
+//! could not do, and lets an idle connection take over a piece of what a slow one still has before it, or all of it from
+//! a straggler. A file whose digest trails is left to one connection, and then to none: what arrives must be proved as
+//! well, and that is no faster for arriving earlier.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::file_state::{Asks, Assignment, FileState};
+use super::file_state::{Assignment, FileState, Stage, Turn};
 use super::file_transfer::FileTransfer;
-use super::in_flight::Lease;
+use super::in_flight::InFlight;
+use super::lease::{Lease, Piece};
 use super::straggler::{ConnectionSpeeds, GLANCE};
+use crate::part::Part;
 
-/// Files up to this size are fetched whole and held in memory until they are proved.
-pub(super) const SMALL: u64 = 1 << 20;
 /// The shortest range worth a request of its own.
 pub(super) const SHORTEST_PIECE: u64 = 4 << 20;
 /// The longest range of one request: at 40 MB/s and 50 ms a pause of 3 %, and the digest never trails by much.
@@ -23,20 +23,18 @@ pub(super) const LONGEST_PIECE: u64 = 64 << 20;
 const WORTH_SHARING: u64 = 16 << 20;
 /// What a connection has received and not yet written when it is told to stop: more than it gathers before it writes.
 pub(super) const IN_HANDS: u64 = 1 << 20;
-/// Large files in flight, those included that only wait for their digest or the disk. Each holds two open files, and
+/// Large files under way, those included that only wait for their digest or the disk. Each holds two open files, and
 /// many systems allow 1,024.
 pub(super) const FLIGHTS: usize = 64;
 
-/// What there is to do, and who does it.
+/// The files of one transfer.
 #[derive(Debug)]
 pub(super) struct Queue {
-    pub(super) slots: Vec<FileState>,
-    /// Files not yet begun, or to be begun again.
-    pub(super) waiting: VecDeque<usize>,
-    /// Large files in flight, in the order they were begun.
-    pub(super) active: Vec<usize>,
-    /// Small files that connections fetch.
-    pub(super) small: Vec<(usize, Arc<Lease>)>,
+    pub(super) files: Vec<FileState>,
+    /// The order in which files that wait are begun. One that does not wait any more is passed over.
+    waiting: VecDeque<usize>,
+    /// Files that neither wait nor are settled, in the order they were begun.
+    under_way: Vec<usize>,
     pub(super) speeds: ConnectionSpeeds,
     /// A server has asked for patience: no other file is begun before this. With thousands of small ones, each would
     /// otherwise have to be told.
@@ -46,18 +44,24 @@ pub(super) struct Queue {
     digests: usize,
 }
 
+/// Where in the order a file waits to be begun again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    First,
+    Last,
+}
+
 impl Queue {
     /// The largest files come first: small ones fill the gaps at the end.
-    pub(super) fn new(mut tasks: Vec<Arc<FileTransfer>>, digests: usize) -> Self {
-        tasks.sort_by_key(|task| (std::cmp::Reverse(task.wanted.size), task.wanted.id));
+    pub(super) fn new(mut files: Vec<Arc<FileTransfer>>, digests: usize) -> Self {
+        files.sort_by_key(|file| (std::cmp::Reverse(file.wanted.size), file.wanted.id));
         Self {
-            waiting: (0..tasks.len()).collect(),
-            active: Vec::new(),
-            small: Vec::new(),
+            waiting: (0..files.len()).collect(),
+            under_way: Vec::new(),
             speeds: ConnectionSpeeds::default(),
             patient_until: None,
-            unsettled: tasks.len(),
-            slots: tasks.into_iter().map(FileState::new).collect(),
+            unsettled: files.len(),
+            files: files.into_iter().map(FileState::new).collect(),
             digests,
         }
     }
@@ -66,37 +70,32 @@ impl Queue {
     pub(super) fn assign(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
         self.unleased_piece(now, connection, connections)
             .or_else(|| self.begin(now, connection))
-            .or_else(|| self.take_over(now, connection))
-            .or_else(|| self.hand_over(now, connection))
+            .or_else(|| self.divide_longest(now, connection))
+            .or_else(|| self.take_over_straggler(now, connection))
     }
 
     fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
-        for &index in &self.active {
-            let slot = &mut self.slots[index];
-            if !slot.is_ready(now) {
+        for &index in &self.under_way {
+            let state = &mut self.files[index];
+            if !state.is_ready(now) {
                 continue;
             }
-            let Some(flight) = slot.flight.as_mut().filter(|flight| flight.has_room()) else {
+            let divides = state.cuts().divide();
+            let Some(in_flight) = state.in_flight_mut().filter(|in_flight| in_flight.has_room()) else {
                 continue;
             };
-            let range = match slot.asks {
-                Asks::Ranges => {
-                    let share = match flight.left() / connections {
-                        // Equal shares, so that all finish together.
-                        share if share >= WORTH_SHARING => share.min(LONGEST_PIECE),
-                        // A slow one must not be what everyone waits for.
-                        _ => flight.unleased.total() / (2 * connections),
-                    };
-                    flight.unleased.take_first(share.max(SHORTEST_PIECE))
-                }
-                // One connection begins at the beginning, once the others have found out as well.
-                Asks::Whole if flight.leases.is_empty() => {
-                    flight.unleased.take_first(u64::MAX).map(|_| 0..slot.task.wanted.size)
-                }
-                Asks::Whole => None,
+            // A file that comes as a whole is begun once the other connections have found that out as well.
+            if !divides && !in_flight.leases.is_empty() {
+                continue;
+            }
+            let share = match in_flight.left() / connections {
+                // Equal shares, so that all finish together.
+                share if share >= WORTH_SHARING => share.min(LONGEST_PIECE),
+                // A slow one must not be what all the others wait for.
+                _ => in_flight.unleased.total() / (2 * connections),
             };
-            if let Some(range) = range {
-                return Some(slot.lease(index, connection, range));
+            if let Some(range) = in_flight.unleased.take_first(share.max(SHORTEST_PIECE)) {
+                return state.lease(index, connection, range).map(Assignment::Piece);
             }
         }
         None
@@ -108,16 +107,21 @@ impl Queue {
         }
         for _ in 0..self.waiting.len() {
             let index = self.waiting.pop_front()?;
-            let slot = &self.slots[index];
-            if !slot.is_ready(now) {
+            let state = &self.files[index];
+            let Stage::Waiting(turn) = state.stage else { continue };
+            if !state.is_ready(now) {
                 self.waiting.push_back(index);
                 continue;
             }
-            if slot.task.wanted.size <= SMALL {
-                return Some(self.lease_small(index, connection));
+            let file = Arc::clone(&state.file);
+            if file.is_small() {
+                let lease = self.lease_small(index, connection);
+                return Some(Assignment::Small(index, file, lease, turn));
             }
-            if self.active.len() < FLIGHTS && self.trailing() < self.digests {
-                return Some(Assignment::Open(index, Arc::clone(&slot.task)));
+            if self.large_under_way() < FLIGHTS && self.trailing() < self.digests {
+                self.files[index].stage = Stage::Opening;
+                self.under_way.push(index);
+                return Some(Assignment::Open(index, file, turn));
             }
             // The disk or the digests do not keep up. What is behind this one would only add to that.
             self.waiting.push_front(index);
@@ -126,71 +130,82 @@ impl Queue {
         None
     }
 
-    /// Files whose digest trails.
-    fn trailing(&self) -> usize {
-        let flights = self.active.iter().filter_map(|index| self.slots[*index].flight.as_ref());
-        flights.filter(|flight| flight.digest_trails()).count()
+    fn large_under_way(&self) -> usize {
+        self.under_way.iter().filter(|index| !self.files[**index].file.is_small()).count()
     }
 
-    fn lease_small(&mut self, index: usize, connection: usize) -> Assignment {
-        let task = Arc::clone(&self.slots[index].task);
-        let lease = Arc::new(Lease::new(connection, 0..task.wanted.size));
-        self.small.push((index, Arc::clone(&lease)));
-        Assignment::Small(index, task, lease)
+    /// Files whose digest trails.
+    fn trailing(&self) -> usize {
+        let in_flight = self.under_way.iter().filter_map(|index| self.files[*index].in_flight());
+        in_flight.filter(|in_flight| in_flight.digest_trails()).count()
+    }
+
+    fn lease_small(&mut self, index: usize, connection: usize) -> Arc<Lease> {
+        let state = &mut self.files[index];
+        let lease = Arc::new(Lease::new(connection, 0..state.file.wanted.size));
+        if matches!(state.stage, Stage::Waiting(_)) {
+            self.under_way.push(index);
+        }
+        state.stage = Stage::Small(Arc::clone(&lease));
+        lease
     }
 
     /// Ranges in flight that may be divided.
     fn leases(&self, now: Instant) -> impl Iterator<Item = (usize, &Arc<Lease>)> {
-        let ready = self.active.iter().filter(move |index| {
-            let slot = &self.slots[**index];
-            slot.is_ready(now) && slot.asks == Asks::Ranges
-        });
-        ready.flat_map(|index| {
-            let flight = self.slots[*index].flight.iter().filter(|flight| flight.has_room());
-            flight.flat_map(|flight| &flight.leases).map(|lease| (*index, lease))
+        let states = self.under_way.iter().map(|index| (*index, &self.files[*index]));
+        let ready = states.filter(move |(_, state)| state.is_ready(now) && state.cuts().divide());
+        ready.flat_map(|(index, state)| {
+            let in_flight = state.in_flight().filter(|in_flight| in_flight.has_room());
+            in_flight.into_iter().flat_map(|in_flight| &in_flight.leases).map(move |lease| (index, lease))
         })
     }
 
     /// Takes the second half of the longest range in flight.
-    fn take_over(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
+    fn divide_longest(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
         let (index, lease) = self.leases(now).max_by_key(|(_, lease)| lease.left())?;
         let (left, lease) = (lease.left(), Arc::clone(lease));
         if left < 2 * SHORTEST_PIECE {
             return None;
         }
         let end = lease.end();
-        let middle = end - left / 2;
+        let middle = self.files[index].cuts().first_from(end - left / 2, end)?;
         lease.cut(middle);
-        Some(self.slots[index].lease(index, connection, middle..end))
+        self.files[index].lease(index, connection, middle..end).map(Assignment::Piece)
     }
 
-    /// Takes what a connection has left that is much too slow, and ends it.
-    fn hand_over(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
-        let small = self.small.iter().map(|(index, lease)| (*index, lease));
-        let is_overdue = |(index, lease): &(usize, &Arc<Lease>)| {
-            self.speeds.had_better(connection, lease, self.slots[*index].takeovers, now)
+    /// Takes what a straggler has left, and ends it.
+    fn take_over_straggler(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
+        let small = self.under_way.iter().filter_map(|index| match &self.files[*index].stage {
+            Stage::Small(lease) => Some((*index, lease)),
+            _ => None,
+        });
+        let is_straggler = |(index, lease): &(usize, &Arc<Lease>)| {
+            self.speeds.had_better(connection, lease, self.files[*index].takeovers, now)
         };
-        let (index, lease) = self.leases(now).chain(small).find(is_overdue)?;
+        let (index, lease) = self.leases(now).chain(small).find(is_straggler)?;
         let lease = Arc::clone(lease);
         let left = lease.position()..lease.end();
         lease.hand_over(left.start);
-        self.slots[index].takeovers += 1;
-        if self.slots[index].flight.is_some() {
-            return Some(self.slots[index].lease(index, connection, left));
+        let state = &mut self.files[index];
+        state.takeovers += 1;
+        if state.in_flight().is_some() {
+            return state.lease(index, connection, left).map(Assignment::Piece);
         }
-        self.small.retain(|(_, other)| !Arc::ptr_eq(other, &lease));
-        Some(self.lease_small(index, connection))
+        let file = Arc::clone(&state.file);
+        let lease = self.lease_small(index, connection);
+        Some(Assignment::Small(index, file, lease, Turn::Again))
     }
 
     /// Leaves what is before connections that are no longer allowed to the others.
     pub(super) fn drop_surplus(&mut self, allowed: usize) {
-        for slot in self.slots.iter_mut().filter(|slot| slot.asks == Asks::Ranges) {
-            let Some(flight) = &mut slot.flight else { continue };
-            for lease in flight.leases.iter().filter(|lease| lease.connection >= allowed) {
+        for index in &self.under_way {
+            let FileState { file, stage, .. } = &mut self.files[*index];
+            let Stage::InFlight(in_flight) = stage else { continue };
+            for lease in in_flight.leases.iter().filter(|lease| lease.connection >= allowed) {
                 let (from, end) = (lease.position().saturating_add(IN_HANDS), lease.end());
-                if from < end {
+                if let Some(from) = file.source.cuts().first_from(from, end) {
                     lease.cut(from);
-                    flight.unleased.insert(from..end);
+                    in_flight.unleased.insert(from..end);
                 }
             }
         }
@@ -198,24 +213,81 @@ impl Queue {
 
     /// When a wait is over that something waits for, or it is time to look round again.
     pub(super) fn next_wake(&self, now: Instant) -> Option<Instant> {
-        let slots = self.active.iter().chain(&self.waiting);
-        let under_way = (!self.active.is_empty() || !self.small.is_empty()).then(|| now + GLANCE);
-        let waits = slots.filter_map(|index| self.slots[*index].not_before).chain(self.patient_until);
-        let waits = waits.chain(under_way);
-        waits.filter(|wake| *wake > now).min()
+        let look_round = (!self.under_way.is_empty()).then(|| now + GLANCE);
+        let indices = self.under_way.iter().chain(&self.waiting);
+        let waits = indices.filter_map(|index| self.files[*index].retries.not_before);
+        waits.chain(self.patient_until).chain(look_round).filter(|wake| *wake > now).min()
     }
 
-    /// A file is placed or lost.
-    pub(super) fn settle(&mut self, index: usize) {
-        let slot = &mut self.slots[index];
-        if std::mem::replace(&mut slot.is_settled, true) {
+    /// The part of a large file is open.
+    pub(super) fn opened(&mut self, index: usize, part: Arc<Part>) {
+        if matches!(self.files[index].stage, Stage::Opening) {
+            self.files[index].stage = Stage::InFlight(InFlight::new(part));
+        }
+    }
+
+    /// What a connection no longer works on and did not fetch can be leased again.
+    pub(super) fn give_back(&mut self, piece: &Piece) {
+        if let Some(in_flight) = self.files[piece.index].in_flight_mut() {
+            in_flight.give_back(&piece.lease);
+        }
+    }
+
+    /// The bytes of a small file have come, or failed to. False when another connection fetches it by now.
+    pub(super) fn carried(&mut self, index: usize, lease: &Arc<Lease>, now: Instant) -> bool {
+        self.speeds.hear(lease, now);
+        let stage = &mut self.files[index].stage;
+        let is_leased = matches!(stage, Stage::Small(current) if Arc::ptr_eq(current, lease));
+        if is_leased {
+            *stage = Stage::Placing;
+        }
+        is_leased
+    }
+
+    /// The digest of a large file is right.
+    pub(super) fn proved(&mut self, index: usize) {
+        let before = std::mem::replace(&mut self.files[index].stage, Stage::Placing);
+        if let Stage::InFlight(in_flight) = before {
+            in_flight.end();
+        }
+    }
+
+    /// An attempt at the whole file failed: it is to be begun again.
+    pub(super) fn wait_again(&mut self, index: usize, place: Place) {
+        if matches!(self.files[index].stage, Stage::Waiting(_) | Stage::Settled) {
             return;
         }
-        if let Some(flight) = slot.flight.take() {
-            // Whoever still works on it finds nothing left to do.
-            flight.leases.iter().for_each(|lease| lease.cut(0));
+        self.leave(index, Stage::Waiting(Turn::Again));
+        match place {
+            Place::First => self.waiting.push_front(index),
+            Place::Last => self.waiting.push_back(index),
         }
-        self.active.retain(|active| *active != index);
+    }
+
+    /// A file is placed or lost. False when it was settled before.
+    pub(super) fn settle(&mut self, index: usize) -> bool {
+        if self.files[index].is_settled() {
+            return false;
+        }
+        self.leave(index, Stage::Settled);
         self.unsettled -= 1;
+        true
+    }
+
+    fn leave(&mut self, index: usize, stage: Stage) {
+        let before = std::mem::replace(&mut self.files[index].stage, stage);
+        if let Stage::InFlight(in_flight) = before {
+            in_flight.end();
+        }
+        self.under_way.retain(|other| *other != index);
+    }
+
+    /// Large files under way whose part is open.
+    pub(super) fn open_files(&self) -> impl Iterator<Item = &FileTransfer> {
+        let states = self.under_way.iter().map(|index| &self.files[*index]);
+        let open = states.filter(|state| {
+            matches!(state.stage, Stage::InFlight(_) | Stage::Placing) && !state.file.is_small()
+        });
+        open.map(|state| &*state.file)
     }
 }

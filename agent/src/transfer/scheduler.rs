@@ -1,5 +1,5 @@
-//! Where connections come for work, and where what came of it is told: whoever waits for something to do is woken when
-//! there is something.
+//! Where connections come for work and say how it went. A connection that waits for something to do is woken when there
+//! is something.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,48 +8,50 @@ use hfdown_protocol::FileId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::file_state::{Asks, Assignment, NextStep, Piece};
+use super::file_state::Assignment;
 use super::file_transfer::FileTransfer;
-use super::in_flight::{InFlight, Lease};
-use super::queue::Queue;
+use super::in_flight::InFlight;
+use super::lease::{Lease, Piece};
+use super::queue::{Place, Queue};
+use super::retries::NextStep;
 use crate::environment::RetryTiming;
-use crate::fault::{Fault, RetryDecision};
+use crate::fault::Fault;
 use crate::part::Part;
 
-/// The work of one transfer.
+/// Hands out the work of one transfer.
 #[derive(Debug)]
 pub(super) struct Scheduler {
     queue: Mutex<Queue>,
     changed: Notify,
     /// How many connections may work.
     allowed: AtomicUsize,
-    patience: RetryTiming,
+    timing: RetryTiming,
 }
 
 impl Scheduler {
     pub(super) fn new(
-        tasks: Vec<Arc<FileTransfer>>,
+        files: Vec<Arc<FileTransfer>>,
         connections: usize,
         digests: usize,
-        patience: RetryTiming,
+        timing: RetryTiming,
     ) -> Self {
         Self {
-            queue: Mutex::new(Queue::new(tasks, digests)),
+            queue: Mutex::new(Queue::new(files, digests)),
             changed: Notify::new(),
             allowed: AtomicUsize::new(connections),
-            patience,
+            timing,
         }
     }
 
-    /// From now on so many connections may work; those above finish what they have.
+    /// From now on so many connections may work; the others finish what they have.
     pub(super) fn allow(&self, connections: usize) {
         if self.allowed.swap(connections, Ordering::Relaxed) < connections {
             self.changed.notify_waiters();
         }
     }
 
-    /// Those above what is allowed are to stop where they are: the link is worse off with them. What they had before
-    /// them is there for the others.
+    /// Connections above what is allowed are to stop where they are: the link is worse off with them. What they had
+    /// before them is left to the others.
     pub(super) fn drop_surplus(&self) {
         self.queue().drop_surplus(self.allowed.load(Ordering::Relaxed));
         self.changed.notify_waiters();
@@ -83,106 +85,80 @@ impl Scheduler {
         }
     }
 
-    /// A large file's part is open: its missing ranges are there for everyone.
-    pub(super) fn opened(&self, slot: usize, part: Arc<Part>) {
-        let mut queue = self.queue();
-        queue.slots[slot].flight = Some(InFlight::new(part));
-        queue.active.push(slot);
-        drop(queue);
+    /// A large file's part is open: its missing ranges can be leased.
+    pub(super) fn opened(&self, index: usize, part: Arc<Part>) {
+        self.queue().opened(index, part);
         self.changed.notify_waiters();
     }
 
-    /// The bytes of a small file have come, or failed to. False when somebody else fetches it by now.
-    pub(super) fn carried(&self, lease: &Arc<Lease>) -> bool {
-        let mut queue = self.queue();
-        queue.speeds.hear(lease, Instant::now());
-        let before = queue.small.len();
-        queue.small.retain(|(_, other)| !Arc::ptr_eq(other, lease));
-        queue.small.len() < before
+    /// The bytes of a small file have come, or failed to. False when another connection fetches it by now.
+    pub(super) fn carried(&self, index: usize, lease: &Arc<Lease>) -> bool {
+        self.queue().carried(index, lease, Instant::now())
     }
 
     /// A piece has been fetched up to its end.
     pub(super) fn fetched(&self, piece: &Piece) {
         let mut queue = self.queue();
         queue.speeds.hear(&piece.lease, Instant::now());
-        // Should anything be missing all the same, somebody else fetches it: nothing is ever waited for in vain.
-        queue.slots[piece.slot].give_back(piece);
+        // Should anything be missing all the same, it is leased again: nothing is ever waited for in vain.
+        queue.give_back(piece);
         drop(queue);
         self.changed.notify_waiters();
     }
 
     /// The digest of a large file has come so far.
-    pub(super) fn digested(&self, slot: usize, position: u64) {
-        let caught_up =
-            self.queue().slots[slot].flight.as_mut().is_some_and(|flight| flight.digested(position));
-        if caught_up {
+    pub(super) fn digested(&self, index: usize, position: u64) {
+        let mut queue = self.queue();
+        let has_more_room =
+            queue.files[index].in_flight_mut().is_some_and(|in_flight| in_flight.digested(position));
+        drop(queue);
+        if has_more_room {
             self.changed.notify_waiters();
         }
     }
 
     /// The digest of a large file waits for bytes.
-    pub(super) fn digest_waits(&self, slot: usize) {
-        self.queue().slots[slot].flight.iter_mut().for_each(InFlight::digest_waits);
+    pub(super) fn digest_waits(&self, index: usize) {
+        self.queue().files[index].in_flight_mut().into_iter().for_each(InFlight::digest_waits);
     }
 
-    /// An attempt failed: what it did not fetch is there for everyone again, when the wait is over.
-    pub(super) fn faulted(&self, slot: usize, piece: Option<&Piece>, fault: &Fault) -> NextStep {
+    /// The digest of a large file is right.
+    pub(super) fn proved(&self, index: usize) {
+        self.queue().proved(index);
+    }
+
+    /// An attempt failed: what it did not fetch can be leased again, when the wait is over.
+    pub(super) fn faulted(&self, index: usize, piece: Option<&Piece>, fault: &Fault) -> NextStep {
         let mut queue = self.queue();
         let now = Instant::now();
-        let next_step = queue.slots[slot].next_step(fault, now, &self.patience);
+        let next_step = queue.files[index].next_step(fault, now, &self.timing);
         if let (Fault::RateLimited { .. }, NextStep::Again { wait, .. }) = (fault, &next_step) {
             queue.patient_until = queue.patient_until.max(Some(now + *wait));
         }
         match (&next_step, piece) {
-            (NextStep::Lost | NextStep::Stop, _) => queue.settle(slot),
-            (_, Some(piece)) => {
-                if fault.retry_decision() == RetryDecision::RetryWhole {
-                    queue.slots[slot].asks = Asks::Whole;
-                }
-                queue.slots[slot].give_back(piece);
-            }
-            (_, None) if !queue.slots[slot].is_settled => queue.waiting.push_back(slot),
-            (_, None) => {}
+            (NextStep::Lost | NextStep::Stop, _) => drop(queue.settle(index)),
+            (_, Some(piece)) => queue.give_back(piece),
+            // A file whose bytes were wrong has cost its time already.
+            (_, None) if matches!(fault, Fault::Corrupt(_)) => queue.wait_again(index, Place::First),
+            (_, None) => queue.wait_again(index, Place::Last),
         }
         drop(queue);
         self.changed.notify_waiters();
         next_step
     }
 
-    /// The bytes of a large file turned out wrong. True when it is worth one more try, from nothing.
-    pub(super) fn corrupt(&self, slot: usize) -> bool {
-        let mut queue = self.queue();
-        queue.slots[slot].flight = None;
-        queue.active.retain(|active| *active != slot);
-        let again = !std::mem::replace(&mut queue.slots[slot].was_corrupt, true);
-        if again {
-            queue.waiting.push_front(slot);
-        } else {
-            queue.settle(slot);
-        }
-        drop(queue);
-        self.changed.notify_waiters();
-        again
-    }
-
     /// A file is placed or lost. False when it was settled before.
-    pub(super) fn settled(&self, slot: usize) -> bool {
-        let first = {
-            let mut queue = self.queue();
-            let first = !queue.slots[slot].is_settled;
-            queue.settle(slot);
-            first
-        };
+    pub(super) fn settled(&self, index: usize) -> bool {
+        let is_first = self.queue().settle(index);
         self.changed.notify_waiters();
-        first
+        is_first
     }
 
     /// Shows the large files in flight and how much of each is on disk. None of them is settled before `look` returns,
     /// so that nothing it says of them comes after the last word on them. It must not block.
     pub(super) fn look_at_flights(&self, look: impl FnOnce(Vec<(FileId, u64)>)) {
         let queue = self.queue();
-        let tasks = queue.active.iter().map(|slot| &queue.slots[*slot].task);
-        look(tasks.map(|task| (task.wanted.id, task.done.load(Ordering::Relaxed))).collect());
+        look(queue.open_files().map(|file| (file.wanted.id, file.counts.done())).collect());
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -1,11 +1,13 @@
 //! Who gets what, and when.
 
-use super::super::file_state::ATTEMPTS;
+use super::super::file_state::Turn;
+use super::super::file_transfer::SMALL;
 use super::super::in_flight::BACKLOG;
-use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE, SMALL};
-use super::super::request::Asked;
+use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE};
+use super::super::retries::ATTEMPTS;
 use super::*;
 use crate::http::Backoff;
+use crate::source::{Cuts, Extent};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
@@ -17,7 +19,7 @@ const CONNECTIONS: u64 = 4;
 const DIGESTS: usize = 2;
 
 fn scheduler(sizes: &[u64]) -> Scheduler {
-    let task = |(id, size): (u32, &u64)| {
+    let file = |(id, size): (u32, &u64)| {
         let path = RepoPath::new(format!("file-{id}")).unwrap();
         let digest = Digest::Sha256([0; 32]);
         let wanted = Wanted { id: FileId(id), path, size: *size, digest };
@@ -25,7 +27,7 @@ fn scheduler(sizes: &[u64]) -> Scheduler {
     };
     let backoff = Backoff { first: Duration::ZERO, ..RetryTiming::default().backoff };
     let at_once = RetryTiming { stall: Duration::ZERO, backoff };
-    Scheduler::new((0..).zip(sizes).map(task).collect(), 4, DIGESTS, at_once)
+    Scheduler::new((0..).zip(sizes).map(file).collect(), 4, DIGESTS, at_once)
 }
 
 fn assign(scheduler: &Scheduler) -> Option<Assignment> {
@@ -34,9 +36,9 @@ fn assign(scheduler: &Scheduler) -> Option<Assignment> {
 
 /// Opens a part for the file that is next.
 fn open(scheduler: &Scheduler, folder: &Dir) -> Arc<Part> {
-    let Some(Assignment::Open(slot, task)) = assign(scheduler) else { panic!("a large file is next") };
-    let part = Arc::new(Part::open(folder, &task.part, task.wanted.size).unwrap());
-    scheduler.opened(slot, Arc::clone(&part));
+    let Some(Assignment::Open(index, file, _)) = assign(scheduler) else { panic!("a large file is next") };
+    let part = Arc::new(Part::open(folder, &file.part, file.wanted.size).unwrap());
+    scheduler.opened(index, Arc::clone(&part));
     part
 }
 
@@ -62,15 +64,17 @@ fn a_file_without_ranges_is_one_piece_from_its_beginning() {
     let part = open(&scheduler, &parts);
     let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&scheduler)).collect();
     part.write(pieces[1].lease.start, &[bytes::Bytes::from_static(b"kept")]).unwrap();
+    // The source has learned it from the first of these answers.
+    pieces[0].file.source.learn_cuts(Cuts::Nowhere);
     for piece in &pieces {
-        let next_step = scheduler.faulted(piece.slot, Some(piece), &Fault::RangeIgnored { host: host() });
+        let next_step = scheduler.faulted(piece.index, Some(piece), &Fault::RangeIgnored { host: host() });
         assert!(matches!(next_step, NextStep::Silently));
-        if scheduler.queue().slots[0].flight.as_ref().is_some_and(|flight| !flight.leases.is_empty()) {
+        if scheduler.queue().files[0].in_flight().is_some_and(|in_flight| !in_flight.leases.is_empty()) {
             assert!(assign(&scheduler).is_none(), "the others have not found out yet");
         }
     }
     let whole = piece(&scheduler);
-    assert_eq!((whole.lease.start, whole.lease.end(), whole.asked), (0, SIZE, Asked::Whole));
+    assert_eq!((whole.lease.start, whole.lease.end(), whole.extent), (0, SIZE, Extent::Whole));
     assert!(assign(&scheduler).is_none(), "one connection is enough");
 }
 
@@ -79,9 +83,11 @@ fn what_came_and_was_thrown_away_is_no_progress() {
     let scheduler = scheduler(&[SMALL]);
     let broken = Fault::Broken { host: host(), why: "cut".to_owned() };
     let attempts = (1..100).find(|_| {
-        let Some(Assignment::Small(slot, task, _)) = assign(&scheduler) else { panic!("it is tried again") };
-        task.fetched.fetch_add(SMALL - 1, Ordering::Relaxed);
-        matches!(scheduler.faulted(slot, None, &broken), NextStep::Lost)
+        let Some(Assignment::Small(index, file, ..)) = assign(&scheduler) else {
+            panic!("it is tried again")
+        };
+        file.counts.add_fetched(SMALL - 1);
+        matches!(scheduler.faulted(index, None, &broken), NextStep::Lost)
     });
     assert_eq!(attempts, Some(ATTEMPTS));
 }
@@ -89,10 +95,12 @@ fn what_came_and_was_thrown_away_is_no_progress() {
 #[test]
 fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
     let scheduler = scheduler(&[2, 1]);
-    let Some(Assignment::Small(slot, _, lease)) = assign(&scheduler) else { panic!("a small file is next") };
-    assert!(scheduler.carried(&lease));
+    let Some(Assignment::Small(index, _, lease, _)) = assign(&scheduler) else {
+        panic!("a small file is next")
+    };
+    assert!(scheduler.carried(index, &lease));
     let wait = Duration::from_secs(10);
-    scheduler.faulted(slot, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
+    scheduler.faulted(index, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
     assert!(assign(&scheduler).is_none());
     let now = Instant::now();
     let wake = scheduler.queue().next_wake(now).expect("somebody wakes up");
@@ -153,16 +161,16 @@ fn a_piece_that_ends_early_is_not_forgotten() {
 fn a_slow_disk_bounds_the_files_in_flight() {
     let (_folder, parts) = folder();
     let scheduler = scheduler(&[SMALL + 1; FLIGHTS + 1]);
-    let mut slots = Vec::new();
+    let mut indices = Vec::new();
     for _ in 0..FLIGHTS {
         open(&scheduler, &parts);
         let piece = piece(&scheduler);
         piece.lease.advance(piece.lease.end());
         scheduler.fetched(&piece);
-        slots.push(piece.slot);
+        indices.push(piece.index);
     }
     assert!(assign(&scheduler).is_none());
-    scheduler.settled(slots[0]);
+    scheduler.settled(indices[0]);
     assert!(matches!(assign(&scheduler), Some(Assignment::Open(..))));
 }
 
@@ -187,10 +195,10 @@ async fn a_file_whose_digest_trails_is_left_to_one_connection_and_then_to_none()
     scheduler.fetched(&leased);
     let mut next = Box::pin(scheduler.next(0));
     assert!((&mut next).now_or_never().is_none());
-    scheduler.digested(leased.slot, 1 << 20);
+    scheduler.digested(leased.index, 1 << 20);
     assert!(matches!(next.now_or_never(), Some(Some(Assignment::Piece(_)))), "whoever waited is told");
     assert!(assign(&scheduler).is_none(), "one is enough");
-    scheduler.digested(leased.slot, BACKLOG + (1 << 20));
+    scheduler.digested(leased.index, BACKLOG + (1 << 20));
     assert!(assign(&scheduler).is_some());
 }
 
@@ -209,7 +217,7 @@ fn what_was_handed_out_while_the_digest_had_nothing_to_do_holds_nobody_back() {
     let scheduler = scheduler(&[8 * BACKLOG]);
     let part = open(&scheduler, &parts);
     let mut leased = [piece(&scheduler), piece(&scheduler)];
-    scheduler.digest_waits(leased[0].slot);
+    scheduler.digest_waits(leased[0].index);
     // All of it at once, and more.
     bring(&part, 0, 3 * BACKLOG);
     for piece in &leased {
@@ -217,9 +225,9 @@ fn what_was_handed_out_while_the_digest_had_nothing_to_do_holds_nobody_back() {
     }
     leased = [piece(&scheduler), piece(&scheduler)];
     assert_eq!(LONGEST_PIECE * 2, BACKLOG, "so much was handed out");
-    scheduler.digested(leased[0].slot, BACKLOG - 1);
+    scheduler.digested(leased[0].index, BACKLOG - 1);
     assert!(assign(&scheduler).is_some());
-    scheduler.digested(leased[0].slot, BACKLOG);
+    scheduler.digested(leased[0].index, BACKLOG);
     assert!(assign(&scheduler).is_none(), "this came since then");
 }
 
@@ -285,14 +293,15 @@ fn a_small_file_is_taken_from_a_connection_that_is_much_too_slow_and_is_not_its_
     let scheduler = scheduler(&[SMALL + 1, SMALL]);
     open(&scheduler, &parts);
     carry(&scheduler, 1);
-    let Some(Assignment::Small(_, _, slow)) = assign(&scheduler) else { panic!("a small file is next") };
+    let Some(Assignment::Small(_, _, slow, _)) = assign(&scheduler) else { panic!("a small file is next") };
     slow.answered(Instant::now());
     let later = Instant::now() + Duration::from_secs(10);
-    let Some(Assignment::Small(_, _, again)) = scheduler.queue().assign(later, 1, CONNECTIONS) else {
+    let Some(Assignment::Small(_, _, again, turn)) = scheduler.queue().assign(later, 1, CONNECTIONS) else {
         panic!("it is begun again")
     };
     assert_eq!(slow.taken_over().now_or_never(), Some(()), "it stops");
-    assert!(!scheduler.carried(&slow), "what it has brought all the same is not used");
-    assert!(scheduler.carried(&again));
+    assert!(!scheduler.carried(1, &slow), "what it has brought all the same is not used");
+    assert!(scheduler.carried(1, &again));
+    assert_eq!(turn, Turn::Again, "that it is begun is said once");
     assert!(assign(&scheduler).is_none());
 }

@@ -8,14 +8,15 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::file_state::{NextStep, Piece};
 use super::file_transfer::FileTransfer;
 use super::inline_writes::InlineWrites;
-use super::request::Network;
+use super::lease::Piece;
+use super::retries::NextStep;
 use super::scheduler::Scheduler;
 use super::throttle::Throttle;
 use crate::fault::Fault;
 use crate::folder::{Records, Root};
+use crate::source::Network;
 
 /// Files flushed at once. A disk is no faster for more, and each holds a thread for as long as the disk takes.
 const FLUSHES: usize = 2;
@@ -30,7 +31,7 @@ pub(super) struct Shared {
     pub(super) network: Arc<Network>,
     pub(super) throttle: Throttle,
     pub(super) inline_writes: InlineWrites,
-    /// Bytes that have come over the network since the concurrency was last told, and a bit for each connection that
+    /// Bytes that have come over the network since [`Concurrency`](super::concurrency::Concurrency) was last told, and a bit for each connection that
     /// brought some.
     arrived: AtomicU64,
     carried: AtomicU64,
@@ -42,14 +43,16 @@ pub(super) struct Shared {
     pub(super) hashes: Semaphore,
     records: Arc<Mutex<Records>>,
     fatal: OnceLock<Failure>,
-    count: Count,
+    counts: Counts,
 }
 
 #[derive(Debug, Default)]
-struct Count {
+struct Counts {
     placed: AtomicU32,
     failed: AtomicU32,
+    /// Bytes on the wire, and bytes of files.
     fetched: AtomicU64,
+    written: AtomicU64,
 }
 
 impl Shared {
@@ -75,7 +78,7 @@ impl Shared {
             hashes: Semaphore::new(HASHES),
             records,
             fatal: OnceLock::new(),
-            count: Count::default(),
+            counts: Counts::default(),
         }
     }
 
@@ -85,21 +88,22 @@ impl Shared {
         (self.arrived.swap(0, Ordering::Relaxed), carried)
     }
 
-    /// What it has come to, when nothing is under way any more.
+    /// The summary, when nothing is under way any more.
     pub(super) fn outcome(&self, end: End) -> Result<Summary, Failure> {
         if let Some(failure) = self.fatal.get() {
             return Err(failure.clone());
         }
         Ok(Summary {
-            placed: self.count.placed.load(Ordering::Relaxed),
-            failed: self.count.failed.load(Ordering::Relaxed),
+            placed: self.counts.placed.load(Ordering::Relaxed),
+            failed: self.counts.failed.load(Ordering::Relaxed),
             removed: 0,
-            fetched: self.count.fetched.load(Ordering::Relaxed),
+            fetched: self.counts.fetched.load(Ordering::Relaxed),
+            written: self.counts.written.load(Ordering::Relaxed),
             end,
         })
     }
 
-    /// Lifecycle reports are lossless: this waits for room. Nobody listens only when the conversation is over.
+    /// Lifecycle reports are lossless: this waits for room. It fails only when the conversation is over.
     pub(super) async fn report(&self, report: Report) {
         let _ = self.network.reports.send(report).await;
     }
@@ -109,28 +113,34 @@ impl Shared {
     }
 
     /// Bytes have come over the network; the next ones may have to wait.
-    pub(super) async fn arrived(&self, task: &FileTransfer, connection: usize, bytes: usize) {
-        task.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.count.fetched.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.arrived.fetch_add(bytes as u64, Ordering::Relaxed);
+    pub(super) async fn arrived(&self, file: &FileTransfer, connection: usize, wire: u64) {
+        file.counts.add_fetched(wire);
+        self.counts.fetched.fetch_add(wire, Ordering::Relaxed);
+        self.arrived.fetch_add(wire, Ordering::Relaxed);
         // Where more connections were asked for than there are bits, nothing is measured.
         self.carried.fetch_or(1 << (connection % 64), Ordering::Relaxed);
-        self.throttle.take(bytes).await;
+        self.throttle.take(wire).await;
+    }
+
+    /// Bytes of a file have been written.
+    pub(super) fn wrote(&self, file: &FileTransfer, bytes: u64) {
+        file.counts.add_written(bytes);
+        self.counts.written.fetch_add(bytes, Ordering::Relaxed);
     }
 
     /// Does what a fault asks for, and says so.
     pub(super) async fn faulted(
         &self,
-        slot: usize,
-        task: &FileTransfer,
+        index: usize,
+        file: &FileTransfer,
         piece: Option<&Piece>,
         fault: Fault,
     ) {
-        match self.scheduler.faulted(slot, piece, &fault) {
+        match self.scheduler.faulted(index, piece, &fault) {
             NextStep::Again { attempt, wait } => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
                 self.report(Report::Retrying {
-                    file: task.wanted.id,
+                    file: file.wanted.id,
                     attempt,
                     failure: fault.failure(),
                     wait_ms,
@@ -138,7 +148,7 @@ impl Shared {
                 .await;
             }
             NextStep::Silently => {}
-            NextStep::Lost => self.lost(task, &fault).await,
+            NextStep::Lost => self.lost(file, &fault).await,
             NextStep::Stop => self.fail(fault.failure()),
         }
     }
@@ -158,21 +168,23 @@ impl Shared {
     }
 
     /// A file could not be had.
-    pub(super) async fn lost(&self, task: &FileTransfer, fault: &Fault) {
-        task.abandoned.cancel();
-        task.forget_source().await;
-        self.count.failed.fetch_add(1, Ordering::Relaxed);
-        let (file, failure, fetched) = (task.wanted.id, fault.failure(), task.fetched());
-        self.report(Report::Failed { file, failure, fetched }).await;
+    pub(super) async fn lost(&self, file: &FileTransfer, fault: &Fault) {
+        file.abandoned.cancel();
+        file.source.forget().await;
+        self.counts.failed.fetch_add(1, Ordering::Relaxed);
+        let (fetched, written) = (file.counts.fetched(), file.counts.written());
+        let (file, failure) = (file.wanted.id, fault.failure());
+        self.report(Report::Failed { file, failure, fetched, written }).await;
     }
 
     /// A file has its final name.
-    pub(super) async fn placed(&self, task: &FileTransfer) {
-        self.count.placed.fetch_add(1, Ordering::Relaxed);
-        self.report(Report::Placed { file: task.wanted.id, fetched: task.fetched() }).await;
+    pub(super) async fn placed(&self, file: &FileTransfer) {
+        self.counts.placed.fetch_add(1, Ordering::Relaxed);
+        let (fetched, written) = (file.counts.fetched(), file.counts.written());
+        self.report(Report::Placed { file: file.wanted.id, fetched, written }).await;
     }
 
-    /// A sample that nobody waits for: when the link is slow, the next one will do.
+    /// A sample: when the link is slow, it is left out, and the next one will do.
     pub(super) fn tick(&self) {
         // Said while the scheduler stands still: `Placed` and `Failed` are the last words on a file.
         self.scheduler.look_at_flights(|files| {

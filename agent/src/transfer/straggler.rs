@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::in_flight::Lease;
+use super::lease::Lease;
 
 /// What a connection may have received and not yet written, which nobody knows of.
 const IN_HANDS: u64 = 256 << 10;

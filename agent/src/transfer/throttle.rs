@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// What may be taken ahead of time: smooth for a person, and no timer per packet.
+/// What may be taken ahead of time: smooth for the user, and no timer per packet.
 const AHEAD: Duration = Duration::from_millis(50);
 
 /// Gives out bytes at a steady rate.
@@ -24,9 +24,9 @@ impl Throttle {
     }
 
     /// Waits until so many more bytes may have arrived.
-    pub(super) async fn take(&self, bytes: usize) {
+    pub(super) async fn take(&self, bytes: u64) {
         let Some(rate) = self.bytes_per_second else { return };
-        let cost = Duration::from_nanos((bytes as u64).saturating_mul(1_000_000_000) / rate);
+        let cost = Duration::from_nanos(bytes.saturating_mul(1_000_000_000) / rate);
         let wait_until = {
             let now = Instant::now();
             let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);

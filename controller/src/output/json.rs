@@ -28,12 +28,12 @@
 //! | `removed` | `path` | a file that is no longer listed was removed |
 //! | `not_removed` | `path`, `kind`, `why` | it could not be removed |
 //! | `detached` | `files`, `bytes`, `attach`, `stop` | the box goes on by itself; `attach` and `stop` are the commands that watch it and end it |
-//! | `joined` | `title`, `root`, `age_seconds`, `files`, `bytes`, `done`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched` | `attach`, `stop`: a detached transfer runs, and this is what it has come to |
+//! | `joined` | `title`, `root`, `age_seconds`, `files`, `bytes`, `done`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written` | `attach`, `stop`: a detached transfer runs, and this is what it has come to |
 //! | `ended` | `conclusion` (`done`, `incomplete`, `stopped`, `failed`, `vanished`, `superseded`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while no controller was connected |
 //! | `forgotten` | `host`, `file` | `forget-host`: the key of that box is no longer in hfdown's file |
 //! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
-//! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `elapsed_seconds`, `transfer_seconds`, `rate` or null | the run is over |
+//! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written`, `elapsed_seconds`, `transfer_seconds`, `rate` or null | the run is over; `fetched` bytes came over the network, repeated ones included, `written` ones of files reached the disk, wherever they came from |
 //! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object |
 //!
 //! `kind` is one of `unreachable`, `rate_limited`, `stale`, `not_allowed`, `not_found`, `nonsense`, `corrupt`, `no_space`,

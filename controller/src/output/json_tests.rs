@@ -56,7 +56,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"retrying","path":"model.safetensors","attempt":1,"kind":"unreachable","why":"it does not work","wait_seconds":1.5}
     {"type":"verified","path":"model.safetensors"}
     {"type":"placed","path":"model.safetensors","size":548000000,"fetched":548000000}
-    {"type":"finished","end":"done","dry_run":false,"placed":2,"failed":0,"kept":1,"kept_bytes":1042301,"by_size":0,"removed":0,"fetched":548000665,"elapsed_seconds":4.9,"transfer_seconds":4.6,"rate":119130579}
+    {"type":"finished","end":"done","dry_run":false,"placed":2,"failed":0,"kept":1,"kept_bytes":1042301,"by_size":0,"removed":0,"fetched":548000665,"written":548000000,"elapsed_seconds":4.9,"transfer_seconds":4.6,"rate":119130579}
     "#);
     assert_snapshot!(draw(Verbosity::Normal, None, &the_others()), @r#"
     {"type":"warning","text":"a \"text\""}

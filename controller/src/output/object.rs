@@ -150,6 +150,7 @@ pub(super) enum Object<'a> {
         by_size: usize,
         removed: u32,
         fetched: u64,
+        written: u64,
         elapsed_seconds: Seconds,
         transfer_seconds: Seconds,
         rate: Option<u64>,
@@ -178,6 +179,7 @@ pub(super) struct StatusFields<'a> {
     pub(super) by_size: u32,
     pub(super) removed: u32,
     pub(super) fetched: u64,
+    pub(super) written: u64,
 }
 
 /// A file to fetch.

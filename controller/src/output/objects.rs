@@ -89,7 +89,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
 
 fn tally(status: &TransferStatus) -> StatusFields<'_> {
     let TransferStatus { title, root, age, files, bytes, done, summary, skipped, failures: _ } = status;
-    let Summary { placed, failed: _, removed, fetched, end: _ } = *summary;
+    let Summary { placed, failed: _, removed, fetched, written, end: _ } = *summary;
     StatusFields {
         title,
         root,
@@ -104,6 +104,7 @@ fn tally(status: &TransferStatus) -> StatusFields<'_> {
         by_size: skipped.by_size,
         removed,
         fetched,
+        written,
     }
 }
 
@@ -188,6 +189,7 @@ fn finished(outcome: &Tally, expected: PlanTotals) -> Object<'static> {
         by_size: expected.by_size(),
         removed: outcome.removed,
         fetched: outcome.fetched,
+        written: outcome.written,
         elapsed_seconds: Seconds(outcome.elapsed),
         transfer_seconds: Seconds(outcome.transfer),
         rate: mean_rate(outcome.fetched, outcome.transfer),

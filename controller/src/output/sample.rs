@@ -129,6 +129,7 @@ pub(super) fn outcome() -> Tally {
         kept: 1,
         kept_bytes: 1_042_301,
         fetched: 548_000_665,
+        written: 548_000_000,
         elapsed: Duration::from_millis(4_900),
         transfer: Duration::from_millis(4_600),
         ..Tally::default()

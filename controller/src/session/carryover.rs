@@ -29,7 +29,7 @@ impl Carryover {
     /// What a detached transfer has come to before this client joined it.
     pub(super) fn of_status(status: &TransferStatus) -> Self {
         // The agent's own counts, which come at the end, have all of what it fetched and removed.
-        let tally = Tally { fetched: 0, removed: 0, ..Tally::of_status(status) };
+        let tally = Tally { fetched: 0, written: 0, removed: 0, ..Tally::of_status(status) };
         Self { tally, total: status.bytes, done: status.done, told: HashSet::new() }
     }
 }

@@ -47,8 +47,10 @@ enum Removals {
 pub(super) struct FileProgress<'a> {
     pub(super) planned: &'a Planned,
     done: u64,
-    /// Bytes that came over the network.
+    /// Bytes that came over the network: as many as reached the disk, until the agent has counted them.
     fetched: u64,
+    /// Bytes of it that were written.
+    written: u64,
     rate_meter: RateMeter,
     /// How often its source was asked for.
     asked: u32,
@@ -61,7 +63,7 @@ impl<'a> FileProgress<'a> {
             Action::Fetch { partial, .. } => partial.min(planned.size),
             Action::Keep { .. } | Action::Refuse { .. } => 0,
         };
-        Self { planned, done, fetched: 0, rate_meter: RateMeter::default(), asked: 0, is_settled: false }
+        Self { planned, done, fetched: 0, written: 0, rate_meter: RateMeter::default(), asked: 0, is_settled: false }
     }
 }
 
@@ -102,6 +104,7 @@ impl<'a> TransferMonitor<'a> {
             let tally = &mut monitor.run.tally;
             let unheard = monitor.done.saturating_sub(monitor.run.done);
             tally.fetched = tally.fetched.saturating_add(unheard);
+            tally.written = tally.written.saturating_add(unheard);
             let kept = u32::try_from(plan.kept().count()).unwrap_or(u32::MAX);
             tally.placed = tally.placed.max(kept.saturating_sub(tally.kept));
         }
@@ -178,7 +181,8 @@ impl<'a> TransferMonitor<'a> {
             return Err(SessionError::protocol("it has more of a file than there is"));
         }
         let before = std::mem::replace(&mut file.done, done);
-        file.fetched = file.fetched.saturating_add(done.saturating_sub(before));
+        let more = done.saturating_sub(before);
+        (file.fetched, file.written) = (file.fetched.saturating_add(more), file.written.saturating_add(more));
         file.rate_meter.note(Instant::now(), done);
         self.done = self.done.saturating_sub(before).saturating_add(done);
         Ok(())
@@ -194,7 +198,8 @@ impl<'a> TransferMonitor<'a> {
         Ok(Some(match report {
             Report::Started { file, resumed } => {
                 self.advance(file, resumed)?;
-                self.file(file)?.fetched = 0;
+                let progress = self.file(file)?;
+                (progress.fetched, progress.written) = (0, 0);
                 if !self.in_flight.contains(&file) {
                     self.in_flight.push(file);
                 }
@@ -216,10 +221,11 @@ impl<'a> TransferMonitor<'a> {
                 Event::Retrying { path, attempt, failure: cleaned(&failure), wait }
             }
             Report::Verified { file } => Event::Verified { path: self.file(file)?.planned.path.clone() },
-            Report::Placed { file, fetched } => {
+            Report::Placed { file, fetched, written } => {
                 let size = self.file(file)?.planned.size;
                 self.advance(file, size)?;
-                self.file(file)?.fetched = fetched;
+                let progress = self.file(file)?;
+                (progress.fetched, progress.written) = (fetched, written);
                 let planned = self.settle(file)?;
                 self.run.tally.placed = self.run.tally.placed.saturating_add(1);
                 Event::Placed { path: planned.path.clone(), size, fetched }
@@ -270,10 +276,15 @@ impl<'a> TransferMonitor<'a> {
 impl Drop for TransferMonitor<'_> {
     fn drop(&mut self) {
         let tally = &mut self.run.tally;
-        let heard = self.files.values().map(|file| file.fetched).fold(0, u64::saturating_add);
-        // The agent's own count also has what it fetched in vain.
-        let fetched = self.summary.map_or(heard, |summary| summary.fetched);
+        let sum =
+            |count: fn(&FileProgress<'_>) -> u64| self.files.values().map(count).fold(0, u64::saturating_add);
+        // The agent's own counts also have what it fetched in vain.
+        let (fetched, written) = match self.summary {
+            Some(summary) => (summary.fetched, summary.written),
+            None => (sum(|file| file.fetched), sum(|file| file.written)),
+        };
         tally.fetched = tally.fetched.saturating_add(fetched);
+        tally.written = tally.written.saturating_add(written);
         tally.transfer += self.began.elapsed();
         if let Some(summary) = self.summary {
             tally.end = summary.end;

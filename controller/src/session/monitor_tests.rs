@@ -53,22 +53,22 @@ fn what_is_said_of_a_file_after_the_last_word_on_it_is_overheard() {
     let mut run = Carryover::default();
     let mut monitor = TransferMonitor::new(&plan, &mut run);
     let file = FileId(0);
-    monitor.event(Report::Placed { file, fetched: 10 }).unwrap();
+    monitor.event(Report::Placed { file, fetched: 10, written: 10 }).unwrap();
     assert!(monitor.event(tick(5)).unwrap().is_none());
     let retrying = Report::Retrying { file, attempt: 1, failure: failure(), wait_ms: 0 };
     assert!(monitor.event(retrying).unwrap().is_none());
     assert!(monitor.unsettled(file).unwrap().is_none());
     assert_eq!(monitor.sample().done, 10);
     // But there is only one last word, and other files are none of its business.
-    assert!(monitor.event(Report::Placed { file, fetched: 10 }).is_err());
-    assert!(monitor.event(Report::Failed { file, failure: failure(), fetched: 0 }).is_err());
+    assert!(monitor.event(Report::Placed { file, fetched: 10, written: 10 }).is_err());
+    assert!(monitor.event(Report::Failed { file, failure: failure(), fetched: 0, written: 0 }).is_err());
     assert!(monitor.unsettled(FileId(1)).is_err());
 }
 
 /// A transfer of which one file is placed.
 fn placed_one<'a>(plan: &'a Plan, run: &'a mut Carryover) -> TransferMonitor<'a> {
     let mut monitor = TransferMonitor::new(plan, run);
-    monitor.event(Report::Placed { file: FileId(0), fetched: 10 }).unwrap();
+    monitor.event(Report::Placed { file: FileId(0), fetched: 10, written: 10 }).unwrap();
     monitor
 }
 
@@ -81,7 +81,7 @@ fn a_summary_that_leaves_files_out_is_refused() {
     assert!(placed_one(&plan, &mut Carryover::default()).finish(cut_short).is_ok());
     let mut run = Carryover::default();
     let mut whole = placed_one(&plan, &mut run);
-    whole.event(Report::Failed { file: FileId(1), failure: failure(), fetched: 0 }).unwrap();
+    whole.event(Report::Failed { file: FileId(1), failure: failure(), fetched: 0, written: 0 }).unwrap();
     whole.finish(said).unwrap();
     drop(whole);
     // The agent's figures are checked, not believed.
@@ -91,7 +91,7 @@ fn a_summary_that_leaves_files_out_is_refused() {
 #[test]
 fn a_file_that_fails_again_after_the_link_broke_is_told_and_counted_once() {
     let plan = plan(&[10, 10]);
-    let failed = |file| Report::Failed { file: FileId(file), failure: failure(), fetched: 0 };
+    let failed = |file| Report::Failed { file: FileId(file), failure: failure(), fetched: 0, written: 0 };
     let mut run = Carryover::default();
     let mut monitor = TransferMonitor::new(&plan, &mut run);
     assert!(monitor.event(failed(0)).unwrap().is_some());
@@ -100,7 +100,7 @@ fn a_file_that_fails_again_after_the_link_broke_is_told_and_counted_once() {
     let mut monitor = TransferMonitor::new(&plan, &mut run);
     assert!(monitor.event(failed(0)).unwrap().is_none());
     // What is had after all is told.
-    assert!(monitor.event(Report::Placed { file: FileId(1), fetched: 10 }).unwrap().is_some());
+    assert!(monitor.event(Report::Placed { file: FileId(1), fetched: 10, written: 10 }).unwrap().is_some());
     monitor.finish(Summary::default()).unwrap();
     drop(monitor);
     assert_eq!((run.tally.placed, run.tally.failed()), (1, 1));
@@ -112,7 +112,7 @@ async fn a_transfer_goes_on_where_the_last_one_was_cut_off() {
     let mut run = Carryover::default();
     let first = plan(&[100, 50]);
     let mut monitor = TransferMonitor::new(&first, &mut run);
-    monitor.event(Report::Placed { file: FileId(1), fetched: 50 }).unwrap();
+    monitor.event(Report::Placed { file: FileId(1), fetched: 50, written: 50 }).unwrap();
     monitor.event(Report::Started { file: FileId(0), resumed: 10 }).unwrap();
     monitor.event(tick(40)).unwrap();
     assert_eq!(monitor.sample().done, 90);
@@ -125,7 +125,7 @@ async fn a_transfer_goes_on_where_the_last_one_was_cut_off() {
     let mut monitor = TransferMonitor::resumed(&second, &mut run);
     let sample = monitor.sample();
     assert_eq!((sample.done, sample.total), (98, 150));
-    monitor.event(Report::Placed { file: FileId(0), fetched: 52 }).unwrap();
+    monitor.event(Report::Placed { file: FileId(0), fetched: 52, written: 52 }).unwrap();
     assert_eq!(monitor.sample().done, 150);
     tokio::time::advance(Duration::from_secs(1)).await;
     drop(monitor);
@@ -161,7 +161,7 @@ fn a_file_that_was_placed_while_the_link_broke_counts_as_placed() {
     let mut second = plan(&[100, 50]);
     second.files[0].action = Action::Keep { proof: Proof::Recorded };
     let mut monitor = TransferMonitor::resumed(&second, &mut run);
-    monitor.event(Report::Placed { file: FileId(1), fetched: 50 }).unwrap();
+    monitor.event(Report::Placed { file: FileId(1), fetched: 50, written: 50 }).unwrap();
     drop(monitor);
     assert_eq!((run.tally.placed, run.tally.kept, run.tally.fetched), (2, 0, 150));
 }

@@ -1,0 +1,190 @@
+//! The source of one file: finds out where its bytes are, remembers it for the ranges that follow, and forgets what has
+//! turned stale.
+
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use hfdown_protocol::{Address, FileId, Report, Source};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::address;
+use super::cuts::Cuts;
+use super::inline::InlineStream;
+use super::network::Network;
+use super::pending::SourceAnswer;
+use super::stream::{ByteStream, Extent};
+use crate::fault::{Fault, RetryDecision};
+
+/// Where the bytes of one file come from. The ranges of a file share it.
+#[derive(Debug)]
+pub(crate) struct FileSource {
+    file: FileId,
+    size: u64,
+    ordered: Source,
+    known: Mutex<Known>,
+    cuts: OnceLock<Cuts>,
+}
+
+/// What was learned about where the bytes are.
+#[derive(Debug)]
+enum Known {
+    Nothing,
+    Location(Location),
+    /// The request was refused, and that was then: those that waited for its answer need not ask again.
+    Refused(Fault, Instant),
+}
+
+/// Where bytes are. One variant for each kind of source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Location {
+    Address(Address),
+    Inline(Bytes),
+}
+
+impl FileSource {
+    pub(crate) fn new(file: FileId, size: u64, ordered: Source) -> Self {
+        Self { file, size, ordered, known: Mutex::new(Known::Nothing), cuts: OnceLock::new() }
+    }
+
+    /// Where a range of the file may begin and end, as far as is known.
+    pub(crate) fn cuts(&self) -> &Cuts {
+        self.cuts.get().unwrap_or(&Cuts::Anywhere)
+    }
+
+    /// Learns where the file may be cut. What was learned first stays.
+    pub(crate) fn learn_cuts(&self, cuts: Cuts) {
+        let _ = self.cuts.set(cuts);
+    }
+
+    /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs
+    /// one question to the Hub however many ranges it has.
+    pub(crate) async fn open(&self, network: &Network, extent: &Extent) -> Result<ByteStream, Fault> {
+        let opened = self.open_located(network, extent).await;
+        if matches!(opened, Err(Fault::RangeIgnored { .. })) {
+            self.learn_cuts(Cuts::Nowhere);
+        }
+        opened
+    }
+
+    /// Lets go of what only requests need.
+    pub(crate) async fn forget(&self) {
+        *self.known.lock().await = Known::Nothing;
+    }
+
+    async fn open_located(&self, network: &Network, extent: &Extent) -> Result<ByteStream, Fault> {
+        let began = Instant::now();
+        let mut known = self.known.lock().await;
+        match &*known {
+            Known::Refused(fault, at) if *at >= began || fault.retry_decision() == RetryDecision::GiveUp => {
+                return Err(fault.clone());
+            }
+            Known::Location(location) => {
+                let location = location.clone();
+                drop(known);
+                return self.open_again(network, &location, extent).await;
+            }
+            Known::Refused(..) | Known::Nothing => {}
+        }
+        let opened = async {
+            let location = self.locate(network).await?;
+            location.open(network, extent, self.size).await
+        };
+        let (stream, location) = opened.await.inspect_err(|fault| {
+            *known = Known::Refused(fault.clone(), Instant::now());
+        })?;
+        *known = Known::Location(location);
+        Ok(stream)
+    }
+
+    /// Asks where an earlier request was answered, and forgets that place if it is no longer valid.
+    async fn open_again(
+        &self,
+        network: &Network,
+        location: &Location,
+        extent: &Extent,
+    ) -> Result<ByteStream, Fault> {
+        let opened = location.open(network, extent, self.size).await;
+        let is_stale = |fault: &Fault| fault.retry_decision() == RetryDecision::RetryWithNewAddress;
+        if opened.as_ref().is_err_and(is_stale) {
+            let mut known = self.known.lock().await;
+            // Another request may have found the next place meanwhile.
+            if matches!(&*known, Known::Location(stale) if stale == location) {
+                *known = Known::Nothing;
+            }
+        }
+        opened.map(|(stream, _)| stream)
+    }
+
+    async fn locate(&self, network: &Network) -> Result<Location, Fault> {
+        match &self.ordered {
+            Source::Public(address) => Ok(Location::Address(address.clone())),
+            Source::OnRequest => match self.ask_controller(network).await? {
+                SourceAnswer::Address(address) => Ok(Location::Address(address)),
+                SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
+                SourceAnswer::SourceUnavailable(failure) => Err(Fault::SourceUnavailable(failure)),
+            },
+        }
+    }
+
+    async fn ask_controller(&self, network: &Network) -> Result<SourceAnswer, Fault> {
+        let answer = network.pending.expect(self.file, self.size);
+        // Both fail only when the conversation is over, and then the fault is not read.
+        let gone = || Fault::Broken {
+            host: InlineStream::HOST.to_owned(),
+            why: "the conversation ended".to_owned(),
+        };
+        network.reports.send(Report::NeedSource { file: self.file }).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())
+    }
+}
+
+impl Location {
+    /// Opens an extent of a file of `size` bytes. Also says where to ask for the next one: where redirects led to.
+    async fn open(&self, network: &Network, extent: &Extent, size: u64) -> Result<(ByteStream, Self), Fault> {
+        match self {
+            Self::Address(address) => {
+                let answered = address::ask(network, address, extent, Some(size)).await?;
+                let next = answered.redirected_to.unwrap_or_else(|| address.clone());
+                Ok((ByteStream::Address(answered.stream), Self::Address(next)))
+            }
+            Self::Inline(bytes) => Ok((ByteStream::Inline(InlineStream::new(bytes, extent)?), self.clone())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cooldowns::Cooldowns;
+    use super::super::pending::PendingSources;
+    use super::*;
+    use crate::environment::Environment;
+    use hfdown_protocol::{Failure, FailureKind};
+    use std::time::Duration;
+    use tokio::sync::mpsc;
+
+    #[tokio::test]
+    async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
+        let (reports, mut asked) = mpsc::channel(8);
+        let (pending, client) = (PendingSources::default(), Environment::new(None).unwrap().client);
+        let (stall, cooldowns) = (Duration::from_secs(1), Cooldowns::default());
+        let network = Network { client, stall, cooldowns, pending, reports };
+        let source = FileSource::new(FileId(0), 4, Source::OnRequest);
+        let away =
+            || SourceAnswer::SourceUnavailable(Failure::new(FailureKind::Unreachable, "the Hub is away"));
+        let controller = async {
+            for answer in [away(), SourceAnswer::Bytes(Bytes::from_static(b"here"))] {
+                asked.recv().await.unwrap();
+                network.pending.give(FileId(0), answer).unwrap();
+            }
+        };
+        let connections = async {
+            let (first, second) =
+                tokio::join!(source.open(&network, &Extent::Whole), source.open(&network, &Extent::Whole));
+            assert!([first, second].iter().all(|had| matches!(had, Err(Fault::SourceUnavailable(_)))));
+            assert!(matches!(source.open(&network, &Extent::Whole).await, Ok(ByteStream::Inline(_))));
+        };
+        tokio::join!(controller, connections);
+        assert!(asked.try_recv().is_err(), "it was asked about twice");
+    }
+}

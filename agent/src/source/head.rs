@@ -1,0 +1,96 @@
+//! The head of an answer: whether what follows is what was asked for, and what it means when it is not.
+
+use std::ops::Range;
+
+use reqwest::StatusCode;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue};
+
+use super::stream::Extent;
+use crate::fault::Fault;
+use crate::http::asked_wait;
+
+/// What was asked, and of what kind of address.
+#[derive(Debug)]
+pub(super) struct Question<'a> {
+    pub(super) host: &'a str,
+    pub(super) extent: &'a Extent,
+    /// What the server may claim as the length of the whole; none where the Hub does not list it.
+    pub(super) total: Option<u64>,
+    /// Whether the address has a query, as signed ones have.
+    pub(super) has_query: bool,
+}
+
+impl Question<'_> {
+    /// Checks an answer that is no redirect.
+    pub(super) fn check(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Fault> {
+        match (status, self.extent) {
+            (StatusCode::PARTIAL_CONTENT, Extent::Range(range)) => self.check_range(headers, range)?,
+            (StatusCode::OK, Extent::Whole) => self.check_length(headers)?,
+            // The whole range and the whole file are the same bytes.
+            (StatusCode::OK, Extent::Range(range)) if range.start == 0 && Some(range.end) == self.total => {
+                self.check_length(headers)?;
+            }
+            (StatusCode::OK, Extent::Range(_)) => {
+                return Err(Fault::RangeIgnored { host: self.host.to_owned() });
+            }
+            _ => return Err(self.refusal(status, headers)),
+        }
+        match headers.get(CONTENT_ENCODING).map(HeaderValue::as_bytes) {
+            None | Some(b"identity") => Ok(()),
+            Some(_) => Err(self.nonsense("compresses what was asked for as it is".to_owned())),
+        }
+    }
+
+    fn check_range(&self, headers: &HeaderMap, range: &Range<u64>) -> Result<(), Fault> {
+        let said = text(headers, CONTENT_RANGE.as_str());
+        let expected = format!("bytes {}-{}/", range.start, range.end - 1);
+        let may_claim =
+            |total: &str| total == "*" || self.total.is_none_or(|listed| total.parse() == Ok(listed));
+        if said.strip_prefix(&expected).is_some_and(may_claim) {
+            return Ok(());
+        }
+        let total = self.total.map_or_else(|| "*".to_owned(), |total| total.to_string());
+        Err(self.nonsense(format!("answered `Content-Range: {said}` to a request for {expected}{total}")))
+    }
+
+    fn check_length(&self, headers: &HeaderMap) -> Result<(), Fault> {
+        let said: Option<u64> = text(headers, CONTENT_LENGTH.as_str()).parse().ok();
+        match (said, self.total) {
+            (Some(length), Some(total)) if length != total => {
+                Err(self.nonsense(format!("sends {length} bytes where the Hub lists {total}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap) -> Fault {
+        let why = match (text(headers, "x-error-code"), text(headers, "x-error-message")) {
+            ("", message) => message.to_owned(),
+            (code, "") => code.to_owned(),
+            (code, message) => format!("{code}: {message}"),
+        };
+        // The Hub names its reasons; a CDN that refuses a signed address does not.
+        let is_signed = why.is_empty() && self.has_query;
+        let (host, status) = (self.host.to_owned(), status.as_u16());
+        match status {
+            401 | 403 | 410 if is_signed => Fault::Stale { host, status },
+            401 | 403 | 451 => Fault::Refused { host, status, why },
+            404 | 410 => Fault::Missing { host, status, why },
+            429 => Fault::RateLimited { host, status, wait: asked_wait(headers) },
+            408 | 425 | 500..=599 => Fault::Server { host, status, wait: asked_wait(headers) },
+            _ => self.nonsense(format!("answered {status}")),
+        }
+    }
+
+    fn nonsense(&self, what: String) -> Fault {
+        Fault::Nonsense { host: self.host.to_owned(), what }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+#[path = "head_tests.rs"]
+mod tests;

@@ -1,0 +1,62 @@
+//! Bytes on their way from a source to the disk.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::address::AddressStream;
+use super::inline::InlineStream;
+use crate::fault::Fault;
+
+/// Which bytes of a file are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// All of it, from a source that need not know of ranges.
+    Whole,
+    /// These.
+    Range(Range<u64>),
+}
+
+/// Some bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Chunk {
+    /// Where in the file they begin.
+    pub(crate) offset: u64,
+    pub(crate) bytes: Bytes,
+    /// How many bytes came over the network for them.
+    pub(crate) wire: u64,
+}
+
+/// The bytes of an extent. Its chunks follow one another without a gap, from the extent's beginning. It may end early
+/// and may have more than was asked for: who receives it checks that.
+#[derive(Debug)]
+pub(crate) enum ByteStream {
+    Address(AddressStream),
+    Inline(InlineStream),
+}
+
+impl ByteStream {
+    /// The next chunk; none at the end. To be dropped after a fault.
+    pub(crate) async fn next(&mut self) -> Result<Option<Chunk>, Fault> {
+        match self {
+            Self::Address(stream) => stream.next().await,
+            Self::Inline(stream) => Ok(stream.next()),
+        }
+    }
+
+    /// Whether its bytes come over the network, and so count for the rate, the throttle, and how fast a connection is.
+    pub(crate) fn is_over_network(&self) -> bool {
+        match self {
+            Self::Address(_) => true,
+            Self::Inline(_) => false,
+        }
+    }
+
+    /// Who sends it, for messages.
+    pub(crate) fn host(&self) -> &str {
+        match self {
+            Self::Address(stream) => stream.host(),
+            Self::Inline(_) => InlineStream::HOST,
+        }
+    }
+}
