@@ -8,7 +8,7 @@ use crate::http::wait_in_words;
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum FetchFault {
     /// No connection: DNS, TCP, TLS.
     #[error("cannot connect to {host}: {why}")]
     Connect { host: String, why: String },
@@ -85,7 +85,7 @@ pub(crate) enum RetryDecision {
     StopAll,
 }
 
-impl Fault {
+impl FetchFault {
     pub(crate) fn retry_decision(&self) -> RetryDecision {
         match self {
             Self::RateLimited { .. } | Self::Server { .. } if self.asks_for_too_much() => {
@@ -125,7 +125,7 @@ impl Fault {
         }
     }
 
-    /// Whether that is more than anyone waits for in front of a running program.
+    /// Whether that is longer than a user waits in front of a running program.
     fn asks_for_too_much(&self) -> bool {
         self.asked_wait().is_some_and(|wait| wait > LONGEST_ASKED_WAIT)
     }

@@ -38,9 +38,9 @@ pub(crate) struct Written {
     pub(crate) added: u64,
 }
 
-/// The name of a digest's part. Files of equal content within one listing are told apart by `twin`, from 0.
-pub(crate) fn name(digest: Digest, twin: usize) -> String {
-    if twin == 0 { digest.to_string() } else { format!("{digest}-{twin}") }
+/// The name of a digest's part. Files of equal content within one listing are told apart by `duplicate`, from 0.
+pub(crate) fn name(digest: Digest, duplicate: usize) -> String {
+    if duplicate == 0 { digest.to_string() } else { format!("{digest}-{duplicate}") }
 }
 
 /// A position within bytes that are in memory.

@@ -5,10 +5,10 @@ use reqwest::Response;
 use reqwest::header::{ACCEPT_ENCODING, RANGE};
 use url::Url;
 
-use super::head::Question;
+use super::head::Expected;
 use super::network::Network;
 use super::stream::{Chunk, Extent};
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::http::{NetworkFault, RedirectError, innermost_cause, redirect_target};
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
@@ -37,7 +37,7 @@ pub(super) async fn ask(
     address: &Address,
     extent: &Extent,
     total: Option<u64>,
-) -> Result<Answered, Fault> {
+) -> Result<Answered, FetchFault> {
     let mut at = address.clone();
     let mut redirected = false;
     for _ in 0..HOPS {
@@ -48,13 +48,13 @@ pub(super) async fn ask(
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
         }
         let response = match tokio::time::timeout(network.stall, request.send()).await {
-            Err(_) => return Err(Fault::Stalled { host, after: network.stall }),
+            Err(_) => return Err(FetchFault::Stalled { host, after: network.stall }),
             Ok(Err(error)) => return Err(broken(host, &error)),
             Ok(Ok(response)) => response,
         };
         if !response.status().is_redirection() {
-            let question = Question { host: &host, extent, total, has_query: at.expose().query().is_some() };
-            let checked = question.check(response.status(), response.headers());
+            let expected = Expected { host: &host, extent, total, has_query: at.expose().query().is_some() };
+            let checked = expected.check(response.status(), response.headers());
             checked.inspect_err(|fault| network.cooldowns.heed(fault))?;
             let position = match extent {
                 Extent::Whole => 0,
@@ -68,15 +68,18 @@ pub(super) async fn ask(
                 RedirectError::NoLocation => format!("answered {} {error}", response.status()),
                 error => format!("redirects to an address that is {error}"),
             };
-            Fault::Nonsense { host, what }
+            FetchFault::Nonsense { host, what }
         })?;
         redirected = true;
     }
-    Err(Fault::Nonsense { host: host_of(at.expose()), what: format!("redirects more than {HOPS} times") })
+    Err(FetchFault::Nonsense {
+        host: host_of(at.expose()),
+        what: format!("redirects more than {HOPS} times"),
+    })
 }
 
 impl AddressStream {
-    pub(super) async fn next(&mut self) -> Result<Option<Chunk>, Fault> {
+    pub(super) async fn next(&mut self) -> Result<Option<Chunk>, FetchFault> {
         let bytes = self.response.chunk().await.map_err(|error| broken(self.host.clone(), &error))?;
         Ok(bytes.map(|bytes| {
             let (offset, wire) = (self.position, bytes.len() as u64);
@@ -97,12 +100,14 @@ fn host_of(url: &Url) -> String {
 }
 
 /// What failed on the network.
-fn broken(host: String, error: &reqwest::Error) -> Fault {
+fn broken(host: String, error: &reqwest::Error) -> FetchFault {
     let why = innermost_cause(error);
     match NetworkFault::of(error) {
-        NetworkFault::Broken => Fault::Broken { host, why },
-        NetworkFault::Certificate => Fault::Untrusted { host, why },
+        NetworkFault::Broken => FetchFault::Broken { host, why },
+        NetworkFault::Certificate => FetchFault::Untrusted { host, why },
         // Only the time to connect has a bound in the client.
-        NetworkFault::Name | NetworkFault::Connect | NetworkFault::Timeout => Fault::Connect { host, why },
+        NetworkFault::Name | NetworkFault::Connect | NetworkFault::Timeout => {
+            FetchFault::Connect { host, why }
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::inline::InlineStream;
 use super::network::Network;
 use super::pending::SourceAnswer;
 use super::stream::{ByteStream, Extent};
-use crate::fault::{Fault, RetryDecision};
+use crate::fault::{FetchFault, RetryDecision};
 
 /// Where the bytes of one file come from. The ranges of a file share it.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ enum Known {
     Nothing,
     Location(Location),
     /// The request was refused, and that was then: those that waited for its answer need not ask again.
-    Refused(Fault, Instant),
+    Refused(FetchFault, Instant),
 }
 
 /// Where bytes are. One variant for each kind of source.
@@ -59,9 +59,9 @@ impl FileSource {
 
     /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs
     /// one question to the Hub however many ranges it has.
-    pub(crate) async fn open(&self, network: &Network, extent: &Extent) -> Result<ByteStream, Fault> {
+    pub(crate) async fn open(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
         let opened = self.open_located(network, extent).await;
-        if matches!(opened, Err(Fault::RangeIgnored { .. })) {
+        if matches!(opened, Err(FetchFault::RangeIgnored { .. })) {
             self.learn_cuts(Cuts::Nowhere);
         }
         opened
@@ -72,7 +72,7 @@ impl FileSource {
         *self.known.lock().await = Known::Nothing;
     }
 
-    async fn open_located(&self, network: &Network, extent: &Extent) -> Result<ByteStream, Fault> {
+    async fn open_located(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;
         match &*known {
@@ -103,9 +103,9 @@ impl FileSource {
         network: &Network,
         location: &Location,
         extent: &Extent,
-    ) -> Result<ByteStream, Fault> {
+    ) -> Result<ByteStream, FetchFault> {
         let opened = location.open(network, extent, self.size).await;
-        let is_stale = |fault: &Fault| fault.retry_decision() == RetryDecision::RetryWithNewAddress;
+        let is_stale = |fault: &FetchFault| fault.retry_decision() == RetryDecision::RetryWithNewAddress;
         if opened.as_ref().is_err_and(is_stale) {
             let mut known = self.known.lock().await;
             // Another request may have found the next place meanwhile.
@@ -116,21 +116,21 @@ impl FileSource {
         opened.map(|(stream, _)| stream)
     }
 
-    async fn locate(&self, network: &Network) -> Result<Location, Fault> {
+    async fn locate(&self, network: &Network) -> Result<Location, FetchFault> {
         match &self.ordered {
             Source::Public(address) => Ok(Location::Address(address.clone())),
             Source::OnRequest => match self.ask_controller(network).await? {
                 SourceAnswer::Address(address) => Ok(Location::Address(address)),
                 SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
-                SourceAnswer::SourceUnavailable(failure) => Err(Fault::SourceUnavailable(failure)),
+                SourceAnswer::SourceUnavailable(failure) => Err(FetchFault::SourceUnavailable(failure)),
             },
         }
     }
 
-    async fn ask_controller(&self, network: &Network) -> Result<SourceAnswer, Fault> {
+    async fn ask_controller(&self, network: &Network) -> Result<SourceAnswer, FetchFault> {
         let answer = network.pending.expect(self.file, self.size);
         // Both fail only when the conversation is over, and then the fault is not read.
-        let gone = || Fault::Broken {
+        let gone = || FetchFault::Broken {
             host: InlineStream::HOST.to_owned(),
             why: "the conversation ended".to_owned(),
         };
@@ -141,7 +141,12 @@ impl FileSource {
 
 impl Location {
     /// Opens an extent of a file of `size` bytes. Also says where to ask for the next one: where redirects led to.
-    async fn open(&self, network: &Network, extent: &Extent, size: u64) -> Result<(ByteStream, Self), Fault> {
+    async fn open(
+        &self,
+        network: &Network,
+        extent: &Extent,
+        size: u64,
+    ) -> Result<(ByteStream, Self), FetchFault> {
         match self {
             Self::Address(address) => {
                 let answered = address::ask(network, address, extent, Some(size)).await?;
@@ -181,7 +186,7 @@ mod tests {
         let connections = async {
             let (first, second) =
                 tokio::join!(source.open(&network, &Extent::Whole), source.open(&network, &Extent::Whole));
-            assert!([first, second].iter().all(|had| matches!(had, Err(Fault::SourceUnavailable(_)))));
+            assert!([first, second].iter().all(|had| matches!(had, Err(FetchFault::SourceUnavailable(_)))));
             assert!(matches!(source.open(&network, &Extent::Whole).await, Ok(ByteStream::Inline(_))));
         };
         tokio::join!(controller, connections);

@@ -6,12 +6,12 @@ use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue};
 
 use super::stream::Extent;
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::http::asked_wait;
 
 /// What was asked, and of what kind of address.
 #[derive(Debug)]
-pub(super) struct Question<'a> {
+pub(super) struct Expected<'a> {
     pub(super) host: &'a str,
     pub(super) extent: &'a Extent,
     /// What the server may claim as the length of the whole; none where the Hub does not list it.
@@ -20,9 +20,9 @@ pub(super) struct Question<'a> {
     pub(super) has_query: bool,
 }
 
-impl Question<'_> {
+impl Expected<'_> {
     /// Checks an answer that is no redirect.
-    pub(super) fn check(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), Fault> {
+    pub(super) fn check(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), FetchFault> {
         match (status, self.extent) {
             (StatusCode::PARTIAL_CONTENT, Extent::Range(range)) => self.check_range(headers, range)?,
             (StatusCode::OK, Extent::Whole) => self.check_length(headers)?,
@@ -31,7 +31,7 @@ impl Question<'_> {
                 self.check_length(headers)?;
             }
             (StatusCode::OK, Extent::Range(_)) => {
-                return Err(Fault::RangeIgnored { host: self.host.to_owned() });
+                return Err(FetchFault::RangeIgnored { host: self.host.to_owned() });
             }
             _ => return Err(self.refusal(status, headers)),
         }
@@ -41,7 +41,7 @@ impl Question<'_> {
         }
     }
 
-    fn check_range(&self, headers: &HeaderMap, range: &Range<u64>) -> Result<(), Fault> {
+    fn check_range(&self, headers: &HeaderMap, range: &Range<u64>) -> Result<(), FetchFault> {
         let said = text(headers, CONTENT_RANGE.as_str());
         let expected = format!("bytes {}-{}/", range.start, range.end - 1);
         let may_claim =
@@ -53,7 +53,7 @@ impl Question<'_> {
         Err(self.nonsense(format!("answered `Content-Range: {said}` to a request for {expected}{total}")))
     }
 
-    fn check_length(&self, headers: &HeaderMap) -> Result<(), Fault> {
+    fn check_length(&self, headers: &HeaderMap) -> Result<(), FetchFault> {
         let said: Option<u64> = text(headers, CONTENT_LENGTH.as_str()).parse().ok();
         match (said, self.total) {
             (Some(length), Some(total)) if length != total => {
@@ -63,7 +63,7 @@ impl Question<'_> {
         }
     }
 
-    fn refusal(&self, status: StatusCode, headers: &HeaderMap) -> Fault {
+    fn refusal(&self, status: StatusCode, headers: &HeaderMap) -> FetchFault {
         let why = match (text(headers, "x-error-code"), text(headers, "x-error-message")) {
             ("", message) => message.to_owned(),
             (code, "") => code.to_owned(),
@@ -73,17 +73,17 @@ impl Question<'_> {
         let is_signed = why.is_empty() && self.has_query;
         let (host, status) = (self.host.to_owned(), status.as_u16());
         match status {
-            401 | 403 | 410 if is_signed => Fault::Stale { host, status },
-            401 | 403 | 451 => Fault::Refused { host, status, why },
-            404 | 410 => Fault::Missing { host, status, why },
-            429 => Fault::RateLimited { host, status, wait: asked_wait(headers) },
-            408 | 425 | 500..=599 => Fault::Server { host, status, wait: asked_wait(headers) },
+            401 | 403 | 410 if is_signed => FetchFault::Stale { host, status },
+            401 | 403 | 451 => FetchFault::Refused { host, status, why },
+            404 | 410 => FetchFault::Missing { host, status, why },
+            429 => FetchFault::RateLimited { host, status, wait: asked_wait(headers) },
+            408 | 425 | 500..=599 => FetchFault::Server { host, status, wait: asked_wait(headers) },
             _ => self.nonsense(format!("answered {status}")),
         }
     }
 
-    fn nonsense(&self, what: String) -> Fault {
-        Fault::Nonsense { host: self.host.to_owned(), what }
+    fn nonsense(&self, what: String) -> FetchFault {
+        FetchFault::Nonsense { host: self.host.to_owned(), what }
     }
 }
 

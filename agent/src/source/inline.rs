@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::stream::{Chunk, Extent};
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 
 /// An extent of such a file, given as one chunk.
 #[derive(Debug)]
@@ -15,7 +15,7 @@ impl InlineStream {
     pub(super) const HOST: &'static str = "the controller";
 
     /// Cuts an extent out of a file's bytes, without copying them.
-    pub(super) fn new(file: &Bytes, extent: &Extent) -> Result<Self, Fault> {
+    pub(super) fn new(file: &Bytes, extent: &Extent) -> Result<Self, FetchFault> {
         let (offset, bytes) = match extent {
             Extent::Whole => (0, file.clone()),
             Extent::Range(range) => {
@@ -34,8 +34,11 @@ impl InlineStream {
     }
 }
 
-fn too_short(length: usize) -> Fault {
-    Fault::Nonsense { host: InlineStream::HOST.to_owned(), what: format!("sent {length} bytes, too few") }
+fn too_short(length: usize) -> FetchFault {
+    FetchFault::Nonsense {
+        host: InlineStream::HOST.to_owned(),
+        what: format!("sent {length} bytes, too few"),
+    }
 }
 
 #[cfg(test)]
@@ -61,6 +64,6 @@ mod tests {
             assert!(stream.next().is_none());
         }
         let beyond = InlineStream::new(&file, &Extent::Range(4..7)).unwrap_err();
-        assert!(matches!(beyond, Fault::Nonsense { .. }), "{beyond}");
+        assert!(matches!(beyond, FetchFault::Nonsense { .. }), "{beyond}");
     }
 }

@@ -24,7 +24,7 @@
 //!   no total to claim (`Request::total` is `None`: a xorb's length is not the file's). Its `ByteStream::Xet` decodes
 //!   chunk by chunk: [`Chunk::wire`] is the compressed length, [`Chunk::bytes`] the decoded bytes, and it goes on to the
 //!   next term's address by itself.
-//! - A stale address of one term is [`Fault::Stale`](crate::fault::Fault::Stale): the reconstruction is forgotten and
+//! - A stale address of one term is [`FetchFault::Stale`](crate::fault::FetchFault::Stale): the reconstruction is forgotten and
 //!   asked for again, as a signed address is. Any other trouble with Xet may put `Location::Address` in its place.
 //!
 //! *A copy from a file that is there* (`copy.rs`): `Location::Copy(Arc<File>, offset)`. Its stream reads a buffer at a

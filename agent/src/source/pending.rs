@@ -1,4 +1,4 @@
-//! Where the controller's pending to `NeedSource` meet the workers that wait for them.
+//! Where the controller's answers to `NeedSource` meet the connections that wait for them.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use hfdown_protocol::{Address, Failure, FileId};
 use tokio::sync::oneshot;
 
-/// The pending that are being waited for.
+/// The sources that were asked for and have not come.
 #[derive(Debug, Default)]
 pub(crate) struct PendingSources {
     waiting: Mutex<HashMap<FileId, Waiting>>,

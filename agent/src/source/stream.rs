@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::address::AddressStream;
 use super::inline::InlineStream;
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 
 /// Which bytes of a file are asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub(crate) enum ByteStream {
 
 impl ByteStream {
     /// The next chunk; none at the end. To be dropped after a fault.
-    pub(crate) async fn next(&mut self) -> Result<Option<Chunk>, Fault> {
+    pub(crate) async fn next(&mut self) -> Result<Option<Chunk>, FetchFault> {
         match self {
             Self::Address(stream) => stream.next().await,
             Self::Inline(stream) => Ok(stream.next()),

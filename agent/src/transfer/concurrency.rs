@@ -12,7 +12,7 @@ use std::time::Duration;
 pub(super) const PERIOD: Duration = Duration::from_millis(100);
 /// Connections at first: what the Hub's CDN bears on every link that was reported.
 const FIRST: usize = 4;
-/// Above this nobody has reported a gain, and the CDN sees an attack.
+/// Above this no user has reported a gain, and the CDN sees an attack.
 const MOST: usize = 16;
 /// One that hangs must not be all there is.
 const LEAST: usize = 2;

@@ -9,9 +9,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::concurrency::{self, Advice, Concurrency};
+use super::context::{HASHES, TransferContext, defect};
 use super::file_transfer::FileTransfer;
 use super::scheduler::Scheduler;
-use super::shared::{HASHES, Shared, defect};
 use super::throttle::Throttle;
 use super::worker;
 use crate::environment::RetryTiming;
@@ -30,7 +30,7 @@ const SMALLEST_MARGIN: u64 = 1 << 20;
 /// A transfer that is ready to run.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    shared: Arc<Shared>,
+    context: Arc<TransferContext>,
     concurrency: Concurrency,
     needed: u64,
 }
@@ -56,17 +56,17 @@ impl Engine {
         let tasks = tasks.into_iter().map(Arc::new).collect();
         let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, timing);
         let throttle = Throttle::new(limits.bytes_per_second);
-        let shared = Arc::new(Shared::new(root, records, scheduler, network, throttle, stop));
-        Self { shared, concurrency, needed }
+        let context = Arc::new(TransferContext::new(root, records, scheduler, network, throttle, stop));
+        Self { context, concurrency, needed }
     }
 
     /// Carries everything out, as far as it can be. An error ends the conversation.
     pub(crate) async fn run(self) -> Result<Summary, Failure> {
         self.check_space()?;
-        let Self { shared, mut concurrency, .. } = self;
+        let Self { context, mut concurrency, .. } = self;
         let mut workers = JoinSet::new();
         for number in 0..concurrency.most() {
-            workers.spawn(worker::work(number, Arc::clone(&shared)));
+            workers.spawn(worker::work(number, Arc::clone(&context)));
         }
         let mut govern = tokio::time::interval(concurrency::PERIOD);
         govern.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -75,46 +75,46 @@ impl Engine {
         let mut end = End::Complete;
         loop {
             tokio::select! {
-                () = shared.stop.cancelled() => {
+                () = context.stop.cancelled() => {
                     end = End::Cancelled;
                     break;
                 }
                 joined = workers.join_next() => match joined {
                     Some(Ok(())) => {}
                     // A connection that is gone without a word may have taken a file with it.
-                    Some(Err(error)) => shared.fail(defect(&error)),
+                    Some(Err(error)) => context.fail(defect(&error)),
                     None => break,
                 },
-                _ = tick.tick() => shared.tick(),
+                _ = tick.tick() => context.tick(),
                 _ = govern.tick() => {
-                    let (bytes, carrying) = shared.take_arrived();
+                    let (bytes, carrying) = context.take_arrived();
                     let advice = concurrency.observe(bytes, carrying);
-                    shared.scheduler.allow(concurrency.allowed());
+                    context.scheduler.allow(concurrency.allowed());
                     if advice == Advice::Drop {
-                        shared.scheduler.drop_surplus();
+                        context.scheduler.drop_surplus();
                     }
                 }
             }
         }
         workers.shutdown().await;
-        shared.underway.close();
-        shared.underway.wait().await;
-        let root = Arc::clone(&shared.root);
+        context.underway.close();
+        context.underway.wait().await;
+        let root = Arc::clone(&context.root);
         match tokio::task::spawn_blocking(move || root.flush_names()).await {
             Ok(flushed) => flushed?,
             Err(error) => return Err(defect(&error)),
         }
-        shared.outcome(end)
+        context.outcome(end)
     }
 
     /// Better to say so now than at 99 %.
     fn check_space(&self) -> Result<(), Failure> {
         let margin = (SMALLEST_MARGIN + self.needed / 8).min(LARGEST_MARGIN);
-        let (needed, free) = (self.needed.saturating_add(margin), self.shared.root.free());
+        let (needed, free) = (self.needed.saturating_add(margin), self.context.root.free());
         if self.needed == 0 || needed <= free {
             return Ok(());
         }
-        let root = self.shared.root.path().display();
+        let root = self.context.root.path().display();
         let detail = format_args!("the disk of {root} is too small for what is missing and its bookkeeping");
         Err(Failure::new(FailureKind::NoSpace { needed, free }, detail))
     }

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::file_transfer::FileTransfer;
-use super::in_flight::InFlight;
 use super::lease::{Lease, Piece};
+use super::leased_part::LeasedPart;
 use super::retries::{NextStep, Retries};
 use crate::environment::RetryTiming;
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::source::{Cuts, Extent};
 
 /// One file of the queue.
 #[derive(Debug)]
 pub(super) struct FileState {
     pub(super) file: Arc<FileTransfer>,
-    pub(super) stage: Stage,
+    pub(super) stage: FileStage,
     pub(super) retries: Retries,
     /// How often a connection that was too slow for it had it taken over.
     pub(super) takeovers: u32,
@@ -32,13 +32,13 @@ pub(super) struct FileState {
 ///      └── a fault that is worth another attempt           └── one that is not
 /// ```
 #[derive(Debug)]
-pub(super) enum Stage {
+pub(super) enum FileStage {
     /// No connection works on it.
     Waiting(Turn),
     /// A large file: a connection opens its part.
     Opening,
     /// A large file: its part is open, and connections fetch ranges of it.
-    InFlight(InFlight),
+    InFlight(LeasedPart),
     /// A small file: a connection fetches it whole.
     Small(Arc<Lease>),
     /// Its bytes are right, or all of them are in memory. It is about to get its name.
@@ -68,11 +68,11 @@ pub(super) enum Assignment {
 
 impl FileState {
     pub(super) fn new(file: Arc<FileTransfer>) -> Self {
-        Self { file, stage: Stage::Waiting(Turn::First), retries: Retries::default(), takeovers: 0 }
+        Self { file, stage: FileStage::Waiting(Turn::First), retries: Retries::default(), takeovers: 0 }
     }
 
     pub(super) fn is_settled(&self) -> bool {
-        matches!(self.stage, Stage::Settled)
+        matches!(self.stage, FileStage::Settled)
     }
 
     /// Whether its next attempt may begin.
@@ -84,16 +84,16 @@ impl FileState {
         self.file.source.cuts()
     }
 
-    pub(super) fn in_flight(&self) -> Option<&InFlight> {
+    pub(super) fn in_flight(&self) -> Option<&LeasedPart> {
         match &self.stage {
-            Stage::InFlight(in_flight) => Some(in_flight),
+            FileStage::InFlight(in_flight) => Some(in_flight),
             _ => None,
         }
     }
 
-    pub(super) fn in_flight_mut(&mut self) -> Option<&mut InFlight> {
+    pub(super) fn in_flight_mut(&mut self) -> Option<&mut LeasedPart> {
         match &mut self.stage {
-            Stage::InFlight(in_flight) => Some(in_flight),
+            FileStage::InFlight(in_flight) => Some(in_flight),
             _ => None,
         }
     }
@@ -110,7 +110,7 @@ impl FileState {
     }
 
     /// What follows from a fault.
-    pub(super) fn next_step(&mut self, fault: &Fault, now: Instant, timing: &RetryTiming) -> NextStep {
+    pub(super) fn next_step(&mut self, fault: &FetchFault, now: Instant, timing: &RetryTiming) -> NextStep {
         if self.is_settled() {
             return NextStep::Silently;
         }

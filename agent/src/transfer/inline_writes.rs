@@ -81,7 +81,7 @@ mod tests {
             tokio::time::advance(2 * WAITED).await;
             drop(turn);
         });
-        assert!(next.is_none(), "whoever waited for a turn hears of it as well");
+        assert!(next.is_none(), "a writer that waited for a turn hears of it as well");
         tokio::time::advance(DISTRUST).await;
         assert!(inline_writes.turn().await.is_some());
     }

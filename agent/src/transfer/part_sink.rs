@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::context::TransferContext;
 use super::lease::Piece;
 use super::receive::Sink;
-use super::shared::Shared;
 use crate::disk;
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::source::Chunk;
 
 /// Bytes gathered before they are written: large enough to make system calls cheap, small enough that a killed process
@@ -18,7 +18,7 @@ const WRITE: usize = 256 << 10;
 /// Writes bytes to a part at their offsets, a buffer at a time.
 #[derive(Debug)]
 pub(super) struct PartSink<'a> {
-    shared: &'a Arc<Shared>,
+    context: &'a Arc<TransferContext>,
     piece: &'a Piece,
     gathered: Vec<Bytes>,
     /// Where what is gathered begins, and how much it is.
@@ -27,13 +27,13 @@ pub(super) struct PartSink<'a> {
 }
 
 impl<'a> PartSink<'a> {
-    pub(super) fn new(shared: &'a Arc<Shared>, piece: &'a Piece) -> Self {
-        Self { shared, piece, gathered: Vec::new(), start: piece.lease.start, size: 0 }
+    pub(super) fn new(context: &'a Arc<TransferContext>, piece: &'a Piece) -> Self {
+        Self { context, piece, gathered: Vec::new(), start: piece.lease.start, size: 0 }
     }
 }
 
 impl Sink for PartSink<'_> {
-    async fn take(&mut self, chunk: Chunk) -> Result<(), Fault> {
+    async fn take(&mut self, chunk: Chunk) -> Result<(), FetchFault> {
         if self.gathered.is_empty() {
             self.start = chunk.offset;
         }
@@ -42,31 +42,31 @@ impl Sink for PartSink<'_> {
         if self.size >= WRITE { self.flush().await } else { Ok(()) }
     }
 
-    async fn flush(&mut self) -> Result<(), Fault> {
+    async fn flush(&mut self) -> Result<(), FetchFault> {
         if std::mem::take(&mut self.size) == 0 {
             return Ok(());
         }
         // Let go of before the next one is read: into the same memory, as long as nothing else holds it.
         let (start, chunks) = (self.start, std::mem::take(&mut self.gathered));
-        if let Some(turn) = self.shared.inline_writes.turn().await {
-            let written = write(self.shared, self.piece, start, &chunks);
+        if let Some(turn) = self.context.inline_writes.turn().await {
+            let written = write(self.context, self.piece, start, &chunks);
             drop(turn);
             return written;
         }
-        let (shared, piece) = (Arc::clone(self.shared), self.piece.clone());
-        self.shared.blocking(move || write(&shared, &piece, start, &chunks)).await
+        let (context, piece) = (Arc::clone(self.context), self.piece.clone());
+        self.context.blocking(move || write(&context, &piece, start, &chunks)).await
     }
 }
 
-fn write(shared: &Shared, piece: &Piece, start: u64, chunks: &[Bytes]) -> Result<(), Fault> {
+fn write(context: &TransferContext, piece: &Piece, start: u64, chunks: &[Bytes]) -> Result<(), FetchFault> {
     let Piece { file, part, lease, .. } = piece;
     let written = part.write(start, chunks).map_err(|error| {
         let failure = disk::failure(&format!("cannot write {}", file.wanted.path), &error);
-        Fault::Disk(shared.root.with_space(failure))
+        FetchFault::Disk(context.root.with_space(failure))
     })?;
     lease.advance(written.end);
     file.counts.set_done(part.total());
-    shared.wrote(file, written.added);
+    context.wrote(file, written.added);
     file.advanced.notify_one();
     Ok(())
 }

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::file_state::{Assignment, FileState, Stage, Turn};
+use super::file_state::{Assignment, FileStage, FileState, Turn};
 use super::file_transfer::FileTransfer;
-use super::in_flight::InFlight;
 use super::lease::{Lease, Piece};
+use super::leased_part::LeasedPart;
 use super::straggler::{ConnectionSpeeds, GLANCE};
 use crate::part::Part;
 
@@ -46,7 +46,7 @@ pub(super) struct Queue {
 
 /// Where in the order a file waits to be begun again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Rank {
     First,
     Last,
 }
@@ -108,7 +108,7 @@ impl Queue {
         for _ in 0..self.waiting.len() {
             let index = self.waiting.pop_front()?;
             let state = &self.files[index];
-            let Stage::Waiting(turn) = state.stage else { continue };
+            let FileStage::Waiting(turn) = state.stage else { continue };
             if !state.is_ready(now) {
                 self.waiting.push_back(index);
                 continue;
@@ -119,7 +119,7 @@ impl Queue {
                 return Some(Assignment::Small(index, file, lease, turn));
             }
             if self.large_under_way() < FLIGHTS && self.trailing() < self.digests {
-                self.files[index].stage = Stage::Opening;
+                self.files[index].stage = FileStage::Opening;
                 self.under_way.push(index);
                 return Some(Assignment::Open(index, file, turn));
             }
@@ -143,10 +143,10 @@ impl Queue {
     fn lease_small(&mut self, index: usize, connection: usize) -> Arc<Lease> {
         let state = &mut self.files[index];
         let lease = Arc::new(Lease::new(connection, 0..state.file.wanted.size));
-        if matches!(state.stage, Stage::Waiting(_)) {
+        if matches!(state.stage, FileStage::Waiting(_)) {
             self.under_way.push(index);
         }
-        state.stage = Stage::Small(Arc::clone(&lease));
+        state.stage = FileStage::Small(Arc::clone(&lease));
         lease
     }
 
@@ -176,7 +176,7 @@ impl Queue {
     /// Takes what a straggler has left, and ends it.
     fn take_over_straggler(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
         let small = self.under_way.iter().filter_map(|index| match &self.files[*index].stage {
-            Stage::Small(lease) => Some((*index, lease)),
+            FileStage::Small(lease) => Some((*index, lease)),
             _ => None,
         });
         let is_straggler = |(index, lease): &(usize, &Arc<Lease>)| {
@@ -200,7 +200,7 @@ impl Queue {
     pub(super) fn drop_surplus(&mut self, allowed: usize) {
         for index in &self.under_way {
             let FileState { file, stage, .. } = &mut self.files[*index];
-            let Stage::InFlight(in_flight) = stage else { continue };
+            let FileStage::InFlight(in_flight) = stage else { continue };
             for lease in in_flight.leases.iter().filter(|lease| lease.connection >= allowed) {
                 let (from, end) = (lease.position().saturating_add(IN_HANDS), lease.end());
                 if let Some(from) = file.source.cuts().first_from(from, end) {
@@ -221,8 +221,8 @@ impl Queue {
 
     /// The part of a large file is open.
     pub(super) fn opened(&mut self, index: usize, part: Arc<Part>) {
-        if matches!(self.files[index].stage, Stage::Opening) {
-            self.files[index].stage = Stage::InFlight(InFlight::new(part));
+        if matches!(self.files[index].stage, FileStage::Opening) {
+            self.files[index].stage = FileStage::InFlight(LeasedPart::new(part));
         }
     }
 
@@ -237,30 +237,30 @@ impl Queue {
     pub(super) fn carried(&mut self, index: usize, lease: &Arc<Lease>, now: Instant) -> bool {
         self.speeds.hear(lease, now);
         let stage = &mut self.files[index].stage;
-        let is_leased = matches!(stage, Stage::Small(current) if Arc::ptr_eq(current, lease));
+        let is_leased = matches!(stage, FileStage::Small(current) if Arc::ptr_eq(current, lease));
         if is_leased {
-            *stage = Stage::Placing;
+            *stage = FileStage::Placing;
         }
         is_leased
     }
 
     /// The digest of a large file is right.
     pub(super) fn proved(&mut self, index: usize) {
-        let before = std::mem::replace(&mut self.files[index].stage, Stage::Placing);
-        if let Stage::InFlight(in_flight) = before {
+        let before = std::mem::replace(&mut self.files[index].stage, FileStage::Placing);
+        if let FileStage::InFlight(in_flight) = before {
             in_flight.end();
         }
     }
 
     /// An attempt at the whole file failed: it is to be begun again.
-    pub(super) fn wait_again(&mut self, index: usize, place: Place) {
-        if matches!(self.files[index].stage, Stage::Waiting(_) | Stage::Settled) {
+    pub(super) fn wait_again(&mut self, index: usize, rank: Rank) {
+        if matches!(self.files[index].stage, FileStage::Waiting(_) | FileStage::Settled) {
             return;
         }
-        self.leave(index, Stage::Waiting(Turn::Again));
-        match place {
-            Place::First => self.waiting.push_front(index),
-            Place::Last => self.waiting.push_back(index),
+        self.leave(index, FileStage::Waiting(Turn::Again));
+        match rank {
+            Rank::First => self.waiting.push_front(index),
+            Rank::Last => self.waiting.push_back(index),
         }
     }
 
@@ -269,14 +269,14 @@ impl Queue {
         if self.files[index].is_settled() {
             return false;
         }
-        self.leave(index, Stage::Settled);
+        self.leave(index, FileStage::Settled);
         self.unsettled -= 1;
         true
     }
 
-    fn leave(&mut self, index: usize, stage: Stage) {
+    fn leave(&mut self, index: usize, stage: FileStage) {
         let before = std::mem::replace(&mut self.files[index].stage, stage);
-        if let Stage::InFlight(in_flight) = before {
+        if let FileStage::InFlight(in_flight) = before {
             in_flight.end();
         }
         self.under_way.retain(|other| *other != index);
@@ -286,7 +286,7 @@ impl Queue {
     pub(super) fn open_files(&self) -> impl Iterator<Item = &FileTransfer> {
         let states = self.under_way.iter().map(|index| &self.files[*index]);
         let open = states.filter(|state| {
-            matches!(state.stage, Stage::InFlight(_) | Stage::Placing) && !state.file.is_small()
+            matches!(state.stage, FileStage::InFlight(_) | FileStage::Placing) && !state.file.is_small()
         });
         open.map(|state| &*state.file)
     }

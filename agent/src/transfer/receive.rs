@@ -3,46 +3,46 @@
 use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
+use super::context::TransferContext;
 use super::file_transfer::FileTransfer;
 use super::lease::Lease;
-use super::shared::Shared;
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::source::{Chunk, Extent};
 
 /// Where received bytes go.
 pub(super) trait Sink {
     /// Takes the next bytes. It may gather them before it says to the lease that they are there.
-    async fn take(&mut self, chunk: Chunk) -> Result<(), Fault>;
+    async fn take(&mut self, chunk: Chunk) -> Result<(), FetchFault>;
 
     /// Brings to its place what was gathered.
-    async fn flush(&mut self) -> Result<(), Fault>;
+    async fn flush(&mut self) -> Result<(), FetchFault>;
 }
 
 /// Receives what a lease is for, to its end, which may come closer while another connection takes over. What has
 /// arrived is kept whatever happens then.
 pub(super) async fn receive(
-    shared: &Shared,
+    context: &TransferContext,
     file: &FileTransfer,
     lease: &Lease,
     extent: &Extent,
     sink: &mut impl Sink,
-) -> Result<(), Fault> {
-    let mut stream = file.source.open(&shared.network, extent).await?;
+) -> Result<(), FetchFault> {
+    let mut stream = file.source.open(&context.network, extent).await?;
     if stream.is_over_network() {
         lease.answered(Instant::now());
     }
-    let stall = shared.network.stall;
+    let stall = context.network.stall;
     let mut position = lease.start;
     loop {
         let next = match tokio::time::timeout(stall, stream.next()).await {
-            Err(_) => Err(Fault::Stalled { host: stream.host().to_owned(), after: stall }),
+            Err(_) => Err(FetchFault::Stalled { host: stream.host().to_owned(), after: stall }),
             Ok(next) => next,
         };
         let outcome = match next {
             Ok(Some(mut chunk)) => {
                 debug_assert_eq!(chunk.offset, position, "chunks follow one another");
                 if chunk.wire > 0 {
-                    shared.arrived(file, lease.connection, chunk.wire).await;
+                    context.arrived(file, lease.connection, chunk.wire).await;
                 }
                 let wanted = usize::try_from(lease.end().saturating_sub(position)).unwrap_or(usize::MAX);
                 let has_surplus = chunk.bytes.len() > wanted;
@@ -69,15 +69,17 @@ pub(super) async fn receive(
 }
 
 /// What the end of an answer means.
-fn complete(position: u64, lease: &Lease, host: &str) -> Result<(), Fault> {
+fn complete(position: u64, lease: &Lease, host: &str) -> Result<(), FetchFault> {
     match lease.end().saturating_sub(position) {
         0 => Ok(()),
-        missing => Err(Fault::Broken { host: host.to_owned(), why: format!("{missing} bytes are missing") }),
+        missing => {
+            Err(FetchFault::Broken { host: host.to_owned(), why: format!("{missing} bytes are missing") })
+        }
     }
 }
 
-fn too_long(host: &str) -> Fault {
-    Fault::Nonsense { host: host.to_owned(), what: "sends more bytes than the Hub lists".to_owned() }
+fn too_long(host: &str) -> FetchFault {
+    FetchFault::Nonsense { host: host.to_owned(), what: "sends more bytes than the Hub lists".to_owned() }
 }
 
 /// A small file in memory.
@@ -102,7 +104,7 @@ impl<'a> MemorySink<'a> {
 }
 
 impl Sink for MemorySink<'_> {
-    async fn take(&mut self, chunk: Chunk) -> Result<(), Fault> {
+    async fn take(&mut self, chunk: Chunk) -> Result<(), FetchFault> {
         let Chunk { offset, bytes, wire } = chunk;
         let end = offset + bytes.len() as u64;
         if wire == 0 && bytes.len() == self.size {
@@ -116,7 +118,7 @@ impl Sink for MemorySink<'_> {
         Ok(())
     }
 
-    async fn flush(&mut self) -> Result<(), Fault> {
+    async fn flush(&mut self) -> Result<(), FetchFault> {
         Ok(())
     }
 }

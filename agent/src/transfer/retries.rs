@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::environment::RetryTiming;
-use crate::fault::{Fault, RetryDecision};
+use crate::fault::{FetchFault, RetryDecision};
 
 /// Attempts without progress before a file is given up. With the waits between them, more than a minute, also when
 /// every one of them happens to be the shortest.
@@ -52,7 +52,7 @@ impl Retries {
     /// Counts a fault of a file that has so many bytes on disk.
     pub(super) fn next_step(
         &mut self,
-        fault: &Fault,
+        fault: &FetchFault,
         done: u64,
         now: Instant,
         timing: &RetryTiming,

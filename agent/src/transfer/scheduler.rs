@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use super::file_state::Assignment;
 use super::file_transfer::FileTransfer;
-use super::in_flight::InFlight;
 use super::lease::{Lease, Piece};
-use super::queue::{Place, Queue};
+use super::leased_part::LeasedPart;
+use super::queue::{Queue, Rank};
 use super::retries::NextStep;
 use crate::environment::RetryTiming;
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::part::Part;
 
 /// Hands out the work of one transfer.
@@ -119,7 +119,7 @@ impl Scheduler {
 
     /// The digest of a large file waits for bytes.
     pub(super) fn digest_waits(&self, index: usize) {
-        self.queue().files[index].in_flight_mut().into_iter().for_each(InFlight::digest_waits);
+        self.queue().files[index].in_flight_mut().into_iter().for_each(LeasedPart::digest_waits);
     }
 
     /// The digest of a large file is right.
@@ -128,19 +128,19 @@ impl Scheduler {
     }
 
     /// An attempt failed: what it did not fetch can be leased again, when the wait is over.
-    pub(super) fn faulted(&self, index: usize, piece: Option<&Piece>, fault: &Fault) -> NextStep {
+    pub(super) fn faulted(&self, index: usize, piece: Option<&Piece>, fault: &FetchFault) -> NextStep {
         let mut queue = self.queue();
         let now = Instant::now();
         let next_step = queue.files[index].next_step(fault, now, &self.timing);
-        if let (Fault::RateLimited { .. }, NextStep::Again { wait, .. }) = (fault, &next_step) {
+        if let (FetchFault::RateLimited { .. }, NextStep::Again { wait, .. }) = (fault, &next_step) {
             queue.patient_until = queue.patient_until.max(Some(now + *wait));
         }
         match (&next_step, piece) {
             (NextStep::Lost | NextStep::Stop, _) => drop(queue.settle(index)),
             (_, Some(piece)) => queue.give_back(piece),
             // A file whose bytes were wrong has cost its time already.
-            (_, None) if matches!(fault, Fault::Corrupt(_)) => queue.wait_again(index, Place::First),
-            (_, None) => queue.wait_again(index, Place::Last),
+            (_, None) if matches!(fault, FetchFault::Corrupt(_)) => queue.wait_again(index, Rank::First),
+            (_, None) => queue.wait_again(index, Rank::Last),
         }
         drop(queue);
         self.changed.notify_waiters();

@@ -2,7 +2,7 @@
 
 use super::super::file_state::Turn;
 use super::super::file_transfer::SMALL;
-use super::super::in_flight::BACKLOG;
+use super::super::leased_part::BACKLOG;
 use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE};
 use super::super::retries::ATTEMPTS;
 use super::*;
@@ -67,7 +67,8 @@ fn a_file_without_ranges_is_one_piece_from_its_beginning() {
     // The source has learned it from the first of these answers.
     pieces[0].file.source.learn_cuts(Cuts::Nowhere);
     for piece in &pieces {
-        let next_step = scheduler.faulted(piece.index, Some(piece), &Fault::RangeIgnored { host: host() });
+        let next_step =
+            scheduler.faulted(piece.index, Some(piece), &FetchFault::RangeIgnored { host: host() });
         assert!(matches!(next_step, NextStep::Silently));
         if scheduler.queue().files[0].in_flight().is_some_and(|in_flight| !in_flight.leases.is_empty()) {
             assert!(assign(&scheduler).is_none(), "the others have not found out yet");
@@ -81,7 +82,7 @@ fn a_file_without_ranges_is_one_piece_from_its_beginning() {
 #[test]
 fn what_came_and_was_thrown_away_is_no_progress() {
     let scheduler = scheduler(&[SMALL]);
-    let broken = Fault::Broken { host: host(), why: "cut".to_owned() };
+    let broken = FetchFault::Broken { host: host(), why: "cut".to_owned() };
     let attempts = (1..100).find(|_| {
         let Some(Assignment::Small(index, file, ..)) = assign(&scheduler) else {
             panic!("it is tried again")
@@ -93,17 +94,17 @@ fn what_came_and_was_thrown_away_is_no_progress() {
 }
 
 #[test]
-fn whoever_asks_for_patience_is_not_asked_for_the_next_file() {
+fn a_server_that_asks_for_patience_is_not_asked_for_the_next_file() {
     let scheduler = scheduler(&[2, 1]);
     let Some(Assignment::Small(index, _, lease, _)) = assign(&scheduler) else {
         panic!("a small file is next")
     };
     assert!(scheduler.carried(index, &lease));
     let wait = Duration::from_secs(10);
-    scheduler.faulted(index, None, &Fault::RateLimited { host: host(), status: 429, wait: Some(wait) });
+    scheduler.faulted(index, None, &FetchFault::RateLimited { host: host(), status: 429, wait: Some(wait) });
     assert!(assign(&scheduler).is_none());
     let now = Instant::now();
-    let wake = scheduler.queue().next_wake(now).expect("somebody wakes up");
+    let wake = scheduler.queue().next_wake(now).expect("the connection wakes up");
     assert!(wake > now && wake <= now + wait + Duration::from_secs(1));
     assert!(scheduler.queue().assign(wake, 0, CONNECTIONS).is_some());
 }
@@ -196,14 +197,17 @@ async fn a_file_whose_digest_trails_is_left_to_one_connection_and_then_to_none()
     let mut next = Box::pin(scheduler.next(0));
     assert!((&mut next).now_or_never().is_none());
     scheduler.digested(leased.index, 1 << 20);
-    assert!(matches!(next.now_or_never(), Some(Some(Assignment::Piece(_)))), "whoever waited is told");
+    assert!(
+        matches!(next.now_or_never(), Some(Some(Assignment::Piece(_)))),
+        "the connection that waited is told"
+    );
     assert!(assign(&scheduler).is_none(), "one is enough");
     scheduler.digested(leased.index, BACKLOG + (1 << 20));
     assert!(assign(&scheduler).is_some());
 }
 
 #[test]
-fn bytes_that_wait_for_others_before_them_hold_nobody_back() {
+fn bytes_that_wait_for_others_before_them_hold_no_connection_back() {
     let (_folder, parts) = folder();
     let scheduler = scheduler(&[4 * BACKLOG]);
     let part = open(&scheduler, &parts);
@@ -212,7 +216,7 @@ fn bytes_that_wait_for_others_before_them_hold_nobody_back() {
 }
 
 #[test]
-fn what_was_handed_out_while_the_digest_had_nothing_to_do_holds_nobody_back() {
+fn what_was_handed_out_while_the_digest_had_nothing_to_do_holds_no_connection_back() {
     let (_folder, parts) = folder();
     let scheduler = scheduler(&[8 * BACKLOG]);
     let part = open(&scheduler, &parts);
@@ -276,7 +280,7 @@ fn the_last_piece_is_taken_from_a_connection_that_is_much_too_slow() {
     carry(&scheduler, 1);
     let later = |seconds| Instant::now() + Duration::from_secs(seconds);
     assert!(scheduler.queue().assign(later(2), 1, CONNECTIONS).is_none(), "it has hardly begun");
-    let wake = scheduler.queue().next_wake(Instant::now()).expect("somebody looks round");
+    let wake = scheduler.queue().next_wake(Instant::now()).expect("the connection looks round");
     assert!(wake <= later(1));
     let Some(Assignment::Piece(rest)) = scheduler.queue().assign(later(10), 1, CONNECTIONS) else {
         panic!("the rest is next")
@@ -284,7 +288,7 @@ fn the_last_piece_is_taken_from_a_connection_that_is_much_too_slow() {
     assert_eq!((rest.lease.start, rest.lease.end()), (100_000, SHORTEST_PIECE));
     assert_eq!(slow.lease.taken_over().now_or_never(), Some(()), "it stops");
     scheduler.fetched(&slow);
-    assert!(assign(&scheduler).is_none(), "the rest is somebody else's");
+    assert!(assign(&scheduler).is_none(), "the rest is another connection's");
 }
 
 #[test]

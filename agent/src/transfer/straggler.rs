@@ -1,5 +1,5 @@
 //! Connections that are so much slower than another one that this had better do what they have left: at the end of a
-//! transfer, everyone else waits for them.
+//! transfer, all the others wait for them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::lease::Lease;
 
-/// What a connection may have received and not yet written, which nobody knows of.
+/// What a connection may have received and not yet written, which is not known of it.
 const IN_HANDS: u64 = 256 << 10;
 /// To wait for so long is better than another request.
 const WORTH_WAITING: Duration = Duration::from_secs(3);
@@ -45,7 +45,7 @@ impl ConnectionSpeeds {
     }
 }
 
-/// How often somebody without work looks round for a slow connection.
+/// How often a connection without work looks round for a slow connection.
 pub(super) const GLANCE: Duration = Duration::from_secs(1);
 
 fn per_second(bytes: u64, time: Duration) -> u64 {
@@ -81,7 +81,7 @@ mod tests {
             (1, 2, 0, false), // it has hardly begun
             (1, 4, 0, true),
             (2, 4, 0, false),  // hardly any faster
-            (3, 4, 0, false),  // nobody knows
+            (3, 4, 0, false),  // its speed is not known
             (1, 70, 0, true),  // 10 s are left
             (1, 78, 0, false), // it is nearly there
             (1, 4, 1, false),

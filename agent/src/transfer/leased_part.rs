@@ -13,7 +13,7 @@ pub(super) const BACKLOG: u64 = 128 << 20;
 
 /// A large file whose part is open.
 #[derive(Debug)]
-pub(super) struct InFlight {
+pub(super) struct LeasedPart {
     pub(super) part: Arc<Part>,
     pub(super) unleased: RangeSet,
     pub(super) leases: Vec<Arc<Lease>>,
@@ -23,7 +23,7 @@ pub(super) struct InFlight {
     excused: u64,
 }
 
-impl InFlight {
+impl LeasedPart {
     pub(super) fn new(part: Arc<Part>) -> Self {
         let (unleased, excused) = (part.missing(), part.front());
         Self { part, unleased, leases: Vec::new(), digested: 0, excused }

@@ -14,7 +14,7 @@ use super::lease::Piece;
 use super::retries::NextStep;
 use super::scheduler::Scheduler;
 use super::throttle::Throttle;
-use crate::fault::Fault;
+use crate::fault::FetchFault;
 use crate::folder::{Records, Root};
 use crate::source::Network;
 
@@ -25,7 +25,7 @@ pub(super) const HASHES: usize = 6;
 
 /// What every part of a transfer sees.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct TransferContext {
     pub(super) root: Arc<Root>,
     pub(super) scheduler: Scheduler,
     pub(super) network: Arc<Network>,
@@ -55,7 +55,7 @@ struct Counts {
     written: AtomicU64,
 }
 
-impl Shared {
+impl TransferContext {
     pub(super) fn new(
         root: Arc<Root>,
         records: Arc<Mutex<Records>>,
@@ -134,7 +134,7 @@ impl Shared {
         index: usize,
         file: &FileTransfer,
         piece: Option<&Piece>,
-        fault: Fault,
+        fault: FetchFault,
     ) {
         match self.scheduler.faulted(index, piece, &fault) {
             NextStep::Again { attempt, wait } => {
@@ -156,8 +156,8 @@ impl Shared {
     /// Runs something that touches the disk or hashes much, where it may block. Once begun it is seen through.
     pub(super) async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
+        work: impl FnOnce() -> Result<T, FetchFault> + Send + 'static,
+    ) -> Result<T, FetchFault> {
         joined(self.underway.spawn_blocking(work).await)
     }
 
@@ -168,7 +168,7 @@ impl Shared {
     }
 
     /// A file could not be had.
-    pub(super) async fn lost(&self, file: &FileTransfer, fault: &Fault) {
+    pub(super) async fn lost(&self, file: &FileTransfer, fault: &FetchFault) {
         file.abandoned.cancel();
         file.source.forget().await;
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
@@ -202,7 +202,9 @@ pub(super) fn defect(error: &tokio::task::JoinError) -> Failure {
     Failure::new(FailureKind::Protocol, format_args!("the agent has a defect: {error}"))
 }
 
-/// What came of a step on a thread of its own.
-pub(super) fn joined<T>(joined: Result<Result<T, Fault>, tokio::task::JoinError>) -> Result<T, Fault> {
-    joined.unwrap_or_else(|error| Err(Fault::Disk(defect(&error))))
+/// The outcome of a step on a thread of its own.
+pub(super) fn joined<T>(
+    joined: Result<Result<T, FetchFault>, tokio::task::JoinError>,
+) -> Result<T, FetchFault> {
+    joined.unwrap_or_else(|error| Err(FetchFault::Disk(defect(&error))))
 }
