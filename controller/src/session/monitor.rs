@@ -63,7 +63,15 @@ impl<'a> FileProgress<'a> {
             Action::Fetch { partial, .. } => partial.min(planned.size),
             Action::Keep { .. } | Action::Refuse { .. } => 0,
         };
-        Self { planned, done, fetched: 0, written: 0, rate_meter: RateMeter::default(), asked: 0, is_settled: false }
+        Self {
+            planned,
+            done,
+            fetched: 0,
+            written: 0,
+            rate_meter: RateMeter::default(),
+            asked: 0,
+            is_settled: false,
+        }
     }
 }
 
