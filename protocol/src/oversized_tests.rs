@@ -272,7 +272,7 @@ fn no_text_or_list_of_an_order_may_be_too_long() {
         "Trust::authorities",
         "Trust::authorities::[]",
         "List::files::[]::path",
-        "Open::layout::Folder::commit",
+        "Open::layout::LocalDir::commit",
         "Fetch::jobs::[]::source::Public",
         "Detach::refusals",
         "Inline::bytes",
