@@ -19,25 +19,25 @@ const TOO_LONG: usize = limits::AUTHORITIES + 1;
 const TEXTS: [&str; 2] = ["0123456789abcdef0123456789abcdef01234567", "https:example"];
 
 /// Where something is in a message: the names of variants and fields from the outside in.
-type Location = Vec<&'static str>;
+type FieldPath = Vec<&'static str>;
 
 /// Makes up one message after another.
 #[derive(Default)]
 struct Inventor {
     /// Where the message is being made up.
-    at: Location,
+    at: FieldPath,
     /// What this message is made for: it has this variant, or this text, list or block of bytes is too long.
-    target: Location,
+    target: FieldPath,
     /// What is too long, once it has been made.
     oversized: Option<Oversized>,
     /// Every target that has been found.
-    found: BTreeSet<Location>,
+    found: BTreeSet<FieldPath>,
     /// Those that no message was made for yet.
-    open: Vec<Location>,
+    open: Vec<FieldPath>,
     /// Which of the texts suits, where it is not the first.
-    suiting: BTreeMap<Location, usize>,
+    suiting: BTreeMap<FieldPath, usize>,
     /// Where the last text is that was not made too long.
-    last_text: Option<Location>,
+    last_text: Option<FieldPath>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,7 +51,7 @@ impl Inventor {
     /// Checks every message of one kind, and says where a text, a list or a block of bytes is.
     fn check_all<M: Message>() -> BTreeSet<String> {
         let mut inventor = Self::default();
-        inventor.open.push(Location::new());
+        inventor.open.push(FieldPath::new());
         let mut bounded = BTreeSet::new();
         while let Some(target) = inventor.open.pop() {
             inventor.target = target;
@@ -74,7 +74,7 @@ impl Inventor {
     /// Makes the message for the target, with texts that suit.
     fn make<M: Message>(&mut self) -> Result<M, Error> {
         loop {
-            (self.at, self.oversized, self.last_text) = (Location::new(), None, None);
+            (self.at, self.oversized, self.last_text) = (FieldPath::new(), None, None);
             let made = M::deserialize(&mut *self);
             let Some(refused) = self.last_text.take().filter(|_| made.is_err()) else { return made };
             let text = self.suiting.entry(refused).or_default();
@@ -87,7 +87,7 @@ impl Inventor {
 
     /// A target has been found.
     fn discover(&mut self, name: Option<&'static str>) {
-        let location: Location = self.at.iter().copied().chain(name).collect();
+        let location: FieldPath = self.at.iter().copied().chain(name).collect();
         if self.oversized.is_none() && self.found.insert(location.clone()) {
             self.open.push(location);
         }

@@ -34,11 +34,11 @@ struct FileRecord {
     done: u64,
     fetched: u64,
     written: u64,
-    stage: FileStage,
+    stage: ReportedStage,
 }
 
 #[derive(Debug, Default)]
-enum FileStage {
+enum ReportedStage {
     #[default]
     Waiting,
     Begun,
@@ -81,7 +81,7 @@ impl TransferState {
             }
             Report::Started { file, resumed } => {
                 self.advance(*file, *resumed);
-                self.set(*file, FileStage::Begun);
+                self.set(*file, ReportedStage::Begun);
             }
             Report::Tick { files } => {
                 for Ticked { file, done } in files {
@@ -91,10 +91,10 @@ impl TransferState {
             Report::Placed { file, fetched, written } => {
                 let size = self.wanted(*file).map_or(0, |wanted| wanted.size);
                 self.advance(*file, size);
-                self.settle(*file, (*fetched, *written), FileStage::Placed);
+                self.settle(*file, (*fetched, *written), ReportedStage::Placed);
             }
             Report::Failed { file, failure, fetched, written } => {
-                self.settle(*file, (*fetched, *written), FileStage::Failed(failure.clone()));
+                self.settle(*file, (*fetched, *written), ReportedStage::Failed(failure.clone()));
             }
             Report::Removed { .. } => self.removed += 1,
             _ => {}
@@ -112,7 +112,7 @@ impl TransferState {
         let is_settled = self
             .files
             .get(&file)
-            .is_some_and(|record| matches!(record.stage, FileStage::Placed | FileStage::Failed(_)));
+            .is_some_and(|record| matches!(record.stage, ReportedStage::Placed | ReportedStage::Failed(_)));
         // An answer to a question that has settled itself.
         if is_settled && !self.requests.is_open(file) {
             return Ok(None);
@@ -148,13 +148,13 @@ impl TransferState {
 
     /// What it has come to.
     pub(super) fn status(&self) -> TransferStatus {
-        let count = |is: fn(&FileStage) -> bool| {
+        let count = |is: fn(&ReportedStage) -> bool| {
             u32::try_from(self.files.values().filter(|file_record| is(&file_record.stage)).count())
                 .unwrap_or(u32::MAX)
         };
         let failed = self.files.values().filter_map(|file_record| match &file_record.stage {
-            FileStage::Failed(failure) => Some(failure.kind),
-            FileStage::Waiting | FileStage::Begun | FileStage::Placed => None,
+            ReportedStage::Failed(failure) => Some(failure.kind),
+            ReportedStage::Waiting | ReportedStage::Begun | ReportedStage::Placed => None,
         });
         let sizes = self.files.keys().filter_map(|file| self.wanted(*file)).map(|wanted| wanted.size);
         TransferStatus {
@@ -165,8 +165,8 @@ impl TransferState {
             bytes: sizes.fold(0, u64::saturating_add),
             done: self.done(),
             summary: Summary {
-                placed: count(|stage| matches!(stage, FileStage::Placed)),
-                failed: count(|stage| matches!(stage, FileStage::Failed(_))),
+                placed: count(|stage| matches!(stage, ReportedStage::Placed)),
+                failed: count(|stage| matches!(stage, ReportedStage::Failed(_))),
                 removed: self.removed,
                 fetched: self.fetched,
                 written: self.written,
@@ -183,9 +183,11 @@ impl TransferState {
         reports.extend(self.remaining());
         for (file, file_record) in &self.files {
             match &file_record.stage {
-                FileStage::Waiting | FileStage::Placed => {}
-                FileStage::Begun => reports.push(Report::Started { file: *file, resumed: file_record.done }),
-                FileStage::Failed(failure) => {
+                ReportedStage::Waiting | ReportedStage::Placed => {}
+                ReportedStage::Begun => {
+                    reports.push(Report::Started { file: *file, resumed: file_record.done })
+                }
+                ReportedStage::Failed(failure) => {
                     let (file, failure) = (*file, failure.clone());
                     let FileRecord { fetched, written, .. } = *file_record;
                     reports.push(Report::Failed { file, failure, fetched, written });
@@ -199,10 +201,10 @@ impl TransferState {
     /// The files that are not in place. One frame at least: a list's end is known by its length.
     fn remaining(&self) -> Vec<Report> {
         let remaining = self.files.iter().filter_map(|(file, file_record)| match file_record.stage {
-            FileStage::Waiting | FileStage::Begun | FileStage::Failed(_) => {
+            ReportedStage::Waiting | ReportedStage::Begun | ReportedStage::Failed(_) => {
                 Some(Remaining { wanted: self.wanted(*file)?.clone(), done: file_record.done })
             }
-            FileStage::Placed => None,
+            ReportedStage::Placed => None,
         });
         let mut frames: Vec<_> = batches(remaining).map(|files| Report::Remaining { files }).collect();
         if frames.is_empty() {
@@ -221,7 +223,7 @@ impl TransferState {
         }
     }
 
-    fn settle(&mut self, file: FileId, (fetched, written): (u64, u64), stage: FileStage) {
+    fn settle(&mut self, file: FileId, (fetched, written): (u64, u64), stage: ReportedStage) {
         self.fetched = self.fetched.saturating_add(fetched);
         self.written = self.written.saturating_add(written);
         if let Some(file_record) = self.files.get_mut(&file) {
@@ -231,7 +233,7 @@ impl TransferState {
         self.requests.forget(file);
     }
 
-    fn set(&mut self, file: FileId, stage: FileStage) {
+    fn set(&mut self, file: FileId, stage: ReportedStage) {
         if let Some(file_record) = self.files.get_mut(&file) {
             file_record.stage = stage;
         }

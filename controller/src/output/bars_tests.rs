@@ -15,7 +15,7 @@ use crate::output::style::{Style, Verbosity};
 use crate::problem::Exit;
 
 /// Bars on a terminal in memory, with a clock of their own.
-struct TestTerminal {
+struct FakeScreen {
     terminal: InMemoryTerm,
     bars: Bars,
     printer: Printer,
@@ -24,7 +24,7 @@ struct TestTerminal {
     now: Instant,
 }
 
-impl TestTerminal {
+impl FakeScreen {
     fn new(columns: u16) -> Self {
         let terminal = InMemoryTerm::new(24, columns);
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
@@ -47,7 +47,7 @@ impl TestTerminal {
 
 #[test]
 fn a_run_shows_bars_and_leaves_sentences() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     for event in [sample::listed(), sample::opened(Agent::Cached)] {
         screen.tell(Some(BOX), &event);
     }
@@ -84,7 +84,7 @@ fn a_run_shows_bars_and_leaves_sentences() {
 
 #[test]
 fn steps_aside_for_a_prompt_and_comes_back() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     screen.tell(None, &sample::listed());
     for _ in 0..5 {
         screen.sample(None);
@@ -98,7 +98,7 @@ fn steps_aside_for_a_prompt_and_comes_back() {
 
 #[test]
 fn what_is_over_soon_has_no_bar() {
-    let mut screen = TestTerminal::new(120);
+    let mut screen = FakeScreen::new(120);
     for shown in [false, false, false, true] {
         screen.sample(None);
         assert_eq!(!screen.terminal.contents().is_empty(), shown);
@@ -110,7 +110,7 @@ fn what_is_over_soon_has_no_bar() {
 
 #[test]
 fn sentences_go_above_the_bars() {
-    let mut screen = TestTerminal::new(40);
+    let mut screen = FakeScreen::new(40);
     for _ in 0..4 {
         screen.sample(None);
     }
@@ -129,7 +129,7 @@ fn sentences_go_above_the_bars() {
 
 #[test]
 fn fewer_files_leave_no_row_behind() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     for _ in 0..4 {
         screen.sample(None);
     }
@@ -140,7 +140,7 @@ fn fewer_files_leave_no_row_behind() {
 
 #[test]
 fn boxes_share_the_screen_and_are_named_from_the_second_on() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     for name in ["oslo", "rome"] {
         screen.tell(Some(name), &sample::opened(Agent::Cached));
         screen.tell(Some(name), &plan(simple(), Intent::Execute));
@@ -172,7 +172,7 @@ fn boxes_share_the_screen_and_are_named_from_the_second_on() {
 
 #[test]
 fn what_the_terminal_writes_for_ctrl_c_leaves_no_row_behind() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     for _ in 0..5 {
         screen.sample(None);
     }
@@ -184,7 +184,7 @@ fn what_the_terminal_writes_for_ctrl_c_leaves_no_row_behind() {
 
 #[test]
 fn an_error_is_the_last_thing_on_the_screen() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     for _ in 0..4 {
         screen.sample(None);
     }
@@ -196,7 +196,7 @@ fn an_error_is_the_last_thing_on_the_screen() {
 
 #[test]
 fn a_dry_runs_data_goes_to_standard_output() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     screen.tell(None, &plan(simple(), Intent::DryRun));
     assert_snapshot!(screen.data.text(), @"
     fetch    548 MB  model.safetensors  (not there)
@@ -207,7 +207,7 @@ fn a_dry_runs_data_goes_to_standard_output() {
 
 #[test]
 fn where_nothing_can_be_drawn_sentences_are_printed() {
-    let mut screen = TestTerminal::new(80);
+    let mut screen = FakeScreen::new(80);
     let hidden = Screen::new(ProgressDrawTarget::hidden(), || None);
     screen.bars = Bars::new(look(Style::Bars, Verbosity::Normal), hidden);
     screen.tell(None, &sample::listed());

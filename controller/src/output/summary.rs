@@ -20,12 +20,12 @@ pub(super) struct PlanTotals {
     /// Kept files of which only the size is known.
     by_size: usize,
     /// What was typed.
-    command: Command,
+    command: RunKind,
 }
 
 /// What brought a run about.
 #[derive(Debug, Clone, Copy, Default)]
-enum Command {
+enum RunKind {
     /// A transfer, which the same command goes on with.
     #[default]
     Transfer,
@@ -35,7 +35,7 @@ enum Command {
 
 impl PlanTotals {
     pub(super) fn of(plan: &Plan) -> Self {
-        Self { to_fetch: plan.to_fetch().count(), by_size: plan.kept_by_size(), command: Command::Transfer }
+        Self { to_fetch: plan.to_fetch().count(), by_size: plan.kept_by_size(), command: RunKind::Transfer }
     }
 
     /// The same of a transfer that was detached.
@@ -43,7 +43,7 @@ impl PlanTotals {
         Self {
             to_fetch: status.files as usize,
             by_size: status.skipped.by_size as usize,
-            command: Command::Visit,
+            command: RunKind::Visit,
         }
     }
 
@@ -76,8 +76,8 @@ pub(super) fn summary(outcome: &Tally, expected: PlanTotals) -> String {
     if is_cut_short {
         parts.push("what arrived is kept".to_owned());
         let hint = match expected.command {
-            Command::Transfer => "run the same command again to go on",
-            Command::Visit => "run `hfdown rsync-to-vast` again to go on",
+            RunKind::Transfer => "run the same command again to go on",
+            RunKind::Visit => "run `hfdown rsync-to-vast` again to go on",
         };
         return format!("{}\nhint: {hint}", parts.join(" · "));
     }

@@ -23,7 +23,7 @@ pub(super) async fn on_terminal(prompt: String) -> PassphraseAnswer {
         Ok(Ok(answer)) => PassphraseAnswer::Given(answer),
         // Ctrl-D.
         Ok(Err(error)) if error.kind() == ErrorKind::UnexpectedEof => PassphraseAnswer::Declined,
-        // Ctrl-C, which has been passed on to the process: whoever waits here is about to be dropped.
+        // Ctrl-C, which has been passed on to the process: the question is about to be dropped.
         Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => std::future::pending().await,
         // A terminal that can't be opened is none.
         Ok(Err(_)) | Err(_) => PassphraseAnswer::NoPrompt,

@@ -108,7 +108,7 @@ hint: accept the conditions at HUB/acme/gated, then pass a token of that account
         assert_untouched(&sandbox);
     }
     let ended = run(sandbox.hfdown(["info", "acme/gated"])).await;
-    assert_eq!(ended.code, 0, "anyone may see what it contains: {}", ended.stderr);
+    assert_eq!(ended.code, 0, "what it contains may be seen without a token: {}", ended.stderr);
     let ended = run(sandbox.hfdown(["rsync-sync", "acme/gated", "models", "--token", TOKEN])).await;
     assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
 }

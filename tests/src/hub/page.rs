@@ -60,13 +60,13 @@ fn position(cursor: &str) -> Option<usize> {
 
 /// What a listing has a line for. The line itself is written only for the page that is asked for: a page of many would
 /// otherwise cost as much as all of them.
-pub(super) enum TreeEntry<'a> {
+pub(super) enum PageEntry<'a> {
     Folder(&'a str),
     File(&'a Stored),
 }
 
 /// Everything in a folder, folders included, sorted by path. `None` where there is no such folder.
-pub(super) fn entries<'a>(snapshot: &'a Snapshot, folder: &str, query: &Query) -> Option<Vec<TreeEntry<'a>>> {
+pub(super) fn entries<'a>(snapshot: &'a Snapshot, folder: &str, query: &Query) -> Option<Vec<PageEntry<'a>>> {
     if !snapshot.folders.contains_key(folder) {
         return None;
     }
@@ -74,15 +74,15 @@ pub(super) fn entries<'a>(snapshot: &'a Snapshot, folder: &str, query: &Query) -
         let name = if folder.is_empty() { Some(path) } else { path.strip_prefix(folder)?.strip_prefix('/') }?;
         (!name.is_empty() && (query.recursive || !name.contains('/'))).then_some(())
     };
-    let folders = snapshot.folders.keys().map(|path| TreeEntry::Folder(path));
-    let files = snapshot.files.values().map(|stored| TreeEntry::File(stored));
+    let folders = snapshot.folders.keys().map(|path| PageEntry::Folder(path));
+    let files = snapshot.files.values().map(|stored| PageEntry::File(stored));
     let mut listed: Vec<_> = folders.chain(files).filter(|listed| inside(listed.path()).is_some()).collect();
     // Two sorted runs become one. Hostile listings may have a file and a folder of one name.
-    listed.sort_by_key(TreeEntry::path);
+    listed.sort_by_key(PageEntry::path);
     Some(listed)
 }
 
-impl<'a> TreeEntry<'a> {
+impl<'a> PageEntry<'a> {
     fn path(&self) -> &'a str {
         match *self {
             Self::Folder(path) => path,
