@@ -185,7 +185,7 @@ impl TransferState {
             match &file_record.stage {
                 ReportedStage::Waiting | ReportedStage::Placed => {}
                 ReportedStage::Begun => {
-                    reports.push(Report::Started { file: *file, resumed: file_record.done })
+                    reports.push(Report::Started { file: *file, resumed: file_record.done });
                 }
                 ReportedStage::Failed(failure) => {
                     let (file, failure) = (*file, failure.clone());
