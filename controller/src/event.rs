@@ -9,7 +9,7 @@ use std::time::Duration;
 use hfdown_protocol::{Commit, Conclusion, Failure, MachineInfo, RepoPath, TransferStatus};
 
 use crate::hub::{Listing, RepoInfo};
-use crate::plan::Plan;
+use crate::plan::{Intent, Plan};
 use crate::tally::Tally;
 
 /// Something that happened.
@@ -206,16 +206,6 @@ pub enum Agent {
         /// Its size.
         bytes: u64,
     },
-}
-
-/// Whether a plan will be carried out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Intent {
-    /// It will.
-    #[default]
-    Execute,
-    /// It is only shown.
-    DryRun,
 }
 
 /// How far a transfer is.

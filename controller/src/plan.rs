@@ -104,6 +104,16 @@ pub enum Reason {
     OtherContent,
 }
 
+/// Whether a plan will be carried out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Intent {
+    /// It will.
+    #[default]
+    Execute,
+    /// It is only shown.
+    DryRun,
+}
+
 /// Decides.
 pub fn plan(selected: &Selected, inventory: &Inventory, policy: &Policy) -> Plan {
     let files = (0..).zip(&selected.wanted).map(|(id, file)| planned(id, file, inventory));

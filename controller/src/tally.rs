@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{End, FailureKind, Skipped, TransferStatus};
 
-use crate::event::Intent;
-use crate::plan::Plan;
+use crate::plan::{Intent, Plan};
 
 /// The counts of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

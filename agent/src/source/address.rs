@@ -5,9 +5,9 @@ use reqwest::Response;
 use reqwest::header::{ACCEPT_ENCODING, RANGE};
 use url::Url;
 
+use super::chunk::{Chunk, Extent};
 use super::head::Expected;
 use super::network::Network;
-use super::stream::{Chunk, Extent};
 use crate::fault::FetchFault;
 use crate::http::{NetworkFault, RedirectError, innermost_cause, redirect_target};
 

@@ -9,11 +9,12 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::address;
+use super::chunk::Extent;
 use super::cuts::Cuts;
 use super::inline::InlineStream;
 use super::network::Network;
 use super::pending::SourceAnswer;
-use super::stream::{ByteStream, Extent};
+use super::stream::ByteStream;
 use crate::fault::{FetchFault, RetryDecision};
 
 /// Where the bytes of one file come from. The ranges of a file share it.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue};
 
-use super::stream::Extent;
+use super::chunk::Extent;
 use crate::fault::FetchFault;
 use crate::http::asked_wait;
 

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::stream::{Chunk, Extent};
+use super::chunk::{Chunk, Extent};
 use crate::fault::FetchFault;
 
 /// An extent of such a file, given as one chunk.

@@ -32,6 +32,7 @@
 //! counts for neither the rate, the throttle nor the number of connections. [`Cuts::Anywhere`].
 
 mod address;
+mod chunk;
 mod cooldowns;
 mod cuts;
 mod file_source;
@@ -41,9 +42,9 @@ mod network;
 mod pending;
 mod stream;
 
+pub(crate) use chunk::{Chunk, Extent};
 pub(crate) use cooldowns::Cooldowns;
 pub(crate) use cuts::Cuts;
 pub(crate) use file_source::FileSource;
 pub(crate) use network::Network;
 pub(crate) use pending::{PendingSources, SourceAnswer};
-pub(crate) use stream::{Chunk, Extent};

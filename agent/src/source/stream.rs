@@ -1,34 +1,12 @@
 //! Bytes on their way from a source to the disk.
 
-use std::ops::Range;
-
-use bytes::Bytes;
-
 use super::address::AddressStream;
+use super::chunk::Chunk;
 use super::inline::InlineStream;
 use crate::fault::FetchFault;
 
-/// Which bytes of a file are asked for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// All of it, from a source that need not know of ranges.
-    Whole,
-    /// These.
-    Range(Range<u64>),
-}
-
-/// Some bytes of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Chunk {
-    /// Where in the file they begin.
-    pub(crate) offset: u64,
-    pub(crate) bytes: Bytes,
-    /// How many bytes came over the network for them.
-    pub(crate) wire: u64,
-}
-
 /// The bytes of an extent. Its chunks follow one another without a gap, from the extent's beginning. It may end early
-/// and may have more than was asked for: who receives it checks that.
+/// and may have more than was asked for: the receiver checks that.
 #[derive(Debug)]
 pub(crate) enum ByteStream {
     Address(AddressStream),
@@ -52,7 +30,7 @@ impl ByteStream {
         }
     }
 
-    /// Who sends it, for messages.
+    /// The host that sends it, for messages.
     pub(crate) fn host(&self) -> &str {
         match self {
             Self::Address(stream) => stream.host(),

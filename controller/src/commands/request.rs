@@ -8,10 +8,10 @@ use super::Context;
 use crate::cli::{self, BoxArguments, Settings, TransferArguments};
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
-use crate::event::{Event, Intent};
+use crate::event::Event;
 use crate::failure::Problem;
 use crate::link::IgnoredOption;
-use crate::plan::{Extraneous, Policy};
+use crate::plan::{Extraneous, Intent, Policy};
 use crate::selection::Selection;
 use crate::session::{ConnectAttempt, FolderRequest, Machine};
 

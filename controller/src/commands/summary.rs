@@ -2,8 +2,8 @@
 
 use hfdown_protocol::{Conclusion, End, TransferStatus};
 
-use crate::event::Intent;
 use crate::failure::{self, Exit};
+use crate::plan::Intent;
 use crate::tally::Tally;
 
 /// The exit code of a run.

@@ -11,11 +11,11 @@ use super::listing::{list, select};
 use super::request::{SyncRequest, Target};
 use super::summary::exit;
 use crate::detached_records::DetachedRecord;
-use crate::event::{Event, Intent};
+use crate::event::Event;
 use crate::failure::{Exit, Problem};
 use crate::hub::Listing;
 use crate::link::Leftovers;
-use crate::plan::{self, Inventory, Plan};
+use crate::plan::{self, Intent, Inventory, Plan};
 use crate::selection::Selected;
 use crate::session::{
     self, Carryover, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Session, Sources,

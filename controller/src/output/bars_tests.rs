@@ -8,10 +8,11 @@ use insta::assert_snapshot;
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
-use crate::event::{Agent, Intent};
+use crate::event::Agent;
 use crate::output::printer::capture::{self, Captured};
 use crate::output::sample::{self, BOX, look, plan, simple};
 use crate::output::style::{Style, Verbosity};
+use crate::plan::Intent;
 use crate::problem::Exit;
 
 /// Bars on a terminal in memory, with a clock of their own.

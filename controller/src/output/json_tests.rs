@@ -6,10 +6,11 @@ use hfdown_protocol::FailureKind;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::event::{Agent, Intent};
+use crate::event::Agent;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, path, plan};
 use crate::output::style::Style;
+use crate::plan::Intent;
 use crate::problem::Exit;
 
 /// What is printed when these events happen, 0.4 seconds apart.

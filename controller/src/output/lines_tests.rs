@@ -4,11 +4,11 @@ use hfdown_protocol::{End, FailureKind};
 use insta::assert_snapshot;
 
 use super::*;
-use crate::event::{Agent, Intent};
+use crate::event::Agent;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, opened, outcome, path, plan, simple};
 use crate::output::style::Style;
-use crate::plan::Plan;
+use crate::plan::{Intent, Plan};
 use crate::problem::Exit;
 use crate::tally::Tally;
 

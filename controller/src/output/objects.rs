@@ -10,9 +10,9 @@ use super::object::{
 };
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
-use crate::event::{Agent, Event, InFlight, Intent, Progress};
+use crate::event::{Agent, Event, InFlight, Progress};
 use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
-use crate::plan::{Action, Plan, Reason};
+use crate::plan::{Action, Intent, Plan, Reason};
 use crate::problem::Problem;
 use crate::tally::Tally;
 use crate::text::units::mean_rate;

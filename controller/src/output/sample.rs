@@ -9,9 +9,9 @@ use hfdown_protocol::{
 };
 
 use super::style::{Colour, Look, Naming, Style, Verbosity};
-use crate::event::{Agent, Event, InFlight, Intent, Progress};
+use crate::event::{Agent, Event, InFlight, Progress};
 use crate::hub::{RefusalReason, Refused};
-use crate::plan::{Action, Extraneous, Plan, Planned, Reason};
+use crate::plan::{Action, Extraneous, Intent, Plan, Planned, Reason};
 use crate::tally::Tally;
 
 pub(super) const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";

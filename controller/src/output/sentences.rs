@@ -9,8 +9,8 @@ use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
 use super::{detached, info, plan_lines};
-use crate::event::{Agent, Event, Intent, Progress};
-use crate::plan::Plan;
+use crate::event::{Agent, Event, Progress};
+use crate::plan::{Intent, Plan};
 use crate::text::units::{bytes, count, duration};
 
 /// A wait that a user would notice is said without `--verbose`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{End, TransferStatus};
 
-use crate::event::Intent;
+use crate::plan::Intent;
 use crate::plan::Plan;
 use crate::tally::Tally;
 use crate::text::units::{bytes, count, duration, mean_rate, rate};

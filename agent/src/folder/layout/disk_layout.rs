@@ -1,4 +1,4 @@
-//! What the layouts have in common, and the one place where the wire's [`Layout`] is told apart.
+//! What the layouts have in common.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -6,10 +6,8 @@ use std::fmt;
 use std::io;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Digest, Layout, RepoPath, Stamp, Wanted};
+use hfdown_protocol::{Digest, RepoPath, Stamp, Wanted};
 
-use super::bare::Bare;
-use super::local_dir::LocalDir;
 use crate::disk;
 use crate::folder::records::{Record, Records};
 use crate::folder::work_folder::Writable;
@@ -27,7 +25,7 @@ const WORK_FOLDER: &str = ".cache/hfdown";
 /// # How the hub cache would be added
 ///
 /// `models--org--name/{blobs,refs,snapshots}` below `HF_HUB_CACHE` is one file, `hub_cache.rs`, and one variant,
-/// `Layout::HubCache { repository, revision, commit }`, whose root is `HF_HUB_CACHE` itself:
+/// `Layout::HubCache { repository, revision, commit }` with its arm in `named.rs`, whose root is `HF_HUB_CACHE` itself:
 ///
 /// - [`work_folder`](Self::work_folder) is `models--org--name/.hfdown`, so that the lock is the repository's: two runs
 ///   for two repositories of one cache do not wait for each other.
@@ -94,14 +92,6 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
 pub(crate) enum Completeness {
     Whole,
     Partial,
-}
-
-/// The layout that an order names.
-pub(crate) fn disk_layout(layout: Layout) -> Box<dyn DiskLayout> {
-    match layout {
-        Layout::LocalDir { commit } => Box::new(LocalDir::new(commit)),
-        Layout::Bare => Box::new(Bare),
-    }
 }
 
 /// Renames a part to its place, and makes the folders that are missing.

@@ -3,8 +3,10 @@
 mod bare;
 mod disk_layout;
 mod local_dir;
+mod named;
 
-pub(crate) use disk_layout::{Completeness, DiskLayout, disk_layout};
+pub(crate) use disk_layout::{Completeness, DiskLayout};
+pub(crate) use named::disk_layout;
 
 #[cfg(test)]
 mod layout_tests;

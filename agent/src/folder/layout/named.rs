@@ -1,0 +1,15 @@
+//! The one place where the wire's [`Layout`] is told apart.
+
+use hfdown_protocol::Layout;
+
+use super::bare::Bare;
+use super::disk_layout::DiskLayout;
+use super::local_dir::LocalDir;
+
+/// The layout that an order names.
+pub(crate) fn disk_layout(layout: Layout) -> Box<dyn DiskLayout> {
+    match layout {
+        Layout::LocalDir { commit } => Box::new(LocalDir::new(commit)),
+        Layout::Bare => Box::new(Bare),
+    }
+}
