@@ -295,9 +295,9 @@ impl Conversation {
             crate::detached::supersede(private, &folder.root.path().to_string_lossy(), later);
         }
         let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
-        let (patience, stop, limits) = (self.environment.timing, self.stop.clone(), self.limits.clone());
+        let (timing, stop, limits) = (self.environment.timing, self.stop.clone(), self.limits.clone());
         self.work.spawn(async move {
-            Done::CarriedOut(ordered.carry_out(folder, wanted, network, patience, stop, &limits).await)
+            Done::CarriedOut(ordered.carry_out(folder, wanted, network, timing, stop, &limits).await)
         });
         Ok(())
     }

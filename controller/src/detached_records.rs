@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ticket_is_for_one_folder_of_one_box() {
+    fn a_record_is_for_one_folder_of_one_box() {
         let folder = tempfile::tempdir().unwrap();
         let records = DetachedRecords { folder: Some(folder.path().join("a/b")) };
         let target = |typed: &str| SshTarget::parse(typed).unwrap().0;

@@ -117,8 +117,10 @@ pub enum Intent {
 /// Decides.
 pub fn plan(selected: &Selected, inventory: &Inventory, policy: &Policy) -> Plan {
     let files = (0..).zip(&selected.wanted).map(|(id, file)| planned(id, file, inventory));
-    let left_out: HashSet<&RepoPath> = selected.left_out.iter().map(|file| &file.path).collect();
-    let extraneous = inventory.extraneous.iter().filter(|file| !left_out.contains(&file.path));
+    // What is listed is not extraneous: neither what is left out, nor what is placed under another name this time.
+    let wanted = selected.wanted.iter().map(|file| &file.listed);
+    let listed: HashSet<&RepoPath> = selected.left_out.iter().chain(wanted).map(|file| &file.path).collect();
+    let extraneous = inventory.extraneous.iter().filter(|file| !listed.contains(&file.path));
     Plan {
         files: files.collect(),
         left_out: selected.left_out.clone(),

@@ -113,8 +113,11 @@ fn extraneous_files_go_where_the_policy_says_so_and_left_out_ones_never() {
 fn a_file_under_another_name_is_asked_for_by_its_own() {
     let file = SelectedFile { listed: listed("onnx/model.onnx"), placed_as: Some(path("mine.onnx")) };
     let selected = Selected { wanted: vec![file], ..Selected::default() };
-    let inventory = Inventory { found: vec![Found::Absent { partial: 0 }], extraneous: Vec::new() };
-    let plan = plan(&selected, &inventory, &POLICY);
+    // An earlier sync has placed it under its own name, too: that one is listed, and stays.
+    let extraneous = vec![extraneous("onnx/model.onnx")];
+    let inventory = Inventory { found: vec![Found::Absent { partial: 0 }], extraneous };
+    let plan = plan(&selected, &inventory, &Policy { extraneous: Extraneous::Remove, ..POLICY });
+    assert_eq!(plan.extraneous, []);
     assert_eq!(plan.files[0].path, path("mine.onnx"));
     assert_eq!(plan.files[0].listed(), listed("onnx/model.onnx"));
 }

@@ -130,7 +130,14 @@ pub enum Command {
         #[arg(long)]
         no_trace: bool,
         /// How long a detached box may wait for addresses that have gone stale to be renewed by `attach`
-        #[arg(long, alias = "patience", value_name = "SECONDS", default_value = "600", requires = "detach")]
+        #[arg(
+            long,
+            alias = "patience",
+            value_name = "SECONDS",
+            default_value = "600",
+            hide = true,
+            requires = "detach"
+        )]
         idle_timeout: NonZeroU32,
         /// How to compare.
         #[command(flatten)]

@@ -64,11 +64,11 @@ impl Attachment<'_> {
     ) -> Result<Exit, Interrupted> {
         let Self { verb, target, context, .. } = self;
         let (events, cancel) = (&target.events, &context.cancel);
-        let attempt = match verb {
+        let what = match verb {
             AttachVerb::Attach => "watch",
             AttachVerb::Stop => "stop",
         };
-        let attempted = || format!("cannot {attempt} the transfer to {}", target.destination);
+        let attempted = || format!("cannot {what} the transfer to {}", target.destination);
         let interrupted = |error| Interrupted::on(target, attempted, error);
         let joined = session::join(&target.machine, &target.folder, attempts.next, events, cancel)
             .await

@@ -65,12 +65,12 @@ pub(super) async fn attempts<T>(
     let mut attempts = Attempts::new(target, cancel);
     let mut run = SyncRun::new();
     loop {
-        let fetched = run.carryover.tally.fetched;
+        let written = run.carryover.tally.written;
         let interrupted = match attempt(request, target, &mut attempts.next, &mut run).await {
             Ok(done) => return (run, Ok(done)),
             Err(interrupted) => interrupted,
         };
-        if run.carryover.tally.fetched > fetched {
+        if run.carryover.tally.written > written {
             attempts.count_anew();
         }
         if let Err(problem) = attempts.after(interrupted).await {

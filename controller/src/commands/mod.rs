@@ -1,5 +1,5 @@
-//! The verbs. Each turns what was typed into a [request](request::SyncRequest) and a [target](request::Target), which
-//! take the same [path](sync::sync).
+//! The verbs. Each turns what was typed into a `SyncRequest` (what is wanted) and a `Target` (where), which take the
+//! same path, in `sync.rs`.
 
 mod attach;
 mod attempts;

@@ -78,7 +78,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
         Event::Detached { files, bytes, attach, stop } => {
             Object::Detached { files: *files, bytes: *bytes, attach, stop }
         }
-        Event::Joined { status } => Object::Joined { status: tally(status) },
+        Event::Joined { status } => Object::Joined { status: status_fields(status) },
         Event::Ended { status, conclusion, ago } => ended(status, conclusion, *ago),
         Event::Forgotten { host, file } => Object::Forgotten { host, file },
         Event::Disconnected => Object::Disconnected {},
@@ -87,7 +87,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
     })
 }
 
-fn tally(status: &TransferStatus) -> StatusFields<'_> {
+fn status_fields(status: &TransferStatus) -> StatusFields<'_> {
     let TransferStatus { title, root, age, files, bytes, done, summary, skipped, failures: _ } = status;
     let Summary { placed, failed: _, removed, fetched, written, end: _ } = *summary;
     StatusFields {
@@ -122,7 +122,7 @@ fn ended<'a>(status: &'a TransferStatus, conclusion: &Conclusion, ago: Duration)
         kind: failure.map(kind),
         why: failure.map(because),
         ago_seconds: Seconds(ago),
-        status: tally(status),
+        status: status_fields(status),
     }
 }
 

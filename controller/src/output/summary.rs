@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{End, TransferStatus};
 
-use crate::plan::Intent;
-use crate::plan::Plan;
+use crate::plan::{Intent, Plan};
 use crate::tally::Tally;
 use crate::text::units::{bytes, count, duration, mean_rate, rate};
 
@@ -30,7 +29,7 @@ enum RunKind {
     #[default]
     Transfer,
     /// A look at one, or its end.
-    Visit,
+    Attachment,
 }
 
 impl PlanTotals {
@@ -43,7 +42,7 @@ impl PlanTotals {
         Self {
             to_fetch: status.files as usize,
             by_size: status.skipped.by_size as usize,
-            command: RunKind::Visit,
+            command: RunKind::Attachment,
         }
     }
 
@@ -77,7 +76,7 @@ pub(super) fn summary(outcome: &Tally, expected: PlanTotals) -> String {
         parts.push("what arrived is kept".to_owned());
         let hint = match expected.command {
             RunKind::Transfer => "run the same command again to go on",
-            RunKind::Visit => "run `hfdown rsync-to-vast` again to go on",
+            RunKind::Attachment => "run `hfdown rsync-to-vast` again to go on",
         };
         return format!("{}\nhint: {hint}", parts.join(" · "));
     }

@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_account_that_can_not_be_is_refused_and_no_age_is_too_much() {
+    fn a_status_that_can_not_be_is_refused_and_no_age_is_too_much() {
         let status = TransferStatus {
             title: "t\u{1b}[2J".to_owned(),
             root: "/r".to_owned(),

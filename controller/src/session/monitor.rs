@@ -29,7 +29,8 @@ pub(super) struct TransferMonitor<'a> {
     total: u64,
     done: u64,
     rate_meter: RateMeter,
-    began: Instant,
+    /// Since when its time counts, if it does: plans are ordered before.
+    began: Option<Instant>,
     /// What the agent says in the end. It counts what it has done itself, not what was done before.
     summary: Option<Summary>,
 }
@@ -99,7 +100,7 @@ impl<'a> TransferMonitor<'a> {
             total,
             done,
             rate_meter,
-            began: now,
+            began: None,
             summary: None,
             run,
         }
@@ -108,14 +109,13 @@ impl<'a> TransferMonitor<'a> {
     /// The same after a link broke: what had arrived, or was placed, without being heard of counts as well.
     pub(super) fn resumed(plan: &'a Plan, run: &'a mut Carryover) -> Self {
         let monitor = Self::new(plan, run);
-        if monitor.run.total > 0 {
-            let tally = &mut monitor.run.tally;
-            let unheard = monitor.done.saturating_sub(monitor.run.done);
-            tally.fetched = tally.fetched.saturating_add(unheard);
-            tally.written = tally.written.saturating_add(unheard);
-            let kept = u32::try_from(plan.kept().count()).unwrap_or(u32::MAX);
-            tally.placed = tally.placed.max(kept.saturating_sub(tally.kept));
-        }
+        let is_first = monitor.run.total == 0;
+        let unheard = if is_first { 0 } else { monitor.done.saturating_sub(monitor.run.done) };
+        let tally = &mut monitor.run.tally;
+        tally.fetched = tally.fetched.saturating_add(unheard);
+        tally.written = tally.written.saturating_add(unheard);
+        let kept = u32::try_from(plan.kept().count()).unwrap_or(u32::MAX);
+        tally.placed = tally.placed.max(kept.saturating_sub(tally.kept));
         monitor
     }
 
@@ -156,7 +156,7 @@ impl<'a> TransferMonitor<'a> {
 
     /// The transfer's time is counted from now on.
     pub(super) fn start_clock(&mut self) {
-        self.began = Instant::now();
+        self.began = Some(Instant::now());
     }
 
     /// Whether anything has been heard of any file.
@@ -238,7 +238,9 @@ impl<'a> TransferMonitor<'a> {
                 self.run.tally.placed = self.run.tally.placed.saturating_add(1);
                 Event::Placed { path: planned.path.clone(), size, fetched }
             }
-            Report::Failed { file, failure, .. } => {
+            Report::Failed { file, failure, fetched, written } => {
+                let progress = self.file(file)?;
+                (progress.fetched, progress.written) = (fetched, written);
                 let planned = self.settle(file)?;
                 self.run.tally.lose(failure.kind);
                 if !self.run.told.insert(planned.path.clone()) {
@@ -293,7 +295,7 @@ impl Drop for TransferMonitor<'_> {
         };
         tally.fetched = tally.fetched.saturating_add(fetched);
         tally.written = tally.written.saturating_add(written);
-        tally.transfer += self.began.elapsed();
+        tally.transfer += self.began.map_or(Duration::ZERO, |began| began.elapsed());
         if let Some(summary) = self.summary {
             tally.end = summary.end;
             if self.removals == Removals::Summed {

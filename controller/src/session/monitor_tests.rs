@@ -112,6 +112,7 @@ async fn a_transfer_goes_on_where_the_last_one_was_cut_off() {
     let mut run = Carryover::default();
     let first = plan(&[100, 50]);
     let mut monitor = TransferMonitor::new(&first, &mut run);
+    monitor.start_clock();
     monitor.event(Report::Placed { file: FileId(1), fetched: 50, written: 50 }).unwrap();
     monitor.event(Report::Started { file: FileId(0), resumed: 10 }).unwrap();
     monitor.event(tick(40)).unwrap();
@@ -123,6 +124,7 @@ async fn a_transfer_goes_on_where_the_last_one_was_cut_off() {
     let mut second = plan(&[100]);
     second.files[0].action = Action::Fetch { reason: Reason::Missing, replaces: None, partial: 48 };
     let mut monitor = TransferMonitor::resumed(&second, &mut run);
+    monitor.start_clock();
     let sample = monitor.sample();
     assert_eq!((sample.done, sample.total), (98, 150));
     monitor.event(Report::Placed { file: FileId(0), fetched: 52, written: 52 }).unwrap();

@@ -85,12 +85,12 @@ impl Session {
         cancel: CancellationToken,
     ) -> Self {
         let (orders, queue) = mpsc::channel(ORDERS);
-        let rate_meter = silence / SILENT_CHECKS;
+        let interval = silence / SILENT_CHECKS;
         Self {
             orders,
-            writing: tokio::spawn(write(Box::new(writer), queue, rate_meter)),
+            writing: tokio::spawn(write(Box::new(writer), queue, interval)),
             reports: inbox(Box::new(reader), already_read),
-            check: ticks(rate_meter),
+            check: ticks(interval),
             silent_checks: 0,
             chatter: 0,
             silence,
@@ -216,9 +216,9 @@ impl Session {
 }
 
 /// Sends orders, and a ping now and then whatever else is going on: also while the controller has no time to listen.
-async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, rate_meter: Duration) {
+async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, interval: Duration) {
     let mut out = outbox(writer);
-    let mut heartbeat = ticks(rate_meter);
+    let mut heartbeat = ticks(interval);
     loop {
         let order = tokio::select! {
             order = queue.recv() => order,
@@ -233,8 +233,8 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, rate_meter: Dur
     }
 }
 
-fn ticks(rate_meter: Duration) -> Interval {
-    let mut ticks = tokio::time::interval_at(Instant::now() + rate_meter, rate_meter);
+fn ticks(interval: Duration) -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + interval, interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks
 }

@@ -9,22 +9,16 @@ pub(crate) fn columns(text: &str) -> usize {
 
 /// A text of so many columns at most: what comes first of it.
 pub(crate) fn cut(text: &str, columns: usize) -> &str {
-    let mut used = 0;
-    let end = text.char_indices().find(|(_, character)| {
-        used += character.width().unwrap_or(0);
-        used > columns
-    });
-    &text[..end.map_or(text.len(), |(end, _)| end)]
+    // A text is not always as wide as its characters are one by one: an emoji's variation selector widens it.
+    let ends = text.char_indices().map(|(start, character)| start + character.len_utf8());
+    let end = ends.take_while(|end| text[..*end].width() <= columns).last();
+    &text[..end.unwrap_or(0)]
 }
 
 /// A text of so many columns at most: what comes last of it. It does not begin with a combining character, which would
 /// join what stands before it.
 pub(crate) fn cut_start(text: &str, columns: usize) -> &str {
-    let mut used = 0;
-    let kept = text.char_indices().rev().take_while(|(_, character)| {
-        used += character.width().unwrap_or(0);
-        used <= columns
-    });
+    let kept = text.char_indices().rev().take_while(|(start, _)| text[*start..].width() <= columns);
     let start = kept.last().map_or(text.len(), |(start, _)| start);
     text[start..].trim_start_matches(|character: char| character.width() == Some(0))
 }
@@ -68,6 +62,8 @@ mod tests {
             ("模型", 3, "模", "型"),
             ("模型", 1, "", ""),
             ("a🤗b", 2, "a", "b"),
+            // The variation selector makes the heart a wide one.
+            ("❤\u{fe0f}❤\u{fe0f}", 3, "❤\u{fe0f}❤", "❤\u{fe0f}"),
             (accents.as_str(), 2, &accents[..6], &accents[3..]),
         ] {
             assert_eq!((cut(text, width), cut_start(text, width)), (first, last), "{text} in {width}");
