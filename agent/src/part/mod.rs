@@ -7,6 +7,7 @@ mod journal;
 mod ranges;
 
 use std::io;
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -131,7 +132,12 @@ impl Part {
 
     /// What is not on disk yet.
     pub(crate) fn missing(&self) -> RangeSet {
-        self.written().missing(0..self.size)
+        self.missing_in(0..self.size)
+    }
+
+    /// What of a range is not on disk yet.
+    pub(crate) fn missing_in(&self, range: Range<u64>) -> RangeSet {
+        self.written().missing(range)
     }
 
     /// Waits until the bytes would survive a crash of the machine.

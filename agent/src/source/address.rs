@@ -105,7 +105,8 @@ fn broken(host: String, error: &reqwest::Error) -> FetchFault {
     match NetworkFault::of(error) {
         NetworkFault::Broken => FetchFault::Broken { host, why },
         NetworkFault::Certificate => FetchFault::Untrusted { host, why },
-        // Only the time to connect has a bound in the client.
+        // Of TCP itself: the client bounds only the time to connect.
+        NetworkFault::Timeout if !error.is_connect() => FetchFault::Broken { host, why },
         NetworkFault::Name | NetworkFault::Connect | NetworkFault::Timeout => {
             FetchFault::Connect { host, why }
         }

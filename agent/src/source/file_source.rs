@@ -61,19 +61,6 @@ impl FileSource {
     /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs
     /// one question to the Hub however many ranges it has.
     pub(crate) async fn open(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
-        let opened = self.open_located(network, extent).await;
-        if matches!(opened, Err(FetchFault::RangeIgnored { .. })) {
-            self.learn_cuts(Cuts::Nowhere);
-        }
-        opened
-    }
-
-    /// Lets go of what only requests need.
-    pub(crate) async fn forget(&self) {
-        *self.known.lock().await = Known::Nothing;
-    }
-
-    async fn open_located(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;
         match &*known {
@@ -96,6 +83,11 @@ impl FileSource {
         })?;
         *known = Known::Location(location);
         Ok(stream)
+    }
+
+    /// Lets go of what only requests need.
+    pub(crate) async fn forget(&self) {
+        *self.known.lock().await = Known::Nothing;
     }
 
     /// Asks where an earlier request was answered, and forgets that place if it is no longer valid.

@@ -34,7 +34,11 @@ pub(super) async fn deliver(
         () = context.stop.cancelled() => return,
     };
     match digest {
-        Ok(digest) if digest == file.wanted.digest => context.scheduler.proved(index),
+        Ok(digest) if digest == file.wanted.digest => {
+            if !context.scheduler.proved(index) {
+                return;
+            }
+        }
         Ok(digest) => return corrupt(&context, index, &file, digest).await,
         Err(fault) => return context.faulted(index, &file, None, fault).await,
     }

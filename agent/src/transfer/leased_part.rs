@@ -42,7 +42,9 @@ impl LeasedPart {
         self.leases.retain(|other| !Arc::ptr_eq(other, lease));
         // A lease of a part that was thrown away meanwhile says nothing of the new one.
         if self.leases.len() < leases {
-            self.unleased.insert(lease.position()..lease.end());
+            // An answer with the whole file goes over what is on disk as well.
+            let left = self.part.missing_in(lease.position()..lease.end());
+            left.iter().for_each(|gap| self.unleased.insert(gap.clone()));
         }
     }
 

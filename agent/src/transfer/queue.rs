@@ -244,12 +244,16 @@ impl Queue {
         is_leased
     }
 
-    /// The digest of a large file is right.
-    pub(super) fn proved(&mut self, index: usize) {
+    /// The digest of a large file is right. False when the file was lost meanwhile.
+    pub(super) fn proved(&mut self, index: usize) -> bool {
+        if self.files[index].is_settled() {
+            return false;
+        }
         let before = std::mem::replace(&mut self.files[index].stage, FileStage::Placing);
         if let FileStage::InFlight(in_flight) = before {
             in_flight.end();
         }
+        true
     }
 
     /// An attempt at the whole file failed: it is to be begun again.

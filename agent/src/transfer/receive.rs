@@ -45,15 +45,16 @@ pub(super) async fn receive(
                     context.arrived(file, lease.connection, chunk.wire).await;
                 }
                 let wanted = usize::try_from(lease.end().saturating_sub(position)).unwrap_or(usize::MAX);
-                let has_surplus = chunk.bytes.len() > wanted;
+                let is_too_long = position + chunk.bytes.len() as u64 > file.wanted.size;
                 chunk.bytes.truncate(wanted);
                 position += chunk.bytes.len() as u64;
                 sink.take(chunk).await?;
                 match extent {
-                    Extent::Whole if has_surplus => Some(Err(too_long(stream.host()))),
-                    // The end of the answer says whether there is a surplus.
-                    Extent::Whole => None,
-                    Extent::Range(_) => (position >= lease.end()).then_some(Ok(())),
+                    Extent::Whole if is_too_long => Some(Err(too_long(stream.host()))),
+                    // The end of the answer says whether there is a surplus. That of a large file is not waited for:
+                    // its digest tells.
+                    Extent::Whole if file.is_small() && lease.end() == file.wanted.size => None,
+                    Extent::Whole | Extent::Range(_) => (position >= lease.end()).then_some(Ok(())),
                 }
             }
             Ok(None) => Some(complete(position, lease, stream.host())),

@@ -17,6 +17,7 @@ use super::retries::NextStep;
 use crate::environment::RetryTiming;
 use crate::fault::FetchFault;
 use crate::part::Part;
+use crate::source::Cuts;
 
 /// Hands out the work of one transfer.
 #[derive(Debug)]
@@ -122,15 +123,19 @@ impl Scheduler {
         self.queue().files[index].in_flight_mut().into_iter().for_each(LeasedPart::digest_waits);
     }
 
-    /// The digest of a large file is right.
-    pub(super) fn proved(&self, index: usize) {
-        self.queue().proved(index);
+    /// The digest of a large file is right. False when the file was lost meanwhile.
+    pub(super) fn proved(&self, index: usize) -> bool {
+        self.queue().proved(index)
     }
 
     /// An attempt failed: what it did not fetch can be leased again, when the wait is over.
     pub(super) fn faulted(&self, index: usize, piece: Option<&Piece>, fault: &FetchFault) -> NextStep {
         let mut queue = self.queue();
         let now = Instant::now();
+        // Under the lock, so that where a file may be cut does not change while it is being leased.
+        if matches!(fault, FetchFault::RangeIgnored { .. }) {
+            queue.files[index].file.source.learn_cuts(Cuts::Nowhere);
+        }
         let next_step = queue.files[index].next_step(fault, now, &self.timing);
         if let (FetchFault::RateLimited { .. }, NextStep::Again { wait, .. }) = (fault, &next_step) {
             queue.patient_until = queue.patient_until.max(Some(now + *wait));

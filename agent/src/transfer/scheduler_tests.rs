@@ -7,7 +7,7 @@ use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE};
 use super::super::retries::ATTEMPTS;
 use super::*;
 use crate::http::Backoff;
-use crate::source::{Cuts, Extent};
+use crate::source::Extent;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
@@ -64,8 +64,6 @@ fn a_file_without_ranges_is_one_piece_from_its_beginning() {
     let part = open(&scheduler, &parts);
     let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&scheduler)).collect();
     part.write(pieces[1].lease.start, &[bytes::Bytes::from_static(b"kept")]).unwrap();
-    // The source has learned it from the first of these answers.
-    pieces[0].file.source.learn_cuts(Cuts::Nowhere);
     for piece in &pieces {
         let next_step =
             scheduler.faulted(piece.index, Some(piece), &FetchFault::RangeIgnored { host: host() });
@@ -308,4 +306,35 @@ fn a_small_file_is_taken_from_a_connection_that_is_much_too_slow_and_is_not_its_
     assert!(scheduler.carried(1, &again));
     assert_eq!(turn, Turn::Again, "that it is begun is said once");
     assert!(assign(&scheduler).is_none());
+}
+
+#[test]
+fn a_file_that_was_lost_is_not_brought_back_by_its_digest() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[SIZE, SIZE]);
+    open(&scheduler, &parts);
+    let piece = piece(&scheduler);
+    let refused = FetchFault::Refused { host: host(), status: 403, why: String::new() };
+    assert!(matches!(scheduler.faulted(piece.index, Some(&piece), &refused), NextStep::Lost));
+    assert!(!scheduler.proved(piece.index));
+    assert!(!scheduler.settled(piece.index), "it was settled before");
+    assert!(assign(&scheduler).is_some(), "the other file is still to be had");
+}
+
+#[test]
+fn an_answer_with_the_whole_file_gives_back_only_what_is_not_on_disk() {
+    let (_folder, parts) = folder();
+    let scheduler = scheduler(&[SIZE]);
+    let part = open(&scheduler, &parts);
+    let first = piece(&scheduler);
+    scheduler.faulted(first.index, Some(&first), &FetchFault::RangeIgnored { host: host() });
+    let whole = piece(&scheduler);
+    assert_eq!(whole.extent, Extent::Whole);
+    let rest = usize::try_from(SIZE).unwrap() - 10;
+    part.write(0, &[bytes::Bytes::from(vec![0; 20])]).unwrap();
+    part.write(10, &[bytes::Bytes::from(vec![0; rest])]).unwrap();
+    whole.lease.advance(20);
+    let broken = FetchFault::Broken { host: host(), why: "cut".to_owned() };
+    scheduler.faulted(whole.index, Some(&whole), &broken);
+    assert!(assign(&scheduler).is_none(), "every byte is on disk");
 }

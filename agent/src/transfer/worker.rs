@@ -53,8 +53,9 @@ async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransf
             let part = Arc::new(part);
             file.counts.set_done(part.total());
             announce(context, &file, turn, part.total()).await;
-            context.underway.spawn(delivery::deliver(Arc::clone(context), index, file, Arc::clone(&part)));
-            context.scheduler.opened(index, part);
+            // First: what the delivery says of the file is about this part.
+            context.scheduler.opened(index, Arc::clone(&part));
+            context.underway.spawn(delivery::deliver(Arc::clone(context), index, file, part));
         }
         Err(fault) => context.faulted(index, &file, None, fault).await,
     }
