@@ -1,4 +1,5 @@
-//! The agent as a program: `hfdown-agent serve NONCE`, a controller on standard input and output.
+//! The agent as a program: `hfdown-agent serve NONCE`, a controller on standard input and output. A digest behind the nonce
+//! is what its own file must have, where nothing else on the box could tell.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,12 +7,13 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hfdown_protocol::{
-    Failure, FailureKind, Mode, Nonce, Order, Report, VERSION, greet, inbox, limits, outbox,
+    Digest, Failure, FailureKind, Mode, Nonce, Order, Report, VERSION, greet, inbox, limits, outbox,
 };
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 
 use crate::conversation::CloseReason;
 use crate::environment::Environment;
+use crate::hasher::Hasher;
 use crate::serve::serve;
 
 /// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash.
@@ -21,6 +23,8 @@ const BLOCKING: usize = 16;
 
 /// Usage, by sysexits.h.
 const EX_USAGE: u8 = 64;
+/// Its own file is not what it should be. By sysexits.h.
+const EX_DATAERR: u8 = 65;
 /// The link was lost; what is on disk can be resumed. By sysexits.h.
 const EX_TEMPFAIL: u8 = 75;
 /// The runtime could not be started. By sysexits.h.
@@ -30,9 +34,14 @@ const EX_OSERR: u8 = 71;
 /// variables.
 pub fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
-    let (verb, nonce, rest) = (words.next(), words.next(), words.next());
-    match (verb.as_deref(), nonce.map(|nonce| nonce.parse()), rest) {
-        (Some("serve"), Some(Ok(nonce)), None) => run(converse(nonce)),
+    let (verb, nonce, digest) = (words.next(), words.next(), words.next());
+    match (verb.as_deref(), nonce.map(|nonce| nonce.parse()), digest) {
+        (Some("serve"), Some(Ok(_)), Some(digest)) if !is_ours(&digest) => {
+            // The controller sees that no greeting came.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"this agent's file is damaged\n");
+            ExitCode::from(EX_DATAERR)
+        }
+        (Some("serve"), Some(Ok(nonce)), _) => run(converse(nonce)),
         // The nonce tells a controller that lists the processes which one is its own.
         #[cfg(unix)]
         (Some(crate::detached::HOST), Some(Ok(Nonce(_))), None) => run(host()),
@@ -42,12 +51,24 @@ pub fn main() -> ExitCode {
         )),
         _ => {
             let usage =
-                b"usage: hfdown-agent serve NONCE\n\nStarted by hfdown on a box; it is not for people.\n";
+                b"usage: hfdown-agent serve NONCE [SHA256]\n\nStarted by hfdown on a box; it is not for people.\n";
             // When standard error is gone as well there is no way to say it.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), usage);
             ExitCode::from(EX_USAGE)
         }
     }
+}
+
+/// Whether this program's own file has the digest that its controller expects. Damage that leaves it able to find that
+/// out is found; where a shell can look first, it has.
+fn is_ours(digest: &str) -> bool {
+    // What it is not allowed to see, as where there is no `/proc`, is no damage.
+    let Ok(own) = std::env::current_exe().and_then(std::fs::read) else { return true };
+    Digest::sha256(digest).is_ok_and(|expected| {
+        let mut hasher = Hasher::like(expected, own.len() as u64);
+        hasher.update(&own);
+        hasher.finish() == expected
+    })
 }
 
 fn ended(result: &std::io::Result<()>) -> ExitCode {
@@ -151,4 +172,22 @@ async fn refuse<W: AsyncWrite + Unpin>(
     let _ = outbox(&mut writer).send(Report::Fatal { failure }).await;
     writer.flush().await?;
     Ok(CloseReason::Fatal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_was_damaged_finds_that_out() {
+        let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let digest = |bytes: &[u8]| {
+            let mut hasher = Hasher::like(Digest::Sha256([0; 32]), 0);
+            hasher.update(bytes);
+            hasher.finish().to_string()
+        };
+        assert!(is_ours(&digest(&own)));
+        assert!(!is_ours(&digest(&own[1..])));
+        assert!(!is_ours("no digest"));
+    }
 }

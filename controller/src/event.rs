@@ -9,6 +9,7 @@ use std::time::Duration;
 use hfdown_protocol::{Commit, Conclusion, Failure, MachineInfo, RepoPath, TransferStatus};
 
 use crate::hub::{Listing, RepoInfo};
+use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
 use crate::tally::Tally;
 
@@ -205,6 +206,8 @@ pub enum Agent {
     Uploaded {
         /// Its size.
         bytes: u64,
+        /// What was wrong with the one that was there.
+        replaces: Option<BadAgent>,
     },
 }
 

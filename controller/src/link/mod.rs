@@ -23,7 +23,8 @@ mod settings;
 mod ssh_command;
 
 pub use agent::{
-    AgentExit, AgentImage, AgentImages, AgentLink, AgentOrigin, ImageError, Leftovers, LinkGuard, TmuxOptOut,
+    AgentExit, AgentImage, AgentImages, AgentLink, AgentOrigin, BadAgent, ImageError, Leftovers, LinkGuard,
+    TmuxOptOut,
 };
 pub use config::{ConfigError, ConfigFile, Presence};
 pub use connection::{ChannelReader, ChannelWriter, CommandExit};

@@ -35,7 +35,7 @@ fn the_others() -> Vec<Event> {
         Event::NotReady { why: "refused".to_owned(), left: Duration::from_secs(180) },
         Event::Reconnecting { why: "lost".to_owned(), attempt: 1, of: 8, wait: Duration::from_millis(500) },
         Event::Waiting { holder: "pid 7".to_owned() },
-        sample::opened(Agent::Uploaded { bytes: 4_900_000 }),
+        sample::opened(Agent::Uploaded { bytes: 4_900_000, replaces: None }),
         plan(motley(), Intent::DryRun),
         Event::Failed { path: "config.json".to_owned(), failure: failure() },
         Event::Removed { path: path("old.bin") },

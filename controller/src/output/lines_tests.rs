@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 
 use super::*;
 use crate::event::Agent;
+use crate::link::BadAgent;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, opened, outcome, path, plan, simple};
 use crate::output::style::Style;
@@ -134,8 +135,15 @@ fn a_dry_run_prints_the_plan_as_data() {
 fn agents_say_how_they_came() {
     let local = said(Verbosity::Normal, &[opened(Agent::InProcess)]);
     assert_eq!(local, "/workspace/gpt2 · 118 GB free\n");
-    let (_, uploaded) = draw(Verbosity::Normal, Some("box"), &[opened(Agent::Uploaded { bytes: 4_900_000 })]);
-    assert_eq!(uploaded, "box: linux x86_64 · 118 GB free · agent ready in 0.8 s (uploaded 4.9 MB)\n");
+    let uploaded = |verbosity, replaces| {
+        draw(verbosity, Some("box"), &[opened(Agent::Uploaded { bytes: 4_900_000, replaces })]).1
+    };
+    let damaged = Some(BadAgent::Damaged);
+    for said in [uploaded(Verbosity::Normal, damaged), uploaded(Verbosity::Verbose, None)] {
+        assert_eq!(said, "box: linux x86_64 · 118 GB free · agent ready in 0.8 s (uploaded 4.9 MB)\n");
+    }
+    let said = uploaded(Verbosity::Verbose, damaged);
+    assert!(said.ends_with("(uploaded 4.9 MB, as the one that was there is damaged)\n"), "{said}");
 }
 
 #[test]

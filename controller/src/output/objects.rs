@@ -37,7 +37,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
             let (agent, uploaded) = match agent {
                 Agent::InProcess => ("in_process", 0),
                 Agent::Cached => ("cached", 0),
-                Agent::Uploaded { bytes } => ("uploaded", *bytes),
+                Agent::Uploaded { bytes, .. } => ("uploaded", *bytes),
             };
             let (os, arch, cpus) = (machine.os.as_str(), machine.arch.as_str(), machine.cpus);
             Object::Opened {

@@ -10,6 +10,7 @@ use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
 use super::{detached, info, plan_lines};
 use crate::event::{Agent, Event, Progress};
+use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
 use crate::text::units::{bytes, count, duration};
 
@@ -128,7 +129,10 @@ impl Sentences {
                 let is_elsewhere = root != asked.trim_end_matches('/');
                 let place = self.place(name, root, is_elsewhere, machine, *agent);
                 let free = bytes(*free);
-                (Verbosity::Normal, format!("{place}{free} free{}", readiness(*agent, *after)))
+                (
+                    Verbosity::Normal,
+                    format!("{place}{free} free{}", readiness(*agent, *after, self.verbosity)),
+                )
             }
             Event::Started { path, size, resumed } if *resumed > 0 => {
                 let (size, resumed) = (bytes(*size), bytes(*resumed));
@@ -217,12 +221,17 @@ impl OutputLine {
     }
 }
 
-fn readiness(agent: Agent, after: Duration) -> String {
+fn readiness(agent: Agent, after: Duration, verbosity: Verbosity) -> String {
     match agent {
         Agent::InProcess => String::new(),
         Agent::Cached => format!(" · agent ready in {}", duration(after)),
-        Agent::Uploaded { bytes: size } => {
-            format!(" · agent ready in {} (uploaded {})", duration(after), bytes(size))
+        Agent::Uploaded { bytes: size, replaces } => {
+            let why = match replaces.filter(|_| verbosity == Verbosity::Verbose) {
+                None => "",
+                Some(BadAgent::NotOurs) => ", as the one that was there is no program of this user alone",
+                Some(BadAgent::Damaged) => ", as the one that was there is damaged",
+            };
+            format!(" · agent ready in {} (uploaded {}{why})", duration(after), bytes(size))
         }
     }
 }

@@ -208,7 +208,7 @@ pub(super) async fn find(
             }
             let agent = match link.origin {
                 AgentOrigin::Cached => Agent::Cached,
-                AgentOrigin::Uploaded { bytes } => Agent::Uploaded { bytes },
+                AgentOrigin::Uploaded { bytes, replaces } => Agent::Uploaded { bytes, replaces },
             };
             let handle = AgentHandle::Box(Box::new(link.guard));
             let AgentLink { reader, writer, already_read, .. } = link;

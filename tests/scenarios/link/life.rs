@@ -20,7 +20,7 @@ async fn uploads_an_agent_once_and_finds_it_again(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let settings = host.settings();
     let mut cold = go(&host.command(), &settings).await.unwrap();
-    assert_eq!(cold.origin, AgentOrigin::Uploaded { bytes: ECHO.len() as u64 });
+    assert_eq!(cold.origin, AgentOrigin::Uploaded { bytes: ECHO.len() as u64, replaces: None });
     assert_eq!(cold.platform.system, "Linux");
     assert!(
         matches!(&cold.host_key, HostKeyTrust::Learned { fingerprint, .. } if *fingerprint == host.host_keys().fingerprint())

@@ -5,6 +5,7 @@
 
 mod agents;
 mod boxes;
+mod distrust;
 mod echo;
 mod hijacked;
 mod installed;

@@ -46,7 +46,18 @@ pub enum AgentOrigin {
     Uploaded {
         /// Its size.
         bytes: u64,
+        /// What was wrong with the one that was there.
+        replaces: Option<BadAgent>,
     },
+}
+
+/// Why an agent that was on a box is not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadAgent {
+    /// It is no program of this user alone: a folder, a link, another user's, or one that others may write to.
+    NotOurs,
+    /// Its bytes are not those that were put there.
+    Damaged,
 }
 
 /// What keeps a link up.

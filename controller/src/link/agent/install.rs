@@ -10,11 +10,12 @@ use hfdown_protocol::Nonce;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
-use super::agent_link::{AgentOrigin, Launched};
+use super::agent_link::{AgentOrigin, BadAgent, Launched};
 use super::greeting::{greeted, marked};
-use super::image::AgentImages;
+use super::image::{AgentImage, AgentImages};
 use super::script;
-use crate::link::connection::{ChannelWriter, ClientConnection};
+use super::traces::CacheFolder;
+use crate::link::connection::{ChannelWriter, ClientConnection, RemoteCommand};
 use crate::link::error::{InstallStage, LinkError};
 use crate::link::platform::Platform;
 use crate::link::settings::LinkSettings;
@@ -26,12 +27,24 @@ const PIECE: usize = 64 * 1024;
 /// How long one piece may take. 64 KiB in 30 s is slower than a modem.
 const STALL: Duration = Duration::from_secs(30);
 
-/// Uploads the agent for this platform and starts it.
+/// An installation that did not lead to an agent.
+enum InstallFailure {
+    /// The folder of this number could not take the agent in: its disk is full, or the user's share of it.
+    Full(u8, LinkError),
+    /// No folder is left to try.
+    NoFolder(LinkError),
+    /// Another folder would be no better.
+    Other(LinkError),
+}
+
+/// Uploads the agent for this platform and starts it. A folder that turns out to be full is passed over, as one that runs
+/// no programs is; the agent is then sent once more.
 pub(super) async fn install(
     connection: &ClientConnection,
     settings: &LinkSettings,
     images: &AgentImages,
     platform: Platform,
+    replaces: Option<BadAgent>,
 ) -> Result<Launched, LinkError> {
     let address = || connection.address().to_owned();
     let Some(cpu) = platform.cpu() else {
@@ -40,37 +53,61 @@ pub(super) async fn install(
     let Some(image) = images.get(cpu) else {
         return Err(LinkError::NoImage { address: address(), platform, variable: cpu.variable() });
     };
-    let nonce = Nonce(rand::random());
-    let mut running = connection.run(&script::install(nonce, image, cpu)).await?;
-    let sent = send(&mut running.writer, image.bytes()).await;
-    if let Err(UploadStalled) = sent {
-        return Err(LinkError::Install {
-            address: address(),
-            stage: InstallStage::Stalled,
-            said: String::new(),
-        });
-    }
-    match greeted(&mut running, nonce, settings.greeting_timeout).await {
-        Ok((already_read, _, cache)) => {
-            let origin = AgentOrigin::Uploaded { bytes: image.bytes().len() as u64 };
-            Ok(Launched { running, nonce, already_read, origin, platform, cache })
+    let origin = AgentOrigin::Uploaded { bytes: image.bytes().len() as u64, replaces };
+    let mut skip = 0;
+    let mut first_full = None;
+    loop {
+        let nonce = Nonce(rand::random());
+        let running = connection.run(&script::install(nonce, image, cpu, skip)).await?;
+        let (folder, full) = match install_once(connection, settings, image, nonce, running).await {
+            Ok((running, already_read, cache)) => {
+                return Ok(Launched { running, nonce, already_read, origin, platform, cache });
+            }
+            Err(InstallFailure::Full(folder, error)) => (folder, error),
+            // Why the first one would not do says more than that none is left.
+            Err(InstallFailure::NoFolder(error)) => return Err(first_full.unwrap_or(error)),
+            Err(InstallFailure::Other(error)) => return Err(error),
+        };
+        let full = first_full.take().unwrap_or(full);
+        // A box that names a folder it was told to pass over is not asked without end.
+        if folder <= skip || folder >= script::FOLDERS {
+            return Err(full);
         }
-        Err(no_greeting) => {
-            let said = sanitize_lines(running.status.errors(), 4, 400);
-            let stage =
-                match marked(&no_greeting.said, script::FAILED, nonce).as_deref().and_then(<[String]>::first)
-                {
-                    Some(stage) if stage == "folder" => {
-                        return Err(LinkError::NoFolder { address: address(), said });
-                    }
-                    Some(stage) if stage == "size" => InstallStage::Size,
-                    Some(stage) if stage == "digest" => InstallStage::Digest,
-                    Some(_) => InstallStage::Write,
-                    None => return Err(no_greeting.into_error(connection, &running, nonce)),
-                };
-            Err(LinkError::Install { address: address(), stage, said })
-        }
+        (skip, first_full) = (folder, Some(full));
     }
+}
+
+/// One try, which ends at the first folder that runs programs.
+async fn install_once(
+    connection: &ClientConnection,
+    settings: &LinkSettings,
+    image: &AgentImage,
+    nonce: Nonce,
+    mut running: RemoteCommand,
+) -> Result<(RemoteCommand, Vec<u8>, CacheFolder), InstallFailure> {
+    let address = || connection.address().to_owned();
+    if let Err(UploadStalled) = send(&mut running.writer, image.bytes()).await {
+        let (stage, said) = (InstallStage::Stalled, String::new());
+        return Err(InstallFailure::Other(LinkError::Install { address: address(), stage, said }));
+    }
+    let no_greeting = match greeted(&mut running, nonce, settings.greeting_timeout).await {
+        Ok((already_read, _, cache)) => return Ok((running, already_read, cache)),
+        Err(no_greeting) => no_greeting,
+    };
+    let said = sanitize_lines(running.status.errors(), 4, 400);
+    let failed = |stage, said| LinkError::Install { address: address(), stage, said };
+    Err(match marked(&no_greeting.said, script::FAILED, nonce).as_deref() {
+        None => InstallFailure::Other(no_greeting.into_error(connection, &running, nonce)),
+        Some([stage, ..]) if stage == "folder" => {
+            InstallFailure::NoFolder(LinkError::NoFolder { address: address(), said })
+        }
+        Some([stage, ..]) if stage == "size" => InstallFailure::Other(failed(InstallStage::Size, said)),
+        Some([stage, ..]) if stage == "digest" => InstallFailure::Other(failed(InstallStage::Digest, said)),
+        Some(fields) => {
+            let folder = fields.get(1).and_then(|folder| folder.parse().ok()).unwrap_or(script::FOLDERS);
+            InstallFailure::Full(folder, failed(InstallStage::Write, said))
+        }
+    })
 }
 
 struct UploadStalled;

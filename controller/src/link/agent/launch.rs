@@ -2,7 +2,7 @@
 
 use hfdown_protocol::Nonce;
 
-use super::agent_link::{AgentOrigin, Launched};
+use super::agent_link::{AgentOrigin, BadAgent, Launched};
 use super::greeting::{greeted, marked};
 use super::image::AgentImages;
 use super::script;
@@ -15,8 +15,8 @@ use crate::link::settings::LinkSettings;
 pub(super) enum LaunchOutcome {
     /// There was an agent, and it has greeted.
     Greeted(Launched),
-    /// There is none for this machine.
-    Missing(Platform),
+    /// There is none for this machine, or one that must not be run.
+    Missing(Platform, Option<BadAgent>),
     /// The login shell did not run the command: this would be said if there were no other way in.
     ShellIgnored(LinkError),
 }
@@ -36,10 +36,17 @@ pub(super) async fn launch(
             Ok(LaunchOutcome::Greeted(Launched { running, nonce, already_read, origin, platform, cache }))
         }
         Err(no_greeting) => match marked(&no_greeting.said, script::MISSING, nonce).as_deref() {
-            Some([system, machine, ..]) => Ok(LaunchOutcome::Missing(Platform::new(system, machine))),
+            Some([system, machine, rest @ ..]) => {
+                let bad = match rest.first().map(String::as_str) {
+                    Some(script::NOT_OURS) => Some(BadAgent::NotOurs),
+                    Some(script::DAMAGED) => Some(BadAgent::Damaged),
+                    _ => None,
+                };
+                Ok(LaunchOutcome::Missing(Platform::new(system, machine), bad))
+            }
             // A crash of the box may have taken what was in the file. If it is not that, the error follows the upload.
             _ => match no_greeting.damaged_agent(&running, nonce) {
-                Some(platform) => Ok(LaunchOutcome::Missing(platform)),
+                Some(platform) => Ok(LaunchOutcome::Missing(platform, Some(BadAgent::Damaged))),
                 None => match no_greeting.into_error(connection, &running, nonce) {
                     error @ (LinkError::Shell { .. } | LinkError::Noisy { .. }) => {
                         Ok(LaunchOutcome::ShellIgnored(error))

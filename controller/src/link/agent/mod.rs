@@ -12,7 +12,7 @@ mod sweep;
 mod tmux;
 mod traces;
 
-pub use agent_link::{AgentExit, AgentLink, AgentOrigin, LinkGuard};
+pub use agent_link::{AgentExit, AgentLink, AgentOrigin, BadAgent, LinkGuard};
 pub use image::{AgentImage, AgentImages, ImageError};
 pub use traces::{Leftovers, TmuxOptOut};
 

@@ -3,8 +3,9 @@
 //! dash, zsh, fish and tcsh as login shells. Nothing that came from a box is ever put into one.
 //!
 //! All look at the same folders, in this order: `~/.cache/hfdown`, `$XDG_RUNTIME_DIR/hfdown`, `/dev/shm/hfdown-$UID`,
-//! `/tmp/hfdown-$UID`. A folder counts only if it belongs to this user and no other user can write to it, since each user
-//! could have made the latter two.
+//! `/tmp/hfdown-$UID`. A folder counts only if it belongs to this user, no other user can write to it, and none can put
+//! another one in its place: each user could have made the latter two. An agent counts only if it is this user's own
+//! file, and has the digest that its name promises.
 
 use std::fmt::Write as _;
 
@@ -20,52 +21,108 @@ pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";
 pub(super) const MISSING: &str = "HFDOWN-MISSING";
 /// What follows the platform where `~/.cache` was made for the agent: `…LAUNCH <nonce>|Linux|x86_64|.cache|`.
 pub(super) const MADE_CACHE: &str = ".cache";
-/// Precedes the stage at which an installation failed: `folder`, `write`, `size`, `digest`.
+/// What follows the platform where there was an agent that must not run: it is no program of this user alone.
+pub(super) const NOT_OURS: &str = "not-ours";
+/// The same where its bytes are not those that were put there.
+pub(super) const DAMAGED: &str = "damaged";
+/// Precedes the stage at which an installation failed: `folder`, `write`, `size`, `digest`; and the folder's number.
 pub(super) const FAILED: &str = "HFDOWN-FAILED";
 
-/// `sound FOLDER`: it is a folder, no link, this user's own, and writable by no other user.
+/// How many folders there are to look at.
+pub(super) const FOLDERS: u8 = 4;
+
+/// `sound FOLDER`: it is a folder, no link, this user's own, and writable by no other user; and no other user can replace
+/// it or a folder above it. `$d` becomes its path without links, whose parents are those that were looked at.
+///
+/// A parent is this user's, root's, or of the owner of `/`, who can replace everything. Others may write to it only
+/// where the sticky bit keeps them from renaming what is not theirs. A group may if it is root's, or this user's own
+/// as Debian and Fedora give each user one. `ls` follows what `cd` has followed already; a line too many, of a name
+/// with a line break, is no folder's.
 const SOUND: &str = r#"
     sound() {
         [ -d "$1" ] && [ -O "$1" ] || return 1;
         case $(ls -ld "$1") in drwx?-??-*) ;; *) return 1;; esac;
+        d=$(cd "$1" && pwd -P) || return 1;
+        e=$d; set --;
+        while [ -n "$e" ]; do e=${e%/*}; set -- "$@" "${e:-/}"; done;
+        ls -ldn / "$@" | (
+            z=;
+            while read -r m l o g e; do
+                z=${z:-$o};
+                case $o in 0|$u|$z) ;; *) exit 1;; esac;
+                case $m in
+                    d????????[tT]*|d????-??-*) ;;
+                    d???????-*) [ $g = 0 ] || { [ $g = $(id -g) ] && [ "$(id -gn)" = "$(id -un)" ]; } || exit 1;;
+                    *) exit 1;;
+                esac;
+            done;
+            [ -n "$z" ]
+        );
     };
 "#;
 
-/// The head of a loop over the folders. `${X:+…}` leaves out what is not set: the root folder must not get one of ours.
+/// `proved FILE DIGEST`: the file has it, as far as this machine can tell. `$y` becomes what the agent has to prove itself
+/// when it starts: nothing, or the digest where no program here could.
+const PROVED: &str = r#"
+    proved() {
+        y=$(
+            if command -v sha256sum >/dev/null; then sha256sum;
+            elif command -v shasum >/dev/null; then shasum -a 256;
+            elif command -v openssl >/dev/null; then openssl dgst -sha256;
+            fi <"$1" 2>/dev/null
+        );
+        case $y in "") y=$2;; *"$2"*) y=;; *) return 1;; esac;
+    };
+"#;
+
+/// The head of a loop over the folders, which it numbers from 1. `${X:+…}` leaves out what is not set: the root folder
+/// must not get one of ours.
 const EACH_FOLDER: &str = r#"
+    i=0;
     for d in "${HOME:+$HOME/.cache/hfdown}" "${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/hfdown}"
         "/dev/shm/hfdown-$u" "/tmp/hfdown-$u"; do
+        i=$((i + 1));
         [ -n "$d" ] || continue;
 "#;
 
-/// Starts the cached agent, or says what the machine is. `-x` is false on a `noexec` mount, and the size catches a file
-/// that a crash of the box left behind. The file's age is its last use. An agent that is superseded is ended first.
+/// Starts the cached agent, or says what the machine is, and what is wrong with the agent that is there. What it is comes
+/// before any look into it, since one into a FIFO would not end; `-x` is false on a `noexec` mount. The file's age is its
+/// last use. An agent that is superseded is ended first.
 pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonce>) -> String {
     let supersede = supersedes.map(supersede).unwrap_or_default();
     let mut choice = String::new();
     for (cpu, names) in [(Cpu::X86_64, ["x86_64", "amd64"]), (Cpu::Aarch64, ["aarch64", "arm64"])] {
         let Some(image) = images.get(cpu) else { continue };
         for name in names {
+            let (file, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
             // Writing to a string can't fail.
-            _ = write!(choice, "Linux:{name}) a={} b={};; ", image.file_name(), image.bytes().len());
+            _ = write!(choice, "Linux:{name}) a={file} b={size} h={digest};; ");
         }
     }
     for_login_shell(&format!(
         r#"
-        u=$(id -u); s=$(uname -s); m=$(uname -m); a=;
+        u=$(id -u); s=$(uname -s); m=$(uname -m); a=; w=;
         case $s:$m in {choice} esac;
         {supersede}
         {SOUND}
+        {PROVED}
+        ours() {{
+            [ -f "$1" ] && [ -O "$1" ] && [ -x "$1" ] || return 1;
+            case $(ls -ld "$1") in -rwx?-??-*) ;; *) return 1;; esac;
+        }};
         if [ -n "$a" ]; then
             {EACH_FOLDER}
+                sound "$d" || continue;
                 p=$d/$a;
-                sound "$d" && [ -O "$p" ] && [ -x "$p" ] && [ "$(wc -c <"$p")" -eq $b ] || continue;
+                [ -e "$p" ] || [ -h "$p" ] || continue;
+                ours "$p" || {{ w={NOT_OURS}; continue; }};
+                [ "$(wc -c <"$p")" -eq $b ] && proved "$p" $h || {{ w={DAMAGED}; continue; }};
                 touch -c "$p";
                 printf "\n{LAUNCHING} %s|%s|%s|\n" {nonce} "$s" "$m";
-                exec "$p" serve {nonce};
+                exec "$p" serve {nonce} $y;
             done;
         fi;
-        printf "\n{MISSING} %s|%s|%s|\n" {nonce} "$s" "$m"
+        printf "\n{MISSING} %s|%s|%s|%s|\n" {nonce} "$s" "$m" "$w"
         "#
     ))
 }
@@ -94,27 +151,38 @@ fn supersede(nonce: Nonce) -> String {
 /// which reads not a byte too many either. `\041` is a `!`.
 ///
 /// Another conversation may take an empty folder away at any moment. So the file that shows that programs run here
-/// stays until the agent has its place, and a folder is tried twice: from that file on it is not empty.
-pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
+/// stays until the agent has its place, and a folder is tried twice: from that file on it is not empty. Its name can't
+/// be foreseen, and it is made where there is none (`set -C`). What has the agent's name and is no file would take the
+/// agent in, or lead it elsewhere: it goes, or the folder is no good.
+///
+/// Only what is made here is for this user alone: the agent gets the umask that the user has. The first `skip` folders
+/// are passed over: an earlier try found them full.
+pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu, skip: u8) -> String {
     let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
     let machine = cpu.machine();
     for_login_shell(&format!(
         r##"
-        u=$(id -u); umask 077;
+        u=$(id -u); n=$(umask); umask 077;
         fail() {{
-            printf "\n{FAILED} %s|%s|\n" {nonce} $1;
+            printf "\n{FAILED} %s|%s|%s|\n" {nonce} $1 $i;
             [ -z "$f" ] || {{ rm -f "$t"; rmdir "$f" ${{k:+"$k"}} 2>/dev/null; }};
             exit 1;
         }};
         {SOUND}
+        {PROVED}
         runs() {{
-            t=$1/.new.$$;
-            mkdir -p "$1" && sound "$1" && printf "#\041/bin/sh\nexit 0\n" >"$t" && chmod 700 "$t" && "$t"
+            t=;
+            mkdir -p "$1" && sound "$1" || return 1;
+            p=$d/{name};
+            if [ -h "$p" ]; then rm -f "$p"; elif [ -d "$p" ]; then rmdir "$p"; fi || return 1;
+            t=$d/.new.{nonce};
+            (set -C; printf "#\041/bin/sh\nexit 0\n" >"$t") && chmod 700 "$t" && "$t"
                 || {{ rm -f "$t"; return 1; }};
         }};
         f=; t=;
         trap "rm -f \"\$t\"" EXIT;
         {EACH_FOLDER}
+            [ $i -gt {skip} ] || continue;
             k=; [ -d "${{d%/*}}" ] || k=${{d%/*}};
             runs "$d" 2>/dev/null || runs "$d"
                 || {{ rmdir "$d" ${{k:+"$k"}} 2>/dev/null; continue; }};
@@ -127,15 +195,14 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu) -> String {
             dd bs=1 count={size} >"$t" 2>/dev/null || fail write;
         fi;
         [ "$(wc -c <"$t")" -eq {size} ] || fail size;
-        if command -v sha256sum >/dev/null; then
-            case $(sha256sum <"$t") in {digest}*) ;; *) fail digest;; esac;
-        fi;
+        proved "$t" {digest} || fail digest;
         chmod 700 "$t" && mv -f "$t" "$f/{name}" || fail write;
         find "$f" -type f
             \( -name "agent-*" -mtime +14 -o -name ".new.*" -mtime +1 -o -name "detached-*" -mtime +14 \)
             -exec rm -f {{}} + 2>/dev/null;
         printf "\n{LAUNCHING} %s|Linux|{machine}|%s|\n" {nonce} "${{k#$HOME/}}";
-        exec "$f/{name}" serve {nonce}
+        umask $n;
+        exec "$f/{name}" serve {nonce} $y
         "##
     ))
 }
@@ -180,38 +247,5 @@ fn for_login_shell(script: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::process::{Command, Stdio};
-
-    /// The processes that the script would end. None is: `kill` only prints them.
-    fn superseded(nonce: Nonce) -> String {
-        let script = format!("kill() {{ echo \"$1\"; }}; {}", supersede(nonce).replace('\n', " "));
-        let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    #[test]
-    fn only_the_agent_of_that_nonce_is_superseded() {
-        let nonce = Nonce(rand::random());
-        assert_eq!(superseded(nonce), "");
-        // It waits for the end of its input.
-        let waiting = |words: [&str; 3]| {
-            let mut command = Command::new("/bin/sh");
-            command.args(["-c", "read line; exit"]).args(words).stdin(Stdio::piped());
-            command.spawn().unwrap()
-        };
-        let text = nonce.to_string();
-        let mut agent = waiting(["/home/.cache/hfdown/agent-0", "serve", &text]);
-        let mut others = [
-            waiting(["/home/.cache/hfdown/agent-0", "serve", &Nonce(rand::random()).to_string()]),
-            waiting(["/usr/bin/less", "serve", &text]),
-        ];
-        let ended = superseded(nonce);
-        for child in others.iter_mut().chain([&mut agent]) {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-        assert_eq!(ended, format!("{}\n", agent.id()));
-    }
-}
+#[path = "script_tests.rs"]
+mod tests;

@@ -34,8 +34,8 @@ pub(in crate::link) async fn start_agent(
     let start = async || -> Result<Start, LinkError> {
         Ok(match launch(connection, settings, images, supersedes).await? {
             LaunchOutcome::Greeted(launched) => Start::Started(launched),
-            LaunchOutcome::Missing(platform) => {
-                Start::Started(install(connection, settings, images, platform).await?)
+            LaunchOutcome::Missing(platform, replaces) => {
+                Start::Started(install(connection, settings, images, platform, replaces).await?)
             }
             LaunchOutcome::ShellIgnored(error) => Start::ShellIgnored(error),
         })

@@ -11,8 +11,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use russh::ChannelMsg;
 use russh::client::Msg;
+use russh::{ChannelMsg, Sig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -24,6 +24,9 @@ const ERRORS_KEPT: usize = 32 * 1024;
 
 /// Blocks of output that wait to be read. Each has at most 64 KiB, and russh itself holds some more.
 const BLOCKS_WAITING: usize = 16;
+
+/// The most characters of a signal's name.
+const LONGEST_SIGNAL: usize = 32;
 
 /// How long what was told to end may take.
 const PARTING: Duration = Duration::from_secs(2);
@@ -114,8 +117,7 @@ async fn drain(
             ChannelMsg::ExtendedData { data, .. } => facts().keep(&data),
             ChannelMsg::ExitStatus { exit_status } => facts().exit = Some(CommandExit::Status(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                let name = format!("{signal_name:?}");
-                facts().exit = Some(CommandExit::Signal(crate::text::sanitize(name, 32)));
+                facts().exit = Some(CommandExit::Signal(signal_text(&signal_name)));
             }
             ChannelMsg::Failure => {
                 facts().refused = true;
@@ -127,6 +129,15 @@ async fn drain(
             }
             _ => {}
         }
+    }
+}
+
+/// A signal's name, as the server gives it.
+fn signal_text(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => crate::text::sanitize(name, LONGEST_SIGNAL),
+        // One of twelve, each a variant that is called like its signal.
+        known => format!("{known:?}"),
     }
 }
 

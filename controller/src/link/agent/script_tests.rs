@@ -1,0 +1,81 @@
+//! The scripts' parts, run by the shells of this machine.
+
+use super::*;
+use std::process::{Command, Stdio};
+
+/// The processes that the script would end. None is: `kill` only prints them.
+fn superseded(nonce: Nonce) -> String {
+    let script = format!("kill() {{ echo \"$1\"; }}; {}", supersede(nonce).replace('\n', " "));
+    let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What `/bin/sh` is on one machine or another.
+const SHELLS: [(&str, &[&str]); 5] = [
+    ("dash", &[]),
+    ("bash", &["--posix"]),
+    ("zsh", &["--emulate", "sh"]),
+    ("mksh", &[]),
+    ("busybox", &["sh"]),
+];
+
+#[test]
+fn folders_and_files_are_looked_at_alike_by_every_shell() {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    let ground = tempfile::tempdir().unwrap();
+    let ground = ground.path().canonicalize().unwrap();
+    let path = |name: &str| ground.join(name).display().to_string();
+    let mode = |name: &str, mode| {
+        std::fs::set_permissions(ground.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    for folder in ["good/own", "open/own", "sticky/own", "group/own", "writable"] {
+        std::fs::create_dir_all(ground.join(folder)).unwrap();
+    }
+    for (name, modes) in [("open", 0o757), ("sticky", 0o1777), ("writable", 0o775), ("good/own", 0o755)] {
+        mode(name, modes);
+    }
+    symlink("good", ground.join("behind a link")).unwrap();
+    symlink("good/own", ground.join("link")).unwrap();
+    std::fs::write(ground.join("file"), "abc").unwrap();
+    let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    let folders =
+        ["good/own", "open/own", "sticky/own", "writable", "behind a link/own", "link", "file", "none"];
+    let looks: Vec<_> =
+        folders.iter().map(|name| format!("sound \"{}\" && echo \"$d\";", path(name))).collect();
+    let file = path("file");
+    let script = format!(
+        "u=$(id -u); {SOUND} {PROVED} {} proved {file} {abc} && echo right $y; proved {file} 0123456789 || echo wrong",
+        looks.concat()
+    );
+    let expected = format!("{0}\n{1}\n{0}\nright\nwrong\n", path("good/own"), path("sticky/own"));
+    for (shell, options) in SHELLS {
+        let line = script.replace('\n', " ");
+        // What is not on this machine is left out; `sh` is, and is one of them.
+        let Ok(output) = Command::new(shell).args(options).args(["-c", &line]).output() else { continue };
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell}: {output:?}");
+    }
+}
+
+#[test]
+fn only_the_agent_of_that_nonce_is_superseded() {
+    let nonce = Nonce(rand::random());
+    assert_eq!(superseded(nonce), "");
+    // It waits for the end of its input.
+    let waiting = |words: [&str; 3]| {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "read line; exit"]).args(words).stdin(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    let text = nonce.to_string();
+    let mut agent = waiting(["/home/.cache/hfdown/agent-0", "serve", &text]);
+    let mut others = [
+        waiting(["/home/.cache/hfdown/agent-0", "serve", &Nonce(rand::random()).to_string()]),
+        waiting(["/usr/bin/less", "serve", &text]),
+    ];
+    let ended = superseded(nonce);
+    for child in others.iter_mut().chain([&mut agent]) {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert_eq!(ended, format!("{}\n", agent.id()));
+}
