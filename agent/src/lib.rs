@@ -16,6 +16,7 @@ mod hasher;
 pub mod http;
 mod machine;
 mod os_error;
+mod own_folder;
 mod part;
 mod process;
 mod serve;

@@ -44,6 +44,8 @@ pub enum FailureKind {
     },
     /// The filesystem does not let this user do that.
     PermissionDenied,
+    /// hfdown's own folder in the destination is another user's, or others may write to it.
+    NotOurs,
     /// The destination is not a folder.
     NotADirectory,
     /// Something that must not be replaced is in the way: a directory, a link that leads out, a name that differs only

@@ -73,4 +73,4 @@ pub use report::{End, Found, MachineInfo, Proof, Report, Stamp, Summary, Ticked}
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/4");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/5");

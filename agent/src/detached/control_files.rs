@@ -12,9 +12,13 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::transfer_record::TransferRecord;
 use crate::folder;
+use crate::own_folder::{Flush, OwnFolder};
+use crate::system::FileMode;
 
 /// The longest path that a socket's address holds everywhere: 108 bytes on Linux, 104 elsewhere, with a NUL.
 const LONGEST_ADDRESS: usize = 100;
+/// The largest record that is read: its longest lines are a path, a title and a reason.
+const LARGEST_RECORD: u64 = 64 << 10;
 
 /// The files of one destination's transfer.
 #[derive(Debug, Clone)]
@@ -61,15 +65,14 @@ impl ControlFiles {
 
     /// Writes down what the transfer has come to.
     pub(super) fn write_record(&self, record: &TransferRecord) -> io::Result<()> {
-        let new = self.file("new");
-        std::fs::write(&new, record.to_string())?;
-        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
-        std::fs::rename(new, self.file("record"))
+        let content = record.to_string();
+        self.own()?.replace(&self.name("record"), content.as_bytes(), FileMode::Private, Flush::Never)
     }
 
     /// What was written down.
     pub(super) fn read_record(&self) -> Option<TransferRecord> {
-        std::fs::read_to_string(self.file("record")).ok()?.parse().ok()
+        let record = self.own().ok()?.read(&self.name("record"), LARGEST_RECORD).ok()??;
+        String::from_utf8(record).ok()?.parse().ok()
     }
 
     /// Takes the record away, and the folder if nothing else is in it.
@@ -79,8 +82,19 @@ impl ControlFiles {
         let _ = std::fs::remove_dir(&self.folder);
     }
 
+    /// The folder, if no other user may write to it.
+    fn own(&self) -> io::Result<OwnFolder> {
+        let mut folder = OwnFolder::at(&self.folder)?;
+        folder.check()?.map_err(|_| io::ErrorKind::PermissionDenied)?;
+        Ok(folder)
+    }
+
+    fn name(&self, kind: &str) -> String {
+        format!("{}.{kind}", self.name)
+    }
+
     fn file(&self, kind: &str) -> PathBuf {
-        self.folder.join(format!("{}.{kind}", self.name))
+        self.folder.join(self.name(kind))
     }
 
     /// A socket's address has little room; where the folder's path is too long, the folder goes by its descriptor.

@@ -3,13 +3,19 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::Metadata;
 
 use crate::disk;
+use crate::own_folder::OwnFolder;
+use crate::system::{self, FileAccess, FileMode};
 
 const NAME: &str = "lock";
 /// More than any holder writes about itself.
 const LONGEST_HOLDER: u64 = 256;
+/// A holder that has not written anything about itself.
+const UNKNOWN: &str = "another run";
+/// How often in a row another run may be faster before it counts as the holder.
+const ATTEMPTS: u32 = 100;
 
 /// The lock, held until this is dropped or the process ends in whatever way.
 #[derive(Debug)]
@@ -30,38 +36,65 @@ pub(crate) enum LockAttempt {
 
 impl Lock {
     /// Tries once.
-    pub(crate) fn attempt(work: &Dir) -> io::Result<LockAttempt> {
-        loop {
-            let mut options = OpenOptions::new();
-            let mut file = work.open_with(NAME, options.read(true).write(true).create(true))?.into_std();
+    pub(crate) fn attempt(work: &OwnFolder) -> io::Result<LockAttempt> {
+        for _ in 0..ATTEMPTS {
+            let mut file = match work.open(NAME, FileAccess::ReadWrite, LONGEST_HOLDER)? {
+                Some(file) => file,
+                None => match create(work) {
+                    // Another run was faster.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
+                    created => created?,
+                },
+            };
             match file.try_lock() {
                 Ok(()) => {}
                 Err(std::fs::TryLockError::WouldBlock) => return Ok(LockAttempt::Busy(holder(&mut file))),
                 Err(std::fs::TryLockError::Error(error)) => return Err(error),
             }
             // The holder before us may have removed the file while we waited for it: then ours locks nothing.
-            let ours = disk::stamp(&cap_std::fs::Metadata::from_file(&file)?);
-            match work.metadata(NAME) {
+            let ours = disk::stamp(&Metadata::from_file(&file)?);
+            match work.dir().symlink_metadata(NAME) {
                 Ok(there) if disk::stamp(&there).inode == ours.inode => {}
                 _ => continue,
             }
             file.set_len(0)?;
             file.write_all(format!("process {}", std::process::id()).as_bytes())?;
-            let since = disk::stamp(&cap_std::fs::Metadata::from_file(&file)?).modified;
+            let since = disk::stamp(&Metadata::from_file(&file)?).modified;
             return Ok(LockAttempt::Held(Self { _file: file, since }));
         }
+        Ok(LockAttempt::Busy(UNKNOWN.to_owned()))
     }
 
     /// Removes the lock's file while the lock is still held.
-    pub(crate) fn remove_file(work: &Dir) -> io::Result<()> {
-        work.remove_file(NAME)
+    pub(crate) fn remove_file(work: &OwnFolder) -> io::Result<()> {
+        work.remove(NAME)
     }
+}
+
+/// Creates the lock's file. What stands there and is none of ours is removed first, by one run at a time: what another
+/// has created and locked meanwhile must stay.
+fn create(work: &OwnFolder) -> io::Result<File> {
+    match system::create_file(work.dir(), NAME, FileMode::Private) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        created => return created,
+    }
+    // The folder's own lock, held for as long as this takes. Not every disk has one for folders; there, two runs that
+    // begin at the same moment may each have a lock, which costs each a download and none a byte.
+    let folder = work.dir().try_clone()?.into_std_file();
+    if let Err(std::fs::TryLockError::WouldBlock) = folder.try_lock() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    if work.open(NAME, FileAccess::ReadWrite, LONGEST_HOLDER)?.is_some() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
+    work.remove(NAME)?;
+    system::create_file(work.dir(), NAME, FileMode::Private)
 }
 
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     match file.take(LONGEST_HOLDER).read_to_string(&mut text) {
         Ok(_) if !text.is_empty() => text,
-        _ => "another run".to_owned(),
+        _ => UNKNOWN.to_owned(),
     }
 }

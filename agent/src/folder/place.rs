@@ -120,7 +120,7 @@ mod tests {
         let root = Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout, Traces::Keep)
             .expect("it opens");
         for (part, path) in [("a", "x/y/one"), ("b", "x/y/two"), ("c", "top")] {
-            root.parts().unwrap().write(part, part).unwrap();
+            root.parts().unwrap().dir().write(part, part).unwrap();
             let path = RepoPath::new(path).unwrap();
             let wanted = Wanted { id: FileId(0), path, size: 1, digest: Digest::GitSha1([0; 20]) };
             place(&root, part, &wanted, None, Durable::Later).unwrap();

@@ -11,16 +11,23 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _};
 use std::time::{Duration, Instant};
 
-use cap_std::fs::{Dir, File, OpenOptions};
-use hfdown_protocol::{Digest, RepoPath, Stamp};
+use cap_std::fs::Metadata;
+use hfdown_protocol::{Digest, RepoPath, Stamp, limits};
 
 use crate::disk;
+use crate::own_folder::OwnFolder;
+use crate::system::{FileAccess, FileMode};
 
 const NAME: &str = "records";
 const REWRITTEN: &str = "records.new";
+/// The longest line: what comes before the path has at most 200 bytes.
+const LONGEST_LINE: usize = limits::PATH + 256;
+/// The largest file that is read: every file that a listing can have, twice.
+const LARGEST: u64 = 2 * (limits::NAMES + limits::FILES * 256) as u64;
 /// When no file ever changed: such a record vouches for nothing, and is only replaced by a new proof.
 const UNSETTLED: i128 = -1;
 /// The longest tick that is waited for. FAT counts in steps of two seconds.
@@ -64,24 +71,39 @@ pub(crate) enum Origin {
 
 impl Records {
     /// Reads the records; a folder without any has none.
-    pub(crate) fn load(work: &Dir) -> Self {
+    pub(crate) fn load(work: &OwnFolder) -> Self {
+        work.open(NAME, FileAccess::Read, LARGEST)
+            .ok()
+            .flatten()
+            .and_then(|file| Self::read(&file).ok())
+            .unwrap_or_default()
+    }
+
+    fn read(file: &File) -> io::Result<Self> {
         // Before they are read: another run may be writing to them while this one only looks.
-        let written = written(|| work.metadata(NAME)).unwrap_or(0);
-        let text = work.read(NAME).unwrap_or_default();
-        let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let mut count = 0;
-        let lines = lines.inspect(|_| count += 1).filter_map(|line| std::str::from_utf8(line).ok());
-        let mut entries: HashMap<_, _> = lines.filter_map(parse).collect();
+        let written = written(file)?;
+        let mut entries = HashMap::new();
+        let (mut count, mut names) = (0, 0);
+        each_line(BufReader::new(file.take(LARGEST)), |line| {
+            count += 1;
+            let Some((path, record)) = std::str::from_utf8(line).ok().and_then(parse) else { return };
+            names += path.as_str().len();
+            if entries.len() < limits::FILES && names <= 2 * limits::NAMES {
+                entries.insert(path, record);
+            }
+        })?;
         let on_disk = if entries.len() == count { OnDisk::Same } else { OnDisk::Different };
-        for record in entries.values_mut().filter(|record| record.stamp.last_change() >= written) {
+        for record in
+            entries.values_mut().filter(|record: &&mut Record| record.stamp.last_change() >= written)
+        {
             record.stamp.changed = UNSETTLED;
         }
-        Self { entries, file: None, on_disk }
+        Ok(Self { entries, file: None, on_disk })
     }
 
     /// Forgets all that was proved here, on disk.
-    pub(super) fn remove_file(work: &Dir) -> io::Result<()> {
-        work.remove_file(NAME)
+    pub(super) fn remove_file(work: &OwnFolder) -> io::Result<()> {
+        work.remove(NAME)
     }
 
     pub(crate) fn get(&self, path: &RepoPath) -> Option<&Record> {
@@ -93,17 +115,18 @@ impl Records {
     }
 
     /// Records a proof, on disk as well.
-    pub(crate) fn insert(&mut self, work: &Dir, path: RepoPath, record: Record) -> io::Result<()> {
+    pub(crate) fn insert(&mut self, work: &OwnFolder, path: RepoPath, record: Record) -> io::Result<()> {
         if self.entries.get(&path) == Some(&record) {
             return Ok(());
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => self.file.insert(work.open_with(NAME, OpenOptions::new().create(true).append(true))?),
-        };
+        if self.file.is_none() {
+            let there = work.open(NAME, FileAccess::Append, LARGEST)?;
+            self.file = Some(there.map_or_else(|| work.create(NAME, FileMode::Private), Ok)?);
+        }
         self.on_disk = OnDisk::Different;
         // The leading line break ends a line that an earlier run may have torn.
-        file.write_all(format!("\n{}", line(&path, &record)).as_bytes())?;
+        let line = format!("\n{}", line(&path, &record));
+        self.file.as_mut().map_or(Ok(()), |file| file.write_all(line.as_bytes()))?;
         self.entries.insert(path, record);
         Ok(())
     }
@@ -117,22 +140,23 @@ impl Records {
     }
 
     /// Rewrites the records without repetitions, if there are any or something changed.
-    pub(crate) fn save(&mut self, work: &Dir) -> io::Result<()> {
+    pub(crate) fn save(&mut self, work: &OwnFolder) -> io::Result<()> {
         self.file = None;
         if self.on_disk == OnDisk::Same {
             return Ok(());
         }
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
-        let mut text = String::new();
+        let mut file = BufWriter::new(work.create(REWRITTEN, FileMode::Private)?);
         for (path, record) in entries {
-            text.push_str(&line(path, record));
-            text.push('\n');
+            writeln!(file, "{}", line(path, record))?;
         }
-        let mut file = work.create(REWRITTEN)?;
-        file.write_all(text.as_bytes())?;
+        let mut file = file.into_inner()?;
         self.settle(&mut file)?;
-        work.rename(REWRITTEN, work, NAME)?;
+        // A crash of the machine leaves these or those before, and never a name without its content.
+        file.sync_all()?;
+        work.rename_over(REWRITTEN, NAME)?;
+        work.flush()?;
         self.on_disk = OnDisk::Same;
         Ok(())
     }
@@ -140,7 +164,7 @@ impl Records {
     /// Waits until the disk's own clock has gone on since the last file was placed.
     fn settle(&self, file: &mut File) -> io::Result<()> {
         let began = Instant::now();
-        let mut now = written(|| file.metadata())?;
+        let mut now = written(file)?;
         // What is further ahead is not waited for: a clock was set back.
         let bound = now.saturating_add(i128::try_from(LONGEST_TICK.as_nanos()).unwrap_or(i128::MAX));
         let changes = self.entries.values().map(|record| record.stamp.last_change());
@@ -149,15 +173,35 @@ impl Records {
             std::thread::sleep(GLANCE);
             // It gets a new time by being written to. Empty lines say nothing.
             file.write_all(b"\n")?;
-            now = written(|| file.metadata())?;
+            now = written(file)?;
         }
         Ok(())
     }
 }
 
 /// When a file was last written to, by the clock of its disk.
-fn written(metadata: impl FnOnce() -> io::Result<cap_std::fs::Metadata>) -> io::Result<i128> {
-    Ok(disk::stamp(&metadata()?).modified)
+fn written(file: &File) -> io::Result<i128> {
+    Ok(disk::stamp(&Metadata::from_file(file)?).modified)
+}
+
+/// Every line that is not empty, without its end. One that is too long is given out as one that says nothing.
+fn each_line(mut text: impl BufRead, mut act: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if (&mut text).take(LONGEST_LINE as u64).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if line.len() == LONGEST_LINE && line.last() != Some(&b'\n') {
+            text.skip_until(b'\n')?;
+            line.clear();
+            line.push(0);
+        }
+        let line = line.strip_suffix(b"\n").unwrap_or(&line);
+        if !line.is_empty() {
+            act(line);
+        }
+    }
 }
 
 fn line(path: &RepoPath, record: &Record) -> String {
@@ -197,7 +241,6 @@ fn parse(line: &str) -> Option<(RepoPath, Record)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cap_std::ambient_authority;
 
     /// What is changed, and how.
     type Change<'a> = (&'static str, &'a dyn Fn(&mut Records));
@@ -205,14 +248,14 @@ mod tests {
     #[test]
     fn what_did_not_change_is_not_written_again() {
         let folder = tempfile::tempdir().unwrap();
-        let work = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let work = OwnFolder::at(folder.path()).unwrap();
         let record = |size| Record {
             origin: Origin::Seen,
             digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
             stamp: Stamp { size, modified: 1, changed: 1, inode: 1 },
         };
         let path = |name: &str| RepoPath::new(name).unwrap();
-        let inode = || disk::stamp(&work.metadata(NAME).unwrap()).inode;
+        let inode = || disk::stamp(&work.dir().metadata(NAME).unwrap()).inode;
         let mut records = Records::load(&work);
         records.insert(&work, path("a"), record(1)).unwrap();
         records.insert(&work, path("b"), record(1)).unwrap();
@@ -233,18 +276,18 @@ mod tests {
             assert_eq!(Records::load(&work).entries, records.entries, "{what}");
         }
         // Repetitions and torn lines are what a run that was killed leaves.
-        let text = work.read(NAME).unwrap();
+        let text = work.dir().read(NAME).unwrap();
         for left in [[&text[..], b"\n", &text].concat(), [&text[..], b"\nplaced sha256:00"].concat()] {
-            work.write(NAME, left).unwrap();
+            work.dir().write(NAME, left).unwrap();
             Records::load(&work).save(&work).unwrap();
-            assert_eq!(work.read(NAME).unwrap(), text);
+            assert_eq!(work.dir().read(NAME).unwrap(), text);
         }
     }
 
     #[test]
     fn remembers_across_runs_and_torn_lines() {
         let folder = tempfile::tempdir().unwrap();
-        let work = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let work = OwnFolder::at(folder.path()).unwrap();
         let record = |size| Record {
             origin: Origin::Placed,
             digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
@@ -256,9 +299,9 @@ mod tests {
         records.insert(&work, path("d"), record(2)).unwrap();
         records.insert(&work, path("d"), record(3)).unwrap();
 
-        let mut torn = work.read(NAME).unwrap();
+        let mut torn = work.dir().read(NAME).unwrap();
         torn.extend_from_slice(b"\nplaced sha256:00");
-        work.write(NAME, torn).unwrap();
+        work.dir().write(NAME, torn).unwrap();
         let mut records = Records::load(&work);
         records.insert(&work, path("e"), record(4)).unwrap();
         let mut records = Records::load(&work);
@@ -284,17 +327,17 @@ mod tests {
     #[test]
     fn what_changed_in_the_tick_of_the_last_record_is_not_vouched_for() {
         let folder = tempfile::tempdir().unwrap();
-        let work = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let work = OwnFolder::at(folder.path()).unwrap();
         let path = |name: &str| RepoPath::new(name).unwrap();
         // A run that is killed right after it has placed the second.
         let mut records = Records::load(&work);
         records.insert(&work, path("before"), seen(1)).unwrap();
         records.insert(&work, path("in it"), seen(2)).unwrap();
-        let tick = written(|| work.metadata(NAME)).unwrap();
+        let tick = written(&work.dir().open(NAME).unwrap().into_std()).unwrap();
         let (before, within) = (seen(tick - 1), seen(tick));
         let text = format!("{}\n{}", line(&path("before"), &before), line(&path("in it"), &within));
-        work.write(NAME, text).unwrap();
-        let file = work.open_with(NAME, OpenOptions::new().write(true)).unwrap().into_std();
+        work.dir().write(NAME, text).unwrap();
+        let file = work.open(NAME, FileAccess::ReadWrite, LARGEST).unwrap().unwrap();
         let tick = std::time::UNIX_EPOCH + Duration::from_nanos(u64::try_from(tick).unwrap());
         file.set_modified(tick).unwrap();
 
@@ -315,10 +358,10 @@ mod tests {
     #[test]
     fn records_are_not_done_before_the_clock_of_the_disk_has_gone_on() {
         let folder = tempfile::tempdir().unwrap();
-        let work = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let work = OwnFolder::at(folder.path()).unwrap();
         let path = |name: &str| RepoPath::new(name).unwrap();
-        work.write("probe", "").unwrap();
-        let now = written(|| work.metadata("probe")).unwrap();
+        work.dir().write("probe", "").unwrap();
+        let now = written(&work.dir().open("probe").unwrap().into_std()).unwrap();
         // The clock ticks faster here: a file of the tick that ends in a twentieth of a second, and one of next year.
         let (soon, next_year) = (seen(now + 50_000_000), seen(now + 365 * 86_400 * 1_000_000_000));
         let mut records = Records::default();

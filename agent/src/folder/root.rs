@@ -12,8 +12,9 @@ use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp, Tra
 
 use super::layout::{DiskLayout, disk_layout};
 use super::lock::{Lock, LockAttempt};
-use super::work_folder::{WorkFolder, Writable};
+use super::work_folder::{DestinationFolder, WorkFolder, Writable};
 use crate::disk;
+use crate::own_folder::OwnFolder;
 
 /// An open destination folder.
 #[derive(Debug)]
@@ -67,8 +68,7 @@ impl Root {
 
     fn open_work(&self, access: Access) -> Result<Option<WorkFolder>, Failure> {
         let Some(folder) = &self.folder else { return Ok(None) };
-        WorkFolder::open(folder, self.layout.work_folder(), access)
-            .map_err(|error| disk::failure(&format!("cannot write to {}", self.path.display()), &error))
+        WorkFolder::open(DestinationFolder { folder, path: &self.path }, self.layout.work_folder(), access)
     }
 
     /// Tries to take the folder's lock; says who holds it otherwise.
@@ -117,12 +117,12 @@ impl Root {
     }
 
     /// The folder of the lock and the records.
-    pub(crate) fn own(&self) -> Result<&Dir, Failure> {
+    pub(crate) fn own(&self) -> Result<&OwnFolder, Failure> {
         self.work.as_ref().map(WorkFolder::own).ok_or_else(looked_only)
     }
 
     /// The folder of parts.
-    pub(crate) fn parts(&self) -> Result<&Dir, Failure> {
+    pub(crate) fn parts(&self) -> Result<&OwnFolder, Failure> {
         self.work.as_ref().map(WorkFolder::parts).ok_or_else(looked_only)
     }
 
@@ -249,7 +249,7 @@ mod tests {
         drop(first);
         assert!(!folder.path().join(".cache").exists());
         assert_eq!(second.try_lock().unwrap(), None);
-        second.parts().unwrap().write("part", "bytes").unwrap();
+        second.parts().unwrap().dir().write("part", "bytes").unwrap();
         assert!(open().try_lock().unwrap().is_some(), "and it is locked for the others");
         assert!(folder.path().join(".cache/hfdown/parts/part").exists());
     }

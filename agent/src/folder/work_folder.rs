@@ -1,26 +1,33 @@
 //! The folder within the destination that is hfdown's own: its lock, its records, and the parts of files on their way.
 //!
-//! Where it is is up to the layout. It is made when the destination may be written to, and not before.
+//! Where it is is up to the layout. It is made when the destination may be written to, and not before; and it is used
+//! only if it is [ours alone](crate::own_folder). What it is in need not be: another user who may write there can take
+//! our folder away or put one of theirs in its place, but theirs is not used, and a run holds on to the folder that it
+//! has opened.
 
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::Access;
+use hfdown_protocol::{Access, Failure, FailureKind};
 
 use super::lock::Lock;
 use super::records::Records;
+use crate::disk;
+use crate::own_folder::{Distrust, Flush, OwnFolder};
+use crate::system::{self, FileAccess, FileMode};
 
 const PARTS: &str = "parts";
 const IGNORED: &str = ".gitignore";
+/// It holds one character.
+const LARGEST_IGNORED: u64 = 4 << 10;
 
 /// Our own folder, open.
 #[derive(Debug)]
 pub(crate) struct WorkFolder {
-    /// Where it is, relative to the destination.
-    name: String,
-    own: Dir,
-    parts: Dir,
+    own: OwnFolder,
+    parts: OwnFolder,
 }
 
 /// A destination that may be written to, and our own folder in it.
@@ -30,44 +37,77 @@ pub(crate) struct Writable<'a> {
     pub(crate) work: &'a WorkFolder,
 }
 
+/// A destination, and what it is called.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct DestinationFolder<'a> {
+    pub(super) folder: &'a Dir,
+    pub(super) path: &'a Path,
+}
+
 impl WorkFolder {
-    /// Opens our folder, and with [`Access::ReadWrite`] makes it. None where a dry run finds that there is none.
-    pub(super) fn open(folder: &Dir, name: &str, access: Access) -> io::Result<Option<Self>> {
-        let open = || -> io::Result<Self> {
-            let own = folder.open_dir(name)?;
-            let parts = own.open_dir(PARTS)?;
-            Ok(Self { name: name.to_owned(), own, parts })
-        };
+    /// Opens our folder, and with [`Access::ReadWrite`] makes it. None where a dry run finds none that is ours: it does
+    /// without.
+    pub(super) fn open(
+        at: DestinationFolder<'_>,
+        name: &str,
+        access: Access,
+    ) -> Result<Option<Self>, Failure> {
         match access {
-            Access::ReadOnly => match open() {
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                opened => opened.map(Some),
-            },
-            Access::ReadWrite => {
-                folder.create_dir_all(format!("{name}/{PARTS}"))?;
-                let work = open()?;
-                if !work.own.exists(IGNORED) {
-                    work.own.write(IGNORED, "*")?;
-                }
-                Ok(Some(work))
-            }
+            Access::ReadOnly => Ok(Self::find(at.folder, name).ok()),
+            Access::ReadWrite => Self::make(at, name).map(Some),
         }
     }
 
+    /// Opens it if it looks as if it were ours. Nothing is made to find out.
+    fn find(folder: &Dir, name: &str) -> io::Result<Self> {
+        let mut found: Option<OwnFolder> = None;
+        for component in name.split('/') {
+            found = Some(match &found {
+                None => OwnFolder::new(component.to_owned(), system::open_folder(folder, component)?),
+                Some(above) => above.folder(component)?,
+            });
+        }
+        let own = found.ok_or(ErrorKind::NotFound)?;
+        let parts = own.folder(PARTS)?;
+        let is_ours = own.looks_ours() && parts.looks_ours();
+        is_ours.then_some(Self { own, parts }).ok_or_else(|| ErrorKind::PermissionDenied.into())
+    }
+
+    /// Opens it and makes what is missing.
+    fn make(at: DestinationFolder<'_>, name: &str) -> Result<Self, Failure> {
+        let mut above = at.folder.try_clone().map_err(|error| at.failure(&error))?;
+        let mut whole = String::new();
+        for component in name.split('/') {
+            let next = if whole.is_empty() { component.to_owned() } else { format!("{whole}/{component}") };
+            above = at.make_folder(&above, component, &next)?;
+            whole = next;
+        }
+        let mut own = OwnFolder::new(whole, above);
+        at.check(&mut own)?;
+        let name = format!("{}/{PARTS}", own.name());
+        let parts = at.make_folder(own.dir(), PARTS, &name)?;
+        let mut parts = OwnFolder::new(name, parts);
+        at.check(&mut parts)?;
+        let is_there = own.open(IGNORED, FileAccess::Read, LARGEST_IGNORED).map(|file| file.is_some());
+        if !is_there.map_err(|error| at.failure(&error))? {
+            own.replace(IGNORED, b"*", FileMode::Usual, Flush::Never).map_err(|error| at.failure(&error))?;
+        }
+        Ok(Self { own, parts })
+    }
+
     /// Where the lock and the records are.
-    pub(crate) fn own(&self) -> &Dir {
+    pub(crate) fn own(&self) -> &OwnFolder {
         &self.own
     }
 
     /// Where the parts are.
-    pub(crate) fn parts(&self) -> &Dir {
+    pub(crate) fn parts(&self) -> &OwnFolder {
         &self.parts
     }
 
     /// Removes the parts that no later run will go on from.
     pub(super) fn sweep_parts(&self, resumable: &HashSet<String>) {
-        let Ok(entries) = self.parts.entries() else { return };
-        for entry in entries.flatten() {
+        for entry in self.parts.entries() {
             let name = entry.file_name();
             let part = name.to_str().map(|name| name.strip_suffix(".journal").unwrap_or(name));
             if part.is_some_and(|part| !resumable.contains(part)) {
@@ -79,7 +119,7 @@ impl WorkFolder {
 
     /// Whether a part waits to be resumed.
     pub(super) fn has_parts(&self) -> bool {
-        self.parts.entries().is_ok_and(|mut entries| entries.next().is_some())
+        self.parts.entries().next().is_some()
     }
 
     /// Removes our folder, and what it alone was in, unless a part or a record is still there.
@@ -88,10 +128,10 @@ impl WorkFolder {
             return;
         }
         // Each step leaves what is not empty or not ours; none of them can lose anything.
-        let _ = self.own.remove_dir(PARTS);
-        let _ = self.own.remove_file(IGNORED);
+        let _ = self.own.dir().remove_dir(PARTS);
+        let _ = self.own.remove(IGNORED);
         let _ = Lock::remove_file(&self.own);
-        let mut emptied = Some(self.name.as_str());
+        let mut emptied = Some(self.own.name());
         while let Some(name) = emptied.filter(|name| folder.remove_dir(name).is_ok()) {
             emptied = name.rsplit_once('/').map(|(above, _)| above);
         }
@@ -104,4 +144,59 @@ impl WorkFolder {
             self.remove(folder);
         }
     }
+}
+
+impl DestinationFolder<'_> {
+    /// Opens a folder below the destination, and makes it where it is missing.
+    fn make_folder(self, above: &Dir, component: &str, name: &str) -> Result<Dir, Failure> {
+        let opened = match system::open_folder(above, component) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                match system::create_folder(above, component) {
+                    // Another run was faster.
+                    Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+                    _ => system::open_folder(above, component),
+                }
+            }
+            opened => opened,
+        };
+        opened.map_err(|error| {
+            let what = match above.symlink_metadata(component) {
+                Ok(metadata) if metadata.is_symlink() => "a link, and is not followed",
+                Ok(metadata) if !metadata.is_dir() => "no folder",
+                _ => return self.failure(&error),
+            };
+            let path = self.path.join(name);
+            Failure::new(FailureKind::InTheWay, format_args!("{} is {what}", path.display()))
+        })
+    }
+
+    /// Refuses a folder that is not ours alone.
+    fn check(self, folder: &mut OwnFolder) -> Result<(), Failure> {
+        folder
+            .check()
+            .map_err(|error| self.failure(&error))?
+            .map_err(|distrust| refusal(&self.path.join(folder.name()), distrust))
+    }
+
+    fn failure(self, error: &io::Error) -> Failure {
+        disk::failure(&format!("cannot write to {}", self.path.display()), error)
+    }
+}
+
+/// Why a folder is refused, and how to mend it.
+fn refusal(path: &Path, distrust: Distrust) -> Failure {
+    let path = path.display();
+    let own = system::own_uid();
+    let detail = match distrust {
+        Distrust::Owner { uid } => format!(
+            "{path} belongs to another user (uid {uid}; this one is uid {own}), and what is in it decides which files count \
+             as verified: run hfdown as that user, or make it yours with `chown -R {own} {path}`, or remove it with \
+             `rm -r {path}`"
+        ),
+        Distrust::Writable { mode } => format!(
+            "{path} may be written to by other users (mode {mode:04o}), and what is in it decides which files count as \
+             verified: run `chmod -R go-w {path}`, or remove it with `rm -r {path}`"
+        ),
+    };
+    Failure::new(FailureKind::NotOurs, detail)
 }

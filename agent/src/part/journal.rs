@@ -4,16 +4,21 @@
 //! speaks of have been written, so that a killed process never claims more than it has. A torn or foreign tail is
 //! ignored. What the journal claims is never believed about the *content*: the digest of the whole file decides.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::ops::Range;
 
-use cap_std::fs::{Dir, File, OpenOptions};
-
 use super::ranges::RangeSet;
+use crate::own_folder::{Flush, OwnFolder};
+use crate::system::{FileAccess, FileMode};
 
 const ENTRY: usize = 20;
 /// A journal with more entries than this is rewritten when it is opened: merged, it is a handful.
-const REWRITE_OVER: usize = 64;
+const REWRITE_OVER: u64 = 64;
+/// The most ranges that are claimed. Each connection leaves a few.
+const MOST_RANGES: usize = 100_000;
+/// The largest journal that is read: an entry for each 256 KiB of 3 TB. What is larger costs a download.
+const LARGEST: u64 = 256 << 20;
 
 /// An open journal.
 #[derive(Debug)]
@@ -23,28 +28,30 @@ pub(crate) struct Journal {
 
 impl Journal {
     /// Opens a journal or begins one, and says which ranges of `0..size` it claims.
-    pub(crate) fn open(folder: &Dir, name: &str, size: u64) -> io::Result<(Self, RangeSet)> {
-        let mut bytes = Vec::new();
-        match folder.open(name) {
-            Ok(mut file) => drop(file.read_to_end(&mut bytes)?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error),
-        }
-        let (claimed, entries) = read(&bytes, size);
+    pub(crate) fn open(folder: &OwnFolder, name: &str, size: u64) -> io::Result<(Self, RangeSet)> {
+        let open = |access| folder.open(name, access, LARGEST);
+        let (claimed, entries, length) = match open(FileAccess::Read)? {
+            Some(file) => {
+                let (claimed, entries) = read(&file, size)?;
+                (claimed, entries, file.metadata()?.len())
+            }
+            None => (RangeSet::default(), 0, 0),
+        };
         // Whatever follows the last good entry would hide what is appended behind it.
-        if entries * ENTRY != bytes.len() || entries > REWRITE_OVER || bytes.is_empty() {
-            let mut merged = Vec::new();
-            claimed.iter().for_each(|range| merged.extend_from_slice(&entry(range)));
-            // A journal that is lost here costs a download, never a wrong byte, so a plain overwrite will do.
-            folder.write(name, &merged)?;
+        let is_in_order = entries * ENTRY as u64 == length && (1..=REWRITE_OVER).contains(&entries);
+        if is_in_order && let Some(file) = open(FileAccess::Append)? {
+            return Ok((Self { file }, claimed));
         }
-        let file = folder.open_with(name, OpenOptions::new().append(true))?;
+        let merged: Vec<u8> = claimed.iter().flat_map(entry).collect();
+        folder.replace(name, &merged, FileMode::Private, Flush::Never)?;
+        let file = open(FileAccess::Append)?.ok_or(io::ErrorKind::NotFound)?;
         Ok((Self { file }, claimed))
     }
 
     /// What a journal claims, without opening it for more.
-    pub(crate) fn peek(folder: &Dir, name: &str, size: u64) -> RangeSet {
-        folder.read(name).map(|bytes| read(&bytes, size).0).unwrap_or_default()
+    pub(crate) fn peek(folder: &OwnFolder, name: &str, size: u64) -> RangeSet {
+        let file = folder.open(name, FileAccess::Read, LARGEST).ok().flatten();
+        file.and_then(|file| read(&file, size).ok()).unwrap_or_default().0
     }
 
     /// Claims one more range.
@@ -54,20 +61,26 @@ impl Journal {
 }
 
 /// What the good entries claim, and how many they are.
-fn read(bytes: &[u8], size: u64) -> (RangeSet, usize) {
+fn read(file: &File, size: u64) -> io::Result<(RangeSet, u64)> {
     let mut claimed = RangeSet::default();
     let mut entries = 0;
-    for chunk in bytes.chunks_exact(ENTRY) {
+    let mut file = BufReader::new(file.take(LARGEST));
+    let mut bytes = [0; ENTRY];
+    while claimed.count() < MOST_RANGES {
+        match file.read_exact(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
+            read => read?,
+        }
         let number =
-            |at: usize| chunk[at..at + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+            |at: usize| bytes[at..at + 8].iter().rev().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
         let range = number(0)..number(8);
-        if chunk != entry(&range) || range.end > size {
+        if bytes != entry(&range) || range.end > size {
             break;
         }
         claimed.insert(range);
         entries += 1;
     }
-    (claimed, entries)
+    Ok((claimed, entries))
 }
 
 fn entry(range: &Range<u64>) -> [u8; ENTRY] {
@@ -85,7 +98,6 @@ fn entry(range: &Range<u64>) -> [u8; ENTRY] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cap_std::ambient_authority;
     use proptest::prelude::*;
 
     proptest! {
@@ -96,7 +108,7 @@ mod tests {
             garbage in prop::collection::vec(any::<u8>(), 0..30),
         ) {
             let folder = tempfile::tempdir().unwrap();
-            let folder = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+            let folder = OwnFolder::at(folder.path()).unwrap();
             let (journal, claimed) = Journal::open(&folder, "j", 2000).unwrap();
             prop_assert_eq!(claimed.total(), 0);
             let mut all = RangeSet::default();
@@ -105,12 +117,12 @@ mod tests {
                 all.insert(*start..start + length);
             }
             prop_assert_eq!(&Journal::peek(&folder, "j", 2000), &all);
-            let whole = folder.read("j").unwrap();
+            let whole = folder.dir().read("j").unwrap();
             let mut bytes = whole[..cut.min(whole.len())].to_vec();
             bytes.extend_from_slice(&garbage);
             // Garbage may happen to be what was cut off.
             let kept = whole.iter().zip(&bytes).take_while(|(before, after)| before == after).count() / ENTRY;
-            folder.write("j", &bytes).unwrap();
+            folder.dir().write("j", &bytes).unwrap();
             let mut expected = RangeSet::default();
             appended.iter().take(kept).for_each(|(start, length)| expected.insert(*start..start + length));
             let (journal, claimed) = Journal::open(&folder, "j", 2000).unwrap();
@@ -124,7 +136,7 @@ mod tests {
     #[test]
     fn claims_past_the_size_are_ignored() {
         let folder = tempfile::tempdir().unwrap();
-        let folder = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let folder = OwnFolder::at(folder.path()).unwrap();
         let (journal, _) = Journal::open(&folder, "j", 2000).unwrap();
         journal.append(&(0..1999)).unwrap();
         assert_eq!(Journal::peek(&folder, "j", 100).total(), 0);

@@ -11,10 +11,11 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use cap_std::fs::{Dir, OpenOptions};
+use cap_std::fs::OpenOptions;
 use hfdown_protocol::Digest;
 
 use crate::disk::At as _;
+use crate::own_folder::OwnFolder;
 use journal::Journal;
 pub(crate) use ranges::RangeSet;
 
@@ -55,8 +56,9 @@ fn journal_name(name: &str) -> String {
 
 impl Part {
     /// Opens a part where an earlier run left one, or begins it.
-    pub(crate) fn open(parts: &Dir, name: &str, size: u64) -> io::Result<Self> {
-        let data = parts.open_with(name, OpenOptions::new().read(true).write(true).create(true))?.into_std();
+    pub(crate) fn open(parts: &OwnFolder, name: &str, size: u64) -> io::Result<Self> {
+        let data =
+            parts.dir().open_with(name, OpenOptions::new().read(true).write(true).create(true))?.into_std();
         let (journal, mut written) = Journal::open(parts, &journal_name(name), size)?;
         let length = data.metadata()?.len();
         if length > size {
@@ -68,29 +70,26 @@ impl Part {
     }
 
     /// How many bytes of a file an earlier run left behind.
-    pub(crate) fn peek(parts: &Dir, name: &str, size: u64) -> u64 {
-        let Ok(metadata) = parts.metadata(name) else { return 0 };
+    pub(crate) fn peek(parts: &OwnFolder, name: &str, size: u64) -> u64 {
+        let Ok(metadata) = parts.dir().metadata(name) else { return 0 };
         let mut claimed = Journal::peek(parts, &journal_name(name), size);
         claimed.remove(metadata.len()..size);
         claimed.total()
     }
 
     /// Throws a part away.
-    pub(crate) fn discard(parts: &Dir, name: &str) -> io::Result<()> {
+    pub(crate) fn discard(parts: &OwnFolder, name: &str) -> io::Result<()> {
         // The journal goes first: without it the data is nothing.
         for file in [journal_name(name), name.to_owned()] {
-            match parts.remove_file(file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+            parts.remove(&file)?;
         }
         Ok(())
     }
 
     /// Writes the journal off once the data has got its final name.
-    pub(crate) fn forget_journal(parts: &Dir, name: &str) {
+    pub(crate) fn forget_journal(parts: &OwnFolder, name: &str) {
         // One that stays behind is swept by a later run.
-        let _ = parts.remove_file(journal_name(name));
+        let _ = parts.remove(&journal_name(name));
     }
 
     /// Writes consecutive bytes, then claims them. What is there already stays as it is: the digest may have gone over
@@ -153,12 +152,11 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cap_std::ambient_authority;
 
     #[test]
     fn what_was_written_is_there_in_the_next_run() {
         let folder = tempfile::tempdir().unwrap();
-        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let parts = OwnFolder::at(folder.path()).unwrap();
         let part = Part::open(&parts, "p", 100).unwrap();
         part.write(40, &[Bytes::from_static(b"ab"), Bytes::from_static(b"c")]).unwrap();
         part.write(0, &[Bytes::from_static(b"xyz")]).unwrap();
@@ -175,25 +173,25 @@ mod tests {
     #[test]
     fn what_is_on_disk_is_never_overwritten() {
         let folder = tempfile::tempdir().unwrap();
-        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let parts = OwnFolder::at(folder.path()).unwrap();
         let part = Part::open(&parts, "p", 12).unwrap();
         part.write(2, &[Bytes::from_static(b"CD")]).unwrap();
         part.write(7, &[Bytes::from_static(b"H")]).unwrap();
         let chunks = [Bytes::from_static(b"abcde"), Bytes::from_static(b"fghijkl")];
         assert_eq!(part.write(0, &chunks).unwrap(), Written { end: 12, added: 9 });
-        assert_eq!(parts.read("p").unwrap(), b"abCDefgHijkl");
+        assert_eq!(parts.dir().read("p").unwrap(), b"abCDefgHijkl");
         assert_eq!(part.total(), 12);
     }
 
     #[test]
     fn a_journal_without_its_data_claims_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let parts = OwnFolder::at(folder.path()).unwrap();
         Part::open(&parts, "p", 100).unwrap().write(0, &[Bytes::from_static(b"xyz")]).unwrap();
-        parts.remove_file("p").unwrap();
+        parts.remove("p").unwrap();
         assert_eq!(Part::peek(&parts, "p", 100), 0);
         assert_eq!(Part::open(&parts, "p", 100).unwrap().total(), 0);
         Part::discard(&parts, "p").unwrap();
-        assert_eq!(parts.entries().unwrap().count(), 0);
+        assert_eq!(parts.entries().count(), 0);
     }
 }

@@ -61,6 +61,11 @@ impl RangeSet {
         self.ranges.iter().map(|range| range.end - range.start).sum()
     }
 
+    /// How many ranges it takes.
+    pub(crate) fn count(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// The first range, cut to at most `longest` bytes, taken out of the set.
     pub(crate) fn take_first(&mut self, longest: u64) -> Option<Range<u64>> {
         let first = self.ranges.first()?;

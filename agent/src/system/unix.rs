@@ -5,6 +5,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use cap_std::fs::{Dir, Metadata, MetadataExt};
+use rustix::fs::{Mode, OFlags, mkdirat, openat};
+use rustix::io::Errno;
+
+use super::file_access::{FileAccess, FileMode, Looks};
+
+/// Of a folder of ours: its owner's, and others' to look at.
+const FOLDER: Mode = Mode::from_raw_mode(0o755);
 
 /// When anything about a file last changed, in nanoseconds, and its number on its filesystem.
 pub(crate) fn changed_and_inode(metadata: &Metadata) -> (i128, u64) {
@@ -25,4 +32,55 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 pub(crate) fn flush_folder(root: &Dir, path: &str) -> io::Result<()> {
     // Opened as a file: cap-std's own handles of folders are `O_PATH`, which can't be flushed.
     root.open(path)?.sync_all()
+}
+
+/// Opens what stands at a name, which is one component. No link is followed, and nothing waits for the other end of a
+/// pipe.
+pub(crate) fn open_file(folder: &Dir, name: &str, access: FileAccess) -> io::Result<File> {
+    let access = match access {
+        FileAccess::Read => OFlags::RDONLY,
+        FileAccess::ReadWrite => OFlags::RDWR,
+        FileAccess::Append => OFlags::WRONLY | OFlags::APPEND,
+    };
+    let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    Ok(openat(folder, name, flags, Mode::empty())?.into())
+}
+
+/// Whether [`open_file`] failed because of what stands there: a link, a folder, a socket, a device, or what belongs to
+/// another user.
+pub(crate) fn is_no_file_of_ours(error: &io::Error) -> bool {
+    let known =
+        [Errno::NOENT, Errno::LOOP, Errno::ISDIR, Errno::NXIO, Errno::NODEV, Errno::ACCESS, Errno::PERM];
+    error.raw_os_error().is_some_and(|error| known.iter().any(|known| known.raw_os_error() == error))
+}
+
+/// Creates a file, for reading and writing, where nothing is.
+pub(crate) fn create_file(folder: &Dir, name: &str, mode: FileMode) -> io::Result<File> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mode = match mode {
+        FileMode::Private => 0o600,
+        FileMode::Usual => 0o666,
+    };
+    Ok(openat(folder, name, flags, Mode::from_raw_mode(mode))?.into())
+}
+
+/// Opens a folder, by a name of one component. No link is followed.
+pub(crate) fn open_folder(folder: &Dir, name: &str) -> io::Result<Dir> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(Dir::from_std_file(openat(folder, name, flags, Mode::empty())?.into()))
+}
+
+/// Makes a folder that no other user may write to, where nothing is.
+pub(crate) fn create_folder(folder: &Dir, name: &str) -> io::Result<()> {
+    Ok(mkdirat(folder, name, FOLDER)?)
+}
+
+/// Who may have written to a file or a folder.
+pub(crate) fn looks(metadata: &Metadata) -> Looks {
+    Looks { uid: metadata.uid(), mode: metadata.mode() & 0o7777, links: metadata.nlink() }
+}
+
+/// The user that runs this program, as disks know it.
+pub(crate) fn own_uid() -> u32 {
+    rustix::process::geteuid().as_raw()
 }

@@ -4,7 +4,9 @@ use std::fs::File;
 use std::io;
 use std::os::windows::fs::FileExt;
 
-use cap_std::fs::{Dir, Metadata};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
+
+use super::file_access::{FileAccess, FileMode, Looks};
 
 /// Neither is to be had without opening the file. What is left of a stamp, size and time, is what others go by as well.
 pub(crate) fn changed_and_inode(_metadata: &Metadata) -> (i128, u64) {
@@ -34,4 +36,49 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
 pub(crate) fn flush_folder(_root: &Dir, _path: &str) -> io::Result<()> {
     Ok(())
+}
+
+/// Opens what stands at a name.
+pub(crate) fn open_file(folder: &Dir, name: &str, access: FileAccess) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    match access {
+        FileAccess::Read => options.read(true),
+        FileAccess::ReadWrite => options.read(true).write(true),
+        FileAccess::Append => options.append(true),
+    };
+    Ok(folder.open_with(name, &options)?.into_std())
+}
+
+/// Whether [`open_file`] failed because of what stands there.
+pub(crate) fn is_no_file_of_ours(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
+}
+
+/// Creates a file, for reading and writing, where nothing is. Who may use it is up to its folder.
+pub(crate) fn create_file(folder: &Dir, name: &str, _mode: FileMode) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    Ok(folder.open_with(name, options.read(true).write(true).create_new(true))?.into_std())
+}
+
+/// Opens a folder.
+pub(crate) fn open_folder(folder: &Dir, name: &str) -> io::Result<Dir> {
+    if !folder.symlink_metadata(name)?.is_dir() {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    folder.open_dir(name)
+}
+
+/// Makes a folder where nothing is.
+pub(crate) fn create_folder(folder: &Dir, name: &str) -> io::Result<()> {
+    folder.create_dir(name)
+}
+
+/// Owners are another matter here: whatever is there counts as this user's.
+pub(crate) fn looks(_metadata: &Metadata) -> Looks {
+    Looks { uid: own_uid(), mode: 0, links: 1 }
+}
+
+/// The user that runs this program.
+pub(crate) fn own_uid() -> u32 {
+    0
 }

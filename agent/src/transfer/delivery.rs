@@ -167,7 +167,7 @@ pub(super) fn prove_small(
     }
     let parts = context.root.parts().map_err(FetchFault::Disk)?;
     let write = || {
-        let mut file = parts.create(&file.part)?;
+        let mut file = parts.dir().create(&file.part)?;
         std::io::Write::write_all(&mut file, bytes)?;
         file.sync_all()
     };

@@ -7,9 +7,8 @@ use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE};
 use super::super::retries::ATTEMPTS;
 use super::*;
 use crate::http::Backoff;
+use crate::own_folder::OwnFolder;
 use crate::source::Extent;
-use cap_std::ambient_authority;
-use cap_std::fs::Dir;
 use futures_util::FutureExt as _;
 use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
 use std::time::Duration;
@@ -35,7 +34,7 @@ fn assign(scheduler: &Scheduler) -> Option<Assignment> {
 }
 
 /// Opens a part for the file that is next.
-fn open(scheduler: &Scheduler, folder: &Dir) -> Arc<Part> {
+fn open(scheduler: &Scheduler, folder: &OwnFolder) -> Arc<Part> {
     let Some(Assignment::Open(index, file, _)) = assign(scheduler) else { panic!("a large file is next") };
     let part = Arc::new(Part::open(folder, &file.part, file.wanted.size).unwrap());
     scheduler.opened(index, Arc::clone(&part));
@@ -47,9 +46,9 @@ fn piece(scheduler: &Scheduler) -> Piece {
     piece
 }
 
-fn folder() -> (tempfile::TempDir, Dir) {
+fn folder() -> (tempfile::TempDir, OwnFolder) {
     let folder = tempfile::tempdir().unwrap();
-    let parts = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    let parts = OwnFolder::at(folder.path()).unwrap();
     (folder, parts)
 }
 

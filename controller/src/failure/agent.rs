@@ -41,6 +41,7 @@ fn exit(kind: FailureKind) -> Exit {
         FailureKind::Nonsense
         | FailureKind::NoSpace { .. }
         | FailureKind::PermissionDenied
+        | FailureKind::NotOurs
         | FailureKind::NotADirectory
         | FailureKind::InTheWay
         | FailureKind::ChangedMeanwhile

@@ -244,6 +244,7 @@ pub(super) fn kind(failure: &Failure) -> &'static str {
         FailureKind::Corrupt => "corrupt",
         FailureKind::NoSpace { .. } => "no_space",
         FailureKind::PermissionDenied => "permission_denied",
+        FailureKind::NotOurs => "not_ours",
         FailureKind::NotADirectory => "not_a_directory",
         FailureKind::InTheWay => "in_the_way",
         FailureKind::ChangedMeanwhile => "changed_meanwhile",

@@ -97,8 +97,8 @@ pub(crate) enum Completeness {
 /// Renames a part to its place, and makes the folders that are missing.
 fn rename_into_place(at: Writable<'_>, part: &str, place: &RepoPath) -> io::Result<Stamp> {
     let Writable { folder, work } = at;
-    let proved = disk::stamp(&work.parts().metadata(part)?);
-    let rename = || work.parts().rename(part, folder, place.as_str());
+    let proved = disk::stamp(&work.parts().dir().metadata(part)?);
+    let rename = || work.parts().dir().rename(part, folder, place.as_str());
     disk::within_folders(rename, || place.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent)))?;
     // Before the disk takes its time. Only the rename's own trace is new here: whatever else is, is not what was
     // proved.

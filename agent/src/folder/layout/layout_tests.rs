@@ -59,7 +59,7 @@ async fn open(folder: &Path, row: &LayoutCase) -> Folder {
 
 /// A part's proved bytes get the place of a file, and it is remembered.
 fn place_and_remember(folder: &Folder, part: &str, wanted: &Wanted) {
-    folder.root.parts().unwrap().write(part, "hello\n").unwrap();
+    folder.root.parts().unwrap().dir().write(part, "hello\n").unwrap();
     let stamp = place(&folder.root, part, wanted, None, Durable::Now).unwrap();
     folder.records().remember(&folder.root, wanted, stamp, Origin::Placed).unwrap();
 }
@@ -102,7 +102,7 @@ async fn what_stays_at_the_end_depends_on_the_layout_and_the_traces() {
         // This one is cut off.
         let folder = open(ground.path(), &row).await;
         for part in ["wanted", "wanted.journal", "unwanted", "unwanted.journal"] {
-            folder.root.parts().unwrap().write(part, "").unwrap();
+            folder.root.parts().unwrap().dir().write(part, "").unwrap();
         }
         let resumable = HashSet::from(["wanted".to_owned()]);
         folder.finish(std::slice::from_ref(&file), Completeness::Partial, &resumable).unwrap();
@@ -117,7 +117,7 @@ async fn what_stays_at_the_end_depends_on_the_layout_and_the_traces() {
 
         // And this one is not.
         for part in &parts {
-            folder.root.parts().unwrap().remove_file(part).unwrap();
+            folder.root.parts().unwrap().dir().remove_file(part).unwrap();
         }
         folder.finish(std::slice::from_ref(&file), Completeness::Whole, &HashSet::new()).unwrap();
         // Records are another run's where this one keeps none, and stay unless traces are removed.
