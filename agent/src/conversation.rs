@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::environment::Environment;
-use crate::folder::Folder;
+use crate::folder::{Folder, Opening};
 use crate::machine;
 use crate::source::{Cooldowns, Network, PendingSources, SourceAnswer};
 use crate::survey::Survey;
@@ -236,9 +236,14 @@ impl Conversation {
         self.network = network(&self.environment, &self.reports);
         self.limits = limits;
         let (reports, stop) = (self.reports.clone(), self.stop.clone());
-        self.work.spawn(async move {
-            Done::Opened(Folder::open(&root, access, layout, traces, &reports, &stop).await)
-        });
+        let opening = Opening {
+            access,
+            layout,
+            traces,
+            identity: self.environment.identity,
+            wait: self.limits.lock_seconds.map(|seconds| Duration::from_secs(seconds.into())),
+        };
+        self.work.spawn(async move { Done::Opened(Folder::open(&root, opening, &reports, &stop).await) });
         Ok(())
     }
 

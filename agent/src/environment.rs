@@ -6,6 +6,7 @@ use std::time::Duration;
 use hfdown_protocol::Limits;
 
 use crate::http::{Backoff, ExtraRoots, Jitter, SetupError, client_builder};
+use crate::predecessor::AgentIdentity;
 
 /// The effects an agent may have on the world outside its folder.
 #[derive(Debug, Clone)]
@@ -16,6 +17,8 @@ pub struct Environment {
     /// The folder that an agent on a box was started from, with records of transfers that were detached. None where
     /// the controller that started this one keeps them.
     pub(crate) private: Option<PathBuf>,
+    /// What this agent can be known by, where it is a process of its own.
+    pub(crate) identity: Option<AgentIdentity>,
 }
 
 /// When a connection is given up, and when its work is tried again. A controller may ask for other figures.
@@ -43,7 +46,13 @@ impl Environment {
     /// are taken from the environment, as everywhere.
     pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {
         let roots = extra_roots.map_or_else(|| Ok(ExtraRoots::default()), ExtraRoots::read)?;
-        Ok(Self { client: client(&roots)?, timing: RetryTiming::default(), roots, private: None })
+        Ok(Self {
+            client: client(&roots)?,
+            timing: RetryTiming::default(),
+            roots,
+            private: None,
+            identity: None,
+        })
     }
 
     /// The same for an agent that has a folder of its own.
@@ -53,11 +62,17 @@ impl Environment {
         Self { private, ..self }
     }
 
+    /// The same for an agent that a run knows by these words.
+    #[must_use]
+    pub(crate) fn with_identity(self, identity: Option<AgentIdentity>) -> Self {
+        Self { identity, ..self }
+    }
+
     /// The same, trusting these certificates in DER as well.
     pub(crate) fn trusting(&self, handed_down: Vec<Vec<u8>>) -> Result<Self, SetupError> {
         let roots = self.roots.and(handed_down)?;
         let client = client(&roots)?;
-        Ok(Self { client, roots, timing: self.timing, private: self.private.clone() })
+        Ok(Self { client, roots, ..self.clone() })
     }
 
     /// The same, as patient as a controller asks for.

@@ -18,6 +18,7 @@ mod machine;
 mod os_error;
 mod own_folder;
 mod part;
+mod predecessor;
 mod process;
 mod serve;
 mod source;

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use hfdown_protocol::{
-    Digest, Failure, FailureKind, Mode, Nonce, Order, Report, VERSION, greet, inbox, limits, outbox,
+    Digest, Failure, FailureKind, Mode, Order, Report, VERSION, greet, inbox, limits, outbox,
 };
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 
 use crate::conversation::CloseReason;
 use crate::environment::Environment;
 use crate::hasher::Hasher;
+use crate::predecessor::AgentIdentity;
 use crate::serve::serve;
 
 /// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash.
@@ -33,25 +34,32 @@ const EX_OSERR: u8 = 71;
 /// Runs the agent on the process's standard streams. It reads no file and no variable but `SSL_CERT_FILE` and the proxy
 /// variables.
 pub fn main() -> ExitCode {
-    let mut words = std::env::args().skip(1);
-    let (verb, nonce, digest) = (words.next(), words.next(), words.next());
-    match (verb.as_deref(), nonce.map(|nonce| nonce.parse()), digest) {
-        (Some("serve"), Some(Ok(_)), Some(digest)) if !is_ours(&digest) => {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    // By these words a later agent of the same run knows an earlier one.
+    let identity = match words[..] {
+        [_, nonce, of, ..] => {
+            nonce.parse().and_then(|nonce| Ok(AgentIdentity { nonce, run: of.parse()? })).ok()
+        }
+        _ => None,
+    };
+    match (&words[..], identity) {
+        (["serve", _, _, digest], Some(_)) if !is_ours(digest) => {
             // The controller sees that no greeting came.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), b"this agent's file is damaged\n");
             ExitCode::from(EX_DATAERR)
         }
-        (Some("serve"), Some(Ok(nonce)), _) => run(converse(nonce)),
-        // The nonce tells a controller that lists the processes which one is its own.
+        (["serve", _, _] | ["serve", _, _, _], Some(identity)) => run(converse(identity)),
         #[cfg(unix)]
-        (Some(crate::detached::HOST), Some(Ok(Nonce(_))), None) => run(host()),
-        (Some("--version"), None, None) => ended(&std::io::Write::write_all(
+        ([crate::detached::HOST, _, _], Some(identity)) => run(host(identity)),
+        (["end", _, _], Some(identity)) => run(end(identity)),
+        (["--version"], None) => ended(&std::io::Write::write_all(
             &mut std::io::stdout(),
             format!("hfdown-agent {VERSION}\n").as_bytes(),
         )),
         _ => {
             let usage =
-                b"usage: hfdown-agent serve NONCE [SHA256]\n\nStarted by hfdown on a box; it is not for people.\n";
+                b"usage: hfdown-agent serve NONCE RUN [SHA256]\n\nStarted by hfdown on a box; it is not for people.\n";
             // When standard error is gone as well there is no way to say it.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), usage);
             ExitCode::from(EX_USAGE)
@@ -94,9 +102,9 @@ fn run(conversation: impl Future<Output = std::io::Result<CloseReason>>) -> Exit
 
 /// Greets, and does as the first order says: serves the controller itself, starts a host for it, or finds the one that
 /// is there.
-async fn converse(nonce: Nonce) -> std::io::Result<CloseReason> {
+async fn converse(identity: AgentIdentity) -> std::io::Result<CloseReason> {
     let mut stdout = stdout();
-    greet(&mut stdout, nonce).await?;
+    greet(&mut stdout, identity.nonce).await?;
     let mut orders = inbox::<_, Order>(stdin(), &[]);
     let patience = Duration::from_secs(limits::SILENCE_SECONDS);
     let hello = match tokio::time::timeout(patience, orders.next()).await {
@@ -110,12 +118,21 @@ async fn converse(nonce: Nonce) -> std::io::Result<CloseReason> {
     match &hello {
         #[cfg(unix)]
         Order::Hello { mode: Mode::Detached, .. } => {
-            Ok(crate::detached::start(nonce, hello, &rest, stdin, stdout).await)
+            Ok(crate::detached::start(identity, hello, &rest, stdin, stdout).await)
         }
         #[cfg(unix)]
         Order::Hello { mode: Mode::Joining { root }, .. } => {
             let root = root.clone();
-            Ok(crate::detached::join(&root, hello, &rest, stdin, stdout).await)
+            let joining = crate::detached::join(&root, hello, &rest, stdin, stdout);
+            // Earlier relays of this run stand between it and nothing any more.
+            let ending = async {
+                let _ = identity.end_predecessors().await;
+                std::future::pending().await
+            };
+            tokio::select! {
+                reason = joining => Ok(reason),
+                never = ending => never,
+            }
         }
         #[cfg(not(unix))]
         Order::Hello { mode: Mode::Detached | Mode::Joining { .. }, .. } => {
@@ -125,7 +142,7 @@ async fn converse(nonce: Nonce) -> std::io::Result<CloseReason> {
             let mut heard = Vec::new();
             outbox(&mut heard).send(hello).await.map_err(std::io::Error::other)?;
             heard.extend(rest);
-            match environment() {
+            match environment(identity) {
                 Ok(environment) => {
                     Ok(serve(std::io::Cursor::new(heard).chain(stdin), stdout, environment).await)
                 }
@@ -135,10 +152,22 @@ async fn converse(nonce: Nonce) -> std::io::Result<CloseReason> {
     }
 }
 
+/// Ends what a run has left of itself, for a controller that goes and gets no answer. What could not be ended is said on
+/// standard error.
+async fn end(identity: AgentIdentity) -> std::io::Result<CloseReason> {
+    let left = identity.end_predecessors().await;
+    if left.is_empty() {
+        return Ok(CloseReason::Bye);
+    }
+    let pids: Vec<_> = left.iter().map(u32::to_string).collect();
+    tokio::io::stderr().write_all(format!("process {}\n", pids.join(", ")).as_bytes()).await?;
+    Ok(CloseReason::LinkLost)
+}
+
 /// Hosts the conversation whose first controller is at this process's standard input, and outlives the agent that
 /// started it.
 #[cfg(unix)]
-async fn host() -> std::io::Result<CloseReason> {
+async fn host(identity: AgentIdentity) -> std::io::Result<CloseReason> {
     use std::os::fd::AsFd;
     // Without a session of its own it would hear the signals of the one it was started in. It has one if this fails.
     let _ = rustix::process::setsid();
@@ -147,7 +176,7 @@ async fn host() -> std::io::Result<CloseReason> {
     // The one handle on it from here on: when it is closed, the relay at the other end is to see that.
     rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
     let first = tokio::net::UnixStream::from_std(first)?;
-    match environment() {
+    match environment(identity) {
         Ok(environment) => {
             Ok(crate::detached::host(first, crate::detached::own_folder()?, environment).await)
         }
@@ -155,9 +184,9 @@ async fn host() -> std::io::Result<CloseReason> {
     }
 }
 
-fn environment() -> Result<Environment, crate::http::SetupError> {
+fn environment(identity: AgentIdentity) -> Result<Environment, crate::http::SetupError> {
     let extra_roots = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let environment = Environment::new(extra_roots.as_deref())?;
+    let environment = Environment::new(extra_roots.as_deref())?.with_identity(Some(identity));
     #[cfg(unix)]
     let environment = environment.with_private(crate::detached::own_folder().ok());
     Ok(environment)

@@ -70,6 +70,8 @@ pub enum Event {
     Waiting {
         /// Who holds it.
         holder: String,
+        /// For how long it has been waited for.
+        waited: Duration,
     },
     /// The agent has the folder.
     Opened {

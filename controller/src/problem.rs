@@ -34,7 +34,7 @@ pub enum Exit {
     NotAllowed,
     /// No such repository, revision or file.
     NotFound,
-    /// The Hub or the box can't be reached.
+    /// The Hub or the box can't be reached, or the folder, which another run holds.
     Unreachable,
     /// Bytes arrived wrong, and wrong again.
     Corrupt,

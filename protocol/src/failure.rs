@@ -53,8 +53,10 @@ pub enum FailureKind {
     InTheWay,
     /// The file changed between the plan and its execution.
     ChangedMeanwhile,
-    /// Another run holds the folder.
+    /// Another controller has joined the transfer.
     Locked,
+    /// Another run holds the folder, or what is left of this one, and was waited for as long as it may be.
+    Held,
     /// Reading or writing failed in another way.
     Disk,
     /// The other half broke the protocol.

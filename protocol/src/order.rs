@@ -177,6 +177,9 @@ pub struct Limits {
     pub stall_seconds: Option<NonZeroU16>,
     /// How long to wait after a first failed attempt; the waits after those that follow grow with it.
     pub first_wait_millis: Option<NonZeroU16>,
+    /// For how many seconds to wait for a folder that another run holds; 0 is not to wait. `None` is for as long as it
+    /// takes.
+    pub lock_seconds: Option<u32>,
 }
 
 /// How closely to look at files that are there already.

@@ -63,7 +63,7 @@ async fn it_downloads_in_an_empty_root_without_an_environment() {
 
     let root = empty_root();
     let nonce = Nonce(42);
-    let mut agent = start(root.path(), &["serve", &nonce.to_string()]);
+    let mut agent = start(root.path(), &["serve", &nonce.to_string(), &Nonce(8).to_string()]);
     let (stdin, mut stdout) = (agent.stdin.take().unwrap(), agent.stdout.take().unwrap());
     let already_read = await_greeting(&mut stdout, nonce, std::time::Duration::from_secs(20)).await.unwrap();
     let mut orders = outbox::<_, Order>(stdin);

@@ -94,6 +94,11 @@ pub fn kill(pid: u32) {
     _ = Command::new("kill").args(["-9", &pid.to_string()]).stderr(std::process::Stdio::null()).status();
 }
 
+/// Stops a process until it is told to go on.
+pub fn stop(pid: u32) {
+    _ = Command::new("kill").args(["-STOP", &pid.to_string()]).status();
+}
+
 /// What Ctrl-C does to a process.
 pub fn interrupt(pid: u32) {
     _ = Command::new("kill").args(["-INT", &pid.to_string()]).status();

@@ -5,13 +5,14 @@ use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 
 use futures_util::SinkExt;
-use hfdown_protocol::{Conclusion, Failure, FailureKind, Nonce, Order, Report, VERSION, outbox};
+use hfdown_protocol::{Conclusion, Failure, FailureKind, Order, Report, VERSION, outbox};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::UnixStream;
 
 use super::control_files::{ControlFiles, own_folder};
 use super::transfer_record::{TransferRecord, now};
 use crate::conversation::CloseReason;
+use crate::predecessor::AgentIdentity;
 
 /// The verb by which this program is told to host a conversation whose first controller is at its standard input.
 pub(crate) const HOST: &str = "host";
@@ -19,7 +20,7 @@ pub(crate) const HOST: &str = "host";
 /// Starts an agent with a session of its own and stands between it and these streams. `hello` is what was heard
 /// already, and `rest` what was read behind it.
 pub(crate) async fn start<R, W>(
-    nonce: Nonce,
+    identity: AgentIdentity,
     hello: Order,
     rest: &[u8],
     reader: R,
@@ -29,7 +30,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
-    match spawn(nonce) {
+    match spawn(identity) {
         Ok(stream) => relay(stream, hello, rest, reader, &mut writer).await.0,
         Err(error) => {
             let detail = format_args!("cannot start an agent with a session of its own: {error}");
@@ -78,11 +79,11 @@ fn ended(record: TransferRecord) -> Report {
 
 /// The same program, in the same working directory, with nothing of this channel: sshd waits for every process that
 /// holds its pipes.
-fn spawn(nonce: Nonce) -> io::Result<UnixStream> {
+fn spawn(identity: AgentIdentity) -> io::Result<UnixStream> {
     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     Command::new(std::env::current_exe()?)
-        .args([HOST, &nonce.to_string()])
+        .args([HOST, &identity.nonce.to_string(), &identity.run.to_string()])
         .stdin(OwnedFd::from(theirs))
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -4,12 +4,15 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 use cap_std::fs::Metadata;
+use hfdown_protocol::Nonce;
 
 use crate::disk;
 use crate::own_folder::OwnFolder;
 use crate::system::{self, FileAccess, FileMode};
 
 const NAME: &str = "lock";
+/// What a line with the holder's run begins with.
+const RUN: &str = "run ";
 /// More than any holder writes about itself.
 const LONGEST_HOLDER: u64 = 256;
 /// A holder that has not written anything about itself.
@@ -20,7 +23,7 @@ const ATTEMPTS: u32 = 100;
 /// The lock, held until this is dropped or the process ends in whatever way.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
     /// When it was taken, by the clock of its disk, in nanoseconds since the Unix epoch.
     pub(super) since: i128,
 }
@@ -60,9 +63,14 @@ impl Lock {
             file.set_len(0)?;
             file.write_all(format!("process {}", std::process::id()).as_bytes())?;
             let since = disk::stamp(&Metadata::from_file(&file)?).modified;
-            return Ok(LockAttempt::Held(Self { _file: file, since }));
+            return Ok(LockAttempt::Held(Self { file, since }));
         }
         Ok(LockAttempt::Busy(UNKNOWN.to_owned()))
+    }
+
+    /// Adds of which run its holder is, for a later agent of the same run.
+    pub(crate) fn sign(&self, run: Nonce) -> io::Result<()> {
+        (&self.file).write_all(format!("\n{RUN}{run}").as_bytes())
     }
 
     /// Removes the lock's file while the lock is still held.
@@ -89,6 +97,16 @@ fn create(work: &OwnFolder) -> io::Result<File> {
     }
     work.remove(NAME)?;
     system::create_file(work.dir(), NAME, FileMode::Private)
+}
+
+/// What a holder wrote about itself, without its run, which says nothing to people.
+pub(crate) fn shown(holder: &str) -> &str {
+    holder.lines().next().unwrap_or(holder)
+}
+
+/// Of which run a holder says it is. It is no more than a word: it decides how long to wait, and ends no process.
+pub(crate) fn run_of(holder: &str) -> Option<Nonce> {
+    holder.lines().find_map(|line| line.strip_prefix(RUN)?.parse().ok())
 }
 
 fn holder(file: &mut File) -> String {

@@ -11,7 +11,7 @@ mod traces;
 mod work_folder;
 
 pub(crate) use layout::Completeness;
-pub(crate) use open::Folder;
+pub(crate) use open::{Folder, Opening};
 pub(crate) use place::{Durable, place, remove_extraneous};
 pub(crate) use records::{Origin, Records};
 #[cfg(unix)]

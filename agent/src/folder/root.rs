@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, File};
-use hfdown_protocol::{Access, Failure, FailureKind, Layout, RepoPath, Stamp, Traces, Wanted};
+use hfdown_protocol::{Access, Failure, FailureKind, Layout, Nonce, RepoPath, Stamp, Traces, Wanted};
 
 use super::layout::{DiskLayout, disk_layout};
 use super::lock::{Lock, LockAttempt};
@@ -90,6 +90,13 @@ impl Root {
             }
             Ok(LockAttempt::Busy(holder)) => Ok(Some(holder)),
             Err(error) => Err(disk::failure(&format!("cannot lock {}", self.path.display()), &error)),
+        }
+    }
+
+    /// Says in the lock, which is held, of which run this is. A lock without that word is one all the same.
+    pub(crate) fn sign_lock(&self, run: Nonce) {
+        if let Some(lock) = &self.lock {
+            let _ = lock.sign(run);
         }
     }
 

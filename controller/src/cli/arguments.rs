@@ -12,7 +12,8 @@ use crate::output::OutputOptions;
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token, gate, SSH
-key, host key), 5 not found, 6 unreachable, 7 corrupt, 130 cancelled.
+key, host key), 5 not found, 6 unreachable (Hub, box, a folder that another run holds), 7 corrupt,
+130 cancelled.
 
 Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE,
 HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_DOWNLOAD_TIMEOUT (seconds that a connection may bring
@@ -252,6 +253,9 @@ pub struct TransferArguments {
     /// Bytes per second, over all connections: 50M, 800k, 1.5G
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub max_speed: Option<NonZeroU64>,
+    /// How long to wait for a folder that another run holds; 0 does not wait [default: until it is free]
+    #[arg(long, value_name = "SECONDS")]
+    pub lock_timeout: Option<u32>,
     /// How long to wait after a file's first failed attempt; later waits grow with it
     #[arg(long, value_name = "MILLISECONDS", hide = true)]
     pub first_wait: Option<NonZeroU16>,

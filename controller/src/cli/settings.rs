@@ -155,6 +155,7 @@ impl TransferArguments {
             bytes_per_second: self.max_speed,
             stall_seconds,
             first_wait_millis: self.first_wait,
+            lock_seconds: self.lock_timeout,
         }
     }
 }

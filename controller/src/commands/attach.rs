@@ -16,7 +16,7 @@ use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, AttachVerb, Exit, Problem};
 use crate::hub::HubError;
-use crate::session::{self, ConnectAttempt, Joined, Machine, Purpose, SessionError, Sources};
+use crate::session::{self, ConnectAttempt, Joined, Machine, Purpose, SessionError, Sources, left_running};
 use crate::tally::Tally;
 
 /// One client of a detached transfer.
@@ -73,8 +73,7 @@ impl Attachment<'_> {
         let joined = session::join(&target.machine, &target.folder, attempts.next, events, cancel)
             .await
             .map_err(interrupted)?;
-        // The next one leaves the agent alone: it is the transfer itself.
-        attempts.next = ConnectAttempt::Reconnect { supersedes: None };
+        attempts.next = ConnectAttempt::Reconnect;
         let (mut session, status, plan) = match joined {
             Joined::Underway { session, status, plan } => (session, status, plan),
             Joined::Ended { status, conclusion, ago } => {
@@ -106,7 +105,15 @@ impl Attachment<'_> {
             AttachVerb::Stop => Purpose::Stop,
         };
         let attended = session.attend(purpose, &status, &plan, events, cancel).await;
-        session.close().await;
+        if attended.is_ok() || cancel.is_cancelled() || !attempts.may_follow() {
+            // What may not answer is a relay: the transfer is another run's.
+            let (_, dismissal) = session.close_for_good().await;
+            if let Some(text) = left_running(&dismissal) {
+                events.send(Event::Warning { text }).await;
+            }
+        } else {
+            session.close().await;
+        }
         let Some(tally) = attended.map_err(interrupted)? else {
             events.send(Event::Disconnected).await;
             return Ok(Exit::Cancelled);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::request::{SyncRequest, Target};
 use crate::event::Event;
 use crate::failure::{self, Problem, in_words};
-use crate::link::Leftovers;
+use crate::link::{Dismissal, Leftovers};
 use crate::plan::Plan;
 use crate::session::{Carryover, ConnectAttempt, Machine, SessionError};
 
@@ -24,11 +24,21 @@ pub(super) struct SyncRun {
     pub(super) carryover: Carryover,
     /// What the last attempt could not remove from its machine.
     pub(super) left: Leftovers,
+    /// What became of its agent.
+    pub(super) dismissal: Dismissal,
+    /// Whether another attempt may follow the present one, should its link break.
+    pub(super) may_follow: bool,
 }
 
 impl SyncRun {
     fn new() -> Self {
-        Self { plan: None, carryover: Carryover::default(), left: Leftovers::Nothing }
+        Self {
+            plan: None,
+            carryover: Carryover::default(),
+            left: Leftovers::Nothing,
+            dismissal: Dismissal::Gone,
+            may_follow: true,
+        }
     }
 }
 
@@ -66,6 +76,7 @@ pub(super) async fn attempts<T>(
     let mut run = SyncRun::new();
     loop {
         let written = run.carryover.tally.written;
+        run.may_follow = attempts.may_follow();
         let interrupted = match attempt(request, target, &mut attempts.next, &mut run).await {
             Ok(done) => return (run, Ok(done)),
             Err(interrupted) => interrupted,
@@ -98,6 +109,11 @@ impl<'a> Attempts<'a> {
         Self { next: ConnectAttempt::First, failed: 0, retries, target, cancel }
     }
 
+    /// Whether another attempt may follow the present one.
+    pub(super) fn may_follow(&self) -> bool {
+        self.failed < self.retries
+    }
+
     /// Something has arrived: attempts are counted anew.
     pub(super) fn count_anew(&mut self) {
         self.failed = 0;
@@ -116,9 +132,7 @@ impl<'a> Attempts<'a> {
             return Err(failure::session_after(attempted, &error, self.failed));
         }
         self.failed += 1;
-        if matches!(self.next, ConnectAttempt::First) {
-            self.next = ConnectAttempt::Reconnect { supersedes: None };
-        }
+        self.next = ConnectAttempt::Reconnect;
         let wait = BACKOFF.wait_after(self.failed);
         let why = in_words(&error.to_string());
         let (attempt, of) = (self.failed, self.retries);

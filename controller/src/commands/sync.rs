@@ -19,6 +19,7 @@ use crate::plan::{self, Intent, Inventory, Plan};
 use crate::selection::Selected;
 use crate::session::{
     self, Carryover, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Session, Sources,
+    left_running,
 };
 use crate::tally::Tally;
 use crate::text::sanitize;
@@ -55,7 +56,12 @@ pub(super) async fn sync(
             })
         };
         let ended = ended.await;
-        run.left = session.close().await;
+        let is_last = ended.is_ok() || cancel.is_cancelled() || !run.may_follow;
+        if is_last {
+            (run.left, run.dismissal) = session.close_for_good().await;
+        } else {
+            run.left = session.close().await;
+        }
         ended
     })
     .await;
@@ -74,7 +80,7 @@ async fn connect(
     let session = session::connect(&target.machine, open, &target.events, cancel)
         .await
         .map_err(|error| Interrupted::on(target, || format!("cannot open {}", target.destination), error))?;
-    *attempt = ConnectAttempt::Reconnect { supersedes: session.nonce() };
+    *attempt = ConnectAttempt::Reconnect;
     Ok(session)
 }
 
@@ -156,6 +162,9 @@ async fn tell_what_stays(
     ended: &Result<Listened, Problem>,
 ) {
     let warn = async |text: String| target.events.send(Event::Warning { text }).await;
+    if let Some(text) = left_running(&run.dismissal) {
+        warn(text).await;
+    }
     if run.left == Leftovers::Something {
         let text = "what was put on the box could not be removed: look for agent-* in its ~/.cache/hfdown, and for \
                     ~/.no_auto_tmux";

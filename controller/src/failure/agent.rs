@@ -33,7 +33,9 @@ pub fn exit_of(failures: &[FailureKind], others: u32) -> Exit {
 
 fn exit(kind: FailureKind) -> Exit {
     match kind {
-        FailureKind::Unreachable | FailureKind::RateLimited | FailureKind::Stale => Exit::Unreachable,
+        FailureKind::Unreachable | FailureKind::RateLimited | FailureKind::Stale | FailureKind::Held => {
+            Exit::Unreachable
+        }
         FailureKind::NotAllowed => Exit::NotAllowed,
         FailureKind::NotFound => Exit::NotFound,
         FailureKind::Corrupt => Exit::Corrupt,
@@ -59,6 +61,10 @@ fn advice(kind: FailureKind) -> Option<&'static str> {
         FailureKind::PermissionDenied => "choose a folder that you may write to",
         FailureKind::NotADirectory => "choose a folder, or another name",
         FailureKind::InTheWay => "move what is in the way, or choose another folder",
+        FailureKind::Held => {
+            "run the same command again when it has ended, or give it more time with --lock-timeout; one that does not end \
+             is ended by `kill -KILL` and its number"
+        }
         FailureKind::Disk => "check the disk, then run the same command again: what has arrived is kept",
         _ => return None,
     })

@@ -23,8 +23,8 @@ mod settings;
 mod ssh_command;
 
 pub use agent::{
-    AgentExit, AgentImage, AgentImages, AgentLink, AgentOrigin, BadAgent, ImageError, Leftovers, LinkGuard,
-    TmuxOptOut,
+    AgentExit, AgentImage, AgentImages, AgentLink, AgentOrigin, BadAgent, Dismissal, ImageError, Leftovers,
+    LinkGuard, TmuxOptOut,
 };
 pub use config::{ConfigError, ConfigFile, Presence};
 pub use connection::{ChannelReader, ChannelWriter, CommandExit};
@@ -35,7 +35,7 @@ pub use host_key::{
 };
 pub use keys::{Askpass, KeyFailure, Keyring, PassphraseAnswer, PassphrasePrompt, TriedKey, UnlockError};
 pub use platform::{Cpu, Platform};
-pub use reach::{forget, reach, reach_again};
+pub use reach::{forget, reach, reach_leaving};
 pub use settings::LinkSettings;
 pub use ssh_command::{
     AddressFamily, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget, StrictHostKeyChecking, TargetError,

@@ -1,8 +1,8 @@
 //! The way to a box: connect, start the agent, take away what must not stay.
 
-use hfdown_protocol::{Nonce, Traces};
+use hfdown_protocol::Traces;
 
-use super::agent::{AgentImages, AgentLink, Leftovers, Sweep, TmuxOptOut, start_agent, sweep_up};
+use super::agent::{AgentImages, AgentLink, Leftovers, Sweep, TmuxOptOut, dismissal, start_agent, sweep_up};
 use super::connection::ClientConnection;
 use super::error::LinkError;
 use super::host_key::{KnownHostsError, known_hosts};
@@ -21,27 +21,28 @@ pub async fn reach(
     settings: &LinkSettings,
     images: &AgentImages,
 ) -> Result<AgentLink, LinkError> {
-    reach_again(target, settings, images, None, &mut None).await
+    reach_leaving(target, settings, images, &mut None).await
 }
 
-/// The same after a link broke: an agent of that nonce, which may not have noticed yet, is ended first. Where no agent
-/// comes up, what was placed on the box all the same, and stays there, is noted in `left`.
-pub async fn reach_again(
+/// The same. Where no agent comes up, what was placed on the box all the same, and stays there, is noted in `left`.
+pub async fn reach_leaving(
     target: &SshTarget,
     settings: &LinkSettings,
     images: &AgentImages,
-    supersedes: Option<Nonce>,
     left: &mut Option<TmuxOptOut>,
 ) -> Result<AgentLink, LinkError> {
     let connection = ClientConnection::open(target, settings).await?;
     let mut tmux_opt_out = None;
-    let entered = start_agent(&connection, settings, images, supersedes, &mut tmux_opt_out).await;
+    let entered = start_agent(&connection, settings, images, &mut tmux_opt_out).await;
+    let dismissal = dismissal(settings, images);
     match (entered, settings.traces) {
-        (Ok(launched), Traces::Keep) => Ok(AgentLink::new(connection, launched, tmux_opt_out, None)),
+        (Ok(launched), Traces::Keep) => {
+            Ok(AgentLink::new(connection, launched, dismissal, tmux_opt_out, None))
+        }
         (Ok(launched), Traces::Remove) => {
             // A program that runs needs no file.
             let sweep = Sweep::begin(&connection, images, launched.cache, tmux_opt_out).await;
-            Ok(AgentLink::new(connection, launched, tmux_opt_out, Some(sweep)))
+            Ok(AgentLink::new(connection, launched, dismissal, tmux_opt_out, Some(sweep)))
         }
         (Err(error), Traces::Keep) => {
             *left = tmux_opt_out;

@@ -5,7 +5,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hfdown_protocol::Traces;
+use hfdown_protocol::{Nonce, Traces};
 
 use super::config::{ConfigFile, Presence};
 use super::host_key::HostKeyPolicy;
@@ -45,6 +45,8 @@ pub struct LinkSettings {
     /// What stays on a box after a link to it: the agent, for the next time, or nothing, so that each link brings its
     /// agent anew.
     pub traces: Traces,
+    /// The random word that all agents of this run are given, and by which a later one ends what is left of an earlier one.
+    pub run: Nonce,
     /// How long a server may take to answer.
     pub connect_timeout: Duration,
     /// How long the agent may take to greet.
@@ -79,6 +81,7 @@ impl LinkSettings {
             askpass: Askpass::from_environment(),
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
             traces: Traces::Keep,
+            run: Nonce(rand::random()),
             connect_timeout: CONNECT_TIMEOUT,
             greeting_timeout: GREETING_TIMEOUT,
             home,

@@ -15,7 +15,7 @@
 //! | `listed` | `repo`, `commit`, `files`, `bytes` | the Hub has answered |
 //! | `not_ready` | `why`, `left_seconds` | a box does not let us in yet; it is asked again for a while |
 //! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke; another one is made after the wait, and `opened` follows |
-//! | `waiting` | `holder` | another run holds the folder |
+//! | `waiting` | `holder`, `waited_seconds` | another run holds the folder; said again every minute |
 //! | `opened` | `root`, `free`, `os`, `arch`, `cpus`, `agent` (`in_process`, `cached`, `uploaded`), `uploaded`, `ready_seconds` | an agent has the folder |
 //! | `surveying` | `done`, `total` | while files are read, at most once per second |
 //! | `plan` | `dry_run`, `fetch`: [`path`, `size`, `reason` (`missing`, `other_size`, `other_content`), `partial`], `fetch_bytes`, `keep`: {`files`, `bytes`, `by_size`}, `remove`: [`path`, `size`], `refuse`: [`path`, `why`] | it is decided; `partial` bytes are not fetched again, `fetch_bytes` are what is left; `by_size` kept files were compared by size only |
@@ -37,7 +37,7 @@
 //! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object |
 //!
 //! `kind` is one of `unreachable`, `rate_limited`, `stale`, `not_allowed`, `not_found`, `nonsense`, `corrupt`, `no_space`,
-//! `permission_denied`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `disk`, `protocol`, `cancelled`.
+//! `permission_denied`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `held`, `disk`, `protocol`, `cancelled`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

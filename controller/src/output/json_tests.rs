@@ -34,7 +34,7 @@ fn the_others() -> Vec<Event> {
         Event::Delayed { why: "no answer".to_owned(), attempt: 1, wait: Duration::from_millis(2_500) },
         Event::NotReady { why: "refused".to_owned(), left: Duration::from_secs(180) },
         Event::Reconnecting { why: "lost".to_owned(), attempt: 1, of: 8, wait: Duration::from_millis(500) },
-        Event::Waiting { holder: "pid 7".to_owned() },
+        Event::Waiting { holder: "pid 7".to_owned(), waited: Duration::from_secs(60) },
         sample::opened(Agent::Uploaded { bytes: 4_900_000, replaces: None }),
         plan(motley(), Intent::DryRun),
         Event::Failed { path: "config.json".to_owned(), failure: failure() },
@@ -64,7 +64,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"delayed","why":"no answer","attempt":1,"wait_seconds":2.5}
     {"type":"not_ready","why":"refused","left_seconds":180.0}
     {"type":"reconnecting","why":"lost","attempt":1,"of":8,"wait_seconds":0.5}
-    {"type":"waiting","holder":"pid 7"}
+    {"type":"waiting","holder":"pid 7","waited_seconds":60.0}
     {"type":"opened","root":"/workspace/gpt2","free":118000000000,"os":"linux","arch":"x86_64","cpus":8,"agent":"uploaded","uploaded":4900000,"ready_seconds":0.8}
     {"type":"plan","dry_run":true,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"other_content","partial":120000000},{"path":"onnx/config.json","size":665,"reason":"missing","partial":0}],"fetch_bytes":428000665,"keep":{"files":2,"bytes":1498619,"by_size":1},"remove":[{"path":"old.bin","size":9000}],"refuse":[{"path":"a","why":"it does not work"},{"path":"../[2Jx","why":"it has a `.` or `..` component"}]}
     {"type":"failed","path":"config.json","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}

@@ -53,6 +53,7 @@ pub(super) enum Object<'a> {
     },
     Waiting {
         holder: &'a str,
+        waited_seconds: Seconds,
     },
     Opened {
         root: &'a str,
@@ -249,6 +250,7 @@ pub(super) fn kind(failure: &Failure) -> &'static str {
         FailureKind::InTheWay => "in_the_way",
         FailureKind::ChangedMeanwhile => "changed_meanwhile",
         FailureKind::Locked => "locked",
+        FailureKind::Held => "held",
         FailureKind::Disk => "disk",
         FailureKind::Protocol => "protocol",
         FailureKind::Cancelled => "cancelled",

@@ -32,7 +32,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
         Event::Reconnecting { why, attempt, of, wait } => {
             Object::Reconnecting { why, attempt: *attempt, of: *of, wait_seconds: Seconds(*wait) }
         }
-        Event::Waiting { holder } => Object::Waiting { holder },
+        Event::Waiting { holder, waited } => Object::Waiting { holder, waited_seconds: Seconds(*waited) },
         Event::Opened { root, free, machine, agent, after, .. } => {
             let (agent, uploaded) = match agent {
                 Agent::InProcess => ("in_process", 0),

@@ -121,8 +121,15 @@ impl Sentences {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; reconnecting in {wait} (attempt {attempt} of {of})"))
             }
-            Event::Waiting { holder } => {
+            Event::Waiting { holder, waited } if waited.is_zero() => {
                 (Verbosity::Normal, format!("waiting: another run holds the folder ({holder})"))
+            }
+            Event::Waiting { holder, waited } => {
+                let waited = duration(*waited);
+                (
+                    Verbosity::Normal,
+                    format!("still waiting after {waited}: another run holds the folder ({holder})"),
+                )
             }
             Event::Opened { root, asked, free, machine, agent, after } => {
                 // Who wrote `~/models` would not know where the files land.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hfdown_agent::{Environment, serve};
-use hfdown_protocol::{Access, Layout, Limits, Mode, Nonce, Order, Report, Traces, VERSION, limits};
+use hfdown_protocol::{Access, Layout, Limits, Mode, Order, Report, Traces, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
@@ -13,14 +13,18 @@ use super::session::{AgentHandle, Heard, SILENCE, Session, unexpected};
 use super::startup::until_ready;
 use crate::display::Events;
 use crate::event::{Agent, Event};
-use crate::link::{AgentImages, AgentLink, AgentOrigin, LinkSettings, SshTarget, TmuxOptOut, reach_again};
+use crate::link::{
+    AgentImages, AgentLink, AgentOrigin, Dismissal, LinkSettings, SshTarget, TmuxOptOut, reach_leaving,
+};
 use crate::text::sanitize;
 
 /// Bytes in the pipe to an agent in this process: a few of the largest frames.
 const PIPE: usize = 2 << 20;
 
-/// How often an agent may say that another run holds the folder. Each is shown.
+/// How often an agent may say that another run holds the folder, between two of our own reminders. Each is shown.
 const MOST_WAITS: u32 = 100;
+/// How often a user is reminded that the folder is waited for.
+const REMINDER: Duration = Duration::from_secs(60);
 
 /// Where an agent runs.
 #[expect(clippy::large_enum_variant, reason = "there is one per run, and it is never moved about")]
@@ -58,11 +62,8 @@ pub struct Timeouts {
 pub enum ConnectAttempt {
     /// The first: a box that was rented a minute ago may not be ready.
     First,
-    /// The link broke. The agent that it led to may still be there and hold the folder.
-    Reconnect {
-        /// That agent.
-        supersedes: Option<Nonce>,
-    },
+    /// The link broke. The agent that it led to may still be there and hold the folder: the next one ends it.
+    Reconnect,
 }
 
 /// What the agent is asked for.
@@ -120,8 +121,28 @@ pub async fn connect(
         .await?;
     let mut described = None;
     let mut waits = 0;
+    let mut waiting: Option<FolderWait> = None;
     loop {
-        match session.hear().await? {
+        let heard = tokio::select! {
+            heard = session.hear() => heard,
+            () = reminded(waiting.as_ref()) => {
+                if let Some(wait) = &mut waiting {
+                    wait.reminders += 1;
+                    let (holder, waited) = (wait.holder.clone(), REMINDER * wait.reminders);
+                    events.send(Event::Waiting { holder, waited }).await;
+                    waits = 0;
+                }
+                continue;
+            }
+        };
+        let heard = match heard {
+            Err(SessionError::Cancelled) | Ok(Heard::Cancelled) => {
+                warn_of_what_is_left(session, events).await;
+                return Err(SessionError::Cancelled);
+            }
+            heard => heard?,
+        };
+        match heard {
             Heard::Cancelled => return Err(SessionError::Cancelled),
             Heard::Report(Report::Hello { version, machine }) if described.is_none() => {
                 same_version(&version)?;
@@ -132,7 +153,9 @@ pub async fn connect(
                 if waits > MOST_WAITS {
                     return Err(SessionError::protocol("it waits for one holder after the other"));
                 }
-                events.send(Event::Waiting { holder: sanitize(&holder, 200) }).await;
+                let holder = sanitize(&holder, 200);
+                events.send(Event::Waiting { holder: holder.clone(), waited: Duration::ZERO }).await;
+                waiting = Some(FolderWait { holder, since: Instant::now(), reminders: 0 });
             }
             Heard::Report(Report::Opened { root, free }) => {
                 let Some(machine) = described else {
@@ -153,6 +176,41 @@ pub async fn connect(
             Heard::Report(report) => return Err(unexpected(&report)),
         }
     }
+}
+
+/// A folder that another run holds.
+struct FolderWait {
+    holder: String,
+    since: Instant,
+    reminders: u32,
+}
+
+/// Ends when the user is to be reminded of what is waited for; never, where nothing is.
+async fn reminded(waiting: Option<&FolderWait>) {
+    match waiting {
+        Some(FolderWait { since, reminders, .. }) => {
+            tokio::time::sleep_until((*since + REMINDER * (reminders + 1)).into()).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Ends a conversation that is not needed any more before it has come to anything.
+async fn warn_of_what_is_left(session: Session, events: &Events) {
+    let (_, dismissal) = session.close_for_good().await;
+    if let Some(text) = left_running(&dismissal) {
+        events.send(Event::Warning { text }).await;
+    }
+}
+
+/// What is said of an agent that neither answers nor can be ended.
+pub fn left_running(dismissal: &Dismissal) -> Option<String> {
+    let Dismissal::Left(process) = dismissal else { return None };
+    let process = if process.is_empty() { String::new() } else { format!(" ({process})") };
+    Some(format!(
+        "the agent on the box does not answer, and could not be ended{process}: it ends by itself when it notices that this run \
+         is gone; if it is stopped, or hangs on a disk, end it there with `pkill -KILL -f agent-.*serve`"
+    ))
 }
 
 /// Both halves are of one build.
@@ -185,9 +243,9 @@ pub(super) async fn find(
             let prompter = Prompter::new(settings.askpass.clone(), events.clone());
             let keyring = settings.keyring.with_prompt(Arc::new(prompter));
             let settings = &LinkSettings { keyring, ..settings.clone() };
-            let reach = async |supersedes| {
+            let reach = async || {
                 let mut left = None;
-                let reached = reach_again(target, settings, images, supersedes, &mut left).await;
+                let reached = reach_leaving(target, settings, images, &mut left).await;
                 // Why the box was not reached is an error of its own.
                 if let Some(left) = left {
                     events.send(Event::Warning { text: past_the_shell(left, Traces::Keep) }).await;
@@ -197,9 +255,9 @@ pub(super) async fn find(
             let link = match attempt {
                 ConnectAttempt::First => {
                     let asking = || settings.keyring.time_asking();
-                    until_ready(timeouts.wait, events, asking, || reach(None)).await?
+                    until_ready(timeouts.wait, events, asking, reach).await?
                 }
-                ConnectAttempt::Reconnect { supersedes } => reach(supersedes)
+                ConnectAttempt::Reconnect => reach()
                     .await
                     .map_err(|error| SessionError::Link { error: Box::new(error), waited: None })?,
             };

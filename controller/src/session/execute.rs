@@ -148,7 +148,10 @@ impl Session {
                 Heard::Report(Report::Finished { summary }) => {
                     return monitor.finish(summary).map(|()| Listened::Finished);
                 }
-                Heard::Report(Report::Detached) if matches!(until, Until::Begun) => is_detached = true,
+                Heard::Report(Report::Detached) if matches!(until, Until::Begun) => {
+                    is_detached = true;
+                    self.goes_on = true;
+                }
                 Heard::Report(report) => {
                     if let Some(event) = monitor.event(report)? {
                         events.send(event).await;

@@ -23,7 +23,7 @@ mod startup;
 mod survey;
 
 pub use carryover::Carryover;
-pub use connect::{ConnectAttempt, FolderRequest, Machine, Timeouts, connect};
+pub use connect::{ConnectAttempt, FolderRequest, Machine, Timeouts, connect, left_running};
 pub use detach::DetachOptions;
 pub use error::SessionError;
 pub use execute::{Execution, Listened};

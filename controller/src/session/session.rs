@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use hfdown_protocol::{Failure, Inbox, Nonce, Order, Report, inbox, limits, outbox};
+use hfdown_protocol::{Failure, Inbox, Order, Report, inbox, limits, outbox};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
-use crate::link::{Leftovers, LinkGuard};
+use crate::link::{Dismissal, Leftovers, LinkGuard};
 use crate::text::sanitize;
 
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
@@ -44,6 +44,8 @@ pub struct Session {
     cancel: CancellationToken,
     stopping: Stopping,
     agent: AgentHandle,
+    /// Whether the agent was told to go on by itself, and has begun to.
+    pub(super) goes_on: bool,
     /// The folder that the agent has, by its absolute path there, sanitised.
     pub(super) root: String,
 }
@@ -98,6 +100,7 @@ impl Session {
             cancel,
             stopping: Stopping::No,
             agent,
+            goes_on: false,
             root: String::new(),
         }
     }
@@ -167,6 +170,28 @@ impl Session {
     /// Ends the conversation and waits for the agent to be gone, if not for long. Says whether what was to be removed
     /// from its machine is.
     pub async fn close(self) -> Leftovers {
+        let (guard, parting) = self.part().await;
+        match guard {
+            // Whether it is gone or not, the process will be soon.
+            None => Leftovers::Nothing,
+            Some(guard) => guard.close(parting).await.leftovers,
+        }
+    }
+
+    /// The same where no other conversation of this run follows: an agent that does not go is ended.
+    pub async fn close_for_good(self) -> (Leftovers, Dismissal) {
+        let goes_on = self.goes_on;
+        let (guard, parting) = self.part().await;
+        let agent_exit = match guard {
+            None => return (Leftovers::Nothing, Dismissal::Gone),
+            Some(guard) if goes_on => guard.close(parting).await,
+            Some(guard) => guard.close_for_good(parting).await,
+        };
+        (agent_exit.leftovers, agent_exit.dismissal)
+    }
+
+    /// Says goodbye. The way to the agent, where it is on a box, and how long it may still take.
+    async fn part(self) -> (Option<Box<LinkGuard>>, Duration) {
         let Self { orders, mut writing, agent, mut reports, parting, .. } = self;
         let said = async {
             // Both fail only when the agent is gone already.
@@ -181,25 +206,16 @@ impl Session {
         drop(reports);
         match agent {
             AgentHandle::Local(agent) => {
-                // Whether it is gone or not, the process will be soon.
                 _ = tokio::time::timeout(parting, agent).await;
-                Leftovers::Nothing
+                (None, parting)
             }
-            AgentHandle::Box(guard) => guard.close(parting).await.leftovers,
+            AgentHandle::Box(guard) => (Some(guard), parting),
         }
     }
 
     /// The folder that the agent has, by its absolute path there.
     pub fn root(&self) -> &str {
         &self.root
-    }
-
-    /// What the agent's process can be known by on its box.
-    pub fn nonce(&self) -> Option<Nonce> {
-        match &self.agent {
-            AgentHandle::Local(_) => None,
-            AgentHandle::Box(guard) => Some(guard.nonce()),
-        }
     }
 
     fn lost(&self) -> SessionError {
@@ -224,7 +240,11 @@ async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, interval: Durat
             order = queue.recv() => order,
             _ = heartbeat.tick() => Some(Order::Ping),
         };
-        let Some(order) = order else { return };
+        let Some(order) = order else {
+            // Whatever stands between it and the agent sees the end as well.
+            let _ = out.close().await;
+            return;
+        };
         tracing::debug!(order = word(&order), "say");
         // A broken link is noticed by the reader, who knows more about it.
         if out.send(order).await.is_err() {

@@ -1,18 +1,14 @@
-//! Agents that are on a box already: old ones, damaged ones, and one that does not know yet that its link broke.
+//! Agents that are on a box already: old ones and damaged ones.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Child;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use hfdown::link::{AgentImages, AgentOrigin, Cpu, SshTarget, reach_again};
-use hfdown_protocol::Nonce;
-use hfdown_tests::counterpart::Counterpart;
-use hfdown_tests::counterpart::require_root;
+use hfdown::link::{AgentImages, AgentOrigin, Cpu};
 use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
 
-use super::echo::{ECHO, eventually, go, go_with, images, running_agent, talk};
+use super::echo::{ECHO, go, go_with, images, running_agent, talk};
 
 /// Images of a version of its own.
 fn version(name: &str) -> AgentImages {
@@ -76,59 +72,8 @@ async fn runs_no_agent_that_others_may_have_written(kind: SshServerKind) {
     _ = fs::remove_dir(runs.parent().unwrap());
 }
 
-/// Processes that could be taken for an agent: each waits for the end of its input.
-struct Decoys(Vec<(&'static str, Child)>);
-
-impl Decoys {
-    fn add(&mut self, what: &'static str, program: &[&str], words: &[&str]) {
-        let mut command = Command::new(program[0]);
-        command.args(&program[1..]).args(["-c", "read line; exit"]).args(words).stdin(Stdio::piped());
-        self.0.push((what, command.spawn().unwrap()));
-    }
-}
-
-impl Drop for Decoys {
-    fn drop(&mut self) {
-        for (_, child) in &mut self.0 {
-            // It may have been ended, which then has been seen.
-            _ = child.kill();
-            _ = child.wait();
-        }
-    }
-}
-
-async fn ends_the_agent_that_it_supersedes_and_nothing_else(kind: SshServerKind) {
-    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
-    let mut old = go(&host.command(), &host.settings()).await.unwrap();
-    talk(&mut old).await;
-    let nonce = old.guard.nonce().to_string();
-    let other = Nonce(rand::random()).to_string();
-    let mut decoys = Decoys(Vec::new());
-    let sh: &[&str] = &["/bin/sh"];
-    decoys.add("another agent", sh, &["/root/.cache/hfdown/agent-0", "serve", &other]);
-    decoys.add("a nonce that is longer", sh, &["/usr/bin/less", "serve", &format!("{nonce}0")]);
-    decoys.add("a user who looks for it", sh, &["/usr/bin/pgrep", &nonce]);
-    decoys.add("no nonce at all", sh, &["/root/.cache/hfdown/agent-0", "serve", ""]);
-    if Counterpart::Tool("setpriv").require().is_some() && require_root() {
-        let nobody: &[&str] = &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/bin/sh"];
-        decoys.add("another user's", nobody, &["/tmp/hfdown-65534/agent-0", "serve", &nonce]);
-    }
-    let before = host.agent_pids();
-    assert_eq!(before.len(), 1);
-    let (target, _) = SshTarget::parse(&host.command()).unwrap();
-    let supersedes = Some(old.guard.nonce());
-    let mut new = reach_again(&target, &host.settings(), &images(ECHO), supersedes, &mut None).await.unwrap();
-    talk(&mut new).await;
-    eventually("the old agent is gone", || !host.agent_pids().contains(&before[0])).await;
-    assert_eq!(host.agent_pids().len(), 1, "and the new one is there");
-    for (what, child) in &mut decoys.0 {
-        assert!(child.try_wait().unwrap().is_none(), "{what} was ended");
-    }
-}
-
 on_boxes! {
     sweeps_old_versions_and_not_one_that_is_in_use,
     replaces_an_agent_that_does_not_come_up,
     runs_no_agent_that_others_may_have_written,
-    ends_the_agent_that_it_supersedes_and_nothing_else,
 }

@@ -6,5 +6,6 @@ mod interrupted;
 mod lost;
 mod records;
 mod secrets;
+mod stopped;
 mod traces;
 mod visits;

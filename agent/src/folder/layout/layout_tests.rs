@@ -7,7 +7,7 @@ use std::path::Path;
 use hfdown_protocol::{Access, Commit, Digest, FileId, Layout, RepoPath, Traces, Wanted};
 use tokio_util::sync::CancellationToken;
 
-use crate::folder::{Completeness, Durable, Folder, Occupant, Origin, Root, place};
+use crate::folder::{Completeness, Durable, Folder, Occupant, Opening, Origin, Root, place};
 
 /// What `hello\n` is to git.
 const HELLO: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
@@ -52,9 +52,9 @@ fn wanted(id: u32, path: &str) -> Wanted {
 async fn open(folder: &Path, row: &LayoutCase) -> Folder {
     let (reports, _) = tokio::sync::mpsc::channel(1);
     let root = folder.to_str().unwrap();
-    Folder::open(root, Access::ReadWrite, row.layout.clone(), row.traces, &reports, &CancellationToken::new())
-        .await
-        .unwrap()
+    let (access, layout, traces) = (Access::ReadWrite, row.layout.clone(), row.traces);
+    let opening = Opening { access, layout, traces, identity: None, wait: None };
+    Folder::open(root, opening, &reports, &CancellationToken::new()).await.unwrap()
 }
 
 /// A part's proved bytes get the place of a file, and it is remembered.

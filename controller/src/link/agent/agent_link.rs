@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::Nonce;
 use tokio::time::timeout;
 
+use super::dismissal::{Dismissal, dismiss};
 use super::sweep::Sweep;
 use super::traces::{CacheFolder, Leftovers, TmuxOptOut};
 use crate::link::connection::{
@@ -64,8 +64,16 @@ pub enum BadAgent {
 pub struct LinkGuard {
     connection: Box<ClientConnection>,
     status: CommandStatus,
-    nonce: Nonce,
+    /// What ends an agent that does not answer.
+    dismissal: String,
     sweep: Option<Sweep>,
+}
+
+/// What becomes of an agent that does not go when it is told to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SlowAgent {
+    LeftAlone,
+    Ended,
 }
 
 /// How the agent ended, as far as it is known.
@@ -79,12 +87,13 @@ pub struct AgentExit {
     pub last_words: String,
     /// What is left on the box of what was to be removed.
     pub leftovers: Leftovers,
+    /// What became of one that was to go and did not answer.
+    pub dismissal: Dismissal,
 }
 
 /// An agent that has greeted, before it becomes a link.
 pub(in crate::link) struct Launched {
     pub(super) running: RemoteCommand,
-    pub(super) nonce: Nonce,
     pub(super) already_read: Vec<u8>,
     pub(super) origin: AgentOrigin,
     pub(super) platform: Platform,
@@ -95,23 +104,19 @@ impl AgentLink {
     pub(in crate::link) fn new(
         connection: ClientConnection,
         launched: Launched,
+        dismissal: String,
         tmux_opt_out: Option<TmuxOptOut>,
         sweep: Option<Sweep>,
     ) -> Self {
-        let Launched { running, nonce, already_read, origin, platform, .. } = launched;
+        let Launched { running, already_read, origin, platform, .. } = launched;
         let RemoteCommand { reader, writer, status, .. } = running;
         let host_key = connection.host_key.clone();
-        let guard = LinkGuard { connection: Box::new(connection), status, nonce, sweep };
+        let guard = LinkGuard { connection: Box::new(connection), status, dismissal, sweep };
         Self { reader, writer, already_read, origin, tmux_opt_out, platform, host_key, guard }
     }
 }
 
 impl LinkGuard {
-    /// What the agent's process can be known by on the box.
-    pub fn nonce(&self) -> Nonce {
-        self.nonce
-    }
-
     /// How the agent ended, or that it has not. After the reader's end this is complete.
     pub fn agent_exit(&self) -> AgentExit {
         let (lines, longest) = LAST_WORDS;
@@ -120,15 +125,34 @@ impl LinkGuard {
         let shown: Vec<&[u8]> = shown.into_iter().rev().collect();
         let last_words = sanitize_lines(shown.join(&b'\n'), lines, longest);
         let leftovers = Leftovers::Nothing;
-        AgentExit { exit: self.status.exit(), closed: self.status.closed(), last_words, leftovers }
+        AgentExit {
+            exit: self.status.exit(),
+            closed: self.status.closed(),
+            last_words,
+            leftovers,
+            dismissal: Dismissal::Gone,
+        }
     }
 
     /// Waits for the agent to end, at most this long, then closes the connection. The writer should have been shut down
-    /// or dropped, or the agent told to go.
+    /// or dropped, or the agent told to go. One that does not go in time sees the end of its input, and a later agent of
+    /// the same run ends it.
     pub async fn close(self, limit: Duration) -> AgentExit {
+        self.part(limit, SlowAgent::LeftAlone).await
+    }
+
+    /// The same where no other agent of this run will come: one that does not go in time is ended.
+    pub async fn close_for_good(self, limit: Duration) -> AgentExit {
+        self.part(limit, SlowAgent::Ended).await
+    }
+
+    async fn part(self, limit: Duration, slow: SlowAgent) -> AgentExit {
         // Whether it ended is in what is returned.
         _ = timeout(limit, self.status.ended()).await;
         let mut agent_exit = self.agent_exit();
+        if slow == SlowAgent::Ended && !agent_exit.closed {
+            agent_exit.dismissal = dismiss(&self.connection, &self.dismissal).await;
+        }
         if let Some(sweep) = self.sweep {
             // Over a link that broke nothing more can be done; the next link sweeps again.
             agent_exit.leftovers =

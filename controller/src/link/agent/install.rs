@@ -58,10 +58,10 @@ pub(super) async fn install(
     let mut first_full = None;
     loop {
         let nonce = Nonce(rand::random());
-        let running = connection.run(&script::install(nonce, image, cpu, skip)).await?;
+        let running = connection.run(&script::install(nonce, settings.run, image, cpu, skip)).await?;
         let (folder, full) = match install_once(connection, settings, image, nonce, running).await {
             Ok((running, already_read, cache)) => {
-                return Ok(Launched { running, nonce, already_read, origin, platform, cache });
+                return Ok(Launched { running, already_read, origin, platform, cache });
             }
             Err(InstallFailure::Full(folder, error)) => (folder, error),
             // Why the first one would not do says more than that none is left.

@@ -26,14 +26,13 @@ pub(super) async fn launch(
     connection: &ClientConnection,
     settings: &LinkSettings,
     images: &AgentImages,
-    supersedes: Option<Nonce>,
 ) -> Result<LaunchOutcome, LinkError> {
     let nonce = Nonce(rand::random());
-    let mut running = connection.run(&script::launch(nonce, images, supersedes)).await?;
+    let mut running = connection.run(&script::launch(nonce, settings.run, images)).await?;
     match greeted(&mut running, nonce, settings.greeting_timeout).await {
         Ok((already_read, platform, cache)) => {
             let origin = AgentOrigin::Cached;
-            Ok(LaunchOutcome::Greeted(Launched { running, nonce, already_read, origin, platform, cache }))
+            Ok(LaunchOutcome::Greeted(Launched { running, already_read, origin, platform, cache }))
         }
         Err(no_greeting) => match marked(&no_greeting.said, script::MISSING, nonce).as_deref() {
             Some([system, machine, rest @ ..]) => {

@@ -1,4 +1,4 @@
-//! The commands that a box is sent: two that start an agent, one that takes it away again. Each is one line,
+//! The commands that a box is sent: two that start an agent, one that ends it, one that takes it away again. Each is one line,
 //! `exec /bin/sh -c '…'`, without a single quote, a double backslash or a `!` in it: so it means the same to bash,
 //! dash, zsh, fish and tcsh as login shells. Nothing that came from a box is ever put into one.
 //!
@@ -27,6 +27,9 @@ pub(super) const NOT_OURS: &str = "not-ours";
 pub(super) const DAMAGED: &str = "damaged";
 /// Precedes the stage at which an installation failed: `folder`, `write`, `size`, `digest`; and the folder's number.
 pub(super) const FAILED: &str = "HFDOWN-FAILED";
+
+/// The exit status of an agent that was to end others and could not.
+const LEFT: u8 = 75;
 
 /// How many folders there are to look at.
 pub(super) const FOLDERS: u8 = 4;
@@ -87,9 +90,8 @@ const EACH_FOLDER: &str = r#"
 
 /// Starts the cached agent, or says what the machine is, and what is wrong with the agent that is there. What it is comes
 /// before any look into it, since one into a FIFO would not end; `-x` is false on a `noexec` mount. The file's age is its
-/// last use. An agent that is superseded is ended first.
-pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonce>) -> String {
-    let supersede = supersedes.map(supersede).unwrap_or_default();
+/// last use.
+pub(super) fn launch(nonce: Nonce, run: Nonce, images: &AgentImages) -> String {
     let mut choice = String::new();
     for (cpu, names) in [(Cpu::X86_64, ["x86_64", "amd64"]), (Cpu::Aarch64, ["aarch64", "arm64"])] {
         let Some(image) = images.get(cpu) else { continue };
@@ -103,7 +105,6 @@ pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonc
         r#"
         u=$(id -u); s=$(uname -s); m=$(uname -m); a=; w=;
         case $s:$m in {choice} esac;
-        {supersede}
         {SOUND}
         {PROVED}
         ours() {{
@@ -119,7 +120,7 @@ pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonc
                 [ "$(wc -c <"$p")" -eq $b ] && proved "$p" $h || {{ w={DAMAGED}; continue; }};
                 touch -c "$p";
                 printf "\n{LAUNCHING} %s|%s|%s|\n" {nonce} "$s" "$m";
-                exec "$p" serve {nonce} $y;
+                exec "$p" serve {nonce} {run} $y;
             done;
         fi;
         printf "\n{MISSING} %s|%s|%s|%s|\n" {nonce} "$s" "$m" "$w"
@@ -127,22 +128,32 @@ pub(super) fn launch(nonce: Nonce, images: &AgentImages, supersedes: Option<Nonc
     ))
 }
 
-/// Ends the agent of a conversation whose link broke, lest it hold the folder until it notices. Its nonce stands in its
-/// command line and in no other: here, one digit of it is in brackets, so that neither this command nor `grep` itself
-/// matches. The pattern is written out, never put together by the shell: an empty one would match every process. What
-/// matches must belong to this user, too, and run something called `agent-…`: root sees the processes of others, and
-/// in some containers those of the machine. Without `grep` or `/proc` the agent ends by itself.
-fn supersede(nonce: Nonce) -> String {
-    let nonce = nonce.to_string();
-    let (first, rest) = nonce.split_at(1);
-    format!(
+/// Ends whatever agents of this run are there, by the agent that is cached: it exits with 0 when none is left. Where it
+/// is not there any more, `grep` finds them by the run's word; here, one digit of it is in brackets, so that neither this
+/// command nor `grep` itself matches.
+pub(super) fn dismiss(nonce: Nonce, run: Nonce, images: &AgentImages) -> String {
+    let word = run.to_string();
+    let (first, rest) = word.split_at(1);
+    let images = [Cpu::X86_64, Cpu::Aarch64].into_iter().filter_map(|cpu| images.get(cpu));
+    let names: Vec<String> = images.map(|image| format!("\"$d/{}\"", image.file_name())).collect();
+    let names = names.join(" ");
+    for_login_shell(&format!(
         r#"
-        for c in $(grep -ls "[{first}]{rest}" /proc/[0-9]*/cmdline 2>/dev/null); do
-            [ -O "$c" ] && grep -qs "/agent-" "$c" || continue;
-            c=${{c#/proc/}}; kill "${{c%/cmdline}}" 2>/dev/null;
+        u=$(id -u);
+        {SOUND}
+        {EACH_FOLDER}
+            sound "$d" || continue;
+            for p in {names}; do
+                [ -O "$p" ] && [ -x "$p" ] || continue;
+                "$p" end {nonce} {run}; r=$?;
+                [ $r -eq 0 ] || [ $r -eq {LEFT} ] && exit $r;
+            done;
         done;
+        for c in $(grep -ls "[{first}]{rest}" /proc/[0-9]*/cmdline 2>/dev/null); do
+            c=${{c#/proc/}}; kill -9 "${{c%/cmdline}}" 2>/dev/null;
+        done
         "#
-    )
+    ))
 }
 
 /// Takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
@@ -157,7 +168,7 @@ fn supersede(nonce: Nonce) -> String {
 ///
 /// Only what is made here is for this user alone: the agent gets the umask that the user has. The first `skip` folders
 /// are passed over: an earlier try found them full.
-pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu, skip: u8) -> String {
+pub(super) fn install(nonce: Nonce, run: Nonce, image: &AgentImage, cpu: Cpu, skip: u8) -> String {
     let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
     let machine = cpu.machine();
     for_login_shell(&format!(
@@ -202,7 +213,7 @@ pub(super) fn install(nonce: Nonce, image: &AgentImage, cpu: Cpu, skip: u8) -> S
             -exec rm -f {{}} + 2>/dev/null;
         printf "\n{LAUNCHING} %s|Linux|{machine}|%s|\n" {nonce} "${{k#$HOME/}}";
         umask $n;
-        exec "$f/{name}" serve {nonce} $y
+        exec "$f/{name}" serve {nonce} {run} $y
         "##
     ))
 }

@@ -1,14 +1,7 @@
 //! The scripts' parts, run by the shells of this machine.
 
 use super::*;
-use std::process::{Command, Stdio};
-
-/// The processes that the script would end. None is: `kill` only prints them.
-fn superseded(nonce: Nonce) -> String {
-    let script = format!("kill() {{ echo \"$1\"; }}; {}", supersede(nonce).replace('\n', " "));
-    let output = Command::new("/bin/sh").args(["-c", &script]).output().unwrap();
-    String::from_utf8(output.stdout).unwrap()
-}
+use std::process::Command;
 
 /// What `/bin/sh` is on one machine or another.
 const SHELLS: [(&str, &[&str]); 5] = [
@@ -54,28 +47,4 @@ fn folders_and_files_are_looked_at_alike_by_every_shell() {
         let Ok(output) = Command::new(shell).args(options).args(["-c", &line]).output() else { continue };
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell}: {output:?}");
     }
-}
-
-#[test]
-fn only_the_agent_of_that_nonce_is_superseded() {
-    let nonce = Nonce(rand::random());
-    assert_eq!(superseded(nonce), "");
-    // It waits for the end of its input.
-    let waiting = |words: [&str; 3]| {
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", "read line; exit"]).args(words).stdin(Stdio::piped());
-        command.spawn().unwrap()
-    };
-    let text = nonce.to_string();
-    let mut agent = waiting(["/home/.cache/hfdown/agent-0", "serve", &text]);
-    let mut others = [
-        waiting(["/home/.cache/hfdown/agent-0", "serve", &Nonce(rand::random()).to_string()]),
-        waiting(["/usr/bin/less", "serve", &text]),
-    ];
-    let ended = superseded(nonce);
-    for child in others.iter_mut().chain([&mut agent]) {
-        child.kill().unwrap();
-        child.wait().unwrap();
-    }
-    assert_eq!(ended, format!("{}\n", agent.id()));
 }

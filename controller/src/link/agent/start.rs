@@ -4,8 +4,6 @@
 //! user's sessions alone ([`super::tmux`]), and the agent is started once more. A box whose shell runs commands notices
 //! nothing of this.
 
-use hfdown_protocol::Nonce;
-
 use super::agent_link::Launched;
 use super::image::AgentImages;
 use super::install::install;
@@ -28,11 +26,10 @@ pub(in crate::link) async fn start_agent(
     connection: &ClientConnection,
     settings: &LinkSettings,
     images: &AgentImages,
-    supersedes: Option<Nonce>,
     tmux_opt_out: &mut Option<TmuxOptOut>,
 ) -> Result<Launched, LinkError> {
     let start = async || -> Result<Start, LinkError> {
-        Ok(match launch(connection, settings, images, supersedes).await? {
+        Ok(match launch(connection, settings, images).await? {
             LaunchOutcome::Greeted(launched) => Start::Started(launched),
             LaunchOutcome::Missing(platform, replaces) => {
                 Start::Started(install(connection, settings, images, platform, replaces).await?)
