@@ -7,7 +7,7 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use hfdown_protocol::Commit;
@@ -15,6 +15,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::link::SshTarget;
+use crate::own_files;
+
+/// The largest record that is read, in bytes: an address, a name and a commit.
+const LARGEST: u64 = 64 << 10;
 
 /// A repository's version on a Hub.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,13 +50,14 @@ impl DetachedRecords {
     /// Remembers what is fetched to a folder of a box.
     pub fn keep(&self, target: &SshTarget, root: &str, record: &DetachedRecord) -> io::Result<()> {
         let file = self.file(target, root).ok_or(io::ErrorKind::NotFound)?;
-        file.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(file, serde_json::to_vec(record)?)
+        // The one above it as well: it is nothing but ours either.
+        self.folder.as_deref().and_then(Path::parent).map_or(Ok(()), own_files::make_folder)?;
+        own_files::replace(&file, &serde_json::to_vec(record)?)
     }
 
     /// What was remembered. What can't be read is nothing.
     pub fn find(&self, target: &SshTarget, root: &str) -> Option<DetachedRecord> {
-        serde_json::from_slice(&fs::read(self.file(target, root)?).ok()?).ok()
+        serde_json::from_slice(&own_files::read(&self.file(target, root)?, LARGEST).ok()?).ok()
     }
 
     /// Forgets it.

@@ -13,6 +13,7 @@ pub mod hub;
 mod interrupt;
 pub mod link;
 pub mod output;
+mod own_files;
 pub mod plan;
 pub mod problem;
 pub mod selection;

@@ -9,12 +9,24 @@ mod windows;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    HOME, Terminal, asked_to_stop, connect_ssh_agent, private, split_words, usual_ssh_agent,
+    HOME, Terminal, asked_to_stop, close_file, close_folder, connect_ssh_agent, names, ownership, private,
+    private_folder, split_words, usual_ssh_agent,
 };
 #[cfg(windows)]
 pub(crate) use windows::{
-    HOME, Terminal, asked_to_stop, connect_ssh_agent, private, split_words, usual_ssh_agent,
+    HOME, Terminal, asked_to_stop, close_file, close_folder, connect_ssh_agent, names, ownership, private,
+    private_folder, split_words, usual_ssh_agent,
 };
+
+/// Whose a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ownership {
+    /// This user's.
+    Ours,
+    /// Another user's.
+    #[cfg_attr(windows, expect(dead_code, reason = "a user's own folder holds only what is theirs"))]
+    Others,
+}
 
 /// An ssh-agent, however it is reached.
 pub(crate) type SshAgent = AgentClient<Box<dyn AgentStream + Send + Unpin>>;

@@ -1,18 +1,24 @@
 //! Linux, macOS and their relatives.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use russh::keys::agent::client::AgentClient;
+use rustix::fs::OFlags;
+use rustix::process::geteuid;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::SshAgent;
+use super::{Ownership, SshAgent};
 
 /// The variable that names the user's own folder.
 pub(crate) const HOME: &str = "HOME";
+
+/// What an owner alone may do with a file, and with a folder.
+const FILE: u32 = 0o600;
+const FOLDER: u32 = 0o700;
 
 /// Returns at the next Ctrl-C or `SIGTERM`; `false` when neither can be heard.
 pub(crate) async fn asked_to_stop() -> bool {
@@ -25,9 +31,48 @@ pub(crate) async fn asked_to_stop() -> bool {
     }
 }
 
-/// A file that is made is for its owner alone.
+/// A file that is made is for its owner alone. A link is not followed, and a FIFO not waited for.
 pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    options.mode(0o600)
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    options.mode(FILE).custom_flags(flags.bits().cast_signed())
+}
+
+/// A folder that is made is for its owner alone.
+pub(crate) fn private_folder(builder: &mut DirBuilder) -> &mut DirBuilder {
+    builder.mode(FOLDER)
+}
+
+/// Whose a file is.
+pub(crate) fn ownership(metadata: &Metadata) -> Ownership {
+    if metadata.uid() == geteuid().as_raw() { Ownership::Ours } else { Ownership::Others }
+}
+
+/// How many names a file has.
+pub(crate) fn names(metadata: &Metadata) -> u64 {
+    metadata.nlink()
+}
+
+/// Closes a folder of this user's to all others. One of another user's is left as it is: it is not ours to change. So is
+/// one on a disk without permissions, as FAT is.
+pub(crate) fn close_folder(folder: &Path) {
+    let closed = std::fs::metadata(folder).ok().and_then(|metadata| closed(&metadata, FOLDER));
+    if let Some(permissions) = closed {
+        _ = std::fs::set_permissions(folder, permissions);
+    }
+}
+
+/// The same of a file.
+pub(crate) fn close_file(file: &File, metadata: &Metadata) {
+    if let Some(permissions) = closed(metadata, FILE) {
+        _ = file.set_permissions(permissions);
+    }
+}
+
+/// The permissions that it should have, of those that are its owner's alone, where it has others.
+fn closed(metadata: &Metadata, owners: u32) -> Option<Permissions> {
+    let mode = metadata.mode() & 0o7777;
+    let is_open = mode & !owners != 0 && ownership(metadata) == Ownership::Ours;
+    is_open.then(|| Permissions::from_mode(mode & owners))
 }
 
 /// The ssh-agent that listens there.

@@ -1,11 +1,11 @@
 //! Windows.
 
-use std::fs::OpenOptions;
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::path::{Path, PathBuf};
 
 use russh::keys::agent::client::AgentClient;
 
-use super::SshAgent;
+use super::{Ownership, SshAgent};
 
 /// The variable that names the user's own folder.
 pub(crate) const HOME: &str = "USERPROFILE";
@@ -19,6 +19,27 @@ pub(crate) async fn asked_to_stop() -> bool {
 pub(crate) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
+
+/// The same of a folder.
+pub(crate) fn private_folder(builder: &mut DirBuilder) -> &mut DirBuilder {
+    builder
+}
+
+/// Whose a file is: a user's own folder holds only what is theirs.
+pub(crate) fn ownership(_: &Metadata) -> Ownership {
+    Ownership::Ours
+}
+
+/// How many names a file has, as far as the system tells without a question of its own.
+pub(crate) fn names(_: &Metadata) -> u64 {
+    1
+}
+
+/// It is closed as it is.
+pub(crate) fn close_folder(_: &Path) {}
+
+/// The same of a file.
+pub(crate) fn close_file(_: &File, _: &Metadata) {}
 
 /// The ssh-agent that listens there.
 pub(crate) async fn connect_ssh_agent(pipe: &Path) -> Result<SshAgent, russh::keys::Error> {

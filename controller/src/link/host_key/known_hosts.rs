@@ -6,7 +6,7 @@
 //! parse still counts as "this host is known".
 
 use std::fs;
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -17,7 +17,7 @@ use sha1::Sha1;
 use crate::link::file_line::FileLine;
 use crate::link::pattern::matches_pattern;
 use crate::link::ssh_command::{DEFAULT_PORT, SshTarget};
-use crate::system;
+use crate::own_files;
 
 /// The largest file that is read, in bytes. A line is about 150, so this is more than 50,000 hosts.
 const LARGEST: u64 = 8 << 20;
@@ -86,23 +86,26 @@ pub(in crate::link) fn name_of(target: &SshTarget) -> String {
 
 /// All lines of a file that match a name. No file is an empty file; one that can't be read is an error.
 pub(super) fn entries(path: &Path, name: &str) -> Result<Vec<KnownHostsEntry>, KnownHostsError> {
-    let failed = |source| KnownHostsError { path: path.to_owned(), source };
-    let text = match fs::File::open(path) {
-        Ok(file) => read_text(file).map_err(failed)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    Ok(entries_of(&text, path, name))
+    let read = fs::File::open(path).and_then(|file| own_files::bounded(file, LARGEST));
+    parsed(read, path, name)
 }
 
-/// A host's name in a comment need not be UTF-8.
-fn read_text(file: fs::File) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, format!("larger than {} MiB", LARGEST >> 20)));
+/// The same of hfdown's own file.
+pub(super) fn own_entries(path: &Path, name: &str) -> Result<Vec<KnownHostsEntry>, KnownHostsError> {
+    parsed(own_files::read(path, LARGEST), path, name)
+}
+
+fn parsed(
+    read: io::Result<Vec<u8>>,
+    path: &Path,
+    name: &str,
+) -> Result<Vec<KnownHostsEntry>, KnownHostsError> {
+    match read {
+        // A host's name in a comment need not be UTF-8.
+        Ok(bytes) => Ok(entries_of(&String::from_utf8_lossy(&bytes), path, name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(KnownHostsError { path: path.to_owned(), source }),
     }
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn entries_of(text: &str, path: &Path, name: &str) -> Vec<KnownHostsEntry> {
@@ -170,16 +173,11 @@ pub(super) fn learn(path: &Path, name: &str, key: &PublicKey) -> Result<(), Know
 }
 
 fn append(path: &Path, line: &str) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.create(true).read(true).append(true);
-    let mut file = system::private(&mut options).open(path)?;
+    path.parent().map_or(Ok(()), own_files::make_folder)?;
+    let mut file = own_files::open(path, fs::OpenOptions::new().create(true).read(true).append(true))?;
     file.lock()?;
     file.seek(SeekFrom::Start(0))?;
-    let mut text = Vec::new();
-    file.read_to_end(&mut text)?;
+    let text = own_files::bounded(&file, LARGEST)?;
     if text.split_inclusive(|byte| *byte == b'\n').any(|known| known == line.as_bytes()) {
         return Ok(());
     }
@@ -195,14 +193,13 @@ pub(in crate::link) fn forget(path: &Path, name: &str) -> Result<usize, KnownHos
 }
 
 fn without(path: &Path, name: &str) -> io::Result<usize> {
-    let mut file = match fs::OpenOptions::new().read(true).write(true).open(path) {
+    let mut file = match own_files::open(path, fs::OpenOptions::new().read(true).write(true)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };
     file.lock()?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)?;
+    let bytes = own_files::bounded(&file, LARGEST)?;
     let remembers = |line: &[u8]| {
         let place = FileLine { file: PathBuf::new(), line: 0 };
         let entry = entry(&String::from_utf8_lossy(line), name, place);

@@ -66,9 +66,9 @@ impl HostKeyVerifier {
         let host = target.host_key_alias.as_deref().unwrap_or(&target.host);
         let plain = known_hosts::host_name(host, DEFAULT_PORT);
         let read = |name: &str| -> Result<Vec<KnownHostsEntry>, KnownHostsError> {
-            let files = files.iter().chain(std::iter::once(&own_file));
-            let lists = files.map(|file| known_hosts::entries(file, name)).collect::<Result<Vec<_>, _>>()?;
-            Ok(lists.concat())
+            let lists = files.iter().map(|file| known_hosts::entries(file, name));
+            let lists = lists.chain(std::iter::once_with(|| known_hosts::own_entries(&own_file, name)));
+            Ok(lists.collect::<Result<Vec<_>, _>>()?.concat())
         };
         let without_port = if plain == name { Vec::new() } else { read(&plain)? };
         let principal = host.to_owned();
