@@ -9,7 +9,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::system::{self, Ownership};
+use crate::system::{self, FileOwner};
 
 /// Makes a folder, and those above it. One that is there already is closed to others, if it is this user's.
 pub(crate) fn make_folder(folder: &Path) -> io::Result<()> {
@@ -68,8 +68,8 @@ fn where_own_link_leads(path: &Path) -> io::Result<PathBuf> {
     match fs::symlink_metadata(path) {
         Ok(link) if link.is_symlink() => match system::ownership(&link) {
             // It may lead to what is about to be made.
-            Ownership::Ours => path.canonicalize().or_else(|_| Ok(path.with_file_name(fs::read_link(path)?))),
-            Ownership::Others => Err(io::Error::other("it is a link that another user made")),
+            FileOwner::Ours => path.canonicalize().or_else(|_| Ok(path.with_file_name(fs::read_link(path)?))),
+            FileOwner::Others => Err(io::Error::other("it is a link that another user made")),
         },
         _ => Ok(path.to_owned()),
     }

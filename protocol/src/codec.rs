@@ -3,11 +3,13 @@
 //! This is the one file that names bincode. The length is checked before anything is allocated for it, bytes after the
 //! message are an error, and a message that exceeds its own bounds is an error.
 
+use std::borrow::Cow;
 use std::io;
 use std::marker::PhantomData;
 
 use bincode::config::{self, Configuration, Fixint, Limit, LittleEndian};
 use bincode::enc::write::SizeWriter;
+use bincode::error::{DecodeError, EncodeError};
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,17 +31,43 @@ pub enum CodecError {
     #[error("the link broke: {0}")]
     Link(#[from] io::Error),
     /// The bytes are no message.
-    #[error("a frame makes no sense: {0}")]
-    Decode(#[from] bincode::error::DecodeError),
+    #[error("a frame makes no sense: {}", in_words(.0))]
+    Decode(DecodeError),
     /// The message can't be put in a frame.
-    #[error("a message does not fit a frame: {0}")]
-    Encode(#[from] bincode::error::EncodeError),
+    #[error("a message does not fit a frame")]
+    Encode(EncodeError),
     /// Bytes follow the message within its frame.
     #[error("a frame has {0} bytes too many")]
     Trailing(usize),
     /// A list or text is longer than its bound.
     #[error("a message exceeds its bounds")]
     Unbounded,
+}
+
+/// What is wrong with a frame. bincode's own words are what Rust prints for programmers.
+fn in_words(error: &DecodeError) -> Cow<'static, str> {
+    Cow::Borrowed(match error {
+        DecodeError::UnexpectedEnd { .. } => "it ends too early",
+        DecodeError::LimitExceeded => "it announces more than a frame holds",
+        DecodeError::Utf8 { .. } => "it has a text that is none",
+        // A constructor's words about a value.
+        DecodeError::OtherString(why) => return Cow::Owned(why.clone()),
+        DecodeError::Other(why) => why,
+        _ => "it is no message",
+    })
+}
+
+/// Without a source: it would say the same in bincode's words.
+impl From<DecodeError> for CodecError {
+    fn from(error: DecodeError) -> Self {
+        Self::Decode(error)
+    }
+}
+
+impl From<EncodeError> for CodecError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
 }
 
 /// Received messages, as a stream. Cancel-safe: a message is yielded whole or stays buffered.
@@ -255,6 +283,13 @@ mod tests {
             .collect()
     }
 
+    /// Whether an error's words are not what Rust prints for programmers. They end with what a constructor said.
+    fn is_for_users(error: &CodecError) -> bool {
+        let text = error.to_string();
+        std::error::Error::source(error).is_none()
+            && !["{ ", "(\"", "Some(", "Error"].iter().any(|mark| text.contains(mark))
+    }
+
     proptest! {
         #[test]
         fn no_frame_that_is_almost_right_makes_the_decoder_panic_or_break_a_bound(
@@ -272,11 +307,13 @@ mod tests {
             if cuts {
                 body.truncate(cut.index(body.len()));
             }
-            if let Ok(Some(order)) = decode::<Order>(&frame(&body)) {
-                prop_assert!(order.is_bounded());
+            match decode::<Order>(&frame(&body)) {
+                Ok(order) => prop_assert!(order.is_none_or(|order| order.is_bounded())),
+                Err(error) => prop_assert!(is_for_users(&error), "{error}"),
             }
-            if let Ok(Some(report)) = decode::<Report>(&frame(&body)) {
-                prop_assert!(report.is_bounded());
+            match decode::<Report>(&frame(&body)) {
+                Ok(report) => prop_assert!(report.is_none_or(|report| report.is_bounded())),
+                Err(error) => prop_assert!(is_for_users(&error), "{error}"),
             }
         }
 

@@ -57,9 +57,34 @@ pub fn innermost_cause(error: &reqwest::Error) -> String {
     causes.last().map_or_else(|| "the request failed".to_owned(), |cause| plain(&cause.to_string()))
 }
 
-/// The resolver goes on with its question, as Rust prints it; the system with its number.
-fn plain(words: &str) -> String {
-    in_words(words.split_once(" for Query {").map_or(words, |(words, _)| words))
+/// The resolver goes on with its question, as Rust prints it; TLS with names of what went wrong; the system with its
+/// number.
+fn plain(text: &str) -> String {
+    let said = text.split_once(" for Query {").map_or(text, |(said, _)| said);
+    let said = said.replace("DnsName(\"", "").replace("\")", "").replace("IpAddress(", "address (");
+    in_words(&apart(&said))
+}
+
+/// `UnknownIssuer` as `unknown issuer`. What is quoted is a name, and stays as it is.
+fn apart(text: &str) -> String {
+    let mut words = String::with_capacity(text.len() + 8);
+    let mut is_quoted = false;
+    for part in text.split_inclusive(|character: char| !character.is_ascii_alphanumeric()) {
+        let is_joined = |pair: &[u8]| pair[0].is_ascii_lowercase() && pair[1].is_ascii_uppercase();
+        let begins_a_word = part.starts_with(|first: char| first.is_ascii_uppercase());
+        if is_quoted || !begins_a_word || !part.as_bytes().windows(2).any(is_joined) {
+            words.push_str(part);
+        } else {
+            for (at, character) in part.char_indices() {
+                if at > 0 && character.is_ascii_uppercase() {
+                    words.push(' ');
+                }
+                words.push(character.to_ascii_lowercase());
+            }
+        }
+        is_quoted ^= part.ends_with(['"', '`']);
+    }
+    words
 }
 
 /// Whether an error says that the server's certificate was refused. Connectors wrap that in I/O errors, whose `source`
@@ -95,7 +120,18 @@ mod tests {
                 "no record found",
             ),
             ("Connection refused (os error 111)", "connection refused"),
-            ("invalid peer certificate: UnknownIssuer", "invalid peer certificate: UnknownIssuer"),
+            ("invalid peer certificate: UnknownIssuer", "invalid peer certificate: unknown issuer"),
+            ("received fatal alert: HandshakeFailure", "received fatal alert: handshake failure"),
+            (
+                "peer is incompatible: ServerDoesNotSupportTls12Or13",
+                "peer is incompatible: server does not support tls12 or13",
+            ),
+            ("client error (SendRequest)", "client error (send request)"),
+            (
+                "not valid for name \"HubExample.org\"; certificate is only valid for DnsName(\"a.example\")",
+                "not valid for name \"HubExample.org\"; certificate is only valid for a.example",
+            ),
+            ("connection closed before message completed", "connection closed before message completed"),
         ] {
             assert_eq!(plain(text), words);
         }

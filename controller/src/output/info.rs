@@ -37,7 +37,7 @@ pub(super) fn text(info: &RepoInfo, files: &[ListedFile], refused: &[Refused]) -
 }
 
 fn digest_column(digest: hfdown_protocol::Digest) -> String {
-    format!("{digest:?}")
+    format!("{}:{digest}", digest.kind())
 }
 
 fn gating(gating: Gating) -> &'static str {

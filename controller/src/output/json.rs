@@ -40,6 +40,7 @@
 //! `permission_denied`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `held`, `disk`, `protocol`, `cancelled`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -54,6 +55,7 @@ use super::{Log, Unwritable, problem};
 use crate::event::Event;
 use crate::hub::{ListedFile, Refused, RepoInfo};
 use crate::problem::Problem;
+use crate::text::is_hidden;
 
 /// Samples come at most this often.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -149,7 +151,27 @@ fn described(
 
 fn print(name: Option<&str>, object: Object<'_>, printer: &mut Printer) -> Result<(), Unwritable> {
     let line = serde_json::to_string(&JsonLine { object, name });
-    printer.data(&line.map_err(|error| Unwritable::Failed(error.into()))?)
+    printer.data(&escaped(line.map_err(|error| Unwritable::Failed(error.into()))?))
+}
+
+/// A line that is one for every reader: some split at U+0085, U+2028 and U+2029 as well, as Python's `splitlines` does.
+/// What a terminal would hide or obey is spelled out too. All of it can only stand within texts, where JSON allows it.
+fn escaped(line: String) -> String {
+    if !line.contains(is_hidden) {
+        return line;
+    }
+    let mut escaped = String::with_capacity(line.len() + 64);
+    for character in line.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                // Writing to a string can't fail.
+                _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
 }
 
 #[cfg(test)]

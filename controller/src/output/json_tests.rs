@@ -136,3 +136,52 @@ fn a_finished_run_knows_what_was_compared_by_size_only() {
     let last: serde_json::Value = serde_json::from_str(drawn.lines().last().unwrap()).unwrap();
     assert_eq!((&last["by_size"], &last["end"]), (&1.into(), &"done".into()));
 }
+
+/// Where Python's `str.splitlines` begins a new line.
+const SPLITS: [char; 10] =
+    ['\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}', '\u{2029}'];
+
+#[test]
+fn a_line_is_one_line_to_every_reader_and_says_the_same() {
+    // Line ends of all kinds; what turns the reading direction round; what is beyond 16 bits, hidden and not.
+    let hostile: String =
+        SPLITS.iter().chain(&['\u{202e}', '\u{7f}', '\u{feff}', '\u{e0041}', '🤗', 'ü', '"', '\\']).collect();
+    let text = || hostile.clone();
+    let failure = || hfdown_protocol::Failure::new(FailureKind::Disk, &hostile);
+    let (mut info, ..) = crate::output::info::tests::described();
+    (info.license, info.tags) = (Some(text()), vec![text()]);
+    let file = path("a\u{2028}b\u{2029}c\u{61c}d");
+    let listed =
+        ListedFile { path: file.clone(), size: 1, digest: hfdown_protocol::Digest::GitSha1([0; 20]) };
+    let listing = crate::hub::Listing {
+        repo: info.id.clone(),
+        commit: info.commit.clone(),
+        files: vec![listed],
+        refused: vec![],
+    };
+    let events = [
+        Event::Described { info: Box::new(info), listing: Box::new(listing) },
+        Event::Warning { text: text() },
+        Event::Delayed { why: text(), attempt: 1, wait: Duration::ZERO },
+        Event::NotReady { why: text(), left: Duration::ZERO },
+        Event::Waiting { holder: text() },
+        Event::Placed { path: file.clone(), size: 1, fetched: 1 },
+        Event::Failed { path: text(), failure: failure() },
+        Event::NotRemoved { path: file, failure: failure() },
+        Event::Forgotten { host: text(), file: text() },
+    ];
+    let problem = Problem::new(Exit::Failed, text()).because(text()).hint(text());
+    let (mut printer, data, _) = capture::printer();
+    Json::new(look(Style::Json, Verbosity::Normal)).problem(&problem, &mut printer).unwrap();
+    let drawn = draw(Verbosity::Normal, Some(&hostile), &events) + &data.text();
+    let lines: Vec<&str> = drawn.trim_end_matches('\n').split(SPLITS).collect();
+    assert_eq!(lines.len(), events.len() + 2, "{lines:?}");
+    let objects: Vec<serde_json::Value> =
+        lines.iter().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert_eq!(objects[0]["tags"][0], hostile);
+    assert_eq!(objects[1]["path"], "a\u{2028}b\u{2029}c\u{61c}d");
+    assert_eq!(objects[2]["text"], hostile);
+    assert_eq!(objects[2]["box"], hostile);
+    assert_eq!(objects.last().unwrap()["causes"][0], hostile);
+    assert!(!drawn.contains(|character: char| character != '\n' && is_hidden(character)));
+}

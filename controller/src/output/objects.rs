@@ -231,7 +231,7 @@ pub(super) fn files(files: &[ListedFile]) -> impl Iterator<Item = Object<'_>> {
     files.iter().map(|file| Object::File {
         path: file.path.as_str(),
         size: file.size,
-        digest: format!("{:?}", file.digest),
+        digest: format!("{}:{}", file.digest.kind(), file.digest),
     })
 }
 

@@ -152,7 +152,7 @@ impl Sentences {
             }
             Event::Verified { path } => {
                 let digest = run.and_then(|run| run.digests.get(path));
-                let digest = digest.map(|digest| format!(": {digest:?}")).unwrap_or_default();
+                let digest = digest.map(|digest| format!(": {}:{digest}", digest.kind())).unwrap_or_default();
                 (Verbosity::Verbose, format!("proved {path}{digest}"))
             }
             Event::Placed { path, size, fetched } => {

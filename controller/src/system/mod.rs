@@ -20,7 +20,7 @@ pub(crate) use windows::{
 
 /// Whose a file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ownership {
+pub(crate) enum FileOwner {
     /// This user's.
     Ours,
     /// Another user's.

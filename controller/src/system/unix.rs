@@ -11,7 +11,7 @@ use rustix::process::geteuid;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Ownership, SshAgent};
+use super::{FileOwner, SshAgent};
 
 /// The variable that names the user's own folder.
 pub(crate) const HOME: &str = "HOME";
@@ -43,8 +43,8 @@ pub(crate) fn private_folder(builder: &mut DirBuilder) -> &mut DirBuilder {
 }
 
 /// Whose a file is.
-pub(crate) fn ownership(metadata: &Metadata) -> Ownership {
-    if metadata.uid() == geteuid().as_raw() { Ownership::Ours } else { Ownership::Others }
+pub(crate) fn ownership(metadata: &Metadata) -> FileOwner {
+    if metadata.uid() == geteuid().as_raw() { FileOwner::Ours } else { FileOwner::Others }
 }
 
 /// How many names a file has.
@@ -71,7 +71,7 @@ pub(crate) fn close_file(file: &File, metadata: &Metadata) {
 /// The permissions that it should have, of those that are its owner's alone, where it has others.
 fn closed(metadata: &Metadata, owners: u32) -> Option<Permissions> {
     let mode = metadata.mode() & 0o7777;
-    let is_open = mode & !owners != 0 && ownership(metadata) == Ownership::Ours;
+    let is_open = mode & !owners != 0 && ownership(metadata) == FileOwner::Ours;
     is_open.then(|| Permissions::from_mode(mode & owners))
 }
 

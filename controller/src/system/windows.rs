@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use russh::keys::agent::client::AgentClient;
 
-use super::{Ownership, SshAgent};
+use super::{FileOwner, SshAgent};
 
 /// The variable that names the user's own folder.
 pub(crate) const HOME: &str = "USERPROFILE";
@@ -26,8 +26,8 @@ pub(crate) fn private_folder(builder: &mut DirBuilder) -> &mut DirBuilder {
 }
 
 /// Whose a file is: a user's own folder holds only what is theirs.
-pub(crate) fn ownership(_: &Metadata) -> Ownership {
-    Ownership::Ours
+pub(crate) fn ownership(_: &Metadata) -> FileOwner {
+    FileOwner::Ours
 }
 
 /// How many names a file has, as far as the system tells without a question of its own.

@@ -6,4 +6,4 @@ mod sanitize;
 pub(crate) mod units;
 pub(crate) mod width;
 
-pub(crate) use sanitize::{sanitize, sanitize_lines};
+pub(crate) use sanitize::{is_hidden, sanitize, sanitize_lines};

@@ -11,7 +11,7 @@ pub(crate) fn sanitize(text: impl AsRef<[u8]>, longest: usize) -> String {
     let mut count = 0;
     let visible = text.chars().filter_map(|character| match character {
         '\t' | '\n' | '\r' => Some(' '),
-        _ if is_dropped(character) => None,
+        _ if is_hidden(character) => None,
         _ => Some(character),
     });
     for character in visible {
@@ -37,7 +37,8 @@ pub(crate) fn sanitize_lines(text: impl AsRef<[u8]>, lines: usize, longest: usiz
     sanitize(clean.join(" · "), longest)
 }
 
-fn is_dropped(character: char) -> bool {
+/// Whether a terminal, or a reader of lines, could obey a character or hide it.
+pub(crate) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{00ad}' | '\u{034f}' | '\u{061c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
@@ -81,7 +82,7 @@ mod tests {
         fn is_clean_and_short_whatever_comes(bytes: Vec<u8>, text in ".*", longest in 1_usize..80) {
             for clean in [sanitize(&bytes, longest), sanitize(&text, longest)] {
                 proptest::prop_assert!(clean.chars().count() <= longest);
-                proptest::prop_assert!(!clean.contains(is_dropped));
+                proptest::prop_assert!(!clean.contains(is_hidden));
                 proptest::prop_assert_eq!(sanitize(&clean, longest), clean);
             }
         }

@@ -83,7 +83,7 @@ async fn a_hub_without_a_trusted_certificate(place: DestinationKind) {
     let sandbox = Encrypted::strangers(place, Some(&encrypted.hub), None).await;
     let ended = sandbox.sync(MODEL, &["--verbose"]).await;
     let host = sandbox.hub.endpoint();
-    let words = ["certificate", "UnknownIssuer", "cannot be trusted", &host, "SSL_CERT_FILE"];
+    let words = ["certificate", "unknown issuer", "cannot be trusted", &host, "SSL_CERT_FILE"];
     assert_refused(&sandbox, &ended, 6, &words);
     assert_eq!(encrypted.hub.connections(), 1, "a certificate does not become valid by asking again");
     assert!(sandbox.hub.requests().is_empty());
@@ -94,7 +94,7 @@ async fn a_cdn_without_a_trusted_certificate(place: DestinationKind) {
     let sandbox = Encrypted::strangers(place, None, Some(&encrypted.cdn)).await;
     let ended = sandbox.sync(MODEL, &["--verbose"]).await;
     let host = sandbox.hub.cdn_origin().replace("https://", "cannot trust ");
-    assert_refused(&sandbox, &ended, 6, &[FILE, "certificate", "UnknownIssuer", &host]);
+    assert_refused(&sandbox, &ended, 6, &[FILE, "certificate", "unknown issuer", &host]);
     let connections = encrypted.cdn.connections();
     assert!((1..=FEW).contains(&connections), "{connections} connections were needed to see it");
     assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn), 0);

@@ -244,6 +244,9 @@ fn no_handshake(address: String, identification: &Identification, error: &russh:
 fn detail(error: &russh::Error) -> String {
     let text = match error {
         russh::Error::Disconnect | russh::Error::HUP | russh::Error::SendError => "it hung up".to_owned(),
+        // Their own words would be what Rust prints for programmers.
+        russh::Error::NoCommonAlgo { .. } => "it no longer offers an algorithm that both know".to_owned(),
+        russh::Error::ChannelOpenFailure(_) => "it opens no channel".to_owned(),
         error => error.to_string(),
     };
     sanitize(text, 300)
