@@ -164,7 +164,7 @@ fn a_line_is_one_line_to_every_reader_and_says_the_same() {
         Event::Warning { text: text() },
         Event::Delayed { why: text(), attempt: 1, wait: Duration::ZERO },
         Event::NotReady { why: text(), left: Duration::ZERO },
-        Event::Waiting { holder: text() },
+        Event::Waiting { holder: text(), waited: Duration::ZERO },
         Event::Placed { path: file.clone(), size: 1, fetched: 1 },
         Event::Failed { path: text(), failure: failure() },
         Event::NotRemoved { path: file, failure: failure() },
