@@ -16,6 +16,7 @@ mod hostile;
 mod hub_client;
 mod hub_is_faithful;
 mod link;
+mod other_programs;
 mod refusals;
 mod sync;
 mod terminal;

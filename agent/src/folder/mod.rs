@@ -12,7 +12,7 @@ mod work_folder;
 
 pub(crate) use layout::Completeness;
 pub(crate) use open::{Folder, Opening};
-pub(crate) use place::{Durable, place, remove_extraneous};
+pub(crate) use place::{Durable, PlaceFault, place, remove_extraneous};
 pub(crate) use records::{Origin, Records};
 #[cfg(unix)]
 pub(crate) use root::absolute;

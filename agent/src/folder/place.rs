@@ -7,6 +7,7 @@ use hfdown_protocol::{ExtraneousFile, Failure, FailureKind, RepoPath, Stamp, Wan
 use super::records::{Origin, Records};
 use super::root::{Occupant, Root};
 use crate::disk;
+use crate::part::{ProvedPart, RenameFault};
 use crate::system;
 
 /// When a new name is made to survive a crash of the machine.
@@ -19,35 +20,47 @@ pub(crate) enum Durable {
     Later,
 }
 
-/// Gives a proved and flushed file of the parts' folder its final name: atomic, and only over what the plan has seen.
-/// Returns what it looks like there, if nothing else has touched it.
+/// Why a file was not placed.
+#[derive(Debug)]
+pub(crate) enum PlaceFault {
+    /// Another program has changed the part since it was proved. It has no final name, and is worth nothing.
+    PartChanged,
+    /// The folder does not allow it.
+    Folder(Failure),
+}
+
+/// Gives a proved and flushed part its final name: atomic, and only over what the plan has seen. Returns what it looks
+/// like there.
 pub(crate) fn place(
     root: &Root,
-    part: &str,
+    part: &ProvedPart,
     wanted: &Wanted,
     replaces: Option<Stamp>,
     durable: Durable,
-) -> Result<Stamp, Failure> {
+) -> Result<Stamp, PlaceFault> {
     let path = &*root.place_of(wanted);
     let attempt = || format!("cannot place {}", wanted.path);
     let there = match root.occupant(path) {
         Occupant::Nothing => None,
         Occupant::File(stamp) => Some(stamp),
-        Occupant::Obstacle(failure) => return Err(failure),
+        Occupant::Obstacle(failure) => return Err(PlaceFault::Folder(failure)),
     };
     if there.is_some() && there != replaces {
-        return Err(changed_meanwhile(&wanted.path));
+        return Err(PlaceFault::Folder(changed_meanwhile(&wanted.path)));
     }
-    let at = root.writable()?;
-    let placed = || -> io::Result<Stamp> {
-        let stamp = root.layout().place(at, part, wanted)?;
-        match durable {
-            Durable::Now => system::flush_folder(at.folder, path.parent().unwrap_or("."))?,
-            Durable::Later => root.flush_name_later(path.parent()),
+    let at = root.writable().map_err(PlaceFault::Folder)?;
+    let refused = |error: &io::Error| PlaceFault::Folder(disk::failure(&attempt(), error));
+    let stamp = root.layout().place(at, part, wanted).map_err(|fault| match fault {
+        RenameFault::Changed => PlaceFault::PartChanged,
+        RenameFault::Disk(error) => refused(&error),
+    })?;
+    match durable {
+        Durable::Now => {
+            system::flush_folder(at.folder, path.parent().unwrap_or(".")).map_err(|error| refused(&error))?;
         }
-        Ok(stamp)
-    };
-    placed().map_err(|error| disk::failure(&attempt(), &error))
+        Durable::Later => root.flush_name_later(path.parent()),
+    }
+    Ok(stamp)
 }
 
 /// Removes a file that an earlier run placed, if it still is what that run left, and the folders that it empties.
@@ -111,6 +124,7 @@ fn changed_meanwhile(path: &RepoPath) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::part::{Guard, write_small};
     use hfdown_protocol::{Access, Digest, FileId, Layout, Traces};
 
     #[test]
@@ -119,12 +133,13 @@ mod tests {
         let layout = Layout::Bare;
         let root = Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout, Traces::Keep)
             .expect("it opens");
-        for (part, path) in [("a", "x/y/one"), ("b", "x/y/two"), ("c", "top")] {
-            root.parts().unwrap().dir().write(part, part).unwrap();
+        for (content, path) in [("a", "x/y/one"), ("b", "x/y/two"), ("c", "top")] {
+            let part = write_small(root.parts().unwrap(), &Guard::default(), content, content.as_bytes());
+            let part = part.unwrap().unwrap();
             let path = RepoPath::new(path).unwrap();
             let wanted = Wanted { id: FileId(0), path, size: 1, digest: Digest::GitSha1([0; 20]) };
-            place(&root, part, &wanted, None, Durable::Later).unwrap();
-            assert_eq!(std::fs::read_to_string(folder.path().join(wanted.path.as_str())).unwrap(), part);
+            place(&root, &part, &wanted, None, Durable::Later).unwrap();
+            assert_eq!(std::fs::read_to_string(folder.path().join(wanted.path.as_str())).unwrap(), content);
         }
         assert_eq!(root.take_unflushed().into_iter().collect::<Vec<_>>(), ["", "x/y"]);
         root.flush_name_later(Some("x/y"));

@@ -2,33 +2,75 @@
 //!
 //! Bytes are written at their offset into `.cache/hfdown/parts/<digest>`, and a journal beside it says which ranges are
 //! there. A part belongs to a digest, so that a branch which moves can't mix two versions.
+//!
+//! A part is ours alone: made by us, for us, with one name. What is hashed is what is placed. Another program that writes
+//! to it all the same changes its stamp, or is heard of when it opens it: then all of it is hashed again, with the stamp
+//! the same before and after, before the digest is believed. A stamp can't tell a write of another program within the
+//! microseconds of one of our own; so who has had the part open since before this run is looked for as well.
 
+mod guard;
 mod journal;
+mod new_file;
+mod proved;
 mod ranges;
+mod small;
 
 use std::io;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use cap_std::fs::OpenOptions;
-use hfdown_protocol::Digest;
+use cap_std::fs::Metadata;
+use hfdown_protocol::{Digest, Stamp};
 
-use crate::disk::At as _;
+use crate::disk::{self, At as _};
 use crate::own_folder::OwnFolder;
+use crate::system::{self, FileMode};
+pub(crate) use guard::Guard;
+use guard::Watched;
 use journal::Journal;
+use new_file::NewFile;
+pub(crate) use proved::{ProvedPart, RenameFault};
 pub(crate) use ranges::RangeSet;
+pub(crate) use small::write_small;
+
+/// Longer than the clock of any local disk stands still: kernels before 6.13 count in steps of up to 10 ms.
+const TICK: Duration = Duration::from_millis(20);
+/// A part that never is at rest for a tick is read all the same, and found out at the end.
+const RESTS: usize = 5;
 
 /// An open part.
 #[derive(Debug)]
 pub(crate) struct Part {
+    name: String,
     data: std::fs::File,
+    new_file: NewFile,
+    watched: Watched,
     journal: Journal,
     written: Mutex<RangeSet>,
     /// Held while something is written: of two that have the same bytes only one must find them missing. The system
     /// lets only one write to a file at a time anyway, and burns the time of the other.
-    pen: Mutex<()>,
+    pen: Mutex<Pen>,
     size: u64,
+}
+
+/// What the last write of our own left behind.
+#[derive(Debug)]
+struct Pen {
+    stamp: Stamp,
+    trust: Trust,
+}
+
+/// Whether what the digest has gone over is what is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// As long as no other program opens the part.
+    UnlessOpened,
+    /// The stamp alone tells: nothing has been written since the last one that showed.
+    UnlessChanged,
+    /// The stamp has changed behind our back.
+    Lost,
 }
 
 /// What a write came to.
@@ -55,10 +97,21 @@ fn journal_name(name: &str) -> String {
 }
 
 impl Part {
-    /// Opens a part where an earlier run left one, or begins it.
-    pub(crate) fn open(parts: &OwnFolder, name: &str, size: u64) -> io::Result<Self> {
-        let data =
-            parts.dir().open_with(name, OpenOptions::new().read(true).write(true).create(true))?.into_std();
+    /// Opens a part where an earlier run left one, or begins it. Whatever else is there goes, but for a folder.
+    pub(crate) fn open(parts: &OwnFolder, guard: &Guard, name: &str, size: u64) -> io::Result<Self> {
+        let new_file = guard.new_file(parts)?;
+        let earlier = NewFile::reopen(parts, name)?;
+        let is_earlier = earlier.is_some();
+        let data = if let Some(data) = earlier {
+            data
+        } else {
+            Self::discard(parts, name)?;
+            parts.create(name, FileMode::Private)?
+        };
+        let watched = guard.watch(&data);
+        // Who has opened it before is not heard of again.
+        let trust =
+            if is_earlier && system::is_open_elsewhere(name) { Trust::Lost } else { Trust::UnlessOpened };
         let (journal, mut written) = Journal::open(parts, &journal_name(name), size)?;
         let length = data.metadata()?.len();
         if length > size {
@@ -66,12 +119,25 @@ impl Part {
         }
         // The journal outlived its data: after a crash of the machine, or because the folder was tidied up.
         written.remove(length..size);
-        Ok(Self { data, journal, written: Mutex::new(written), pen: Mutex::new(()), size })
+        let pen = Mutex::new(Pen { stamp: stamp(&data)?, trust });
+        Ok(Self {
+            name: name.to_owned(),
+            data,
+            new_file,
+            watched,
+            journal,
+            written: Mutex::new(written),
+            pen,
+            size,
+        })
     }
 
     /// How many bytes of a file an earlier run left behind.
     pub(crate) fn peek(parts: &OwnFolder, name: &str, size: u64) -> u64 {
-        let Ok(metadata) = parts.dir().metadata(name) else { return 0 };
+        let Ok(metadata) = parts.dir().symlink_metadata(name) else { return 0 };
+        if !metadata.is_file() || system::looks(&metadata).links > 1 {
+            return 0;
+        }
         let mut claimed = Journal::peek(parts, &journal_name(name), size);
         claimed.remove(metadata.len()..size);
         claimed.total()
@@ -96,10 +162,13 @@ impl Part {
     /// it, and what it has seen must be what gets a name.
     pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Written> {
         let end = start + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
-        let _pen = self.pen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pen = self.pen();
         let missing = self.written().missing(start..end);
-        let mut added = 0;
-        for gap in missing.iter() {
+        if missing.total() == 0 {
+            return Ok(Written { end, added: 0 });
+        }
+        self.check(&mut pen)?;
+        let added = missing.iter().try_fold(0, |added, gap| {
             let mut at = start;
             for chunk in chunks {
                 let (from, to) = (gap.start.max(at), gap.end.min(at + chunk.len() as u64));
@@ -110,9 +179,26 @@ impl Part {
             }
             self.journal.append(gap)?;
             self.written().insert(gap.clone());
-            added += gap.end - gap.start;
+            Ok(added + gap.end - gap.start)
+        });
+        // Also where not all of it could be written.
+        if self.new_file.stamps_follow_writes {
+            let before = std::mem::replace(&mut pen.stamp, stamp(&self.data)?);
+            let highest = missing.iter().last().map_or(0, |gap| gap.end);
+            // It was cut short, and what we wrote has made it longer again.
+            if added.is_ok() && pen.stamp.size != before.size.max(highest) {
+                pen.trust = Trust::Lost;
+            }
         }
-        Ok(Written { end, added })
+        added.map(|added| Written { end, added })
+    }
+
+    /// Notes whether the part has changed since we last wrote to it.
+    fn check(&self, pen: &mut Pen) -> io::Result<()> {
+        if self.new_file.stamps_follow_writes && stamp(&self.data)? != pen.stamp {
+            pen.trust = Trust::Lost;
+        }
+        Ok(())
     }
 
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -144,54 +230,66 @@ impl Part {
         self.data.sync_all()
     }
 
+    /// Flushes a part whose digest is right, and gives it the mode of a placed file. None if what the digest has gone
+    /// over may not be what is there: then [`Self::rest`] and another reading are due.
+    pub(crate) fn seal(&self) -> io::Result<Option<ProvedPart>> {
+        self.flush()?;
+        let mut pen = self.pen();
+        self.check(&mut pen)?;
+        let flushed = stamp(&self.data)?;
+        let is_believed = match pen.trust {
+            Trust::UnlessOpened => !self.watched.was_opened(),
+            // A server that is sent what was written may have left a trace of that.
+            Trust::UnlessChanged => flushed == Stamp { changed: flushed.changed, ..pen.stamp },
+            Trust::Lost => false,
+        };
+        if !is_believed || flushed.size != self.size {
+            return Ok(None);
+        }
+        // As late as can be: a later run goes on from a part only if none but its user may write to it.
+        self.new_file.set_usual_mode(&self.data)?;
+        pen.stamp = stamp(&self.data)?;
+        let is_same = self.new_file.is_same(Stamp { changed: pen.stamp.changed, ..flushed }, pen.stamp);
+        let data = self.data.try_clone()?;
+        Ok(is_same.then(|| ProvedPart::new(self.name.clone(), data, self.new_file, pen.stamp)))
+    }
+
+    /// Waits until the part has been left alone for a tick of the disk's clock, so that every later write shows.
+    pub(crate) fn rest(&self) -> io::Result<()> {
+        let mut pen = self.pen();
+        for _ in 0..RESTS {
+            let before = stamp(&self.data)?;
+            // What another program has mapped into its memory shows again once it has been flushed.
+            self.flush()?;
+            std::thread::sleep(TICK);
+            pen.stamp = stamp(&self.data)?;
+            if pen.stamp == before {
+                break;
+            }
+        }
+        pen.trust = Trust::UnlessChanged;
+        Ok(())
+    }
+
+    /// Whether another program may have written to it.
+    pub(crate) fn is_disturbed(&self) -> bool {
+        self.pen().trust == Trust::Lost || self.watched.was_opened()
+    }
+
+    fn pen(&self) -> MutexGuard<'_, Pen> {
+        self.pen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn written(&self) -> MutexGuard<'_, RangeSet> {
         self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_written_is_there_in_the_next_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let parts = OwnFolder::at(folder.path()).unwrap();
-        let part = Part::open(&parts, "p", 100).unwrap();
-        part.write(40, &[Bytes::from_static(b"ab"), Bytes::from_static(b"c")]).unwrap();
-        part.write(0, &[Bytes::from_static(b"xyz")]).unwrap();
-        drop(part);
-        assert_eq!(Part::peek(&parts, "p", 100), 6);
-        let part = Part::open(&parts, "p", 100).unwrap();
-        assert_eq!((part.front(), part.total()), (3, 6));
-        assert_eq!(part.missing().iter().cloned().collect::<Vec<_>>(), [3..40, 43..100]);
-        let mut buffer = [0; 3];
-        part.read_at(&mut buffer, 40).unwrap();
-        assert_eq!(&buffer, b"abc");
-    }
-
-    #[test]
-    fn what_is_on_disk_is_never_overwritten() {
-        let folder = tempfile::tempdir().unwrap();
-        let parts = OwnFolder::at(folder.path()).unwrap();
-        let part = Part::open(&parts, "p", 12).unwrap();
-        part.write(2, &[Bytes::from_static(b"CD")]).unwrap();
-        part.write(7, &[Bytes::from_static(b"H")]).unwrap();
-        let chunks = [Bytes::from_static(b"abcde"), Bytes::from_static(b"fghijkl")];
-        assert_eq!(part.write(0, &chunks).unwrap(), Written { end: 12, added: 9 });
-        assert_eq!(parts.dir().read("p").unwrap(), b"abCDefgHijkl");
-        assert_eq!(part.total(), 12);
-    }
-
-    #[test]
-    fn a_journal_without_its_data_claims_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let parts = OwnFolder::at(folder.path()).unwrap();
-        Part::open(&parts, "p", 100).unwrap().write(0, &[Bytes::from_static(b"xyz")]).unwrap();
-        parts.remove("p").unwrap();
-        assert_eq!(Part::peek(&parts, "p", 100), 0);
-        assert_eq!(Part::open(&parts, "p", 100).unwrap().total(), 0);
-        Part::discard(&parts, "p").unwrap();
-        assert_eq!(parts.entries().count(), 0);
-    }
+fn stamp(data: &std::fs::File) -> io::Result<Stamp> {
+    Ok(disk::stamp(&Metadata::from_file(data)?))
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+#[path = "part_tests.rs"]
+mod tests;

@@ -16,6 +16,7 @@ use super::scheduler::Scheduler;
 use super::throttle::Throttle;
 use crate::fault::FetchFault;
 use crate::folder::{Records, Root};
+use crate::part::Guard;
 use crate::source::Network;
 
 /// Files flushed at once. A disk is no faster for more, and each holds a thread for as long as the disk takes.
@@ -31,6 +32,7 @@ pub(super) struct TransferContext {
     pub(super) network: Arc<Network>,
     pub(super) throttle: Throttle,
     pub(super) inline_writes: InlineWrites,
+    pub(super) guard: Guard,
     /// Bytes that have come over the network since [`Concurrency`](super::concurrency::Concurrency) was last told, and a bit for each connection that
     /// brought some.
     arrived: AtomicU64,
@@ -70,6 +72,7 @@ impl TransferContext {
             network,
             throttle,
             inline_writes: InlineWrites::default(),
+            guard: Guard::default(),
             arrived: AtomicU64::new(0),
             carried: AtomicU64::new(0),
             underway: TaskTracker::new(),

@@ -1,23 +1,26 @@
 //! From bytes on disk to a file with its final name: followed by a digest, flushed, placed, recorded.
 
+use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use hfdown_protocol::{Digest, RepoPath, Report};
+use hfdown_protocol::{Digest, Failure, FailureKind, RepoPath, Report};
 use tokio::task::JoinHandle;
 
 use super::context::{TransferContext, joined};
 use super::file_transfer::FileTransfer;
 use crate::disk;
 use crate::fault::FetchFault;
-use crate::folder::{self, Durable, Origin, Root};
+use crate::folder::{self, Durable, Origin, PlaceFault, Root};
 use crate::hasher::Hasher;
-use crate::part::Part;
+use crate::part::{self, Part, ProvedPart};
 
 /// How much is hashed before the next look at whether it still matters.
 const STRIDE: u64 = 16 << 20;
 /// So much is flushed at a time while more arrives.
 const FLUSH: u64 = 128 << 20;
+/// A part that another program may have written to is read again, and again if it went on. Then the file is given up.
+const READINGS: usize = 4;
 /// Read from the page cache in pieces that stay in the processor's cache.
 const READ: usize = 256 << 10;
 
@@ -28,35 +31,87 @@ pub(super) async fn deliver(
     file: Arc<FileTransfer>,
     part: Arc<Part>,
 ) {
-    let digest = tokio::select! {
-        digest = follow(&context, index, &file, &part) => digest,
-        () = file.abandoned.cancelled() => return,
-        () = context.stop.cancelled() => return,
-    };
-    match digest {
-        Ok(digest) if digest == file.wanted.digest => {
-            if !context.scheduler.proved(index) {
-                return;
-            }
+    match prove(&context, index, &file, &part).await {
+        Ok(PartProof::Proved(part)) => place(&context, index, &file, part).await,
+        Ok(PartProof::Wrong(digest)) => {
+            let also = if part.is_disturbed() { ", and another program has had its part open" } else { "" };
+            let fault = FetchFault::Corrupt(wrong_digest(&file, digest) + also);
+            begin_again(&context, index, &file, fault).await;
         }
-        Ok(digest) => return corrupt(&context, index, &file, digest).await,
-        Err(fault) => return context.faulted(index, &file, None, fault).await,
-    }
-    let permit = context.flushes.acquire().await;
-    if context.stop.is_cancelled() {
-        // All of it is on disk; the next run only proves it again.
-        return;
-    }
-    let flushing = {
-        let (root, path) = (Arc::clone(&context.root), file.wanted.path.clone());
-        context.blocking(move || flush(&part, &path, &root))
-    };
-    let flushed = flushing.await;
-    drop(permit);
-    match flushed {
-        Ok(()) => place(&context, index, &file).await,
+        // It was cut short.
+        Err(fault @ FetchFault::Corrupt(_)) => begin_again(&context, index, &file, fault).await,
+        Ok(PartProof::Over) => {}
         Err(fault) => context.faulted(index, &file, None, fault).await,
     }
+}
+
+/// What a part's bytes turned out to be.
+enum PartProof {
+    Proved(ProvedPart),
+    Wrong(Digest),
+    /// The file was lost meanwhile, or everything stops.
+    Over,
+}
+
+/// Follows a part with its digest, and flushes it. Where another program may have written behind the digest, all of it
+/// is read again.
+async fn prove(
+    context: &Arc<TransferContext>,
+    index: usize,
+    file: &Arc<FileTransfer>,
+    part: &Arc<Part>,
+) -> Result<PartProof, FetchFault> {
+    for reading in 0..READINGS {
+        if reading > 0 {
+            at_disk(context, file, part, "cannot read back", Part::rest).await?;
+        }
+        let digest = tokio::select! {
+            digest = follow(context, index, file, part) => digest?,
+            () = file.abandoned.cancelled() => return Ok(PartProof::Over),
+            () = context.stop.cancelled() => return Ok(PartProof::Over),
+        };
+        if digest != file.wanted.digest {
+            return Ok(PartProof::Wrong(digest));
+        }
+        if !context.scheduler.proved(index) {
+            return Ok(PartProof::Over);
+        }
+        // Never closed, so there always is a permit in the end.
+        let _permit = context.flushes.acquire().await;
+        if context.stop.is_cancelled() {
+            // All of it is on disk; the next run only proves it again.
+            return Ok(PartProof::Over);
+        }
+        if let Some(proved) = at_disk(context, file, part, "cannot flush", Part::seal).await? {
+            return Ok(PartProof::Proved(proved));
+        }
+    }
+    Err(kept_changing(&file.wanted.path))
+}
+
+/// Another program does not leave a part alone: this run can't place the file, the next one may.
+fn kept_changing(path: &RepoPath) -> FetchFault {
+    let detail =
+        format_args!("cannot prove {path}: another program keeps writing to it under .cache/hfdown/parts");
+    FetchFault::Disk(Failure::new(FailureKind::ChangedMeanwhile, detail))
+}
+
+/// Does something with a part where it may block.
+async fn at_disk<T: Send + 'static>(
+    context: &TransferContext,
+    file: &FileTransfer,
+    part: &Arc<Part>,
+    attempt: &'static str,
+    act: impl FnOnce(&Part) -> io::Result<T> + Send + 'static,
+) -> Result<T, FetchFault> {
+    let (part, path, root) = (Arc::clone(part), file.wanted.path.clone(), Arc::clone(&context.root));
+    context
+        .blocking(move || {
+            act(&part).map_err(|error| {
+                FetchFault::Disk(root.with_space(disk::failure(&format!("{attempt} {path}"), &error)))
+            })
+        })
+        .await
 }
 
 /// One pass over the bytes, never ahead of what is on disk without a gap. What an earlier run left is read again: its
@@ -83,8 +138,11 @@ async fn follow(
         let _permit = context.hashes.acquire().await;
         let (bytes, path) = (Arc::clone(part), file.wanted.path.clone());
         let stride = context.blocking(move || {
-            hash(&mut hasher, &bytes, position, end).map_err(|error| {
-                FetchFault::Disk(disk::failure(&format!("cannot read {path} back"), &error))
+            hash(&mut hasher, &bytes, position, end).map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    FetchFault::Corrupt("another program has cut its part short".to_owned())
+                }
+                _ => FetchFault::Disk(disk::failure(&format!("cannot read {path} back"), &error)),
             })?;
             Ok(hasher)
         });
@@ -139,13 +197,13 @@ fn flush(part: &Part, path: &RepoPath, root: &Root) -> Result<(), FetchFault> {
     })
 }
 
-fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> std::io::Result<()> {
+fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> io::Result<()> {
     let mut buffer = vec![0; READ];
     while position < end {
         let longest = usize::try_from(end - position).unwrap_or(READ).min(READ);
         let read = part.read_at(&mut buffer[..longest], position)?;
         if read == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
         hasher.update(&buffer[..read]);
         position += read as u64;
@@ -153,40 +211,55 @@ fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> std::i
     Ok(())
 }
 
+/// What a small file's bytes turned out to be.
+pub(super) enum SmallProof {
+    Proved(ProvedPart),
+    Wrong(Digest),
+}
+
 /// Proves a small file's bytes and writes them to its part, flushed; or says what their digest is instead.
 pub(super) fn prove_small(
     context: &TransferContext,
     file: &FileTransfer,
     bytes: &Bytes,
-) -> Result<Option<Digest>, FetchFault> {
+) -> Result<SmallProof, FetchFault> {
     let mut hasher = Hasher::like(file.wanted.digest, file.wanted.size);
     hasher.update(bytes);
     let digest = hasher.finish();
     if digest != file.wanted.digest {
-        return Ok(Some(digest));
+        return Ok(SmallProof::Wrong(digest));
     }
     let parts = context.root.parts().map_err(FetchFault::Disk)?;
-    let write = || {
-        let mut file = parts.dir().create(&file.part)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.sync_all()
-    };
-    write().map(|()| context.wrote(file, bytes.len() as u64)).map(|()| None).map_err(|error| {
+    let written = part::write_small(parts, &context.guard, &file.part, bytes).map_err(|error| {
         let failure = disk::failure(&format!("cannot write {}", file.wanted.path), &error);
         FetchFault::Disk(context.root.with_space(failure))
-    })
+    })?;
+    context.wrote(file, bytes.len() as u64);
+    written.map(SmallProof::Proved).ok_or_else(|| kept_changing(&file.wanted.path))
 }
 
-/// Throws away what turned out wrong; once it is fetched again.
+/// Throws away a small file that turned out wrong; once it is fetched again.
 pub(super) async fn corrupt(
     context: &Arc<TransferContext>,
     index: usize,
     file: &Arc<FileTransfer>,
     got: Digest,
 ) {
+    begin_again(context, index, file, FetchFault::Corrupt(wrong_digest(file, got))).await;
+}
+
+fn wrong_digest(file: &FileTransfer, got: Digest) -> String {
     let expected = file.wanted.digest;
-    let fault =
-        FetchFault::Corrupt(format!("its {} is {got} where the Hub lists {expected}", expected.kind()));
+    format!("its {} is {got} where the Hub lists {expected}", expected.kind())
+}
+
+/// Throws a part away, and has the file fetched once more.
+async fn begin_again(
+    context: &Arc<TransferContext>,
+    index: usize,
+    file: &Arc<FileTransfer>,
+    fault: FetchFault,
+) {
     let discarding = {
         let (world, file) = (Arc::clone(context), Arc::clone(file));
         context.blocking(move || {
@@ -204,8 +277,13 @@ pub(super) async fn corrupt(
     context.faulted(index, file, None, fault).await;
 }
 
-/// Gives a proved and flushed file its final name and remembers it.
-pub(super) async fn place(context: &Arc<TransferContext>, index: usize, file: &Arc<FileTransfer>) {
+/// Gives a proved and flushed part its final name and remembers the file.
+pub(super) async fn place(
+    context: &Arc<TransferContext>,
+    index: usize,
+    file: &Arc<FileTransfer>,
+    part: ProvedPart,
+) {
     context.report(Report::Verified { file: file.wanted.id }).await;
     let placing = {
         let (world, file) = (Arc::clone(context), Arc::clone(file));
@@ -213,8 +291,11 @@ pub(super) async fn place(context: &Arc<TransferContext>, index: usize, file: &A
             let wanted = &file.wanted;
             let is_small = file.is_small();
             let durable = if is_small { Durable::Later } else { Durable::Now };
-            let stamp = folder::place(&world.root, &file.part, wanted, file.replaces, durable)
-                .map_err(FetchFault::Disk)?;
+            let stamp = match folder::place(&world.root, &part, wanted, file.replaces, durable) {
+                Ok(stamp) => stamp,
+                Err(PlaceFault::PartChanged) => return Ok(Placing::PartChanged),
+                Err(PlaceFault::Folder(failure)) => return Err(FetchFault::Disk(failure)),
+            };
             // A small file never had one.
             if let (false, Ok(parts)) = (is_small, world.root.parts()) {
                 Part::forget_journal(parts, &file.part);
@@ -222,16 +303,28 @@ pub(super) async fn place(context: &Arc<TransferContext>, index: usize, file: &A
             let mut records = world.records();
             records
                 .remember(&world.root, wanted, stamp, Origin::Placed)
-                .map_err(|failure| FetchFault::Disk(world.root.with_space(failure)))
+                .map_err(|failure| FetchFault::Disk(world.root.with_space(failure)))?;
+            Ok(Placing::Placed)
         })
     };
     match placing.await {
-        Ok(()) => {
+        Ok(Placing::Placed) => {
             file.source.forget().await;
             if context.scheduler.settled(index) {
                 context.placed(file).await;
             }
         }
+        Ok(Placing::PartChanged) => {
+            let why = "another program changed it under .cache/hfdown/parts while it was placed".to_owned();
+            begin_again(context, index, file, FetchFault::Corrupt(why)).await;
+        }
         Err(fault) => context.faulted(index, file, None, fault).await,
     }
+}
+
+/// What an attempt to place a part came to.
+enum Placing {
+    Placed,
+    /// Another program has changed the part since it was proved.
+    PartChanged,
 }

@@ -8,6 +8,7 @@ use super::super::retries::ATTEMPTS;
 use super::*;
 use crate::http::Backoff;
 use crate::own_folder::OwnFolder;
+use crate::part::Guard;
 use crate::source::Extent;
 use futures_util::FutureExt as _;
 use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
@@ -36,7 +37,7 @@ fn assign(scheduler: &Scheduler) -> Option<Assignment> {
 /// Opens a part for the file that is next.
 fn open(scheduler: &Scheduler, folder: &OwnFolder) -> Arc<Part> {
     let Some(Assignment::Open(index, file, _)) = assign(scheduler) else { panic!("a large file is next") };
-    let part = Arc::new(Part::open(folder, &file.part, file.wanted.size).unwrap());
+    let part = Arc::new(Part::open(folder, &Guard::default(), &file.part, file.wanted.size).unwrap());
     scheduler.opened(index, Arc::clone(&part));
     part
 }

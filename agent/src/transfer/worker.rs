@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hfdown_protocol::Report;
 
 use super::context::{TransferContext, defect};
-use super::delivery;
+use super::delivery::{self, SmallProof};
 use super::file_state::{Assignment, Turn};
 use super::file_transfer::FileTransfer;
 use super::lease::{Lease, Piece};
@@ -44,7 +44,7 @@ async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransf
         context.blocking(move || {
             let parts = world.root.parts().map_err(FetchFault::Disk)?;
             let attempt = || format!("cannot begin {}", file.wanted.path);
-            Part::open(parts, &file.part, file.wanted.size)
+            Part::open(parts, &world.guard, &file.part, file.wanted.size)
                 .map_err(|error| FetchFault::Disk(disk::failure(&attempt(), &error)))
         })
     };
@@ -97,15 +97,16 @@ async fn small(context: &Arc<TransferContext>, index: usize, file: Arc<FileTrans
         context.blocking(move || delivery::prove_small(&world, &file, &bytes))
     };
     match proving.await {
-        Ok(None) => {
+        Ok(SmallProof::Proved(part)) => {
             let world = Arc::clone(context);
             // On its own, so that what is placed while everything stops is counted as well.
-            let placing = context.underway.spawn(async move { delivery::place(&world, index, &file).await });
+            let placing =
+                context.underway.spawn(async move { delivery::place(&world, index, &file, part).await });
             if let Err(error) = placing.await {
                 context.fail(defect(&error));
             }
         }
-        Ok(Some(digest)) => delivery::corrupt(context, index, &file, digest).await,
+        Ok(SmallProof::Wrong(digest)) => delivery::corrupt(context, index, &file, digest).await,
         Err(fault) => context.faulted(index, &file, None, fault).await,
     }
 }

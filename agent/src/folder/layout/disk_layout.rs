@@ -8,10 +8,9 @@ use std::io;
 use cap_std::fs::Dir;
 use hfdown_protocol::{Digest, RepoPath, Stamp, Wanted};
 
-use crate::disk;
 use crate::folder::records::{Record, Records};
 use crate::folder::work_folder::Writable;
-use crate::part;
+use crate::part::{self, ProvedPart, RenameFault};
 
 /// Our own folder, wherever the root is one folder of one model.
 const WORK_FOLDER: &str = ".cache/hfdown";
@@ -59,10 +58,9 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         wanted.iter().zip(numbers).map(|(wanted, number)| part::name(wanted.digest, number)).collect()
     }
 
-    /// Gives a proved and flushed part its final name, atomically. Returns what it looks like there, if nothing else
-    /// has touched it.
-    fn place(&self, at: Writable<'_>, part: &str, wanted: &Wanted) -> io::Result<Stamp> {
-        rename_into_place(at, part, &self.place_of(wanted))
+    /// Gives a proved and flushed part its final name, atomically. Returns what it looks like there.
+    fn place(&self, at: Writable<'_>, part: &ProvedPart, wanted: &Wanted) -> Result<Stamp, RenameFault> {
+        part.rename(at.work.parts().dir(), at.folder, &self.place_of(wanted))
     }
 
     /// Remembers that the bytes at a file's place are right.
@@ -92,18 +90,6 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
 pub(crate) enum Completeness {
     Whole,
     Partial,
-}
-
-/// Renames a part to its place, and makes the folders that are missing.
-fn rename_into_place(at: Writable<'_>, part: &str, place: &RepoPath) -> io::Result<Stamp> {
-    let Writable { folder, work } = at;
-    let proved = disk::stamp(&work.parts().dir().metadata(part)?);
-    let rename = || work.parts().dir().rename(part, folder, place.as_str());
-    disk::within_folders(rename, || place.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent)))?;
-    // Before the disk takes its time. Only the rename's own trace is new here: whatever else is, is not what was
-    // proved.
-    let Stamp { changed, .. } = disk::stamp(&folder.metadata(place.as_str())?);
-    Ok(Stamp { changed, ..proved })
 }
 
 /// Numbers files of equal content from 0, so that each has a part of its own.

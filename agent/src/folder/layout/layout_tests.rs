@@ -8,6 +8,7 @@ use hfdown_protocol::{Access, Commit, Digest, FileId, Layout, RepoPath, Traces, 
 use tokio_util::sync::CancellationToken;
 
 use crate::folder::{Completeness, Durable, Folder, Occupant, Opening, Origin, Root, place};
+use crate::part::{Guard, write_small};
 
 /// What `hello\n` is to git.
 const HELLO: &str = "ce013625030ba8dba906f756967f9e9ca394464a";
@@ -59,8 +60,8 @@ async fn open(folder: &Path, row: &LayoutCase) -> Folder {
 
 /// A part's proved bytes get the place of a file, and it is remembered.
 fn place_and_remember(folder: &Folder, part: &str, wanted: &Wanted) {
-    folder.root.parts().unwrap().dir().write(part, "hello\n").unwrap();
-    let stamp = place(&folder.root, part, wanted, None, Durable::Now).unwrap();
+    let part = write_small(folder.root.parts().unwrap(), &Guard::default(), part, b"hello\n");
+    let stamp = place(&folder.root, &part.unwrap().unwrap(), wanted, None, Durable::Now).unwrap();
     folder.records().remember(&folder.root, wanted, stamp, Origin::Placed).unwrap();
 }
 

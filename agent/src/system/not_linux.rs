@@ -1,0 +1,30 @@
+//! What only Linux has, elsewhere.
+
+use std::fs::File;
+
+/// Hears of no program that opens a file.
+#[derive(Debug, Default)]
+pub(crate) struct NoWatch;
+
+impl NoWatch {
+    /// A system without such a watch has nothing to tell.
+    pub(crate) fn begin(&self, _file: &File) -> Option<i32> {
+        None
+    }
+
+    pub(crate) fn opened(&self, _number: i32) -> u64 {
+        0
+    }
+
+    pub(crate) fn end(&self, _number: i32) {}
+}
+
+/// Nothing tells.
+pub(crate) fn is_open_elsewhere(_name: &str) -> bool {
+    false
+}
+
+/// Whether a file's stamp shows each write at once, and nothing else moves it. Windows updates times when it likes.
+pub(crate) fn stamps_follow_writes(_file: &File) -> bool {
+    cfg!(unix)
+}
