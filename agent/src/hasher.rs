@@ -35,6 +35,13 @@ impl Hasher {
     }
 }
 
+/// The digest of a whole file in memory, of the same kind as the one it will be compared with.
+pub fn digest_like(expected: Digest, file: &[u8]) -> Digest {
+    let mut hasher = Hasher::like(expected, file.len() as u64);
+    hasher.update(file);
+    hasher.finish()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,6 +57,8 @@ mod tests {
             hasher.update(b"hel");
             hasher.update(b"lo\n");
             assert_eq!(hasher.finish(), expected);
+            assert_eq!(digest_like(expected, b"hello\n"), expected);
+            assert_ne!(digest_like(expected, b"hello!"), expected);
         }
     }
 }

@@ -29,6 +29,7 @@ mod work_order;
 
 pub use conversation::CloseReason;
 pub use environment::Environment;
+pub use hasher::digest_like;
 pub use os_error::in_words;
 pub use process::main;
 pub use serve::serve;

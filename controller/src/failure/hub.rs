@@ -5,7 +5,7 @@ use std::time::Duration;
 use hfdown_agent::http::NetworkFault;
 
 use super::{Exit, Problem};
-use crate::hub::{Credential, ErrorResponse, Hub, HubError, RepoId};
+use crate::hub::{Credential, ErrorResponse, Hub, HubError, Nonsense, RepoId};
 use crate::text::units::left;
 
 /// The Hub's windows, where it does not say how much of one is left.
@@ -33,6 +33,7 @@ fn exit(error: &HubError) -> Exit {
         | HubError::Unreachable(_)
         | HubError::Offline { .. } => Exit::Unreachable,
         HubError::Nonsense { .. } => Exit::Failed,
+        HubError::Corrupt { .. } => Exit::Corrupt,
     }
 }
 
@@ -81,7 +82,10 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
             }
             NetworkFault::Certificate => "behind a proxy that opens TLS, let SSL_CERT_FILE name its certificate".to_owned(),
         },
-        HubError::Disabled(_) | HubError::Nonsense { .. } => return None,
+        HubError::Nonsense { what: Nonsense::OtherOrigin(origin), .. } => {
+            format!("if {origin} is the Hub that you mean, let HF_ENDPOINT be its address")
+        }
+        HubError::Disabled(_) | HubError::Nonsense { .. } | HubError::Corrupt { .. } => return None,
     })
 }
 

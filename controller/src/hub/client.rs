@@ -10,8 +10,8 @@ use reqwest::{Method, Response};
 use tokio::time::timeout;
 use url::Url;
 
-use super::error_response::Resource;
-use super::retry::{HubCooldown, retry};
+use super::error_response::{Resource, printable};
+use super::retry::{HubCooldown, Retrying, retry};
 use super::settings::NetworkAccess;
 use super::{Endpoint, ErrorResponse, HubError, HubSettings, Nonsense, Token, Unreached};
 
@@ -41,20 +41,11 @@ pub enum Credential {
 /// How many redirects one question may lead through; a renamed repository behind a mirror needs three.
 const HOPS: u32 = 8;
 
-/// Where redirects may lead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RedirectScope {
-    /// To any origin; the token stays behind.
-    AnyOrigin,
-    /// Within the endpoint's origin: where one leads out of it is the answer.
-    SameOrigin,
-}
-
 /// How a question ended.
 pub(super) enum FinalResponse {
     /// With an answer of this address.
     Answered(Url, Response),
-    /// With a redirect to this address of another origin.
+    /// With a redirect to this address of another origin, which was not asked.
     OtherOrigin(Address),
 }
 
@@ -104,12 +95,17 @@ impl Hub {
         self.credential
     }
 
-    /// Reads what an address holds, up to `bound` bytes, with everything that can help: redirects and further tries.
+    /// Reads what an address holds, up to `bound` bytes, with everything that can help: redirects within the endpoint's
+    /// origin and further tries. Whatever is read is the Hub's own word: where a redirect leads out of its origin, only
+    /// this machine may be able to go there, and what is there is not for a box.
     pub(super) async fn get(&self, resource: Resource, url: &Url, bound: u64) -> Result<Page, HubError> {
         self.with_retries(url, || async {
-            match self.exchange(&Method::GET, url, RedirectScope::AnyOrigin, resource).await? {
+            match self.exchange(&Method::GET, url, resource).await? {
                 FinalResponse::Answered(url, response) => read(url, response, bound).await,
-                FinalResponse::OtherOrigin(_) => Err(nonsense(url, Nonsense::Location)),
+                FinalResponse::OtherOrigin(address) => {
+                    let origin = address.expose().origin().ascii_serialization();
+                    Err(nonsense(url, Nonsense::OtherOrigin(printable(&origin))))
+                }
             }
         })
         .await
@@ -117,10 +113,7 @@ impl Hub {
 
     /// Asks where a file is, without reading it and without leaving the endpoint's origin.
     pub(super) async fn head(&self, url: &Url) -> Result<FinalResponse, HubError> {
-        self.with_retries(url, || {
-            self.exchange(&Method::HEAD, url, RedirectScope::SameOrigin, Resource::File)
-        })
-        .await
+        self.with_retries(url, || self.exchange(&Method::HEAD, url, Resource::File)).await
     }
 
     /// Wraps one attempt in its deadline and in further tries.
@@ -144,21 +137,22 @@ impl Hub {
         retry(&self.settings.retries, &self.settings.observer, &self.cooldown, attempt).await
     }
 
-    /// One attempt: sends, follows redirects by hand, and tells refusals from answers.
+    /// Says that a question will be asked again.
+    pub(super) fn tell(&self, retrying: Retrying<'_>) {
+        self.settings.observer.tell(retrying);
+    }
+
+    /// One attempt: sends, follows redirects by hand within the endpoint's origin, and tells refusals from answers.
     async fn exchange(
         &self,
         method: &Method,
         start: &Url,
-        scope: RedirectScope,
         resource: Resource,
     ) -> Result<FinalResponse, HubError> {
         let mut url = start.clone();
-        let mut authorization = self.authorization.as_ref();
         for _ in 0..=HOPS {
-            // Once left behind it does not come back: a stranger's redirect must not choose what the token opens.
-            authorization = authorization.filter(|_| self.endpoint.is_origin_of(&url));
             let mut request = self.client.request(method.clone(), url.clone());
-            if let Some(token) = authorization {
+            if let Some(token) = self.authorization.as_ref().filter(|_| self.endpoint.is_origin_of(&url)) {
                 request = request.header(AUTHORIZATION, token.clone());
             }
             let response = request.send().await.map_err(|error| unreached(&url, &error))?;
@@ -171,7 +165,7 @@ impl Hub {
                     .into_error(resource));
             }
             let next = redirected(&url, response.headers())?;
-            if scope == RedirectScope::SameOrigin && !self.endpoint.is_origin_of(next.expose()) {
+            if !self.endpoint.may_lead_to(next.expose()) {
                 return Ok(FinalResponse::OtherOrigin(next));
             }
             url = next.expose().clone();

@@ -81,6 +81,18 @@ impl Endpoint {
         self.0.origin() == url.origin()
     }
 
+    /// Whether a question may be taken there by a redirect: within this origin, or to the same host by https where it was
+    /// asked by http, each at its usual port.
+    pub(super) fn may_lead_to(&self, url: &Url) -> bool {
+        let has_usual_port = |url: &Url| url.port().is_none();
+        let is_upgrade = self.0.scheme() == "http"
+            && url.scheme() == "https"
+            && self.0.host() == url.host()
+            && has_usual_port(&self.0)
+            && has_usual_port(url);
+        self.is_origin_of(url) || is_upgrade
+    }
+
     /// The path of an address below this endpoint, if it is there.
     pub(super) fn path_below<'a>(&self, url: &'a Url) -> Option<&'a str> {
         let base = self.0.path().trim_end_matches('/');
@@ -172,6 +184,27 @@ mod tests {
             ("https://hub.example/#a", EndpointError::Surplus),
         ] {
             assert_eq!(Endpoint::new(text), Err(reason), "{text}");
+        }
+    }
+
+    #[test]
+    fn redirects_are_followed_within_the_origin() {
+        for (endpoint, target, follows) in [
+            ("https://hub.example/x", "https://hub.example/y", true),
+            ("https://hub.example", "https://hub.example:443/", true),
+            ("https://hub.example", "https://HUB.example/", true),
+            ("https://hub.example", "http://hub.example/", false),
+            ("https://hub.example", "https://hub.example:8443/", false),
+            ("https://hub.example", "https://hub.example./", false),
+            ("https://hub.example", "https://cdn.hub.example/", false),
+            ("http://hub.example", "https://hub.example/", true),
+            ("http://hub.example", "https://hub.example:8443/", false),
+            ("http://hub.example:8090", "https://hub.example/", false),
+            ("http://127.0.0.1:8090", "http://127.0.0.1:8091/", false),
+            ("http://127.0.0.1:8090", "http://localhost:8090/", false),
+        ] {
+            let target = Url::parse(target).unwrap();
+            assert_eq!(Endpoint::new(endpoint).unwrap().may_lead_to(&target), follows, "{endpoint} {target}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use hfdown_agent::http::NetworkFault;
+use hfdown_protocol::Digest;
 
 use super::ErrorResponse;
 
@@ -51,6 +52,16 @@ pub enum HubError {
         /// What is wrong with it.
         what: Nonsense,
     },
+    /// A file's bytes are not those that are listed, also when they were asked for again.
+    #[error("{asked}: its {} is {seen} where the Hub lists {listed}", .listed.kind())]
+    Corrupt {
+        /// The address, without its query.
+        asked: String,
+        /// As listed.
+        listed: Digest,
+        /// As received.
+        seen: Digest,
+    },
     /// Nothing may be asked: `HF_HUB_OFFLINE` is set.
     #[error("{asked} was not asked, because HF_HUB_OFFLINE is set")]
     Offline {
@@ -80,6 +91,9 @@ pub enum Nonsense {
     /// A redirect, or a link to a next page, leads nowhere.
     #[error("it leads to no usable address")]
     Location,
+    /// A redirect leads out of the Hub's origin, to this one.
+    #[error("it leads to {0}, and what is read with the user's rights is read from the Hub alone")]
+    OtherOrigin(String),
     /// A redirect leads from https to http.
     #[error("it leads from https to http")]
     Downgrade,
@@ -145,7 +159,9 @@ impl HubError {
             | Self::Disabled(answer)
             | Self::RateLimited(answer)
             | Self::Server(answer) => Some(answer),
-            Self::Unreachable(_) | Self::Nonsense { .. } | Self::Offline { .. } => None,
+            Self::Unreachable(_) | Self::Nonsense { .. } | Self::Corrupt { .. } | Self::Offline { .. } => {
+                None
+            }
         }
     }
 

@@ -4,7 +4,8 @@
 //! [`Hub::public_address`] and [`Hub::sign`] say where a file's bytes can be had without a token, and
 //! [`Hub::read_small`] reads the few that only the token's owner may read. Model bytes never pass here.
 //!
-//! Two promises. The token goes to the endpoint's own origin and nowhere else, and never unencrypted over a network.
+//! Two promises. Questions go to the endpoint's own origin and nowhere else, so the token does, and never unencrypted over
+//! a network: a redirect out of it is an answer, not a way.
 //! And everything that arrives is hostile until it has passed a constructor: sizes, pages, redirects and waiting times
 //! are bounded, and what can't be trusted is refused by name instead of being dropped.
 

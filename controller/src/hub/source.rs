@@ -1,10 +1,14 @@
 //! Where a file's bytes are.
 
+use std::time::Duration;
+
 use bytes::Bytes;
+use hfdown_agent::digest_like;
 use hfdown_protocol::{Address, RepoPath};
 
-use super::client::{FinalResponse, nonsense};
+use super::client::{FinalResponse, nonsense, shown};
 use super::error_response::Resource;
+use super::retry::Retrying;
 use super::{Hub, HubError, ListedFile, Nonsense, RepoInfo};
 
 /// Who serves a file.
@@ -18,6 +22,9 @@ pub enum Resolved {
 
 /// The most bytes of a file that the controller reads itself. The Hub keeps everything above 10 MiB in LFS.
 pub const SMALL: u64 = 32 << 20;
+
+/// A file whose bytes are wrong is fetched once more.
+const CORRUPT_ATTEMPTS: u32 = 2;
 
 impl Hub {
     /// The plain address of a file at its commit, for repositories that [are public](RepoInfo::is_public).
@@ -34,19 +41,30 @@ impl Hub {
         }
     }
 
-    /// Reads a file that the Hub serves itself. Its length is that of the listing, its digest is for the agent to
-    /// prove.
+    /// Reads a file that the Hub serves itself. What is returned is the listed file: its length and its digest are
+    /// proved. Wrong bytes are fetched once more, as those of a large file are.
     pub async fn read_small(&self, info: &RepoInfo, file: &ListedFile) -> Result<Bytes, HubError> {
         let url = self.endpoint().resolve(&info.id, &info.commit, &file.path);
         if file.size > SMALL {
             return Err(nonsense(&url, Nonsense::TooLong(SMALL)));
         }
-        let body = self.get(Resource::File, &url, file.size).await?.body;
-        let seen = body.len() as u64;
-        if seen == file.size {
-            Ok(body)
-        } else {
-            Err(nonsense(&url, Nonsense::Length { listed: file.size, seen }))
+        let mut attempt = 1;
+        loop {
+            let body = self.get(Resource::File, &url, file.size).await?.body;
+            let length = body.len() as u64;
+            if length != file.size {
+                return Err(nonsense(&url, Nonsense::Length { listed: file.size, seen: length }));
+            }
+            let (listed, seen) = (file.digest, digest_like(file.digest, &body));
+            if seen == listed {
+                return Ok(body);
+            }
+            let error = HubError::Corrupt { asked: shown(&url), listed, seen };
+            if attempt == CORRUPT_ATTEMPTS {
+                return Err(error);
+            }
+            self.tell(Retrying { attempt, attempts: CORRUPT_ATTEMPTS, error: &error, wait: Duration::ZERO });
+            attempt += 1;
         }
     }
 }

@@ -66,6 +66,7 @@ impl Session {
                     None => return Ok(()),
                     Some(Ok(())) => {}
                     Some(Err((planned, failure))) if may_pass(failure.kind) => {
+                        let failure = sources.in_full(planned.id, failure);
                         return Err(SessionError::Unsourced { path: planned.path.to_string(), failure });
                     }
                     Some(Err((planned, failure))) => {

@@ -153,6 +153,10 @@ impl Session {
                     self.goes_on = true;
                 }
                 Heard::Report(report) => {
+                    let report = match sources {
+                        Some(sources) => sources.report_in_full(report),
+                        None => report,
+                    };
                     if let Some(event) = monitor.event(report)? {
                         events.send(event).await;
                     }

@@ -1,9 +1,9 @@
 //! Answers to `NeedSource`: who may have a file, and from where.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Source, limits};
+use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Report, Source, limits};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::hub::{Hub, HubError, ListedFile, Listing, RepoInfo, Resolved};
@@ -11,6 +11,8 @@ use crate::plan::Planned;
 
 /// Questions to the Hub at once, whatever an agent asks for.
 const QUESTIONS: usize = 16;
+/// Files of which is remembered what the Hub said. Of those beyond, the half of it that the box was told is told.
+const MOST_REFUSALS: usize = 10_000;
 
 /// Where the bytes of one repository's files come from.
 #[derive(Debug, Clone)]
@@ -20,13 +22,21 @@ pub struct Sources {
     /// What the repository contains, where an agent's word for it is not enough.
     listed: Option<Arc<HashMap<RepoPath, ListedFile>>>,
     questions: Arc<Semaphore>,
+    refusals: Arc<Mutex<HashMap<FileId, Refusal>>>,
+}
+
+/// Why a file can't be had: as the box is told, and with what the Hub said of it, which is told here alone.
+#[derive(Debug)]
+struct Refusal {
+    there: Failure,
+    here: Failure,
 }
 
 impl Sources {
     /// The Hub that is asked, about the repository that was asked for.
     pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>) -> Self {
         let questions = Arc::new(Semaphore::new(QUESTIONS));
-        Self { hub, info, listed: None, questions }
+        Self { hub, info, listed: None, questions, refusals: Arc::default() }
     }
 
     /// The same for a plan that was heard from an agent: only what is listed is given away.
@@ -76,7 +86,41 @@ impl Sources {
         match self.ask(id, &file, orders).await {
             // Without an error the conversation is over, and so is the need for an answer.
             Ok(()) | Err(None) => Ok(()),
-            Err(Some(error)) => Err(Failure::new(kind(&error), words(&error))),
+            Err(Some(error)) => Err(self.refused(id, &error)),
+        }
+    }
+
+    /// What the box is told of an error: our words, and none of the text of a server's answer.
+    fn refused(&self, id: FileId, error: &HubError) -> Failure {
+        let kind = kind(error);
+        let refusal = Refusal { there: Failure::new(kind, error), here: Failure::new(kind, words(error)) };
+        let there = refusal.there.clone();
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if refusals.len() < MOST_REFUSALS {
+            refusals.insert(id, refusal);
+        }
+        there
+    }
+
+    /// A failure that a box reports, with what it was not told where it is what it was told.
+    pub(super) fn in_full(&self, id: FileId, failure: Failure) -> Failure {
+        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        match refusals.get(&id) {
+            Some(Refusal { there, here }) if *there == failure => here.clone(),
+            _ => failure,
+        }
+    }
+
+    /// The same for whatever it reports.
+    pub(super) fn report_in_full(&self, report: Report) -> Report {
+        match report {
+            Report::Retrying { file, attempt, failure, wait_ms } => {
+                Report::Retrying { file, attempt, failure: self.in_full(file, failure), wait_ms }
+            }
+            Report::Failed { file, failure, fetched, written } => {
+                Report::Failed { file, failure: self.in_full(file, failure), fetched, written }
+            }
+            report => report,
         }
     }
 
@@ -114,6 +158,7 @@ pub(crate) fn kind(error: &HubError) -> FailureKind {
         HubError::RateLimited(_) => FailureKind::RateLimited,
         HubError::Server(_) | HubError::Unreachable(_) | HubError::Offline { .. } => FailureKind::Unreachable,
         HubError::Nonsense { .. } => FailureKind::Nonsense,
+        HubError::Corrupt { .. } => FailureKind::Corrupt,
     }
 }
 

@@ -2,45 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
 use axum::response::Response;
-use hfdown::hub::{HubError, Nonsense, Resolved};
+use hfdown::hub::{HubError, ListedFile, Nonsense, Resolved};
+
+use crate::stranger::Stranger;
 
 use super::client::{TOKEN, connect, impatient, info, path, paths};
-
-/// The path of a request, and its credential.
-type SeenRequest = (String, Option<String>);
-
-/// A server that answers as it is told to, and remembers the path and the credential of every request.
-struct Stranger {
-    endpoint: String,
-    asked: Arc<Mutex<Vec<SeenRequest>>>,
-}
-
-impl Stranger {
-    async fn start(answer: impl Fn(&str) -> Response + Clone + Send + Sync + 'static) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let log = Arc::clone(&asked);
-        let router = Router::new().fallback(move |request: Request| {
-            let path = request.uri().to_string();
-            let credential =
-                request.headers().get("authorization").map(|value| value.to_str().unwrap().to_owned());
-            let response = answer(&path);
-            log.lock().unwrap().push((path, credential));
-            async { response }
-        });
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { endpoint, asked }
-    }
-
-    fn asked(&self) -> Vec<SeenRequest> {
-        self.asked.lock().unwrap().clone()
-    }
-}
 
 fn redirect(location: &str) -> Response {
     Response::builder().status(307).header("location", location).body(Body::empty()).unwrap()
@@ -56,21 +24,84 @@ fn tiny() -> Response {
     json(format!(r#"{{"id":"acme/tiny","sha":"{COMMIT}"}}"#))
 }
 
-#[tokio::test]
-async fn the_token_is_left_behind_at_another_origin_and_does_not_come_back() {
-    let home = Arc::new(Mutex::new(String::new()));
-    let back = Arc::clone(&home);
-    let other = Stranger::start(move |_| redirect(&format!("{}/again", back.lock().unwrap()))).await;
-    let away = format!("{}/away", other.endpoint);
-    let hub = Stranger::start(move |path| if path == "/again" { tiny() } else { redirect(&away) }).await;
-    home.lock().unwrap().clone_from(&hub.endpoint);
+fn leads_away(error: &HubError) -> bool {
+    matches!(error, HubError::Nonsense { what: Nonsense::OtherOrigin(_), .. })
+}
 
+#[tokio::test]
+async fn no_question_is_taken_to_another_origin() {
+    let other = Stranger::start(|_| tiny()).await;
+    let away = format!("{}/away", other.endpoint);
+    for hops in [vec![away.clone()], vec!["/nearer".to_owned(), away.clone()]] {
+        let hub = Stranger::start(move |path| match path {
+            "/nearer" => redirect(&hops[1]),
+            _ => redirect(&hops[0]),
+        })
+        .await;
+        let client = connect(&hub.endpoint, Some(TOKEN), impatient());
+        let error = info(&client, "acme/tiny").await.unwrap_err();
+        assert!(leads_away(&error) && error.to_string().contains(&other.endpoint), "{error}");
+        let bearer = Some(format!("Bearer {TOKEN}"));
+        assert!(hub.asked().iter().all(|(_, credential)| *credential == bearer), "{:?}", hub.asked());
+    }
+    assert_eq!(other.asked(), []);
+}
+
+#[tokio::test]
+async fn redirects_within_the_origin_take_the_token_along() {
+    let hub = Stranger::start(|path| if path == "/again" { tiny() } else { redirect("/again") }).await;
     let client = connect(&hub.endpoint, Some(TOKEN), impatient());
     info(&client, "acme/tiny").await.unwrap();
     let bearer = Some(format!("Bearer {TOKEN}"));
     let start = "/api/models/acme/tiny/revision/main".to_owned();
-    assert_eq!(hub.asked(), [(start, bearer), ("/again".to_owned(), None)]);
-    assert_eq!(other.asked(), [("/away".to_owned(), None)]);
+    assert_eq!(hub.asked(), [(start, bearer.clone()), ("/again".to_owned(), bearer)]);
+}
+
+/// What of a file's body is taken for the file: what is listed, from the Hub itself, and no more of it than that.
+#[tokio::test]
+async fn a_small_file_is_what_is_listed_or_nothing() {
+    const HELLO: &str = "ce013625030ba8dba906f756967f9e9ca394464a"; // git hash-object of `hello` and a line's end
+    let other = Stranger::start(|_| json("hello\n")).await;
+    let away = format!("{}/away", other.endpoint);
+    let hub = Stranger::start(move |path| {
+        if path.contains("/revision/") {
+            return tiny();
+        }
+        let (_, file) = path.rsplit_once('/').unwrap();
+        match file {
+            "right" => json("hello\n"),
+            "wrong" => json("HELLO\n"),
+            "nearer" => redirect("/api/resolve-cache/right"),
+            "away" => redirect(&away),
+            "twice" => redirect(&path.replace("twice", "away")),
+            // Without a length, and without an end.
+            _ => {
+                let endless = futures_util::stream::repeat_with(|| Ok::<_, std::io::Error>("hello\n"));
+                json(Body::from_stream(endless))
+            }
+        }
+    })
+    .await;
+    let client = connect(&hub.endpoint, Some(TOKEN), impatient());
+    let info = info(&client, "acme/tiny").await.unwrap();
+    let read = async |name: &str| {
+        let digest = hfdown_protocol::Digest::git_sha1(HELLO).unwrap();
+        client.read_small(&info, &ListedFile { path: path(name), size: 6, digest }).await
+    };
+    for name in ["right", "nearer"] {
+        assert_eq!(read(name).await.unwrap(), "hello\n", "{name}");
+    }
+    for name in ["away", "twice"] {
+        let error = read(name).await.unwrap_err();
+        assert!(leads_away(&error), "{name}: {error}");
+    }
+    let before = hub.asked().len();
+    let error = read("wrong").await.unwrap_err();
+    assert!(matches!(error, HubError::Corrupt { .. }), "{error}");
+    assert_eq!(hub.asked().len() - before, 2, "it is fetched once more");
+    let error = read("endless").await.unwrap_err();
+    assert!(matches!(error, HubError::Nonsense { what: Nonsense::TooLong(6), .. }), "{error}");
+    assert_eq!(other.asked(), []);
 }
 
 #[tokio::test]
