@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::environment::Environment;
 use crate::folder::{Folder, Opening};
 use crate::machine;
-use crate::source::{Cooldowns, Network, PendingSources, SourceAnswer};
+use crate::source::{Cooldowns, Network, PendingSources, SourceAnswer, WaitingConnections};
 use crate::survey::Survey;
 use crate::work_order::WorkOrder;
 
@@ -166,8 +166,8 @@ impl Conversation {
             Order::Begin => self.begin().await,
             // The host of a detached transfer answers this; an agent that ends with its link can't.
             Order::Detach { .. } => self.out_of_order("Detach").await,
-            Order::Source { file, address } => {
-                let given = self.network.pending.give(file, SourceAnswer::Address(address));
+            Order::Source { file, address, hub } => {
+                let given = self.network.pending.give(file, SourceAnswer::Address(address, hub));
                 self.expect_asked(given.is_ok()).await
             }
             Order::SourceUnavailable { file, failure } => {
@@ -344,7 +344,10 @@ impl Conversation {
 fn network(environment: &Environment, reports: &mpsc::Sender<Report>) -> Arc<Network> {
     Arc::new(Network {
         client: environment.client.clone(),
+        names: environment.names.clone(),
         stall: environment.timing.stall,
+        floor: environment.timing.floor,
+        waiting: WaitingConnections::default(),
         cooldowns: Cooldowns::default(),
         pending: PendingSources::default(),
         reports: reports.clone(),

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use hfdown_protocol::Limits;
 
-use crate::http::{Backoff, ExtraRoots, Jitter, SetupError, client_builder};
+use crate::http::{Backoff, ExtraRoots, Jitter, Names, SetupError, SpeedFloor, client_builder};
 use crate::predecessor::AgentIdentity;
 
 /// The effects an agent may have on the world outside its folder.
 #[derive(Debug, Clone)]
 pub struct Environment {
     pub(crate) client: reqwest::Client,
+    /// What the client's names stand for.
+    pub(crate) names: Names,
     pub(crate) timing: RetryTiming,
     roots: ExtraRoots,
     /// The folder that an agent on a box was started from, with records of transfers that were detached. None where
@@ -26,6 +28,8 @@ pub struct Environment {
 pub(crate) struct RetryTiming {
     /// Without a byte for this long, a connection is given up and its range goes on elsewhere.
     pub(crate) stall: Duration,
+    /// With less than this, it is given up as well.
+    pub(crate) floor: SpeedFloor,
     /// The waits after failures.
     pub(crate) backoff: Backoff,
 }
@@ -46,13 +50,10 @@ impl Environment {
     /// are taken from the environment, as everywhere.
     pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {
         let roots = extra_roots.map_or_else(|| Ok(ExtraRoots::default()), ExtraRoots::read)?;
-        Ok(Self {
-            client: client(&roots)?,
-            timing: RetryTiming::default(),
-            roots,
-            private: None,
-            identity: None,
-        })
+        let names = Names::default();
+        let client = client(&roots, &names)?;
+        let timing = RetryTiming::default();
+        Ok(Self { client, names, timing, roots, private: None, identity: None })
     }
 
     /// The same for an agent that has a folder of its own.
@@ -71,7 +72,7 @@ impl Environment {
     /// The same, trusting these certificates in DER as well.
     pub(crate) fn trusting(&self, handed_down: Vec<Vec<u8>>) -> Result<Self, SetupError> {
         let roots = self.roots.and(handed_down)?;
-        let client = client(&roots)?;
+        let client = client(&roots, &self.names)?;
         Ok(Self { client, roots, ..self.clone() })
     }
 
@@ -81,6 +82,15 @@ impl Environment {
         if let Some(seconds) = limits.stall_seconds {
             self.timing.stall = Duration::from_secs(seconds.get().into());
         }
+        let floor = &mut self.timing.floor;
+        if let Some(bytes_per_second) = limits.speed_limit {
+            floor.bytes_per_second = bytes_per_second;
+        }
+        floor.time = match limits.speed_seconds {
+            Some(seconds) => Duration::from_secs(seconds.get().into()),
+            // A server that may be silent for so long may be slow for so long.
+            None => floor.time.max(self.timing.stall),
+        };
         if let Some(millis) = limits.first_wait_millis {
             self.timing.backoff = backoff(Duration::from_millis(millis.get().into()));
         }
@@ -90,8 +100,8 @@ impl Environment {
 
 /// The client of the transfers. Inlined, it would be in the program twice.
 #[inline(never)]
-fn client(roots: &ExtraRoots) -> Result<reqwest::Client, SetupError> {
-    client_builder(roots)?
+fn client(roots: &ExtraRoots, names: &Names) -> Result<reqwest::Client, SetupError> {
+    client_builder(roots, names)?
         .tcp_nodelay(true)
         .connect_timeout(CONNECT)
         .pool_idle_timeout(IDLE)
@@ -105,6 +115,6 @@ fn backoff(first: Duration) -> Backoff {
 
 impl Default for RetryTiming {
     fn default() -> Self {
-        Self { stall: STALL, backoff: backoff(FIRST_WAIT) }
+        Self { stall: STALL, floor: SpeedFloor::default(), backoff: backoff(FIRST_WAIT) }
     }
 }

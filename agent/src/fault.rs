@@ -21,6 +21,9 @@ pub(crate) enum FetchFault {
     /// No byte for too long.
     #[error("{host} sent nothing for {} s", .after.as_secs())]
     Stalled { host: String, after: Duration },
+    /// Too few bytes for too long.
+    #[error("{host} sent only {bytes} B in {} s", .after.as_secs())]
+    Slow { host: String, bytes: u64, after: Duration },
     /// The server has trouble of its own.
     #[error("{host} answered {status}{}", asking(*.wait))]
     Server { host: String, status: u16, wait: Option<Duration> },
@@ -94,6 +97,7 @@ impl FetchFault {
             Self::Connect { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. }
+            | Self::Slow { .. }
             | Self::Server { .. }
             | Self::RateLimited { .. } => RetryDecision::Retry,
             Self::Corrupt(_) => RetryDecision::RetryFromNothing,
@@ -137,6 +141,7 @@ impl FetchFault {
             | Self::Untrusted { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. }
+            | Self::Slow { .. }
             | Self::Server { .. } => FailureKind::Unreachable,
             Self::RateLimited { .. } => FailureKind::RateLimited,
             Self::Stale { .. } => FailureKind::Stale,

@@ -266,7 +266,7 @@ mod tests {
             Order::Hello { version: "v".to_owned(), mode: crate::Mode::Joining { root: "/r".to_owned() } },
             Order::List { files: vec![wanted.clone(), wanted.clone()] },
             Order::Remove { extraneous: vec![crate::ExtraneousFile { path, stamp }] },
-            Order::Source { file: FileId(1), address },
+            Order::Source { file: FileId(1), address, hub: crate::HubNetwork::Public },
             Order::Inline { file: FileId(1), bytes: vec![1, 2, 3] },
             Order::SourceUnavailable { file: FileId(1), failure: failure.clone() },
             Order::Trust { authorities: vec![vec![1], vec![2, 3]] },

@@ -14,7 +14,7 @@
 //!   Fetch {jobs} … , Remove {extraneous} … ──▶
 //!   Begin                                  ──▶
 //!                                          ◀──   NeedSource {file}     its source must be asked for, or has gone stale
-//!   Source {file, address}                 ──▶
+//!   Source {file, address, hub's network}  ──▶
 //!     or Inline {file, bytes} … , or SourceUnavailable {file, why}
 //!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
 //!                                          ◀──   Finished {summary}
@@ -66,7 +66,8 @@ pub use digest::{Digest, DigestError};
 pub use failure::{Failure, FailureKind};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
 pub use order::{
-    Access, Check, ExtraneousFile, FileId, Job, Layout, Limits, Mode, Order, Source, Traces, Wanted,
+    Access, Check, ExtraneousFile, FileId, HubNetwork, Job, Layout, Limits, Mode, Order, Source, Traces,
+    Wanted,
 };
 pub use path::{PathError, RepoPath};
 pub use report::{End, Found, MachineInfo, Proof, Report, Stamp, Summary, Ticked};

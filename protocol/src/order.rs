@@ -78,6 +78,8 @@ pub enum Order {
         file: FileId,
         /// Where its bytes are.
         address: Address,
+        /// In what kind of network the Hub is that said so. An address in a private one is believed of a Hub in one.
+        hub: HubNetwork,
     },
     /// The answer to `NeedSource`: the next bytes of a small file that only the controller may read. Frames follow each
     /// other in order until the file's size is reached.
@@ -180,6 +182,11 @@ pub struct Limits {
     /// For how many seconds to wait for a folder that another run holds; 0 is not to wait. `None` is for as long as it
     /// takes.
     pub lock_seconds: Option<u32>,
+    /// How many bytes per second must arrive, over all connections: a connection that brings less than its share is
+    /// given up like a silent one. Zero asks for none.
+    pub speed_limit: Option<u64>,
+    /// For how many seconds less may arrive.
+    pub speed_seconds: Option<NonZeroU16>,
 }
 
 /// How closely to look at files that are there already.
@@ -211,6 +218,16 @@ pub enum Source {
     Public(Address),
     /// To be asked for with `NeedSource` when its turn comes, because the answer is short-lived.
     OnRequest,
+}
+
+/// In what kind of network a Hub is. One that is open to all has no business with addresses that only the machine it
+/// leads there can reach: the machine itself, its local network, its provider's metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HubNetwork {
+    /// The open one, or it is not known.
+    Public,
+    /// A private one, or the very machine that asks: a company's mirror.
+    Private,
 }
 
 /// A file that an earlier sync placed and that the listing no longer contains.

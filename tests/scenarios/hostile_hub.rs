@@ -1,6 +1,6 @@
 //! Hubs whose operator means no good, and boxes that would be told what they read.
 
-use hfdown_tests::hub::{Content, HubFault, HubOrigin, When};
+use hfdown_tests::hub::{Content, Gate, HubFault, HubOrigin, When};
 use hfdown_tests::sandbox::{Sandbox, run};
 
 use axum::response::Response;
@@ -76,7 +76,49 @@ async fn wrong_bytes_of_a_small_file_stay_here(sandbox: Sandbox) {
     assert!(!heard(&sandbox, &wrong));
 }
 
+/// A Hub by a name that is nowhere, which the test Hub answers for as a proxy.
+const PUBLIC: &str = "http://hub.example";
+
+/// The same sync by way of a proxy, here and on the box.
+async fn sync_by_proxy(sandbox: &Sandbox) -> hfdown_tests::sandbox::Ended {
+    let (proxy, agent) = (sandbox.hub.endpoint(), sandbox.scratch().join("agent"));
+    let real = env!("CARGO_BIN_EXE_hfdown-agent-tested");
+    std::fs::write(&agent, format!("#!/bin/sh\nhttp_proxy={proxy} exec {real} \"$@\"\n")).unwrap();
+    let mut command = sandbox.syncing(MODEL, &["--verbose"]);
+    command.env("HF_ENDPOINT", PUBLIC).env("http_proxy", proxy).env("HFDOWN_AGENT_X86_64", agent);
+    run(command).await
+}
+
+async fn a_hub_on_the_open_internet_leads_into_no_private_network(sandbox: Sandbox) {
+    sandbox.hub.model(MODEL).file(SMALL, RIGHT).lfs(LARGE, Content::random(3, 1_000_000)).commit();
+    let ended = sync_by_proxy(&sandbox).await;
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    let host = sandbox.hub.cdn_origin().replace("http://", "");
+    let words = format!("{host} is in a private network, and the Hub that leads there is not");
+    assert!(ended.stderr.contains(&words), "{}", ended.stderr);
+    assert_eq!((sandbox.read(SMALL).as_deref(), sandbox.files()), (Some(RIGHT), vec![SMALL.to_owned()]));
+    assert!(sandbox.hub.requests().iter().all(|request| request.origin == HubOrigin::Hub));
+}
+
+/// The same where the controller reads the redirect and hands it down.
+async fn nor_do_the_addresses_that_it_signs(sandbox: Sandbox) {
+    sandbox.hub.model(MODEL).file(SMALL, RIGHT).gated(Gate::Auto, TOKEN).commit();
+    let stranger = Stranger::start(|_| Response::new(SECRET.into())).await;
+    for host in ["127.0.0.1", "127.1", "[::ffff:127.0.0.1]", "localhost"] {
+        let (_, port) = stranger.endpoint.rsplit_once(':').unwrap();
+        let target = format!("http://{host}:{port}/admin?signed");
+        let armed = sandbox.hub.fault(HubFault::RedirectTo(target), When::file(SMALL));
+        let ended = sync_by_proxy(&sandbox).await;
+        assert_ne!((ended.code, armed.times_struck()), (0, 0), "{host}: {}", ended.stderr);
+        assert!(ended.stderr.contains("is in a private network"), "{host}: {}", ended.stderr);
+        armed.lift();
+    }
+    assert_eq!(stranger.asked(), []);
+}
+
 everywhere! {
+    a_hub_on_the_open_internet_leads_into_no_private_network,
+    nor_do_the_addresses_that_it_signs,
     what_a_small_file_is_redirected_to_is_not_read,
     wrong_bytes_of_a_small_file_stay_here,
 }

@@ -242,7 +242,7 @@ impl TransferState {
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Address, Digest, Job, RepoPath, Source, limits};
+    use hfdown_protocol::{Address, Digest, HubNetwork, Job, RepoPath, Source, limits};
 
     use super::*;
 
@@ -268,6 +268,7 @@ mod tests {
         Order::Source {
             file: FileId(0),
             address: Address::new(&format!("https://cdn.example/{path}")).unwrap(),
+            hub: HubNetwork::Public,
         }
     }
 

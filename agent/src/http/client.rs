@@ -1,17 +1,20 @@
 //! The HTTP client that both halves begin with.
 
+use std::sync::Arc;
+
 use reqwest::{Client, ClientBuilder};
 
-use super::{ExtraRoots, SetupError};
+use super::{ExtraRoots, Names, SetupError};
 
-/// A client in the making that trusts the bundled roots and these. Proxies are taken from the environment, as
+/// A client in the making that trusts the bundled roots and these, and resolves names with those. Proxies are taken from the environment, as
 /// everywhere.
 ///
 /// Redirects and retries are decided by the caller, which knows what a failure costs and where a redirect may lead.
 /// HTTP/1.1 alone: one TCP connection per range is what the CDN is fast with.
-pub fn client_builder(roots: &ExtraRoots) -> Result<ClientBuilder, SetupError> {
+pub fn client_builder(roots: &ExtraRoots, names: &Names) -> Result<ClientBuilder, SetupError> {
     Ok(Client::builder()
         .tls_backend_preconfigured(roots.tls()?)
+        .dns_resolver(Arc::new(names.clone()))
         .user_agent(concat!("hfdown/", env!("CARGO_PKG_VERSION")))
         .http1_only()
         .redirect(reqwest::redirect::Policy::none())

@@ -8,7 +8,7 @@ use hfdown_protocol::{Address, FileId, Report, Source};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::address;
+use super::address::{self, NamedBy};
 use super::chunk::Extent;
 use super::cuts::Cuts;
 use super::inline::InlineStream;
@@ -39,7 +39,7 @@ enum Known {
 /// Where bytes are. One variant for each kind of source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Location {
-    Address(Address),
+    Address(Address, NamedBy),
     Inline(Bytes),
 }
 
@@ -111,9 +111,9 @@ impl FileSource {
 
     async fn locate(&self, network: &Network) -> Result<Location, FetchFault> {
         match &self.ordered {
-            Source::Public(address) => Ok(Location::Address(address.clone())),
+            Source::Public(address) => Ok(Location::Address(address.clone(), NamedBy::Controller)),
             Source::OnRequest => match self.ask_controller(network).await? {
-                SourceAnswer::Address(address) => Ok(Location::Address(address)),
+                SourceAnswer::Address(address, hub) => Ok(Location::Address(address, NamedBy::Hub(hub))),
                 SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
                 SourceAnswer::SourceUnavailable(failure) => Err(FetchFault::SourceUnavailable(failure)),
             },
@@ -141,10 +141,10 @@ impl Location {
         size: u64,
     ) -> Result<(ByteStream, Self), FetchFault> {
         match self {
-            Self::Address(address) => {
-                let answered = address::ask(network, address, extent, Some(size)).await?;
-                let next = answered.redirected_to.unwrap_or_else(|| address.clone());
-                Ok((ByteStream::Address(answered.stream), Self::Address(next)))
+            Self::Address(address, named_by) => {
+                let answered = address::ask(network, address, *named_by, extent, Some(size)).await?;
+                let next = answered.redirected_to.map(|(next, hub)| Self::Address(next, NamedBy::Hub(hub)));
+                Ok((ByteStream::Address(answered.stream), next.unwrap_or_else(|| self.clone())))
             }
             Self::Inline(bytes) => Ok((ByteStream::Inline(InlineStream::new(bytes, extent)?), self.clone())),
         }
@@ -154,9 +154,11 @@ impl Location {
 #[cfg(test)]
 mod tests {
     use super::super::cooldowns::Cooldowns;
+    use super::super::network::WaitingConnections;
     use super::super::pending::PendingSources;
     use super::*;
     use crate::environment::Environment;
+    use crate::http::SpeedFloor;
     use hfdown_protocol::{Failure, FailureKind};
     use std::time::Duration;
     use tokio::sync::mpsc;
@@ -164,9 +166,18 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
         let (reports, mut asked) = mpsc::channel(8);
-        let (pending, client) = (PendingSources::default(), Environment::new(None).unwrap().client);
-        let (stall, cooldowns) = (Duration::from_secs(1), Cooldowns::default());
-        let network = Network { client, stall, cooldowns, pending, reports };
+        let (pending, Environment { client, names, .. }) =
+            (PendingSources::default(), Environment::new(None).unwrap());
+        let network = Network {
+            client,
+            names,
+            stall: Duration::from_secs(1),
+            floor: SpeedFloor::default(),
+            waiting: WaitingConnections::default(),
+            cooldowns: Cooldowns::default(),
+            pending,
+            reports,
+        };
         let source = FileSource::new(FileId(0), 4, Source::OnRequest);
         let away =
             || SourceAnswer::SourceUnavailable(Failure::new(FailureKind::Unreachable, "the Hub is away"));

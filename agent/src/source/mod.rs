@@ -46,5 +46,6 @@ pub(crate) use chunk::{Chunk, Extent};
 pub(crate) use cooldowns::Cooldowns;
 pub(crate) use cuts::Cuts;
 pub(crate) use file_source::FileSource;
-pub(crate) use network::Network;
+pub(crate) use network::{Network, WaitingConnections};
 pub(crate) use pending::{PendingSources, SourceAnswer};
+pub(crate) use stream::ByteStream;

@@ -1,5 +1,6 @@
 //! What sources need from outside: the way to the network and to the controller.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hfdown_protocol::Report;
@@ -8,14 +9,46 @@ use tokio::sync::mpsc;
 
 use super::cooldowns::Cooldowns;
 use super::pending::PendingSources;
+use crate::http::{Names, SpeedFloor};
 
 /// The ways out that all sources of one conversation share.
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) client: Client,
+    /// What the client's names stand for.
+    pub(crate) names: Names,
     /// Without a byte for this long, a connection is given up.
     pub(crate) stall: Duration,
+    /// With less than this, it is given up as well.
+    pub(crate) floor: SpeedFloor,
+    /// Connections that wait for a server at this moment.
+    pub(crate) waiting: WaitingConnections,
     pub(crate) cooldowns: Cooldowns,
     pub(crate) pending: PendingSources,
     pub(crate) reports: mpsc::Sender<Report>,
+}
+
+/// How many wait.
+#[derive(Debug, Default)]
+pub(crate) struct WaitingConnections(AtomicUsize);
+
+/// One of them. It waits until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Waiter<'a>(&'a WaitingConnections);
+
+impl WaitingConnections {
+    pub(crate) fn enter(&self) -> Waiter<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Waiter(self)
+    }
+
+    pub(crate) fn is_any(&self) -> bool {
+        self.0.load(Ordering::Relaxed) > 0
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use hfdown_protocol::{Address, Failure, FileId};
+use hfdown_protocol::{Address, Failure, FileId, HubNetwork};
 use tokio::sync::oneshot;
 
 /// The sources that were asked for and have not come.
@@ -16,8 +16,8 @@ pub(crate) struct PendingSources {
 /// One answer.
 #[derive(Debug, Clone)]
 pub(crate) enum SourceAnswer {
-    /// Fetch it from there.
-    Address(Address),
+    /// Fetch it from there, as a Hub in such a network says.
+    Address(Address, HubNetwork),
     /// These are its bytes.
     Bytes(Bytes),
     /// It can't be had.

@@ -1,6 +1,6 @@
 //! What the connections and the deliveries of one transfer share, and what they say through it.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use hfdown_protocol::{End, Failure, FailureKind, Report, Summary, Ticked, limits};
@@ -37,6 +37,8 @@ pub(super) struct TransferContext {
     /// brought some.
     arrived: AtomicU64,
     carried: AtomicU64,
+    /// Connections that receive at present.
+    pub(super) receiving: AtomicUsize,
     /// Deliveries, and steps on the disk: a transfer ends when these have, also when the connection that began one was
     /// told to stop.
     pub(super) underway: TaskTracker,
@@ -75,6 +77,7 @@ impl TransferContext {
             guard: Guard::default(),
             arrived: AtomicU64::new(0),
             carried: AtomicU64::new(0),
+            receiving: AtomicUsize::new(0),
             underway: TaskTracker::new(),
             stop,
             flushes: Semaphore::new(FLUSHES),
@@ -89,6 +92,11 @@ impl TransferContext {
     pub(super) fn take_arrived(&self) -> (u64, usize) {
         let carried = self.carried.swap(0, Ordering::Relaxed).count_ones() as usize;
         (self.arrived.swap(0, Ordering::Relaxed), carried)
+    }
+
+    /// Bytes that have come over the network in the whole transfer.
+    pub(super) fn fetched(&self) -> u64 {
+        self.counts.fetched.load(Ordering::Relaxed)
     }
 
     /// The summary, when nothing is under way any more.

@@ -13,6 +13,7 @@ use super::context::{HASHES, TransferContext, defect};
 use super::file_transfer::FileTransfer;
 use super::scheduler::Scheduler;
 use super::throttle::Throttle;
+use super::waiting::TransferPatience;
 use super::worker;
 use crate::environment::RetryTiming;
 use crate::folder::{Records, Root};
@@ -72,6 +73,7 @@ impl Engine {
         govern.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut patience = TransferPatience::new(Arc::clone(&context.network));
         let mut end = End::Complete;
         loop {
             tokio::select! {
@@ -85,7 +87,14 @@ impl Engine {
                     Some(Err(error)) => context.fail(defect(&error)),
                     None => break,
                 },
-                _ = tick.tick() => context.tick(),
+                _ = tick.tick() => {
+                    context.tick();
+                    if let Some((bytes, waited)) = patience.note(TICK, context.fetched()) {
+                        let seconds = waited.as_secs();
+                        let detail = format_args!("only {bytes} bytes have come in {seconds} s of waiting");
+                        context.fail(Failure::new(FailureKind::Unreachable, detail));
+                    }
+                }
                 _ = govern.tick() => {
                     let (bytes, carrying) = context.take_arrived();
                     let advice = concurrency.observe(bytes, carrying);

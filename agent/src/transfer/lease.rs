@@ -21,8 +21,13 @@ pub(super) struct Lease {
     position: AtomicU64,
     end: AtomicU64,
     answered: OnceLock<Instant>,
+    /// In bytes per second, while they are waited for; none before it is known.
+    speed: AtomicU64,
     taken_over: CancellationToken,
 }
+
+/// The speed of a lease of which it is not known.
+const UNKNOWN: u64 = u64::MAX;
 
 /// A leased range of a large file.
 #[derive(Debug, Clone)]
@@ -39,7 +44,8 @@ impl Lease {
     pub(super) fn new(connection: usize, range: Range<u64>) -> Self {
         let (position, end) = (AtomicU64::new(range.start), AtomicU64::new(range.end));
         let (answered, taken_over) = (OnceLock::new(), CancellationToken::new());
-        Self { connection, start: range.start, position, end, answered, taken_over }
+        let speed = AtomicU64::new(UNKNOWN);
+        Self { connection, start: range.start, position, end, answered, speed, taken_over }
     }
 
     /// A server's answer has begun.
@@ -50,6 +56,16 @@ impl Lease {
 
     pub(super) fn answered_at(&self) -> Option<Instant> {
         self.answered.get().copied()
+    }
+
+    /// So many bytes per second have come of late.
+    pub(super) fn comes_at(&self, bytes_per_second: u64) {
+        self.speed.store(bytes_per_second.min(UNKNOWN - 1), Ordering::Relaxed);
+    }
+
+    /// How fast bytes come of late.
+    pub(super) fn speed(&self) -> Option<u64> {
+        Some(self.speed.load(Ordering::Relaxed)).filter(|speed| *speed != UNKNOWN)
     }
 
     /// Bytes that are still to come.

@@ -21,6 +21,7 @@ mod retries;
 mod scheduler;
 mod straggler;
 mod throttle;
+mod waiting;
 mod worker;
 
 pub(crate) use engine::{Engine, Workshop};

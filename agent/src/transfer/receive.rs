@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use super::context::TransferContext;
 use super::file_transfer::FileTransfer;
 use super::lease::Lease;
+use super::waiting::Patience;
 use crate::fault::FetchFault;
 use crate::source::{Chunk, Extent};
 
@@ -28,15 +29,16 @@ pub(super) async fn receive(
     sink: &mut impl Sink,
 ) -> Result<(), FetchFault> {
     let mut stream = file.source.open(&context.network, extent).await?;
+    let mut patience = None;
     if stream.is_over_network() {
         lease.answered(Instant::now());
+        patience = Some(Patience::new(&context.network, &context.receiving));
     }
-    let stall = context.network.stall;
     let mut position = lease.start;
     loop {
-        let next = match tokio::time::timeout(stall, stream.next()).await {
-            Err(_) => Err(FetchFault::Stalled { host: stream.host().to_owned(), after: stall }),
-            Ok(next) => next,
+        let next = match &mut patience {
+            Some(patience) => patience.next(&mut stream, lease).await,
+            None => stream.next().await,
         };
         let outcome = match next {
             Ok(Some(mut chunk)) => {

@@ -26,7 +26,7 @@ fn scheduler(sizes: &[u64]) -> Scheduler {
         Arc::new(FileTransfer::new(wanted, None, format!("part-{id}"), Source::OnRequest))
     };
     let backoff = Backoff { first: Duration::ZERO, ..RetryTiming::default().backoff };
-    let at_once = RetryTiming { stall: Duration::ZERO, backoff };
+    let at_once = RetryTiming { stall: Duration::ZERO, backoff, ..RetryTiming::default() };
     Scheduler::new((0..).zip(sizes).map(file).collect(), 4, DIGESTS, at_once)
 }
 

@@ -12,6 +12,8 @@ use super::lease::Lease;
 const IN_HANDS: u64 = 256 << 10;
 /// To wait for so long is better than another request.
 const WORTH_WAITING: Duration = Duration::from_secs(3);
+/// How much waiting shows how fast a connection is.
+pub(super) const RECENT: Duration = WORTH_WAITING;
 /// What a slow connection has in its hands is lost with it, so the other one has to be faster by far.
 const TIMES_FASTER: u64 = 4;
 /// After so many takeovers of one file an hour is waited for the next: it is not one connection that is slow then.
@@ -39,7 +41,9 @@ impl ConnectionSpeeds {
         if age < WORTH_WAITING * 2_u32.pow(takeovers.min(MOST_DOUBLINGS)) {
             return false;
         }
-        let slow = per_second(lease.brought() + IN_HANDS, age).max(1);
+        // All of it together may have come fast, and its end does not.
+        let average = per_second(lease.brought() + IN_HANDS, age);
+        let slow = lease.speed().map_or(average, |recent| recent.min(average)).max(1);
         let fast = self.0.get(&connection).copied().unwrap_or_default();
         fast / TIMES_FASTER > slow && lease.left() / slow >= WORTH_WAITING.as_secs()
     }
@@ -90,6 +94,15 @@ mod tests {
             let better = speeds.had_better(connection, &slow(time), takeovers, began + seconds(time));
             assert_eq!(better, expected, "{connection} after {time} s, {takeovers}");
         }
+        // The last kilobyte of what came fast.
+        let tail = Lease::new(0, 0..size);
+        tail.answered(began);
+        tail.advance(size - 1_000);
+        assert!(!speeds.had_better(1, &tail, 0, began + seconds(60)));
+        tail.comes_at(1);
+        assert!(speeds.had_better(1, &tail, 0, began + seconds(60)));
+        tail.comes_at(100_000);
+        assert!(!speeds.had_better(1, &tail, 0, began + seconds(60)));
         let unanswered = Lease::new(0, 0..size);
         assert!(!speeds.had_better(1, &unanswered, 0, began + seconds(600)));
         assert!(!speeds.had_better(1, &slow(70), u32::MAX, began + seconds(70)));

@@ -7,7 +7,7 @@ use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
-use super::values::{parse_fingerprint, parse_folder_there, parse_rate};
+use super::values::{parse_fingerprint, parse_floor, parse_folder_there, parse_rate};
 use crate::output::OutputOptions;
 
 const AFTER: &str = "\
@@ -256,6 +256,13 @@ pub struct TransferArguments {
     /// How long to wait for a folder that another run holds; 0 does not wait [default: until it is free]
     #[arg(long, value_name = "SECONDS")]
     pub lock_timeout: Option<u32>,
+    /// Bytes per second, over all connections, that must arrive: a connection that brings less than its share is given up
+    /// like a silent one, and its range goes on elsewhere; 0 waits for ever [default: 1000]
+    #[arg(long, value_name = "RATE", value_parser = parse_floor)]
+    pub speed_limit: Option<u64>,
+    /// For how many seconds less may arrive [default: 30, or as long as a connection may be silent]
+    #[arg(long, value_name = "SECONDS")]
+    pub speed_time: Option<NonZeroU16>,
     /// How long to wait after a file's first failed attempt; later waits grow with it
     #[arg(long, value_name = "MILLISECONDS", hide = true)]
     pub first_wait: Option<NonZeroU16>,

@@ -156,6 +156,8 @@ impl TransferArguments {
             stall_seconds,
             first_wait_millis: self.first_wait,
             lock_seconds: self.lock_timeout,
+            speed_limit: self.speed_limit,
+            speed_seconds: self.speed_time,
         }
     }
 }

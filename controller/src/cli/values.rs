@@ -55,6 +55,11 @@ pub(super) fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
     NonZeroU64::new(bytes as u64).ok_or_else(|| "a rate is at least one byte per second".to_owned())
 }
 
+/// The same where none at all can be meant.
+pub(super) fn parse_floor(text: &str) -> Result<u64, String> {
+    if text.trim() == "0" { Ok(0) } else { parse_rate(text).map(NonZeroU64::get) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +116,8 @@ mod tests {
             ("5MiB", None),
         ] {
             assert_eq!(parse_rate(text).ok().map(NonZeroU64::get), bytes, "{text}");
+            let floor = if text == "0" { Some(0) } else { bytes };
+            assert_eq!(parse_floor(text).ok(), floor, "{text}");
         }
     }
 }

@@ -65,6 +65,9 @@ fn advice(kind: FailureKind) -> Option<&'static str> {
             "run the same command again when it has ended, or give it more time with --lock-timeout; one that does not end \
              is ended by `kill -KILL` and its number"
         }
+        FailureKind::Unreachable => {
+            "run the same command again: what has arrived is kept; where this link is as slow as that, add `--speed-limit 0`"
+        }
         FailureKind::Disk => "check the disk, then run the same command again: what has arrived is kept",
         _ => return None,
     })

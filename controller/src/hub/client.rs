@@ -2,9 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 use hfdown_agent::http::{
-    ExtraRoots, NetworkFault, RedirectError, SetupError, client_builder, innermost_cause, redirect_target,
+    ExtraRoots, Names, NetworkFault, RedirectError, SetupError, client_builder, innermost_cause,
+    redirect_target,
 };
-use hfdown_protocol::Address;
+use hfdown_protocol::{Address, HubNetwork};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response};
 use tokio::time::timeout;
@@ -23,6 +24,7 @@ pub struct Hub {
     authorization: Option<HeaderValue>,
     credential: Credential,
     client: reqwest::Client,
+    names: Names,
     settings: HubSettings,
     cooldown: HubCooldown,
 }
@@ -75,19 +77,26 @@ impl Hub {
         let authorization = token.filter(|_| credential == Credential::Sent).map(Token::header);
         // Compressed answers have no length to compare with the listing's.
         let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
-        let client = client_builder(roots)?
+        let names = Names::default();
+        let client = client_builder(roots, &names)?
             .default_headers(headers)
             .connect_timeout(settings.connect)
             .read_timeout(settings.idle);
         // A token for this machine must not make a detour through a proxy on another.
         let client = if endpoint.is_loopback() { client.no_proxy() } else { client };
         let client = client.build().map_err(|error| SetupError::Client(innermost_cause(&error)))?;
-        Ok(Self { endpoint, authorization, credential, client, settings, cooldown: HubCooldown::default() })
+        let cooldown = HubCooldown::default();
+        Ok(Self { endpoint, authorization, credential, client, names, settings, cooldown })
     }
 
     /// The Hub that is asked.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// In what kind of network it is, once it has been asked.
+    pub fn network(&self) -> HubNetwork {
+        self.names.network_of(self.endpoint.url())
     }
 
     /// Whether a token goes with the questions.

@@ -61,6 +61,11 @@ impl Endpoint {
         Self::new(DEFAULT)
     }
 
+    /// Its address.
+    pub(super) fn url(&self) -> &Url {
+        &self.0
+    }
+
     /// Whether a token may be sent there: encrypted, or to this very machine.
     pub fn keeps_secrets(&self) -> bool {
         self.0.scheme() == "https" || self.is_loopback()

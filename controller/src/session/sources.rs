@@ -133,7 +133,8 @@ impl Sources {
         let gone = |_| None;
         match self.hub.sign(&self.info, &file.path).await.map_err(Some)? {
             Resolved::Elsewhere(address) => {
-                orders.send(Order::Source { file: id, address }).await.map_err(gone)
+                let hub = self.hub.network();
+                orders.send(Order::Source { file: id, address, hub }).await.map_err(gone)
             }
             Resolved::Here => {
                 let bytes = self.hub.read_small(&self.info, file).await.map_err(Some)?;

@@ -7,5 +7,6 @@ mod once;
 mod orphans;
 mod outage;
 mod patience;
+mod slow;
 mod small;
 mod tls;
