@@ -88,6 +88,10 @@ async fn lies_are_named_and_end_the_conversation() {
     let (file, other) = (FileId(0), FileId(9));
     let started = || Report::Started { file, resumed: 0 };
     let opened = |reports: &[Report]| after(honest()[..2].to_vec(), reports.to_vec());
+    let retrying = |file| {
+        let failure = Failure::new(FailureKind::Unreachable, "try as I may");
+        Report::Retrying { file, attempt: 1, failure, wait_ms: 0 }
+    };
     let placed = |file| Report::Placed { file, fetched: 2, written: 2 };
     let lies = [
         (vec![Report::Opened { root: "/".into(), free: 1 }], "it does not say what it is"),
@@ -111,6 +115,13 @@ async fn lies_are_named_and_end_the_conversation() {
             "it says that it has finished and has not",
         ),
         (after(honest(), vec![Report::NeedSource { file }; 1001]), "it asks"),
+        (after(honest(), vec![started(); 11]), "it begins one file without end"),
+        (after(honest(), vec![Report::Verified { file }; 11]), "it verifies one file without end"),
+        (after(honest(), vec![retrying(file); 1001]), "it tries one file without end"),
+        (
+            opened(&vec![Report::Found { files: vec![(file, Found::Absent { partial: 0 })] }; 2]),
+            "it found a file that was not asked for",
+        ),
         (
             vec![Report::Waiting { holder: "\u{1b}[2Jsomebody".into() }; 101],
             "it waits for one holder after the other",

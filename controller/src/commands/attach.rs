@@ -38,9 +38,9 @@ pub(super) async fn run(
     let attachment = Attachment { verb, token, target, context, began: Instant::now() };
     let mut attempts = Attempts::new(&attachment.target, &context.cancel);
     let mut has_inquired = false;
-    let mut done = None;
+    let mut has_joined = false;
     loop {
-        let interrupted = match attachment.attempt(&mut attempts, &mut done).await {
+        let interrupted = match attachment.attempt(&mut attempts, &mut has_joined).await {
             Ok(exit) => return Ok(exit),
             Err(interrupted) => interrupted,
         };
@@ -56,12 +56,8 @@ pub(super) async fn run(
 }
 
 impl Attachment<'_> {
-    /// One conversation. `done` is how many bytes the last one was told of.
-    async fn attempt(
-        &self,
-        attempts: &mut Attempts<'_>,
-        done: &mut Option<u64>,
-    ) -> Result<Exit, Interrupted> {
+    /// One conversation. Whether there has been one before is noted.
+    async fn attempt(&self, attempts: &mut Attempts<'_>, has_joined: &mut bool) -> Result<Exit, Interrupted> {
         let Self { verb, target, context, .. } = self;
         let (events, cancel) = (&target.events, &context.cancel);
         let what = match verb {
@@ -89,9 +85,10 @@ impl Attachment<'_> {
             }
         };
         // A link that breaks as often as it is made is not made for ever.
-        if done.replace(status.done).is_none_or(|before| status.done > before) {
+        if !std::mem::replace(has_joined, true) {
             attempts.count_anew();
         }
+        attempts.progressed(status.done, status.bytes);
         events.send(Event::Joined { status: Box::new(status.clone()) }).await;
         let sources = match verb {
             AttachVerb::Attach => tokio::select! {

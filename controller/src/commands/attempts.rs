@@ -17,6 +17,11 @@ use crate::session::{Carryover, ConnectAttempt, Machine, SessionError};
 const BACKOFF: Backoff =
     Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), jitter: Jitter::NONE };
 
+/// Bytes over one link that are progress, as they are over one connection of an agent's.
+const PROGRESS: u64 = 256 << 10;
+/// Where less than that is to be fetched in all, one of so many shares of it is.
+const MOST_SHARES: u64 = 100;
+
 /// What attempts at one request on one target leave to each other.
 pub(super) struct SyncRun {
     /// The first plan: the whole of what is to be done.
@@ -75,15 +80,13 @@ pub(super) async fn attempts<T>(
     let mut attempts = Attempts::new(target, cancel);
     let mut run = SyncRun::new();
     loop {
-        let written = run.carryover.tally.written;
         run.may_follow = attempts.may_follow();
         let interrupted = match attempt(request, target, &mut attempts.next, &mut run).await {
             Ok(done) => return (run, Ok(done)),
             Err(interrupted) => interrupted,
         };
-        if run.carryover.tally.written > written {
-            attempts.count_anew();
-        }
+        let (done, total) = run.carryover.bytes();
+        attempts.progressed(done, total);
         if let Err(problem) = attempts.after(interrupted).await {
             return (run, Err(problem));
         }
@@ -95,6 +98,7 @@ pub(super) struct Attempts<'a> {
     /// What the next attempt has to know.
     pub(super) next: ConnectAttempt,
     failed: u32,
+    progress: LinkProgress,
     retries: u32,
     target: &'a Target,
     cancel: &'a CancellationToken,
@@ -106,7 +110,14 @@ impl<'a> Attempts<'a> {
             Machine::Local(_) => 0,
             Machine::Box { timeouts, .. } => timeouts.retries,
         };
-        Self { next: ConnectAttempt::First, failed: 0, retries, target, cancel }
+        Self {
+            next: ConnectAttempt::First,
+            failed: 0,
+            progress: LinkProgress::default(),
+            retries,
+            target,
+            cancel,
+        }
     }
 
     /// Whether another attempt may follow the present one.
@@ -114,9 +125,16 @@ impl<'a> Attempts<'a> {
         self.failed < self.retries
     }
 
-    /// Something has arrived: attempts are counted anew.
+    /// The agent was reached again: attempts are counted anew.
     pub(super) fn count_anew(&mut self) {
         self.failed = 0;
+    }
+
+    /// So many bytes of so many are there now. Where that is progress, attempts are counted anew.
+    pub(super) fn progressed(&mut self, done: u64, total: u64) {
+        if self.progress.reaches(done, total) {
+            self.count_anew();
+        }
     }
 
     /// Waits until the next attempt is due, or says why there is none.
@@ -141,5 +159,40 @@ impl<'a> Attempts<'a> {
             () = tokio::time::sleep(wait) => Ok(()),
             () = self.cancel.cancelled() => Err(failure::session(attempted, &SessionError::Cancelled)),
         }
+    }
+}
+
+/// How far links have brought the work, at the last that was worth its name: a byte per link would take for ever.
+#[derive(Debug, Default)]
+struct LinkProgress(u64);
+
+impl LinkProgress {
+    /// Whether so many bytes of so many are a share more than ever before.
+    fn reaches(&mut self, done: u64, total: u64) -> bool {
+        let share = (total / MOST_SHARES).clamp(1, PROGRESS);
+        let is_further = done >= self.0.saturating_add(share);
+        if is_further {
+            self.0 = done;
+        }
+        is_further
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_per_link_is_no_progress_and_a_share_of_the_work_is() {
+        let mut progress = LinkProgress::default();
+        let large = 1 << 30;
+        assert!((1..1_000).all(|done| !progress.reaches(done, large)));
+        assert!(progress.reaches(PROGRESS, large) && !progress.reaches(2 * PROGRESS - 1, large));
+        assert!(!progress.reaches(0, large) && !progress.reaches(PROGRESS, large), "not to and fro either");
+        assert!(progress.reaches(2 * PROGRESS, large));
+        let mut progress = LinkProgress::default();
+        let times = (0..=20_000).filter(|done| progress.reaches(*done, 20_000)).count();
+        assert_eq!(times as u64, MOST_SHARES, "of a small work, that many");
+        assert!(!LinkProgress::default().reaches(0, 0));
     }
 }

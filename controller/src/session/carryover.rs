@@ -26,6 +26,11 @@ impl Carryover {
         Self { tally: Tally::of_plan(plan), ..Self::default() }
     }
 
+    /// How many bytes of all files are there, as far as was heard, and how many are to be.
+    pub fn bytes(&self) -> (u64, u64) {
+        (self.done, self.total)
+    }
+
     /// What a detached transfer has come to before this client joined it.
     pub(super) fn of_status(status: &TransferStatus) -> Self {
         // The agent's own counts, which come at the end, have all of what it fetched and removed.

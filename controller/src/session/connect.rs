@@ -103,6 +103,9 @@ pub async fn connect(
         found = find(machine, request.attempt, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
+    if let Some(seconds) = request.limits.stall_seconds {
+        session.lull.allow_silence_of(Duration::from_secs(seconds.get().into()));
+    }
     // All orders go at once: a box is a long way off.
     session.say(Order::Hello { version: VERSION.to_owned(), mode: request.mode }).await?;
     if let Machine::Box { authorities, .. } = machine

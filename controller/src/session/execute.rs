@@ -97,6 +97,11 @@ impl Session {
         until: Until<'_>,
     ) -> Result<Listened, SessionError> {
         monitor.start_clock();
+        let (total, mut furthest) = monitor.bytes();
+        // One that is only watched is the user's to leave.
+        if matches!(until, Until::Finished) {
+            self.lull.begin(total);
+        }
         let mut answers = JoinSet::new();
         let mut is_detached = false;
         let mut has_complained = false;
@@ -159,6 +164,11 @@ impl Session {
                     };
                     if let Some(event) = monitor.event(report)? {
                         events.send(event).await;
+                    }
+                    let (_, done) = monitor.bytes();
+                    if done > furthest {
+                        furthest = done;
+                        self.lull.end();
                     }
                 }
             }

@@ -12,10 +12,12 @@ mod detach;
 mod error;
 mod execute;
 mod join;
+mod lull;
 mod monitor;
 mod prompt;
 mod prompter;
 mod rate_meter;
+mod repetition;
 #[expect(clippy::module_inception, reason = "the room is called what it is about")]
 mod session;
 mod sources;

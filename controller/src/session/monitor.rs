@@ -9,12 +9,10 @@ use tokio::time::Instant;
 use super::carryover::Carryover;
 use super::error::SessionError;
 use super::rate_meter::RateMeter;
+use super::repetition::Repetitions;
 use super::session::{cleaned, unexpected};
 use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
-
-/// How often one file's source may be asked for. Each is a question to the Hub with the token; addresses last an hour.
-const MOST_QUESTIONS: u32 = 1000;
 
 /// What is known of the transfer, and what may still be said of it. It counts into the run's [`Carryover`].
 pub(super) struct TransferMonitor<'a> {
@@ -53,8 +51,8 @@ pub(super) struct FileProgress<'a> {
     /// Bytes of it that were written.
     written: u64,
     rate_meter: RateMeter,
-    /// How often its source was asked for.
-    asked: u32,
+    /// What has been said of it how often.
+    repetitions: Repetitions,
     is_settled: bool,
 }
 
@@ -70,7 +68,7 @@ impl<'a> FileProgress<'a> {
             fetched: 0,
             written: 0,
             rate_meter: RateMeter::default(),
-            asked: 0,
+            repetitions: Repetitions::of_file_at(done),
             is_settled: false,
         }
     }
@@ -146,17 +144,17 @@ impl<'a> TransferMonitor<'a> {
         if unanswered > self.files.len() {
             return Err(SessionError::protocol("it asks without waiting for answers"));
         }
-        let file = self.file(file)?;
-        file.asked += 1;
-        if file.asked > MOST_QUESTIONS {
-            return Err(SessionError::protocol("it asks for one file without end"));
-        }
-        Ok(())
+        self.file(file)?.repetitions.ask()
     }
 
     /// The transfer's time is counted from now on.
     pub(super) fn start_clock(&mut self) {
         self.began = Some(Instant::now());
+    }
+
+    /// Bytes of all files that are to be there in the end, and those that are there.
+    pub(super) fn bytes(&self) -> (u64, u64) {
+        (self.total, self.done)
     }
 
     /// Whether anything has been heard of any file.
@@ -188,6 +186,7 @@ impl<'a> TransferMonitor<'a> {
         if done > file.planned.size {
             return Err(SessionError::protocol("it has more of a file than there is"));
         }
+        file.repetitions.stands_at(done);
         let before = std::mem::replace(&mut file.done, done);
         let more = done.saturating_sub(before);
         (file.fetched, file.written) = (file.fetched.saturating_add(more), file.written.saturating_add(more));
@@ -207,6 +206,7 @@ impl<'a> TransferMonitor<'a> {
             Report::Started { file, resumed } => {
                 self.advance(file, resumed)?;
                 let progress = self.file(file)?;
+                progress.repetitions.start()?;
                 (progress.fetched, progress.written) = (0, 0);
                 if !self.in_flight.contains(&file) {
                     self.in_flight.push(file);
@@ -225,10 +225,15 @@ impl<'a> TransferMonitor<'a> {
             }
             Report::Retrying { file, attempt, failure, wait_ms } => {
                 let Some(file) = self.unsettled(file)? else { return Ok(None) };
+                file.repetitions.retry()?;
                 let (path, wait) = (file.planned.path.clone(), Duration::from_millis(wait_ms));
                 Event::Retrying { path, attempt, failure: cleaned(&failure), wait }
             }
-            Report::Verified { file } => Event::Verified { path: self.file(file)?.planned.path.clone() },
+            Report::Verified { file } => {
+                let verified = self.file(file)?;
+                verified.repetitions.verify()?;
+                Event::Verified { path: verified.planned.path.clone() }
+            }
             Report::Placed { file, fetched, written } => {
                 let size = self.file(file)?.planned.size;
                 self.advance(file, size)?;

@@ -11,6 +11,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
+use super::lull::Lull;
 use crate::link::{Dismissal, Leftovers, LinkGuard};
 use crate::text::sanitize;
 
@@ -39,6 +40,8 @@ pub struct Session {
     silent_checks: u32,
     chatter: u32,
     silence: Duration,
+    /// What has been heard of late.
+    pub(super) lull: Lull,
     /// How long the agent is waited for when the conversation is over.
     parting: Duration,
     cancel: CancellationToken,
@@ -96,6 +99,7 @@ impl Session {
             silent_checks: 0,
             chatter: 0,
             silence,
+            lull: Lull::default(),
             parting: PARTING,
             cancel,
             stopping: Stopping::No,
@@ -150,6 +154,9 @@ impl Session {
                         Some(Ok(Report::Fatal { failure })) => return Err(SessionError::Agent(cleaned(&failure))),
                         Some(Ok(report)) => {
                             tracing::debug!(report = word(&report), "hear");
+                            if !matches!(report, Report::Tick { .. } | Report::Surveying { .. }) {
+                                self.lull.end();
+                            }
                             return Ok(Heard::Report(report));
                         }
                     }
@@ -157,6 +164,7 @@ impl Session {
                 _ = self.check.tick() => {
                     self.chatter = 0;
                     self.silent_checks += 1;
+                    self.lull.goes_on(self.check.period())?;
                     if self.silent_checks >= SILENT_CHECKS {
                         // Nothing that is said now gets there, and a box costs money every second.
                         self.parting = Duration::ZERO;
@@ -277,59 +285,5 @@ pub(super) fn unexpected(report: &Report) -> SessionError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hfdown_agent::CloseReason;
-    use tokio::io::DuplexStream;
-
-    /// A session whose agent is the test, behind a pipe of so many bytes.
-    fn session(pipe: usize) -> (Session, DuplexStream, CancellationToken) {
-        let (near, far) = tokio::io::duplex(pipe);
-        let (reader, writer) = tokio::io::split(near);
-        let cancel = CancellationToken::new();
-        let agent = AgentHandle::Local(tokio::spawn(async { CloseReason::Bye }));
-        (Session::new(reader, writer, &[], agent, SILENCE, cancel.clone()), far, cancel)
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_controller_that_wants_to_stop_listens_until_there_is_room_to_say_so() {
-        let (mut session, far, cancel) = session(64);
-        let (reader, writer) = tokio::io::split(far);
-        let mut agent = outbox::<_, Report>(writer);
-        // The agent does not read: the pipe fills, then the queue.
-        while tokio::time::timeout(SILENCE / 60, session.say(Order::Ping)).await.is_ok() {}
-        cancel.cancel();
-        agent.send(Report::Surveyed).await.unwrap();
-        assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));
-        let reading = async {
-            let mut orders = inbox::<_, Order>(reader, &[]);
-            while !matches!(orders.next().await, Some(Ok(Order::Cancel))) {}
-        };
-        let (heard, ()) = tokio::join!(session.hear(), reading);
-        assert!(matches!(heard, Ok(Heard::Cancelled)));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_agent_that_says_nothing_is_given_up_but_not_one_that_was_not_listened_to() {
-        let (mut session, far, _cancel) = session(4096);
-        let mut agent = outbox::<_, Report>(far);
-        agent.send(Report::Surveyed).await.unwrap();
-        // As after Ctrl-Z and `fg`.
-        tokio::time::advance(Duration::from_secs(3600)).await;
-        assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));
-        assert!(matches!(session.hear().await, Err(SessionError::Silent(30))));
-        let silent_since = Instant::now();
-        session.close().await;
-        assert_eq!(silent_since.elapsed(), Duration::ZERO, "it is not waited for once more");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn pings_go_out_while_the_controller_does_not_listen() {
-        let (session, far, _cancel) = session(4096);
-        let mut orders = inbox::<_, Order>(far, &[]);
-        for _ in 0..10 {
-            assert!(matches!(orders.next().await, Some(Ok(Order::Ping))));
-        }
-        drop(session);
-    }
-}
+#[path = "session_tests.rs"]
+mod tests;

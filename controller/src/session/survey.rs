@@ -22,6 +22,8 @@ impl Session {
             self.say(Order::List { files }).await?;
         }
         self.say(Order::Survey { check }).await?;
+        self.lull.begin(selected.wanted.iter().map(|file| file.listed.size).fold(0, u64::saturating_add));
+        let mut furthest = 0;
         let mut found: Vec<Option<Found>> = vec![None; selected.wanted.len()];
         let mut extraneous = Vec::new();
         let mut names = 0;
@@ -29,7 +31,13 @@ impl Session {
         loop {
             match self.hear().await? {
                 Heard::Cancelled => return Err(SessionError::Cancelled),
-                Heard::Report(Report::Surveying { read, of }) => events.sample(Event::Surveying { read, of }),
+                Heard::Report(Report::Surveying { read, of }) => {
+                    if read > furthest {
+                        furthest = read;
+                        self.lull.end();
+                    }
+                    events.sample(Event::Surveying { read, of });
+                }
                 Heard::Report(Report::Found { files }) => {
                     for (id, this) in files {
                         let place = found.get_mut(id.0 as usize).filter(|place| place.is_none());
