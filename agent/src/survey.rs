@@ -22,6 +22,8 @@ use crate::part::Part;
 /// How often it is said how far the reading is.
 const TICK: Duration = Duration::from_millis(200);
 const READ: usize = 256 << 10;
+/// A file that changes while it is read is read so often, and then it is said that it is not left alone.
+const READINGS: usize = 3;
 /// Reading on more threads than this only makes a disk seek.
 const READERS: usize = 8;
 
@@ -128,15 +130,35 @@ impl Survey<'_> {
     }
 
     fn compare(&self, file: &Unread<'_>, tick: &impl Fn(usize)) -> Result<Found, Failure> {
-        let Unread { wanted, stamp, part } = file;
-        match self.digest(wanted, tick)? {
-            Ok(digest) if digest == wanted.digest => {
-                self.adopt(wanted, *stamp)?;
-                Ok(Found::Intact { proof: Proof::Read })
+        let Unread { wanted, part, .. } = file;
+        let mut stamp = file.stamp;
+        for reading in 0..READINGS {
+            // How far it is has been said when it was read first.
+            let digest =
+                if reading == 0 { self.digest(wanted, tick)? } else { self.digest(wanted, &|_| {})? };
+            let digest = match digest {
+                Ok(digest) => digest,
+                Err(failure) => return Ok(Found::Obstructed { failure }),
+            };
+            match self.root.occupant(&self.root.place_of(wanted)) {
+                Occupant::File(now) if now == stamp => {
+                    if digest != wanted.digest {
+                        return Ok(Found::OtherContent { stamp, partial: self.partial(wanted, part) });
+                    }
+                    self.adopt(wanted, stamp)?;
+                    return Ok(Found::Intact { proof: Proof::Read });
+                }
+                // What was read may not be what is there.
+                Occupant::File(now) if now.size == wanted.size => stamp = now,
+                Occupant::File(stamp) => {
+                    return Ok(Found::OtherSize { stamp, partial: self.partial(wanted, part) });
+                }
+                Occupant::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, part) }),
+                Occupant::Obstacle(failure) => return Ok(Found::Obstructed { failure }),
             }
-            Ok(_) => Ok(Found::OtherContent { stamp: *stamp, partial: self.partial(wanted, part) }),
-            Err(failure) => Ok(Found::Obstructed { failure }),
         }
+        let detail = format_args!("{} keeps changing while it is read", wanted.path);
+        Ok(Found::Obstructed { failure: Failure::new(FailureKind::ChangedMeanwhile, detail) })
     }
 
     /// The digest of what is there, or why it can't be read. The outer error ends the survey.
@@ -163,7 +185,7 @@ impl Survey<'_> {
         }
     }
 
-    /// Remembers what has just been proved. A file that changed while it was read, or right before, is not remembered.
+    /// Remembers what has just been proved. A file that changed again since, or right before, is not remembered.
     /// A dry run, and a disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
     fn adopt(&self, wanted: &Wanted, stamp: Stamp) -> Result<(), Failure> {
         let place = self.root.place_of(wanted);
@@ -232,109 +254,5 @@ fn case_collisions(wanted: &[Wanted]) -> HashMap<FileId, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use hfdown_protocol::{Access, Commit, Layout, RepoPath, Traces};
-
-    fn wanted(id: u32, path: &str, content: u8) -> Wanted {
-        Wanted {
-            id: FileId(id),
-            path: RepoPath::new(path).unwrap(),
-            size: 1,
-            digest: Digest::GitSha1([content; 20]),
-        }
-    }
-
-    #[test]
-    fn every_cpu_reads() {
-        let folder = tempfile::tempdir().unwrap();
-        let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
-        let layout = Layout::LocalDir { commit };
-        let open = || {
-            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout.clone(), Traces::Keep)
-                .expect("it opens")
-        };
-        let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
-        let names = || (0..).map(|id| (id, format!("file-{id}"))).take(2 * READERS);
-        let files: Vec<_> = names().map(|(id, name)| Wanted { digest, ..wanted(id, &name, 0) }).collect();
-        for (_, name) in names() {
-            std::fs::write(folder.path().join(name), "a").unwrap();
-        }
-        let mut root = open();
-        assert_eq!(root.try_lock().unwrap(), None);
-        while !matches!(root.occupant(&files[files.len() - 1].path), Occupant::File(last) if root.is_settled(last))
-        {
-            root = open();
-            assert_eq!(root.try_lock().unwrap(), None);
-        }
-        let records = Mutex::default();
-        // One report fits in, and is not taken, so that each reader remembers one file and waits to report it.
-        let (reports, mut heard) = mpsc::channel(1);
-        reports.try_send(Report::Pong).unwrap();
-        let stop = CancellationToken::new();
-        let survey = Survey {
-            root: &root,
-            records: &records,
-            wanted: &files,
-            check: Check::Contents,
-            reports: &reports,
-            stop: &stop,
-        };
-        let remembered = || records.lock().unwrap().iter().count();
-        std::thread::scope(|scope| {
-            let survey = scope.spawn(|| survey.run());
-            let deadline = Instant::now() + Duration::from_secs(60);
-            while remembered() < readers() && Instant::now() < deadline {
-                std::thread::yield_now();
-            }
-            let at_once = remembered();
-            while !survey.is_finished() {
-                _ = heard.try_recv();
-                std::thread::yield_now();
-            }
-            survey.join().unwrap().unwrap();
-            assert_eq!(at_once, readers(), "files were read while the report of the first one waited");
-        });
-        assert_eq!(remembered(), files.len());
-        assert!(machine::cpus() == 1 || readers() > 1);
-    }
-
-    #[test]
-    fn what_was_touched_since_the_run_began_is_read_and_not_remembered() {
-        let folder = tempfile::tempdir().unwrap();
-        let commit = Commit::new("0123456789012345678901234567890123456789").unwrap();
-        let layout = Layout::LocalDir { commit };
-        let mut root =
-            Root::open(folder.path().to_str().unwrap(), Access::ReadWrite, layout, Traces::Keep).unwrap();
-        assert_eq!(root.try_lock().unwrap(), None);
-        std::fs::write(folder.path().join("file"), "a").unwrap();
-        let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
-        let records = Mutex::default();
-        let (reports, mut heard) = mpsc::channel(8);
-        let survey = Survey {
-            root: &root,
-            records: &records,
-            wanted: &[Wanted { digest, ..wanted(0, "file", 0) }],
-            check: Check::Records,
-            reports: &reports,
-            stop: &CancellationToken::new(),
-        };
-        survey.run().unwrap();
-        let Ok(Report::Found { files }) = heard.try_recv() else { panic!("it is told") };
-        assert_eq!(files, [(FileId(0), Found::Intact { proof: Proof::Read })]);
-        assert_eq!(records.lock().unwrap().iter().count(), 0);
-    }
-
-    #[test]
-    fn names_that_differ_only_in_case_are_found() {
-        let collisions = case_collisions(&[
-            wanted(0, "Model.bin", 1),
-            wanted(1, "model.bin", 2),
-            wanted(2, "Ä/x", 3),
-            wanted(3, "ä/X", 4),
-        ]);
-        assert_eq!(collisions.get(&FileId(1)).map(String::as_str), Some("Model.bin"));
-        assert_eq!(collisions.get(&FileId(3)).map(String::as_str), Some("Ä/x"));
-        assert_eq!(collisions.len(), 2);
-    }
-}
+#[path = "survey_tests.rs"]
+mod tests;

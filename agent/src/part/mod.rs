@@ -273,7 +273,7 @@ impl Part {
 
     /// Whether another program may have written to it.
     pub(crate) fn is_disturbed(&self) -> bool {
-        self.pen().trust == Trust::Lost || self.watched.was_opened()
+        self.pen().trust != Trust::UnlessOpened || self.watched.was_opened()
     }
 
     fn pen(&self) -> MutexGuard<'_, Pen> {
