@@ -1,8 +1,6 @@
 //! What only Linux has.
 
-use std::collections::HashMap;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
@@ -38,12 +36,13 @@ pub(crate) struct OpenWatch(Mutex<Watches>);
 struct Watches {
     /// None before the first file, and where there is no watch to be had.
     inotify: Option<OwnedFd>,
-    /// By the kernel's number for the watch of a file, which it has once however often it is begun.
-    files: HashMap<i32, Watch>,
+    files: Vec<Watch>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Watch {
+    /// The kernel's, which a file has once however often its watch is begun.
+    number: i32,
     users: u32,
     opened: u64,
 }
@@ -58,7 +57,10 @@ impl OpenWatch {
         // By what is open, not by its name: that may be another file by now.
         let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         let number = inotify::add_watch(watches.inotify.as_ref()?, path, EVENTS).ok()?;
-        watches.files.entry(number).or_default().users += 1;
+        match watches.file(number) {
+            Some(watch) => watch.users += 1,
+            None => watches.files.push(Watch { number, users: 1, opened: 0 }),
+        }
         Some(number)
     }
 
@@ -66,16 +68,16 @@ impl OpenWatch {
     pub(crate) fn opened(&self, number: i32) -> u64 {
         let mut watches = self.watches();
         watches.listen();
-        watches.files.get(&number).map_or(0, |watch| watch.opened)
+        watches.file(number).map_or(0, |watch| watch.opened)
     }
 
     /// Ends what [`Self::begin`] began.
     pub(crate) fn end(&self, number: i32) {
         let mut watches = self.watches();
-        let Some(watch) = watches.files.get_mut(&number) else { return };
+        let Some(watch) = watches.file(number) else { return };
         watch.users -= 1;
         if watch.users == 0 {
-            watches.files.remove(&number);
+            watches.files.retain(|watch| watch.number != number);
             // The kernel ends it itself when the file is gone.
             let _ = watches.inotify.as_ref().map(|inotify| inotify::remove_watch(inotify, number));
         }
@@ -87,6 +89,10 @@ impl OpenWatch {
 }
 
 impl Watches {
+    fn file(&mut self, number: i32) -> Option<&mut Watch> {
+        self.files.iter_mut().find(|watch| watch.number == number)
+    }
+
     /// Counts what has happened.
     fn listen(&mut self) {
         let Some(inotify) = &self.inotify else { return };
@@ -96,9 +102,9 @@ impl Watches {
             // None is left.
             let Ok(event) = events.next() else { return };
             if event.events().contains(ReadFlags::QUEUE_OVERFLOW) {
-                self.files.values_mut().for_each(|watch| watch.opened += 1);
+                self.files.iter_mut().for_each(|watch| watch.opened += 1);
             } else if event.events().intersects(ReadFlags::OPEN | ReadFlags::CLOSE_WRITE)
-                && let Some(watch) = self.files.get_mut(&event.wd())
+                && let Some(watch) = self.files.iter_mut().find(|watch| watch.number == event.wd())
             {
                 watch.opened += 1;
             }
@@ -126,9 +132,8 @@ fn has_open(process: &Path, name: &str) -> bool {
 }
 
 fn has_mapped(process: &Path, name: &str) -> bool {
-    let Ok(maps) = File::open(process.join("maps")) else { return false };
-    let lines = BufReader::new(maps).split(b'\n').map_while(Result::ok);
-    lines.into_iter().any(|line| line.ends_with(name.as_bytes()))
+    let maps = fs::read(process.join("maps")).unwrap_or_default();
+    maps.split(|byte| *byte == b'\n').any(|line| line.ends_with(name.as_bytes()))
 }
 
 /// Whether a file's stamp shows each write at once, and nothing else moves it.
