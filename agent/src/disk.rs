@@ -28,6 +28,10 @@ fn reason(error: &io::Error) -> String {
     if error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
         return "a link leads out of the folder".to_owned();
     }
+    if error.kind() == ErrorKind::FileTooLarge {
+        return "the file is larger than this process may write (`ulimit -f`), or than the filesystem holds (4 GiB on FAT)"
+            .to_owned();
+    }
     in_words(&error.to_string())
 }
 

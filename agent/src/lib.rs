@@ -20,6 +20,7 @@ mod own_folder;
 mod part;
 mod predecessor;
 mod process;
+pub mod program;
 mod serve;
 mod source;
 mod survey;

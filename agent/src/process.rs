@@ -14,7 +14,9 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 use crate::conversation::CloseReason;
 use crate::environment::Environment;
 use crate::hasher::Hasher;
+use crate::os_error::in_words;
 use crate::predecessor::AgentIdentity;
+use crate::program::{self, StartError};
 use crate::serve::serve;
 
 /// Rented boxes show 384 CPUs and allow 1,024 processes: two threads move bytes, a few touch the disk and hash.
@@ -28,13 +30,24 @@ const EX_USAGE: u8 = 64;
 const EX_DATAERR: u8 = 65;
 /// The link was lost; what is on disk can be resumed. By sysexits.h.
 const EX_TEMPFAIL: u8 = 75;
+/// A defect. By sysexits.h.
+const EX_SOFTWARE: u8 = 70;
 /// The runtime could not be started. By sysexits.h.
 const EX_OSERR: u8 = 71;
 
 /// Runs the agent on the process's standard streams. It reads no file and no variable but `SSL_CERT_FILE` and the proxy
 /// variables.
 pub fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
+    program::report_defects(|defect| {
+        say(&format!("hfdown-agent: {defect}"));
+        std::process::exit(EX_SOFTWARE.into());
+    });
+    if let Err(error) = program::begin() {
+        return cannot_start(&error);
+    }
+    // Words that are no text are none of a controller's.
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     // By these words a later agent of the same run knows an earlier one.
     let identity = match words[..] {
@@ -46,7 +59,7 @@ pub fn main() -> ExitCode {
     match (&words[..], identity) {
         (["serve", _, _, digest], Some(_)) if !is_ours(digest) => {
             // The controller sees that no greeting came.
-            let _ = std::io::Write::write_all(&mut std::io::stderr(), b"this agent's file is damaged\n");
+            say("this agent's file is damaged");
             ExitCode::from(EX_DATAERR)
         }
         (["serve", _, _] | ["serve", _, _, _], Some(identity)) => run(converse(identity)),
@@ -79,17 +92,26 @@ fn is_ours(digest: &str) -> bool {
     })
 }
 
+/// Says something to whom the channel's standard error goes.
+fn say(text: &str) {
+    // When it is gone there is no other way to say it.
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("{text}\n").as_bytes());
+}
+
+fn cannot_start(error: &StartError) -> ExitCode {
+    say(&format!("the agent cannot start: {}", in_words(&error.to_string())));
+    ExitCode::from(EX_OSERR)
+}
+
 fn ended(result: &std::io::Result<()>) -> ExitCode {
     if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EX_OSERR) }
 }
 
 fn run(conversation: impl Future<Output = std::io::Result<CloseReason>>) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(BLOCKING)
-        .enable_all()
-        .build();
-    let Ok(runtime) = runtime else { return ExitCode::from(EX_OSERR) };
+    let runtime = match program::runtime(WORKERS, BLOCKING) {
+        Ok(runtime) => runtime,
+        Err(error) => return cannot_start(&error),
+    };
     let reason = runtime.block_on(conversation);
     // A thread may still sit in a read of standard input, which nothing can interrupt.
     runtime.shutdown_background();

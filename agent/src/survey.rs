@@ -119,12 +119,15 @@ impl Survey<'_> {
             Ok(())
         };
         std::thread::scope(|scope| {
-            let count = readers().min(unread.len());
-            let readers: Vec<_> = (0..count).map(|_| scope.spawn(reader)).collect();
-            readers.into_iter().try_for_each(|reader| {
-                reader.join().unwrap_or_else(|_| {
+            let others = readers().min(unread.len()).saturating_sub(1);
+            // As many as the system grants: this thread reads as well.
+            let start = || std::thread::Builder::new().spawn_scoped(scope, reader);
+            let readers: Vec<_> = (0..others).map_while(|_| start().ok()).collect();
+            let own = reader();
+            readers.into_iter().fold(own, |all, reader| {
+                all.and(reader.join().unwrap_or_else(|_| {
                     Err(Failure::new(FailureKind::Disk, "the agent has a defect: a reader panicked"))
-                })
+                }))
             })
         })
     }

@@ -4,6 +4,7 @@
 //! lifecycle events wait in a queue with much room, and samples are dropped when there is none.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -44,14 +45,17 @@ pub struct Drawn {
 #[derive(Debug)]
 pub struct Display {
     queue: mpsc::Sender<DisplayMessage>,
-    drawing: JoinHandle<Drawn>,
+    drawing: JoinHandle<Option<Drawn>>,
 }
 
 impl Display {
-    /// Begins to draw.
-    pub fn begin(mut output: Output) -> Self {
+    /// Begins to draw. Gives back where to say it where the system grants no thread for that.
+    pub fn begin(output: Output) -> Result<Self, (Output, io::Error)> {
         let (queue, mut events) = mpsc::channel::<DisplayMessage>(QUEUE);
-        let drawing = std::thread::spawn(move || {
+        // The thread is there before it is given what a refusal would take along.
+        let (giving, given) = std::sync::mpsc::sync_channel::<Output>(1);
+        let drawing = std::thread::Builder::new().spawn(move || {
+            let mut output = given.recv().ok()?;
             let mut incomplete = None;
             while let Some(message) = events.blocking_recv() {
                 let (name, event) = match message {
@@ -70,9 +74,16 @@ impl Display {
                     Err(error) => drop(incomplete.get_or_insert(error)),
                 }
             }
-            Drawn { output, incomplete }
+            Some(Drawn { output, incomplete })
         });
-        Self { queue, drawing }
+        match drawing {
+            Ok(drawing) => {
+                // There is room for one.
+                let _ = giving.send(output);
+                Ok(Self { queue, drawing })
+            }
+            Err(error) => Err((output, error)),
+        }
     }
 
     /// Where the events of a run in this process, or on the box of this name, are sent.
@@ -84,7 +95,7 @@ impl Display {
     /// panicked.
     pub fn end(self) -> Option<Drawn> {
         drop(self.queue);
-        self.drawing.join().ok()
+        self.drawing.join().ok().flatten()
     }
 }
 

@@ -11,11 +11,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::serve;
+use crate::system::own_uid;
 
 /// Reports on their way out; what does not fit waits with the host.
 const REPORTS: usize = 256;
 /// How long the last words may take to be read.
 const PARTING: Duration = Duration::from_secs(5);
+
+/// Its user id, everywhere.
+const ROOT: u32 = 0;
 
 /// What a client has to do with the transfer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,7 +112,13 @@ pub(super) async fn report_room(reports: Option<&mpsc::Sender<Report>>) -> mpsc:
 /// The next controller that connects. Never, before the transfer was detached.
 pub(super) async fn next_connection(listener: Option<&tokio::net::UnixListener>) -> io::Result<UnixStream> {
     match listener {
-        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        Some(listener) => loop {
+            let (stream, _) = listener.accept().await?;
+            // The socket's folder and mode keep others out; should they not, they are not spoken to. Root may all.
+            if stream.peer_cred().is_ok_and(|peer| [own_uid(), ROOT].contains(&peer.uid())) {
+                return Ok(stream);
+            }
+        },
         None => std::future::pending().await,
     }
 }

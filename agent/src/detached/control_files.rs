@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest as _, Sha256};
@@ -13,12 +14,15 @@ use tokio::net::{UnixListener, UnixStream};
 use super::transfer_record::TransferRecord;
 use crate::folder;
 use crate::own_folder::{Flush, OwnFolder};
-use crate::system::FileMode;
+use crate::system::{FileMode, own_uid};
 
 /// The longest path that a socket's address holds everywhere: 108 bytes on Linux, 104 elsewhere, with a NUL.
 const LONGEST_ADDRESS: usize = 100;
 /// The largest record that is read: its longest lines are a path, a title and a reason.
 const LARGEST_RECORD: u64 = 64 << 10;
+
+/// How long a host may take to let a client in. One that runs does so within a millisecond.
+const CONNECTING: Duration = Duration::from_secs(10);
 
 /// The files of one destination's transfer.
 #[derive(Debug, Clone)]
@@ -51,11 +55,22 @@ impl ControlFiles {
         Ok(listener)
     }
 
-    /// Connects to the host that listens here.
-    pub(super) fn connect(&self) -> io::Result<UnixStream> {
-        let stream = self.address("socket", |address| std::os::unix::net::UnixStream::connect(address))?;
+    /// Connects to the host that listens here. Where another user's process does, nothing is there: it must not hear a
+    /// signed address.
+    pub(super) async fn connect(&self) -> io::Result<UnixStream> {
+        let files = self.clone();
+        // It waits where the host does not take connections.
+        let connecting = tokio::task::spawn_blocking(move || {
+            files.address("socket", |address| std::os::unix::net::UnixStream::connect(address))
+        });
+        let stream = tokio::time::timeout(CONNECTING, connecting).await???;
         stream.set_nonblocking(true)?;
-        UnixStream::from_std(stream)
+        let stream = UnixStream::from_std(stream)?;
+        if stream.peer_cred()?.uid() == own_uid() {
+            Ok(stream)
+        } else {
+            Err(io::ErrorKind::PermissionDenied.into())
+        }
     }
 
     /// Takes the socket away. A host that was killed leaves it behind, and then it refuses.
@@ -128,13 +143,13 @@ mod tests {
         std::os::unix::fs::symlink(&root, ground.path().join("link")).unwrap();
         let files =
             |root: &Path| ControlFiles::for_destination(folder.clone(), root.to_str().unwrap()).unwrap();
-        assert!(files(&root).connect().is_err());
+        assert!(files(&root).connect().await.is_err());
         let _listener = files(&root).listen().unwrap();
         let mode = files(&root).file("socket").metadata().unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        files(&ground.path().join("link/")).connect().unwrap();
-        assert!(files(&ground.path().join("other")).connect().is_err());
+        files(&ground.path().join("link/")).connect().await.unwrap();
+        assert!(files(&ground.path().join("other")).connect().await.is_err());
         files(&root).remove_socket();
-        assert!(files(&root).connect().is_err());
+        assert!(files(&root).connect().await.is_err());
     }
 }

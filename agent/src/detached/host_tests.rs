@@ -90,9 +90,9 @@ impl Scene {
         self.ground.path().join("model").to_str().unwrap().to_owned()
     }
 
-    fn join(&self) -> Controller {
+    async fn join(&self) -> Controller {
         let files = ControlFiles::for_destination(self.ground.path().join("agent"), &self.root()).unwrap();
-        Controller::new(files.connect().unwrap())
+        Controller::new(files.connect().await.unwrap())
     }
 
     /// Waits for the end, and says what lies beside the agent then.
@@ -145,8 +145,8 @@ async fn a_client_that_joins_is_sent_the_whole_status_first_and_the_one_before_i
     scene.controller.say([Order::Bye]).await;
 
     // It says nothing, and is told nothing but that another one has come.
-    let mut silent = scene.join();
-    let mut joined = scene.join();
+    let mut silent = scene.join().await;
+    let mut joined = scene.join().await;
     let heard = silent.until(|report| matches!(report, Report::Fatal { .. })).await;
     assert_eq!(heard.len(), 1, "{heard:?}");
 
@@ -168,7 +168,7 @@ async fn a_client_that_joins_is_sent_the_whole_status_first_and_the_one_before_i
     // Half an answer, and it is gone: the next one begins anew.
     joined.say([bytes(b"hel")]).await;
     drop(joined);
-    let mut last = scene.join();
+    let mut last = scene.join().await;
     let mode = Mode::Joining { root: scene.root() };
     last.say([Order::Hello { version: VERSION.to_owned(), mode }]).await;
     last.until(|report| matches!(report, Report::NeedSource { .. })).await;

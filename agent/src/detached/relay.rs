@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use futures_util::SinkExt;
 use hfdown_protocol::{Conclusion, Failure, FailureKind, Order, Report, VERSION, outbox};
@@ -16,6 +17,9 @@ use crate::predecessor::AgentIdentity;
 
 /// The verb by which this program is told to host a conversation whose first controller is at its standard input.
 pub(crate) const HOST: &str = "host";
+
+/// How long an agent may take for its first word. One that runs says it at once.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Starts an agent with a session of its own and stands between it and these streams. `hello` is what was heard
 /// already, and `rest` what was read behind it.
@@ -31,7 +35,10 @@ where
     W: AsyncWrite + Unpin,
 {
     match spawn(identity) {
-        Ok(stream) => relay(stream, hello, rest, reader, &mut writer).await.0,
+        Ok(stream) => match relay(stream, hello, rest, reader, &mut writer).await {
+            Ok((reason, _)) => reason,
+            Err(Unanswered) => say(&mut writer, [Report::Fatal { failure: unanswered(None) }]).await,
+        },
         Err(error) => {
             let detail = format_args!("cannot start an agent with a session of its own: {error}");
             say(&mut writer, [Report::Fatal { failure: Failure::new(FailureKind::Disk, detail) }]).await
@@ -52,12 +59,23 @@ where
             return say(&mut writer, [Report::Fatal { failure }]).await;
         }
     };
-    if let Ok(stream) = files.connect() {
-        let (reason, heard) = relay(stream, hello, rest, reader, &mut writer).await;
-        // Nothing is heard from one that was about to end: then its record says how.
-        if reason != CloseReason::Bye || heard > 0 {
-            return reason;
+    match files.connect().await {
+        Ok(stream) => {
+            let pid = stream.peer_cred().ok().and_then(|peer| peer.pid());
+            match relay(stream, hello, rest, reader, &mut writer).await {
+                // Nothing is heard from one that was about to end: then its record says how.
+                Ok((CloseReason::Bye, 0)) => {}
+                Ok((reason, _)) => return reason,
+                Err(Unanswered) => {
+                    return say(&mut writer, [Report::Fatal { failure: unanswered(pid) }]).await;
+                }
+            }
         }
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            return say(&mut writer, [Report::Fatal { failure: unanswered(None) }]).await;
+        }
+        // Nothing listens there.
+        Err(_) => {}
     }
     let machine = crate::machine::describe();
     let hello = Report::Hello { version: VERSION.to_owned(), machine };
@@ -98,24 +116,42 @@ async fn relay<R, W>(
     rest: &[u8],
     mut reader: R,
     writer: &mut W,
-) -> (CloseReason, u64)
+) -> Result<(CloseReason, u64), Unanswered>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
     let mut first = outbox(&mut stream);
     if first.send(hello).await.is_err() || stream.write_all(rest).await.is_err() {
-        return (CloseReason::Bye, 0);
+        return Ok((CloseReason::Bye, 0));
     }
     let (mut from, mut to) = stream.split();
+    let answering = async {
+        if tokio::time::timeout(ANSWER, from.readable()).await.is_err() {
+            return Err(Unanswered);
+        }
+        let heard = tokio::io::copy(&mut from, writer).await;
+        Ok(writer.flush().await.and(heard))
+    };
     tokio::select! {
         // The agent at the other end sees that the link is gone, and knows what to do.
-        _ = tokio::io::copy(&mut reader, &mut to) => (CloseReason::LinkLost, 0),
-        copied = tokio::io::copy(&mut from, writer) => match (copied, writer.flush().await) {
-            (Ok(heard), Ok(())) => (CloseReason::Bye, heard),
-            _ => (CloseReason::LinkLost, 0),
+        _ = tokio::io::copy(&mut reader, &mut to) => Ok((CloseReason::LinkLost, 0)),
+        copied = answering => match copied? {
+            Ok(heard) => Ok((CloseReason::Bye, heard)),
+            Err(_) => Ok((CloseReason::LinkLost, 0)),
         }
     }
+}
+
+/// The agent at the other end is there and says nothing.
+struct Unanswered;
+
+fn unanswered(pid: Option<i32>) -> Failure {
+    let pid = pid.map_or_else(String::new, |pid| format!(", process {pid},"));
+    Failure::new(
+        FailureKind::Held,
+        format_args!("the agent of this transfer{pid} is there and does not answer: it may be stopped"),
+    )
 }
 
 async fn say<W: AsyncWrite + Unpin>(

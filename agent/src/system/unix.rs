@@ -7,6 +7,8 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 use cap_std::fs::{Dir, Metadata, MetadataExt};
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use tokio::signal::unix::SignalKind;
 
 use super::file_access::{FileAccess, FileMode, Looks};
 
@@ -88,4 +90,37 @@ pub(crate) fn own_uid() -> u32 {
 /// Says who may use a file.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+/// Keeps other processes of this user, debuggers among them, out of the memory of this one, and that memory out of files
+/// that a crash leaves behind. Where the system refuses, there is nothing to be done about it.
+///
+/// The limit is a soft one: programs that this one starts may raise it again.
+pub(crate) fn forbid_dumps() {
+    let limit = getrlimit(Resource::Core);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), ..limit });
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+/// Whether so many more files can be open at once.
+pub(crate) fn has_descriptors(count: usize) -> io::Result<()> {
+    let pairs: io::Result<Vec<_>> =
+        (0..count.div_ceil(2)).map(|_| std::os::unix::net::UnixStream::pair()).collect();
+    pairs.map(drop)
+}
+
+/// Has a write beyond the largest size that this process may give a file (`ulimit -f`) fail, where it would end the
+/// process without a word. Programs that this one starts are ended by it as ever: that a signal is handled is not
+/// inherited, that it is ignored would be.
+pub(crate) fn survive_file_limit() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+    // Without descriptors for that there are none for files either.
+    let Ok(runtime) = runtime else { return };
+    let _within = runtime.enter();
+    // What handles it stays when this has gone.
+    let _ = tokio::signal::unix::signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
 }

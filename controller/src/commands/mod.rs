@@ -14,8 +14,10 @@ mod rsync_to_vast;
 mod summary;
 mod sync;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use hfdown_agent::program;
 use hfdown_protocol::Traces;
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +31,8 @@ use crate::output::{Output, OutputEnvironment};
 const WORKERS: usize = 2;
 /// Disk work and hashing of an agent in this process.
 const BLOCKING: usize = 16;
+/// What to do about a system that grants too little to begin with.
+const LIMITS: &str = "raise the limits of this shell or container: `ulimit -u` and `pids.max` (threads), `ulimit -n` (files), `ulimit -v` (memory)";
 
 /// What every command is given.
 pub(crate) struct Context {
@@ -46,31 +50,37 @@ impl Context {
 
 /// Runs the program: reads what was typed, does it, and reports how it ended.
 pub fn main() -> ExitCode {
+    program::report_defects(|defect| {
+        // Where standard error is gone, the exit code says it.
+        let _ = writeln!(std::io::stderr(), "hfdown: {defect}");
+    });
+    std::panic::catch_unwind(carry_out).unwrap_or(Exit::Failed).into()
+}
+
+fn carry_out() -> Exit {
+    let begun = program::begin();
     let arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help goes to standard output, complaints to standard error; a pipe without a reader is no
             // reason to fail.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
         }
     };
     let environment = OutputEnvironment::of_process();
     let output = Output::for_process(output(&arguments.command), &environment);
     begin_log(&output, &environment);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(WORKERS)
-        .max_blocking_threads(BLOCKING)
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let cannot_start = |why: String| Problem::new(Exit::Failed, "cannot start").because(why).hint(LIMITS);
+    let runtime = match begun.and_then(|()| program::runtime(WORKERS, BLOCKING)) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            return report(output, Err(Problem::new(Exit::Failed, "cannot start").because(error))).into();
-        }
+        Err(error) => return report(output, Err(cannot_start(error.to_string()))),
     };
     let cancel = CancellationToken::new();
-    let display = Display::begin(output);
+    let display = match Display::begin(output) {
+        Ok(display) => display,
+        Err((output, error)) => return report(output, Err(cannot_start(error.to_string()))),
+    };
     let context = Context { display, cancel: cancel.clone() };
     let outcome = runtime.block_on(async {
         tokio::spawn(interrupt::watch(cancel, context.events(None)));
@@ -79,12 +89,12 @@ pub fn main() -> ExitCode {
     // What is still running has been told to stop, and what is on disk can be resumed.
     runtime.shutdown_background();
     match context.display.end() {
-        Some(Drawn { output, incomplete: None }) => report(output, outcome).into(),
+        Some(Drawn { output, incomplete: None }) => report(output, outcome),
         Some(Drawn { output, incomplete: Some(error) }) => {
             // What went wrong before comes first: it has the better reason.
-            report(output, outcome.and_then(|exit| error.after(exit))).into()
+            report(output, outcome.and_then(|exit| error.after(exit)))
         }
-        None => Exit::Failed.into(),
+        None => Exit::Failed,
     }
 }
 

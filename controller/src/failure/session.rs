@@ -70,6 +70,9 @@ impl AttachVerb {
                 FailureKind::NotFound => {
                     "name the folder as it was named for `hfdown rsync-to-vast --detach`, which starts one"
                 }
+                FailureKind::Held => {
+                    "`kill -CONT` and its number let it go on; `kill -KILL` ends it, and what has arrived is kept"
+                }
                 FailureKind::Locked => "the transfer goes on; run the same command again to take over",
                 _ => return None,
             },

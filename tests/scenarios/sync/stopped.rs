@@ -1,14 +1,16 @@
 //! Agents and runs that are stopped, as by `kill -STOP` or a frozen container, and hold the folder.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
 
+use hfdown_tests::counterpart::{Counterpart, require_root};
 use hfdown_tests::hub::{Content, HubOrigin, StallHandle, When};
 use hfdown_tests::processes;
 use hfdown_tests::sandbox::{Ended, Sandbox, ended};
 use hfdown_tests::ssh_host::SshHost;
 use tokio::process::Child;
 
-use super::detached::{FILE, MODEL, SIZE, TOKEN, gone, is_whole, private};
+use super::detached::{FILE, MODEL, SIZE, TOKEN, detached, gone, host, is_whole, private, public, visiting};
 use super::lost::until_it_says;
 
 /// More than it takes to notice, to end what is stopped, and to begin anew.
@@ -117,7 +119,49 @@ async fn a_run_that_is_stopped_holds_the_folder_and_is_named(sandbox: Sandbox) {
     first.kill().await.unwrap();
 }
 
+async fn a_detached_agent_that_is_stopped_is_said_to_be(sandbox: Sandbox) {
+    let _stall = public(&sandbox);
+    let host = detached(&sandbox, &[]).await;
+    processes::stop(host.pid);
+    for verb in ["attach", "stop"] {
+        let Ended { code, stderr, .. } = in_time(visiting(&sandbox, verb, &[]).spawn().unwrap()).await;
+        assert_eq!(code, 6, "{stderr}");
+        assert!(stderr.contains(&format!("process {}, is there and does not answer", host.pid)), "{stderr}");
+        assert!(stderr.contains("kill -KILL"), "{stderr}");
+    }
+}
+
+async fn a_stranger_at_the_socket_of_a_detached_transfer_is_not_spoken_to(sandbox: Sandbox) {
+    if Counterpart::Tool("python3").require().is_none() || !require_root() {
+        return;
+    }
+    let stall = public(&sandbox);
+    detached(&sandbox, &[]).await;
+    let folder = host(&sandbox).home().join(".cache/hfdown");
+    let mut files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let socket = files.find(|path| path.extension().is_some_and(|kind| kind == "socket")).unwrap();
+    for path in [&folder, &socket] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    // A client that is not spoken to reads the end at once; others read nothing until they have said what they want.
+    let script = "import os,socket,sys\nos.chdir(sys.argv[1]); os.setuid(int(sys.argv[3]))\n\
+                  s=socket.socket(socket.AF_UNIX); s.settimeout(3); s.connect(sys.argv[2])\n\
+                  try: print('end' if s.recv(1)==b'' else 'words')\nexcept TimeoutError: print('open')\n";
+    for (user, expected) in [("65534", "end\n"), ("0", "open\n")] {
+        let mut command = tokio::process::Command::new("python3");
+        command.args(["-c", script]).arg(&folder).arg(socket.file_name().unwrap()).arg(user);
+        let output = command.output().await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{output:?}");
+    }
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    stall.release();
+    gone(&sandbox).await;
+    assert!(is_whole(&sandbox));
+}
+
 on_boxes! {
+    a_detached_agent_that_is_stopped_is_said_to_be,
+    a_stranger_at_the_socket_of_a_detached_transfer_is_not_spoken_to,
     an_agent_that_is_stopped_is_ended_by_the_next_one_and_the_run_goes_on,
     a_detached_agent_that_is_stopped_before_it_is_left_is_ended_too,
     ctrl_c_ends_a_run_and_the_agent_that_is_stopped,
