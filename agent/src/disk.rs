@@ -16,7 +16,7 @@ pub(crate) fn failure(attempt: &str, error: &io::Error) -> Failure {
         ErrorKind::PermissionDenied if error.raw_os_error().is_none() => FailureKind::InTheWay,
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => FailureKind::PermissionDenied,
         ErrorKind::NotADirectory => FailureKind::NotADirectory,
-        ErrorKind::IsADirectory => FailureKind::InTheWay,
+        ErrorKind::IsADirectory | ErrorKind::AlreadyExists => FailureKind::InTheWay,
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureKind::NoSpace { needed: 0, free: 0 },
         _ => FailureKind::Disk,
     };

@@ -50,13 +50,15 @@ pub(crate) enum Distrust {
     Writable { mode: u32 },
 }
 
-/// Whether something must survive a crash of the machine.
+/// What becomes of folders that are missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Flush {
-    /// It is on disk, name and all, before the call returns.
-    Now,
-    /// It gets there when the system likes, and can be done without.
-    Never,
+pub(crate) enum MissingFolders {
+    /// That is an error.
+    Fail,
+    /// They are made, with the modes that the user's umask lets.
+    Make,
+    /// They are made, and no other user may write to them.
+    MakeOurs,
 }
 
 impl OwnFolder {
@@ -80,10 +82,28 @@ impl OwnFolder {
         &self.name
     }
 
-    /// A folder in it; without following a link.
-    pub(crate) fn folder(&self, name: &str) -> io::Result<Self> {
-        let dir = system::open_folder(&self.dir, name)?;
-        Ok(Self { name: format!("{}/{name}", self.name), dir, ownership: self.ownership })
+    /// The folder at a path below another one. No link is followed.
+    pub(crate) fn below(above: &Dir, path: &str, missing: MissingFolders) -> io::Result<Self> {
+        let mut found: Option<Self> = None;
+        for component in path.split('/') {
+            found = Some(match &found {
+                None => Self::new(component.to_owned(), open_folder(above, component, component, missing)?),
+                Some(above) => above.folder(component, missing)?,
+            });
+        }
+        found.ok_or_else(|| ErrorKind::NotFound.into())
+    }
+
+    /// A folder in it. No link is followed.
+    pub(crate) fn folder(&self, name: &str, missing: MissingFolders) -> io::Result<Self> {
+        let path = format!("{}/{name}", self.name);
+        let dir = open_folder(&self.dir, name, &path, missing)?;
+        Ok(Self { name: path, dir, ownership: self.ownership })
+    }
+
+    /// Whether a regular file of whatever kind stands there.
+    pub(crate) fn has_file(&self, name: &str) -> bool {
+        self.dir.symlink_metadata(name).is_ok_and(|metadata| metadata.is_file())
     }
 
     /// Opens a file of ours. None where there is none, and also where what is there is not ours, or larger than `most`.
@@ -130,15 +150,14 @@ impl OwnFolder {
 
     /// Gives a file this content, as a whole or not at all: a new file takes the place of whatever stands there, unless
     /// that is a folder.
-    pub(crate) fn replace(&self, name: &str, content: &[u8], mode: FileMode, flush: Flush) -> io::Result<()> {
-        let new = format!("{name}{NEW}");
-        let mut file = self.create(&new, mode)?;
-        file.write_all(content)?;
-        if flush == Flush::Now {
-            file.sync_all()?;
-        }
-        self.rename_over(&new, name)?;
-        if flush == Flush::Now { self.flush() } else { Ok(()) }
+    pub(crate) fn replace(&self, name: &str, content: &[u8], mode: FileMode) -> io::Result<()> {
+        self.replace_by(&format!("{name}{NEW}"), name, content, mode)
+    }
+
+    /// The same with a file that is called `new` until it has its name.
+    pub(crate) fn replace_by(&self, new: &str, name: &str, content: &[u8], mode: FileMode) -> io::Result<()> {
+        self.create(new, mode)?.write_all(content)?;
+        self.rename_over(new, name)
     }
 
     /// Gives a file that was [created](Self::create) here its name.
@@ -204,6 +223,34 @@ impl OwnFolder {
             _ => error,
         }
     }
+}
+
+/// Opens a folder. What it is called in messages is `path`.
+fn open_folder(above: &Dir, name: &str, path: &str, missing: MissingFolders) -> io::Result<Dir> {
+    let open = || system::open_folder(above, name);
+    let opened = match open() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let made = match missing {
+                MissingFolders::Fail => return Err(error),
+                MissingFolders::Make => above.create_dir(name),
+                MissingFolders::MakeOurs => system::create_folder(above, name),
+            };
+            match made {
+                // Another run was faster.
+                Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+                _ => open(),
+            }
+        }
+        opened => opened,
+    };
+    opened.map_err(|error| {
+        let what = match above.symlink_metadata(name) {
+            Ok(metadata) if metadata.is_symlink() => "a link, and is not followed",
+            Ok(metadata) if !metadata.is_dir() => "no folder",
+            _ => return error,
+        };
+        io::Error::new(ErrorKind::AlreadyExists, format!("{path} is {what}"))
+    })
 }
 
 /// What to make of a folder that looks like this. `probe` creates a file in it and says what that looks like.

@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::transfer_record::TransferRecord;
 use crate::folder;
-use crate::own_folder::{Flush, OwnFolder};
+use crate::own_folder::OwnFolder;
 use crate::system::{FileMode, own_uid};
 
 /// The longest path that a socket's address holds everywhere: 108 bytes on Linux, 104 elsewhere, with a NUL.
@@ -81,7 +81,7 @@ impl ControlFiles {
     /// Writes down what the transfer has come to.
     pub(super) fn write_record(&self, record: &TransferRecord) -> io::Result<()> {
         let content = record.to_string();
-        self.own()?.replace(&self.name("record"), content.as_bytes(), FileMode::Private, Flush::Never)
+        self.own()?.replace(&self.name("record"), content.as_bytes(), FileMode::Private)
     }
 
     /// What was written down.

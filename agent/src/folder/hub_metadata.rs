@@ -2,6 +2,9 @@
 //!
 //! Per file, `.cache/huggingface/download/<path>.metadata` has three lines: commit, `ETag`, and a Unix time that must
 //! not be before the file's last change. The `ETag` is the digest's hex form, quotes removed.
+//!
+//! It is written and never read: what stands there proves nothing here. Whatever that is, no link is followed, and only
+//! names are replaced. The folders may be another user's, who may have run `hf`.
 
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,10 +12,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use cap_std::fs::Dir;
 use hfdown_protocol::{Commit, Digest, RepoPath, limits};
 
-use crate::disk;
+use crate::own_folder::{MissingFolders, OwnFolder};
+use crate::system::FileMode;
 
 const FOLDER: &str = ".cache/huggingface";
+const DOWNLOAD: &str = "download";
 const SUFFIX: &str = ".metadata";
+/// What a file is called before it has its name. `hf` has none that ends so.
+const NEW: &str = ".hfdown-new";
 const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This file is a cache directory tag created by huggingface_hub.\n\
     # For information about cache directory tags, see:\n\
@@ -20,28 +27,27 @@ const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 
 /// Writes the metadata of one file, which must have its final modification time.
 pub(super) fn write(root: &Dir, path: &RepoPath, commit: &Commit, digest: Digest) -> io::Result<()> {
-    let name = name(path);
     if path.file_name().len() + SUFFIX.len() > limits::PATH_COMPONENT {
         // `hf` itself has no name for it either.
         return Ok(());
     }
-    let write = || {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let text = format!("{commit}\n{digest}\n{}.{:06}\n", now.as_secs(), now.subsec_micros());
-        root.write(&name, text)
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let text = format!("{commit}\n{digest}\n{}.{:06}\n", now.as_secs(), now.subsec_micros());
+    let folder = match open(root, path, MissingFolders::Fail) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            mark(&OwnFolder::below(root, FOLDER, MissingFolders::Make)?)?;
+            open(root, path, MissingFolders::Make)
+        }
+        opened => opened,
     };
-    disk::within_folders(write, || make_folders(root, &name))
+    folder?.replace_by(NEW, &name(path), text.as_bytes(), FileMode::Usual)
 }
 
-/// The folders that a name needs, marked as `hf` marks them.
-fn make_folders(root: &Dir, name: &str) -> io::Result<()> {
-    if let Some((parent, _)) = name.rsplit_once('/') {
-        root.create_dir_all(parent)?;
-    }
-    for (file, content) in [("CACHEDIR.TAG", TAG), (".gitignore", "*")] {
-        let file = format!("{FOLDER}/{file}");
-        if !root.exists(&file) {
-            root.write(file, content)?;
+/// Marks the folder as `hf` marks it.
+fn mark(folder: &OwnFolder) -> io::Result<()> {
+    for (name, content) in [("CACHEDIR.TAG", TAG), (".gitignore", "*")] {
+        if !folder.has_file(name) {
+            folder.replace_by(NEW, name, content.as_bytes(), FileMode::Usual)?;
         }
     }
     Ok(())
@@ -49,12 +55,25 @@ fn make_folders(root: &Dir, name: &str) -> io::Result<()> {
 
 /// Forgets a file.
 pub(super) fn remove(root: &Dir, path: &RepoPath) -> io::Result<()> {
-    match root.remove_file(name(path)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+    match open(root, path, MissingFolders::Fail) {
+        Ok(folder) => folder.remove(&name(path)),
+        // Nothing of ours is there.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists) => {
+            Ok(())
+        }
+        Err(error) => Err(error),
     }
 }
 
+/// The folder of a file's metadata.
+fn open(root: &Dir, path: &RepoPath, missing: MissingFolders) -> io::Result<OwnFolder> {
+    let folder = match path.parent() {
+        Some(parent) => format!("{FOLDER}/{DOWNLOAD}/{parent}"),
+        None => format!("{FOLDER}/{DOWNLOAD}"),
+    };
+    OwnFolder::below(root, &folder, missing)
+}
+
 fn name(path: &RepoPath) -> String {
-    format!("{FOLDER}/download/{path}{SUFFIX}")
+    format!("{}{SUFFIX}", path.file_name())
 }

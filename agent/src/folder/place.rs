@@ -56,7 +56,7 @@ pub(crate) fn place(
     })?;
     match durable {
         Durable::Now => {
-            system::flush_folder(at.folder, path.parent().unwrap_or(".")).map_err(|error| refused(&error))?;
+            root.flush_name(at.folder, path.parent()).map_err(|error| refused(&error))?;
         }
         Durable::Later => root.flush_name_later(path.parent()),
     }
@@ -141,7 +141,7 @@ mod tests {
             place(&root, &part, &wanted, None, Durable::Later).unwrap();
             assert_eq!(std::fs::read_to_string(folder.path().join(wanted.path.as_str())).unwrap(), content);
         }
-        assert_eq!(root.take_unflushed().into_iter().collect::<Vec<_>>(), ["", "x/y"]);
+        assert_eq!(root.take_unflushed().into_iter().collect::<Vec<_>>(), ["", "x", "x/y"]);
         root.flush_name_later(Some("x/y"));
         root.flush_name_later(Some("removed/meanwhile"));
         root.flush_names().unwrap();

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File};
+use cap_std::fs::Dir;
 use hfdown_protocol::{Access, Failure, FailureKind, Layout, Nonce, RepoPath, Stamp, Traces, Wanted};
 
 use super::layout::{DiskLayout, disk_layout};
@@ -15,6 +16,7 @@ use super::lock::{Lock, LockAttempt};
 use super::work_folder::{DestinationFolder, WorkFolder, Writable};
 use crate::disk;
 use crate::own_folder::OwnFolder;
+use crate::system;
 
 /// An open destination folder.
 #[derive(Debug)]
@@ -29,6 +31,8 @@ pub(crate) struct Root {
     lock: Option<Lock>,
     /// Folders with new names that a crash of the machine could still undo; the root's own is the empty one.
     unflushed: Mutex<BTreeSet<String>>,
+    /// Folders whose own names it could not, once they themselves are flushed.
+    durable: Mutex<BTreeSet<String>>,
 }
 
 /// What is at a path.
@@ -60,8 +64,16 @@ impl Root {
             }
         };
         let layout = disk_layout(layout);
-        let mut root =
-            Self { path, layout, traces, folder, work: None, lock: None, unflushed: Mutex::default() };
+        let mut root = Self {
+            path,
+            layout,
+            traces,
+            folder,
+            work: None,
+            lock: None,
+            unflushed: Mutex::default(),
+            durable: Mutex::default(),
+        };
         root.work = root.open_work(access)?;
         Ok(root)
     }
@@ -169,17 +181,42 @@ impl Root {
         Occupant::Obstacle(Failure::new(FailureKind::InTheWay, format_args!("{what} stands at {path}")))
     }
 
-    /// Opens a file for reading.
+    /// Opens a regular file for reading.
     pub(crate) fn read(&self, path: &RepoPath) -> io::Result<File> {
-        self.folder.as_ref().ok_or(ErrorKind::NotFound)?.open(path.as_str())
+        let folder = self.folder.as_ref().ok_or(ErrorKind::NotFound)?;
+        let file = system::open_below(folder, path.as_str())?;
+        if file.metadata()?.is_file() {
+            return Ok(file);
+        }
+        // It has come since it was looked at.
+        Err(io::Error::new(ErrorKind::AlreadyExists, format!("no regular file stands at {path}")))
+    }
+
+    /// Makes a name in this folder survive a crash of the machine, and the names of the folders that it is in: they may
+    /// be as new.
+    pub(super) fn flush_name(&self, folder: &Dir, parent: Option<&str>) -> io::Result<()> {
+        let durable = || self.durable.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut flushed = Vec::new();
+        let mut above = Some(parent.unwrap_or_default());
+        while let Some(parent) = above {
+            system::flush_folder(folder, if parent.is_empty() { "." } else { parent })?;
+            if durable().contains(parent) {
+                break;
+            }
+            flushed.push(parent.to_owned());
+            above = folder_above(parent);
+        }
+        durable().extend(flushed);
+        Ok(())
     }
 
     /// Remembers that a name was made in this folder.
     pub(super) fn flush_name_later(&self, parent: Option<&str>) {
         let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
-        let parent = parent.unwrap_or_default();
-        if !unflushed.contains(parent) {
+        let mut above = Some(parent.unwrap_or_default());
+        while let Some(parent) = above.filter(|parent| !unflushed.contains(*parent)) {
             unflushed.insert(parent.to_owned());
+            above = folder_above(parent);
         }
     }
 
@@ -209,8 +246,27 @@ impl Root {
     }
 }
 
+/// The folder that a folder of the root is in. None for the root itself.
+fn folder_above(folder: &str) -> Option<&str> {
+    (!folder.is_empty()).then(|| folder.rsplit_once('/').map_or("", |(above, _)| above))
+}
+
+/// Makes a folder and those above it, and makes the new names survive a crash of the machine: without them, what is
+/// placed in it later would not either.
 fn create_folder(path: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(path).map_err(|error| match error.kind() {
+    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
+    let create = || -> io::Result<()> {
+        std::fs::create_dir_all(path)?;
+        for above in missing.iter().filter_map(|made| made.parent()) {
+            match system::flush_folder(&Dir::open_ambient_dir(above, ambient_authority())?, ".") {
+                // One that may be written to and not be read.
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+                flushed => flushed?,
+            }
+        }
+        Ok(())
+    };
+    create().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(path),
         _ => disk::failure(&format!("cannot create {}", path.display()), &error),
     })

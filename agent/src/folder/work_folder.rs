@@ -15,13 +15,11 @@ use hfdown_protocol::{Access, Failure, FailureKind};
 use super::lock::Lock;
 use super::records::Records;
 use crate::disk;
-use crate::own_folder::{Distrust, Flush, OwnFolder};
-use crate::system::{self, FileAccess, FileMode};
+use crate::own_folder::{Distrust, MissingFolders, OwnFolder};
+use crate::system::{self, FileMode};
 
 const PARTS: &str = "parts";
 const IGNORED: &str = ".gitignore";
-/// It holds one character.
-const LARGEST_IGNORED: u64 = 4 << 10;
 
 /// Our own folder, open.
 #[derive(Debug)]
@@ -60,37 +58,23 @@ impl WorkFolder {
 
     /// Opens it if it looks as if it were ours. Nothing is made to find out.
     fn find(folder: &Dir, name: &str) -> io::Result<Self> {
-        let mut found: Option<OwnFolder> = None;
-        for component in name.split('/') {
-            found = Some(match &found {
-                None => OwnFolder::new(component.to_owned(), system::open_folder(folder, component)?),
-                Some(above) => above.folder(component)?,
-            });
-        }
-        let own = found.ok_or(ErrorKind::NotFound)?;
-        let parts = own.folder(PARTS)?;
+        let own = OwnFolder::below(folder, name, MissingFolders::Fail)?;
+        let parts = own.folder(PARTS, MissingFolders::Fail)?;
         let is_ours = own.looks_ours() && parts.looks_ours();
         is_ours.then_some(Self { own, parts }).ok_or_else(|| ErrorKind::PermissionDenied.into())
     }
 
     /// Opens it and makes what is missing.
     fn make(at: DestinationFolder<'_>, name: &str) -> Result<Self, Failure> {
-        let mut above = at.folder.try_clone().map_err(|error| at.failure(&error))?;
-        let mut whole = String::new();
-        for component in name.split('/') {
-            let next = if whole.is_empty() { component.to_owned() } else { format!("{whole}/{component}") };
-            above = at.make_folder(&above, component, &next)?;
-            whole = next;
-        }
-        let mut own = OwnFolder::new(whole, above);
-        at.check(&mut own)?;
-        let name = format!("{}/{PARTS}", own.name());
-        let parts = at.make_folder(own.dir(), PARTS, &name)?;
-        let mut parts = OwnFolder::new(name, parts);
-        at.check(&mut parts)?;
-        let is_there = own.open(IGNORED, FileAccess::Read, LARGEST_IGNORED).map(|file| file.is_some());
-        if !is_there.map_err(|error| at.failure(&error))? {
-            own.replace(IGNORED, b"*", FileMode::Usual, Flush::Never).map_err(|error| at.failure(&error))?;
+        let own = match name.rsplit_once('/') {
+            Some((above, name)) => OwnFolder::below(at.folder, above, MissingFolders::Make)
+                .and_then(|above| above.folder(name, MissingFolders::MakeOurs)),
+            None => OwnFolder::below(at.folder, name, MissingFolders::MakeOurs),
+        };
+        let own = at.checked(own)?;
+        let parts = at.checked(own.folder(PARTS, MissingFolders::MakeOurs))?;
+        if !own.has_file(IGNORED) {
+            own.replace(IGNORED, b"*", FileMode::Usual).map_err(|error| at.failure(&error))?;
         }
         Ok(Self { own, parts })
     }
@@ -147,35 +131,14 @@ impl WorkFolder {
 }
 
 impl DestinationFolder<'_> {
-    /// Opens a folder below the destination, and makes it where it is missing.
-    fn make_folder(self, above: &Dir, component: &str, name: &str) -> Result<Dir, Failure> {
-        let opened = match system::open_folder(above, component) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                match system::create_folder(above, component) {
-                    // Another run was faster.
-                    Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-                    _ => system::open_folder(above, component),
-                }
-            }
-            opened => opened,
-        };
-        opened.map_err(|error| {
-            let what = match above.symlink_metadata(component) {
-                Ok(metadata) if metadata.is_symlink() => "a link, and is not followed",
-                Ok(metadata) if !metadata.is_dir() => "no folder",
-                _ => return self.failure(&error),
-            };
-            let path = self.path.join(name);
-            Failure::new(FailureKind::InTheWay, format_args!("{} is {what}", path.display()))
-        })
-    }
-
-    /// Refuses a folder that is not ours alone.
-    fn check(self, folder: &mut OwnFolder) -> Result<(), Failure> {
+    /// A folder that was opened, unless it is not ours alone.
+    fn checked(self, opened: io::Result<OwnFolder>) -> Result<OwnFolder, Failure> {
+        let mut folder = opened.map_err(|error| self.failure(&error))?;
         folder
             .check()
             .map_err(|error| self.failure(&error))?
-            .map_err(|distrust| refusal(&self.path.join(folder.name()), distrust))
+            .map_err(|distrust| refusal(&self.path.join(folder.name()), distrust))?;
+        Ok(folder)
     }
 
     fn failure(self, error: &io::Error) -> Failure {

@@ -9,7 +9,7 @@ use std::io::{self, BufReader, Read, Write};
 use std::ops::Range;
 
 use super::ranges::RangeSet;
-use crate::own_folder::{Flush, OwnFolder};
+use crate::own_folder::OwnFolder;
 use crate::system::{FileAccess, FileMode};
 
 const ENTRY: usize = 20;
@@ -43,7 +43,7 @@ impl Journal {
             return Ok((Self { file }, claimed));
         }
         let merged: Vec<u8> = claimed.iter().flat_map(entry).collect();
-        folder.replace(name, &merged, FileMode::Private, Flush::Never)?;
+        folder.replace(name, &merged, FileMode::Private)?;
         let file = open(FileAccess::Append)?.ok_or(io::ErrorKind::NotFound)?;
         Ok((Self { file }, claimed))
     }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
-use cap_std::fs::{Dir, Metadata, MetadataExt};
+use cap_std::fs::{Dir, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
@@ -33,7 +33,8 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 /// Makes the names in a folder survive a crash of the machine.
 pub(crate) fn flush_folder(root: &Dir, path: &str) -> io::Result<()> {
     // Opened as a file: cap-std's own handles of folders are `O_PATH`, which can't be flushed.
-    root.open(path)?.sync_all()
+    let flags = OFlags::DIRECTORY | OFlags::NONBLOCK;
+    root.open_with(path, OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()))?.sync_all()
 }
 
 /// Opens what stands at a name, which is one component. No link is followed, and nothing waits for the other end of a
@@ -64,6 +65,14 @@ pub(crate) fn create_file(folder: &Dir, name: &str, mode: FileMode) -> io::Resul
         FileMode::Usual => 0o666,
     };
     Ok(openat(folder, name, flags, Mode::from_raw_mode(mode))?.into())
+}
+
+/// Opens a file for reading by its path in a folder, which links may not lead out of. Nothing waits for the other end
+/// of a pipe.
+pub(crate) fn open_below(folder: &Dir, path: &str) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let mut options = OpenOptions::new();
+    Ok(folder.open_with(path, options.read(true).custom_flags(flags.bits().cast_signed()))?.into_std())
 }
 
 /// Opens a folder, by a name of one component. No link is followed.

@@ -49,6 +49,11 @@ pub(crate) fn open_file(folder: &Dir, name: &str, access: FileAccess) -> io::Res
     Ok(folder.open_with(name, &options)?.into_std())
 }
 
+/// Opens a file for reading by its path in a folder, which links may not lead out of.
+pub(crate) fn open_below(folder: &Dir, path: &str) -> io::Result<File> {
+    Ok(folder.open(path)?.into_std())
+}
+
 /// Whether [`open_file`] failed because of what stands there.
 pub(crate) fn is_no_file_of_ours(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
