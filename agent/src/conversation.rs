@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hfdown_protocol::{
-    Access, CodecError, End, Failure, FailureKind, Layout, Limits, Order, Report, Summary, Traces, VERSION,
-    Wanted, inbox, limits,
+    Access, Check, CodecError, End, Failure, FailureKind, Layout, Limits, Order, Report, Summary, Traces,
+    VERSION, Wanted, inbox, limits,
 };
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
@@ -57,6 +57,8 @@ pub(crate) struct Conversation {
     work: JoinSet<Done>,
     limits: Limits,
     folder: Option<Folder>,
+    /// A survey that was ordered while the folder was still being opened.
+    awaits_folder: Option<Check>,
     wanted: Arc<Vec<Wanted>>,
     ordered: WorkOrder,
 }
@@ -89,6 +91,7 @@ impl Conversation {
             work: JoinSet::new(),
             limits: Limits::default(),
             folder: None,
+            awaits_folder: None,
             wanted: Arc::default(),
             ordered: WorkOrder::default(),
         }
@@ -191,9 +194,13 @@ impl Conversation {
     async fn proceed(&mut self, done: Done) -> Step {
         match done {
             Done::Opened(Ok(folder)) => {
-                let (root, free) = (folder.root.path().display().to_string(), folder.root.free());
+                let (root, free) = (folder.root.path().display().to_string(), folder.free);
                 self.folder = Some(folder);
-                self.say(Report::Opened { root, free }).await
+                self.say(Report::Opened { root, free }).await?;
+                match self.awaits_folder.take() {
+                    Some(check) => self.survey(check).await,
+                    None => Ok(()),
+                }
             }
             Done::Surveyed(Ok(())) => self.say(Report::Surveyed).await,
             Done::CarriedOut(Ok(summary)) => self.say(Report::Finished { summary }).await,
@@ -257,25 +264,20 @@ impl Conversation {
         Ok(())
     }
 
-    async fn survey(&mut self, check: hfdown_protocol::Check) -> Step {
-        // The order may arrive while the folder is still being opened; then it is next in line.
-        let opened = match self.folder.clone() {
-            Some(folder) => folder,
-            None => match self.work.join_next().await {
-                Some(Ok(done @ Done::Opened(_))) => {
-                    self.proceed(done).await?;
-                    match self.folder.clone() {
-                        Some(folder) => folder,
-                        None => return Ok(()),
-                    }
-                }
-                _ => return self.out_of_order("Survey").await,
-            },
+    async fn survey(&mut self, check: Check) -> Step {
+        let Some(opened) = self.folder.clone() else {
+            // It is next in line while the folder is still being opened, which may take a disk as long as it likes.
+            let is_opening = !self.work.is_empty() && self.awaits_folder.is_none();
+            if !is_opening {
+                return self.out_of_order("Survey").await;
+            }
+            self.awaits_folder = Some(check);
+            return Ok(());
         };
         let (wanted, reports, stop) = (Arc::clone(&self.wanted), self.reports.clone(), self.stop.clone());
         self.work.spawn(async move {
             let surveying = tokio::task::spawn_blocking(move || {
-                let Folder { root, records } = &opened;
+                let Folder { root, records, .. } = &opened;
                 Survey { root, records, wanted: &wanted, check, reports: &reports, stop: &stop }.run()
             });
             Done::Surveyed(surveying.await.unwrap_or_else(|error| Err(defect(&error))))

@@ -66,7 +66,10 @@ impl WorkOrder {
             timing,
             stop,
         };
-        let mut summary = Engine::new(workshop, tasks, limits).run().await?;
+        let limits = limits.clone();
+        // It looks at every part: where that may block.
+        let engine = tokio::task::spawn_blocking(move || Engine::new(workshop, tasks, &limits));
+        let mut summary = engine.await.unwrap_or_else(|error| Err(defect(&error)))?.run().await?;
         let completeness = match summary {
             Summary { failed: 0, end: End::Complete, .. } => Completeness::Whole,
             _ => Completeness::Partial,
@@ -79,9 +82,7 @@ impl WorkOrder {
             };
             folder.finish(&wanted, completeness, &resumable).map(|()| reports)
         });
-        let reports = finishing.await.unwrap_or_else(|error| {
-            Err(Failure::new(FailureKind::Disk, format_args!("the agent has a defect: {error}")))
-        })?;
+        let reports = finishing.await.unwrap_or_else(|error| Err(defect(&error)))?;
         for report in reports {
             summary.removed += u32::from(matches!(report, Report::Removed { .. }));
             // This fails only when the conversation is over.
@@ -89,6 +90,10 @@ impl WorkOrder {
         }
         Ok(summary)
     }
+}
+
+fn defect(error: &tokio::task::JoinError) -> Failure {
+    Failure::new(FailureKind::Disk, format_args!("the agent has a defect: {error}"))
 }
 
 fn remove(folder: &Folder, extraneous: &[ExtraneousFile], completeness: Completeness) -> Vec<Report> {

@@ -32,6 +32,12 @@ pub struct Events {
     name: Option<Arc<str>>,
 }
 
+/// The same for a holder that outlives the run: the thread that draws does not wait for it.
+#[derive(Debug, Clone)]
+pub struct WeakEvents {
+    queue: mpsc::WeakSender<DisplayMessage>,
+}
+
 /// What is left when everything has been drawn.
 #[derive(Debug)]
 pub struct Drawn {
@@ -91,6 +97,11 @@ impl Display {
         Events { queue: self.queue.clone(), name: name.map(Arc::from) }
     }
 
+    /// What outlives the run.
+    pub fn weak_events(&self) -> WeakEvents {
+        WeakEvents { queue: self.queue.downgrade() }
+    }
+
     /// Draws what is still waiting and hands back what is left. Every [`Events`] must be gone. None if drawing
     /// panicked.
     pub fn end(self) -> Option<Drawn> {
@@ -125,5 +136,13 @@ impl Events {
     /// Says something where waiting is impossible; what does not fit is lost.
     pub fn sample(&self, event: Event) {
         let _ = self.queue.try_send(DisplayMessage::Event(self.name.clone(), event));
+    }
+}
+
+impl WeakEvents {
+    /// [`Events::pause`], if anything is drawn at all any more.
+    pub async fn pause(&self) -> Option<Pause> {
+        let events = Events { queue: self.queue.upgrade()?, name: None };
+        Some(events.pause().await)
     }
 }

@@ -1,4 +1,5 @@
-//! Disks of a certain kind for a test: small ones, read-only ones, ones that run no programs, ones that fold case.
+//! Disks of a certain kind for a test: small ones, read-only ones, ones that run no programs, ones that fold case, ones
+//! that do not answer.
 //!
 //! Only root can mount. A developer's run without that right says which tests it left out; under `CI=true` root's
 //! inability is a failure.
@@ -6,14 +7,16 @@
 #![expect(clippy::missing_panics_doc, reason = "what can't be set up fails its test")]
 
 use std::env;
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 /// A mounted disk, until it is dropped.
 #[derive(Debug)]
 pub struct Mount {
     at: PathBuf,
+    /// What keeps it alive.
+    server: Option<Child>,
 }
 
 impl Mount {
@@ -25,7 +28,7 @@ impl Mount {
     pub fn memory(at: &Path, options: &str) -> Option<Self> {
         std::fs::create_dir_all(at).expect("the temporary folder can be written");
         if mount(&["-t", "tmpfs", "-o", options, "tmpfs"], at) {
-            return Some(Self { at: at.to_owned() });
+            return Some(Self { at: at.to_owned(), server: None });
         }
         let must = env::var("CI").as_deref() == Ok("true") && is_root();
         assert!(!must, "root can't mount a tmpfs");
@@ -50,7 +53,7 @@ impl Mount {
         // Its absence is fine.
         _ = std::fs::remove_file(image);
         if is_mounted {
-            return Some(Self { at: at.to_owned() });
+            return Some(Self { at: at.to_owned(), server: None });
         }
         left_out("an ext4 can't be made and mounted");
         None
@@ -79,7 +82,7 @@ impl Mount {
             if !is_mounted {
                 continue;
             }
-            let mount = Self { at: at.to_owned() };
+            let mount = Self { at: at.to_owned(), server: None };
             // ext4 and tmpfs fold case in folders that are marked so, which new ones inherit.
             let folder = at.join("Probe");
             let made = std::fs::create_dir(&folder).is_ok();
@@ -90,6 +93,31 @@ impl Mount {
             }
         }
         left_out("no filesystem that folds case can be made (tried vfat, ext4, xfs and tmpfs)");
+        None
+    }
+
+    /// Mounts a disk that never answers on a folder, which is made: what looks at it waits until it is killed, as with a
+    /// network disk whose server is gone. `None` where this machine can't; what is left out has then been said.
+    pub fn silent(at: &Path) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("the temporary folder can be written");
+        // The server of a FUSE says hello first, and until then everything waits. This one never does.
+        let script = "exec 3<>/dev/fuse && mount -i -t fuse -o fd=3,rootmode=40000,user_id=0,group_id=0 silent \"$0\" \
+             && echo mounted && read -r end";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script])
+            .arg(at)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut server = command.spawn().expect("a shell starts");
+        let mut said = String::new();
+        let heard = BufReader::new(server.stdout.take().expect("a pipe")).read_line(&mut said);
+        if heard.is_ok() && said == "mounted\n" {
+            return Some(Self { at: at.to_owned(), server: Some(server) });
+        }
+        _ = server.wait();
+        left_out("a FUSE can't be mounted");
         None
     }
 
@@ -106,6 +134,11 @@ impl Mount {
 
 impl Drop for Mount {
     fn drop(&mut self) {
+        if let Some(server) = &mut self.server {
+            // What still waits for it hears that it is gone.
+            _ = server.kill();
+            _ = server.wait();
+        }
         // Lazily: a process that still has a file open there keeps it, and the folder is free.
         quietly("umount", &["-l", &self.at.display().to_string()]);
     }

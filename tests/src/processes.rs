@@ -56,6 +56,15 @@ impl Process {
         rest.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or_default()
     }
 
+    /// Whether a thread of it waits in a function of the kernel with such a name.
+    pub fn waits_in(self, kernel_function: &str) -> bool {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.pid));
+        threads.into_iter().flatten().flatten().any(|thread| {
+            std::fs::read_to_string(thread.path().join("wchan"))
+                .is_ok_and(|waits| waits.contains(kernel_function))
+        })
+    }
+
     /// Whether it leads a session, so that no terminal's end and no login's end is its own.
     pub fn leads_a_session(self) -> bool {
         let stat = String::from_utf8(self.read("stat")).unwrap_or_default();

@@ -88,7 +88,7 @@ fn create(work: &OwnFolder) -> io::Result<File> {
     }
     // The folder's own lock, held for as long as this takes. Not every disk has one for folders; there, two runs that
     // begin at the same moment may each have a lock, which costs each a download and none a byte.
-    let folder = work.dir().try_clone()?.into_std_file();
+    let folder = system::open_folder(work.dir(), ".")?.into_std_file();
     if let Err(std::fs::TryLockError::WouldBlock) = folder.try_lock() {
         return Err(io::ErrorKind::AlreadyExists.into());
     }

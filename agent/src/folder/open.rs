@@ -35,11 +35,13 @@ pub(crate) struct Opening {
 pub(crate) struct Folder {
     pub(crate) root: Arc<Root>,
     pub(crate) records: Arc<Mutex<Records>>,
+    /// Bytes that were free when it was opened.
+    pub(crate) free: u64,
 }
 
 impl Folder {
     /// Opens a folder; where it may be changed, waits for its lock and says so. What an earlier agent of the same run
-    /// has left of itself is ended first.
+    /// has left of itself is ended first. A disk that does not answer is not waited for once this is to stop.
     pub(crate) async fn open(
         root: &str,
         opening: Opening,
@@ -50,17 +52,22 @@ impl Folder {
         let left = match identity {
             Some(identity) => tokio::select! {
                 left = identity.end_predecessors() => left,
-                () = stop.cancelled() => return Err(Failure::new(FailureKind::Cancelled, "cancelled")),
+                () = stop.cancelled() => return Err(cancelled()),
             },
             None => Vec::new(),
         };
-        let mut root = Root::open(root, access, layout, traces)?;
+        let path = root.to_owned();
+        let mut root = blocking(stop, move || Root::open(&path, access, layout, traces)).await?;
         if access == Access::ReadWrite {
             let run = identity.map(|identity| identity.run);
-            take_lock(&mut root, LockWait { run, left, wait }, reports, stop).await?;
+            root = locked(root, LockWait { run, left, wait }, reports, stop).await?;
         }
-        let records = root.own().map(Records::load).unwrap_or_default();
-        Ok(Self { root: Arc::new(root), records: Arc::new(Mutex::new(records)) })
+        blocking(stop, move || {
+            let records = root.own().map(Records::load).unwrap_or_default();
+            let free = root.free();
+            Ok(Self { root: Arc::new(root), records: Arc::new(Mutex::new(records)), free })
+        })
+        .await
     }
 
     /// The records, for as long as the guard lives.
@@ -77,15 +84,27 @@ struct LockWait {
     wait: Option<Duration>,
 }
 
-async fn take_lock(
-    root: &mut Root,
+/// Waits for the folder's lock, and says so.
+async fn locked(
+    mut root: Root,
     waiting: LockWait,
     reports: &mpsc::Sender<Report>,
     stop: &CancellationToken,
-) -> Result<(), Failure> {
+) -> Result<Root, Failure> {
     let since = Instant::now();
     let mut said = None;
-    while let Some(holder) = root.try_lock()? {
+    loop {
+        let run = waiting.run;
+        let attempt = move || {
+            let holder = root.try_lock()?;
+            if let (None, Some(run)) = (&holder, run) {
+                root.sign_lock(run);
+            }
+            Ok((root, holder))
+        };
+        let holder;
+        (root, holder) = blocking(stop, attempt).await?;
+        let Some(holder) = holder else { return Ok(root) };
         waiting.may_go_on(&holder, since.elapsed())?;
         let shown = lock::shown(&holder);
         if said.as_deref() != Some(shown) {
@@ -95,13 +114,9 @@ async fn take_lock(
         }
         tokio::select! {
             () = tokio::time::sleep(LOCK_RETRY) => {}
-            () = stop.cancelled() => return Err(Failure::new(FailureKind::Cancelled, "cancelled")),
+            () = stop.cancelled() => return Err(cancelled()),
         }
     }
-    if let Some(run) = waiting.run {
-        root.sign_lock(run);
-    }
-    Ok(())
 }
 
 impl LockWait {
@@ -137,6 +152,23 @@ impl LockWait {
             Some(_) | None => Ok(()),
         }
     }
+}
+
+/// Does something where it may block: the threads that keep the conversation alive are two.
+async fn blocking<T: Send + 'static>(
+    stop: &CancellationToken,
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::select! {
+        done = tokio::task::spawn_blocking(work) => done.unwrap_or_else(|error| {
+            Err(Failure::new(FailureKind::Protocol, format_args!("the agent has a defect: {error}")))
+        }),
+        () = stop.cancelled() => Err(cancelled()),
+    }
+}
+
+fn cancelled() -> Failure {
+    Failure::new(FailureKind::Cancelled, "cancelled")
 }
 
 #[cfg(test)]

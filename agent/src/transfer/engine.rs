@@ -33,7 +33,6 @@ const SMALLEST_MARGIN: u64 = 1 << 20;
 pub(crate) struct Engine {
     context: Arc<TransferContext>,
     concurrency: Concurrency,
-    needed: u64,
 }
 
 /// The parts of the world that a transfer works with.
@@ -47,7 +46,12 @@ pub(crate) struct Workshop {
 }
 
 impl Engine {
-    pub(crate) fn new(workshop: Workshop, tasks: Vec<FileTransfer>, limits: &Limits) -> Self {
+    /// Gets ready; an error if the disk is too small. Blocks.
+    pub(crate) fn new(
+        workshop: Workshop,
+        tasks: Vec<FileTransfer>,
+        limits: &Limits,
+    ) -> Result<Self, Failure> {
         let Workshop { root, records, network, timing, stop } = workshop;
         let missing = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task));
         // The sizes are whatever the Hub says.
@@ -58,12 +62,12 @@ impl Engine {
         let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, timing);
         let throttle = Throttle::new(limits.bytes_per_second);
         let context = Arc::new(TransferContext::new(root, records, scheduler, network, throttle, stop));
-        Self { context, concurrency, needed }
+        check_space(&context.root, needed)?;
+        Ok(Self { context, concurrency })
     }
 
     /// Carries everything out, as far as it can be. An error ends the conversation.
     pub(crate) async fn run(self) -> Result<Summary, Failure> {
-        self.check_space()?;
         let Self { context, mut concurrency, .. } = self;
         let mut workers = JoinSet::new();
         for number in 0..concurrency.most() {
@@ -115,18 +119,18 @@ impl Engine {
         }
         context.outcome(end)
     }
+}
 
-    /// Better to say so now than at 99 %.
-    fn check_space(&self) -> Result<(), Failure> {
-        let margin = (SMALLEST_MARGIN + self.needed / 8).min(LARGEST_MARGIN);
-        let (needed, free) = (self.needed.saturating_add(margin), self.context.root.free());
-        if self.needed == 0 || needed <= free {
-            return Ok(());
-        }
-        let root = self.context.root.path().display();
-        let detail = format_args!("the disk of {root} is too small for what is missing and its bookkeeping");
-        Err(Failure::new(FailureKind::NoSpace { needed, free }, detail))
+/// Better to say so now than at 99 %.
+fn check_space(root: &Root, needed: u64) -> Result<(), Failure> {
+    let margin = (SMALLEST_MARGIN + needed / 8).min(LARGEST_MARGIN);
+    let (with_margin, free) = (needed.saturating_add(margin), root.free());
+    if needed == 0 || with_margin <= free {
+        return Ok(());
     }
+    let root = root.path().display();
+    let detail = format_args!("the disk of {root} is too small for what is missing and its bookkeeping");
+    Err(Failure::new(FailureKind::NoSpace { needed: with_margin, free }, detail))
 }
 
 fn on_disk(root: &Root, task: &FileTransfer) -> u64 {

@@ -82,10 +82,8 @@ fn carry_out() -> Exit {
         Err((output, error)) => return report(output, Err(cannot_start(error.to_string()))),
     };
     let context = Context { display, cancel: cancel.clone() };
-    let outcome = runtime.block_on(async {
-        tokio::spawn(interrupt::watch(cancel, context.events(None)));
-        run(&arguments.command, &context).await
-    });
+    interrupt::begin(&cancel, &context.display.weak_events(), runtime.handle());
+    let outcome = runtime.block_on(run(&arguments.command, &context));
     // What is still running has been told to stop, and what is on disk can be resumed.
     runtime.shutdown_background();
     match context.display.end() {
