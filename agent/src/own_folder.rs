@@ -278,3 +278,7 @@ fn distrust(looks: Looks, own_uid: u32) -> Option<Distrust> {
     }
     (looks.mode & OTHERS_WRITE != 0).then_some(Distrust::Writable { mode: looks.mode })
 }
+
+#[cfg(test)]
+#[path = "own_folder_tests.rs"]
+mod tests;

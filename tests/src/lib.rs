@@ -4,6 +4,7 @@ pub mod counterpart;
 pub mod hf;
 pub mod hub;
 pub mod mount;
+pub mod odd_file;
 pub mod processes;
 pub mod proxy;
 pub mod sandbox;

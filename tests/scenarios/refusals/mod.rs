@@ -1,6 +1,7 @@
 //! Bad input, by the real program: each with its exit code, with words that say what to do next, and with nothing
 //! written where nothing should be.
 
+mod bookkeeping;
 mod folders;
 mod hub;
 mod names;
