@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Report, Stamp, Wanted, batches,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Provenance, Report,
+    Stamp, Wanted, batches,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -80,7 +81,7 @@ impl Survey<'_> {
             Occupant::File(stamp) => stamp,
         };
         if stamp.size != wanted.size {
-            return Ok(Found::OtherSize { stamp, partial: self.partial(wanted, part) });
+            return Ok(self.other_size(wanted, part, stamp));
         }
         let is_recorded = || {
             let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
@@ -90,6 +91,23 @@ impl Survey<'_> {
             Check::Sizes => Ok(Found::Intact { proof: Proof::SizeOnly }),
             Check::Records if is_recorded() => Ok(Found::Intact { proof: Proof::Recorded }),
             Check::Records | Check::Contents => Err(stamp),
+        }
+    }
+
+    fn other_size(&self, wanted: &Wanted, part: &str, stamp: Stamp) -> Found {
+        let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted, part));
+        Found::OtherSize { stamp, provenance, partial }
+    }
+
+    /// Who put a file there. A change of its name or its mode is none of the file; nor is one that can't be told from
+    /// the placing itself, after which a run was killed.
+    fn provenance(&self, wanted: &Wanted, stamp: Stamp) -> Provenance {
+        let content = |stamp: Stamp| Stamp { changed: 0, ..stamp };
+        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        match records.get(&self.root.place_of(wanted)).filter(|record| record.origin == Origin::Placed) {
+            None => Provenance::Foreign,
+            Some(record) if content(record.stamp) == content(stamp) => Provenance::Placed,
+            Some(_) => Provenance::Edited,
         }
     }
 
@@ -146,16 +164,16 @@ impl Survey<'_> {
             match self.root.occupant(&self.root.place_of(wanted)) {
                 Occupant::File(now) if now == stamp => {
                     if digest != wanted.digest {
-                        return Ok(Found::OtherContent { stamp, partial: self.partial(wanted, part) });
+                        let (provenance, partial) =
+                            (self.provenance(wanted, stamp), self.partial(wanted, part));
+                        return Ok(Found::OtherContent { stamp, provenance, partial });
                     }
                     self.adopt(wanted, stamp)?;
                     return Ok(Found::Intact { proof: Proof::Read });
                 }
                 // What was read may not be what is there.
                 Occupant::File(now) if now.size == wanted.size => stamp = now,
-                Occupant::File(stamp) => {
-                    return Ok(Found::OtherSize { stamp, partial: self.partial(wanted, part) });
-                }
+                Occupant::File(stamp) => return Ok(self.other_size(wanted, part, stamp)),
                 Occupant::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, part) }),
                 Occupant::Obstacle(failure) => return Ok(Found::Obstructed { failure }),
             }

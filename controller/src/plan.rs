@@ -6,7 +6,8 @@
 use std::collections::HashSet;
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, RepoPath, Skipped, Stamp,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Provenance, RepoPath, Skipped,
+    Stamp,
 };
 
 use crate::hub::{ListedFile, Refused};
@@ -82,7 +83,7 @@ pub enum Action {
         /// Why.
         reason: Reason,
         /// What it replaces.
-        replaces: Option<Stamp>,
+        replaces: Option<Replaced>,
         /// Bytes of it that an earlier run left behind.
         partial: u64,
     },
@@ -91,6 +92,15 @@ pub enum Action {
         /// What is in the way.
         failure: Failure,
     },
+}
+
+/// A file that another one takes the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Replaced {
+    /// What was seen of it.
+    pub stamp: Stamp,
+    /// Who put it there.
+    pub provenance: Provenance,
 }
 
 /// Why a file is to be fetched.
@@ -147,12 +157,16 @@ fn action(found: Option<&Found>) -> Action {
         Some(Found::Absent { partial }) => {
             Action::Fetch { reason: Reason::Missing, replaces: None, partial: *partial }
         }
-        Some(Found::OtherSize { stamp, partial }) => {
-            Action::Fetch { reason: Reason::OtherSize, replaces: Some(*stamp), partial: *partial }
-        }
-        Some(Found::OtherContent { stamp, partial }) => {
-            Action::Fetch { reason: Reason::OtherContent, replaces: Some(*stamp), partial: *partial }
-        }
+        Some(Found::OtherSize { stamp, provenance, partial }) => Action::Fetch {
+            reason: Reason::OtherSize,
+            replaces: Some(Replaced { stamp: *stamp, provenance: *provenance }),
+            partial: *partial,
+        },
+        Some(Found::OtherContent { stamp, provenance, partial }) => Action::Fetch {
+            reason: Reason::OtherContent,
+            replaces: Some(Replaced { stamp: *stamp, provenance: *provenance }),
+            partial: *partial,
+        },
         Some(Found::Obstructed { failure }) => Action::Refuse { failure: failure.clone() },
         // The session sees to it that every file is reported; should it not, nothing is replaced unseen.
         None => {
@@ -161,7 +175,43 @@ fn action(found: Option<&Found>) -> Action {
     }
 }
 
+/// First components of names that begin with a dot and are no news in a repository.
+const USUAL: [&str; 12] = [
+    ".DS_Store",
+    ".cache",
+    ".dockerignore",
+    ".editorconfig",
+    ".eval_results",
+    ".gitattributes",
+    ".github",
+    ".gitignore",
+    ".gitkeep",
+    ".gitmodules",
+    ".ipynb_checkpoints",
+    ".pre-commit-config.yaml",
+];
+
 impl Planned {
+    /// What it replaces.
+    pub fn replaces(&self) -> Option<Replaced> {
+        match self.action {
+            Action::Fetch { replaces, .. } => replaces,
+            Action::Keep { .. } | Action::Refuse { .. } => None,
+        }
+    }
+
+    /// Whether some folder on the way to it, or the file, has a name that begins with a dot: a listing without `-a` does
+    /// not show it.
+    pub fn is_dotted(&self) -> bool {
+        self.path.as_str().split('/').any(|component| component.starts_with('.'))
+    }
+
+    /// Whether programs may obey it where it is in a home folder, as `.ssh/authorized_keys` or `.bashrc` are.
+    fn is_obeyed_at_home(&self) -> bool {
+        let first = self.path.as_str().split('/').next().unwrap_or_default();
+        first.starts_with('.') && !USUAL.contains(&first)
+    }
+
     /// The file as the repository lists it.
     pub fn listed(&self) -> ListedFile {
         let path = self.listed_as.as_ref().unwrap_or(&self.path).clone();
@@ -173,6 +223,19 @@ impl Plan {
     /// The files to fetch.
     pub fn to_fetch(&self) -> impl Iterator<Item = &Planned> {
         self.files.iter().filter(|file| matches!(file.action, Action::Fetch { .. }))
+    }
+
+    /// The files to fetch that replace one which was put there like this; those that a listing does not show come first.
+    pub fn replacing(&self, provenance: Provenance) -> Vec<&Planned> {
+        let replaces = |file: &&Planned| file.replaces().is_some_and(|there| there.provenance == provenance);
+        let mut files: Vec<_> = self.files.iter().filter(replaces).collect();
+        files.sort_by_key(|file| !file.is_dotted());
+        files
+    }
+
+    /// The files to fetch whose names programs may obey.
+    pub fn obeyed_at_home(&self) -> Vec<&Planned> {
+        self.to_fetch().filter(|file| file.is_obeyed_at_home()).collect()
     }
 
     /// The files that are there already.

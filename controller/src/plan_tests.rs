@@ -32,13 +32,27 @@ fn failure() -> Failure {
 #[test]
 fn what_is_found_decides_what_is_done() {
     let fetch = |reason, replaces, partial| Action::Fetch { reason, replaces, partial };
+    let (foreign, edited, placed) = (Provenance::Foreign, Provenance::Edited, Provenance::Placed);
+    let other = |provenance| Some(Replaced { stamp: STAMP, provenance });
     let table = [
         (Found::Absent { partial: 0 }, fetch(Reason::Missing, None, 0)),
         (Found::Absent { partial: 40 }, fetch(Reason::Missing, None, 40)),
-        (Found::OtherSize { stamp: STAMP, partial: 0 }, fetch(Reason::OtherSize, Some(STAMP), 0)),
-        (Found::OtherSize { stamp: STAMP, partial: 99 }, fetch(Reason::OtherSize, Some(STAMP), 99)),
-        (Found::OtherContent { stamp: STAMP, partial: 0 }, fetch(Reason::OtherContent, Some(STAMP), 0)),
-        (Found::OtherContent { stamp: STAMP, partial: 1 }, fetch(Reason::OtherContent, Some(STAMP), 1)),
+        (
+            Found::OtherSize { stamp: STAMP, provenance: placed, partial: 0 },
+            fetch(Reason::OtherSize, other(placed), 0),
+        ),
+        (
+            Found::OtherSize { stamp: STAMP, provenance: edited, partial: 99 },
+            fetch(Reason::OtherSize, other(edited), 99),
+        ),
+        (
+            Found::OtherContent { stamp: STAMP, provenance: foreign, partial: 0 },
+            fetch(Reason::OtherContent, other(foreign), 0),
+        ),
+        (
+            Found::OtherContent { stamp: STAMP, provenance: placed, partial: 1 },
+            fetch(Reason::OtherContent, other(placed), 1),
+        ),
         (Found::Intact { proof: Proof::Recorded }, Action::Keep { proof: Proof::Recorded }),
         (Found::Intact { proof: Proof::Read }, Action::Keep { proof: Proof::Read }),
         (Found::Intact { proof: Proof::SizeOnly }, Action::Keep { proof: Proof::SizeOnly }),
@@ -73,7 +87,7 @@ fn a_plan_is_in_the_order_of_the_listing_and_complete() {
         Found::Absent { partial: 30 },
         Found::Obstructed { failure: failure() },
         Found::Intact { proof: Proof::SizeOnly },
-        Found::OtherSize { stamp: STAMP, partial: 0 },
+        Found::OtherSize { stamp: STAMP, provenance: Provenance::Placed, partial: 0 },
     ];
     let refused = Refused { name: "../x".to_owned(), reason: RefusalReason::Path(PathError::Dots) };
     let selected = Selected { refused: vec![refused], ..selected(&["e", "d", "c", "b", "a"]) };
@@ -126,4 +140,21 @@ fn a_file_under_another_name_is_asked_for_by_its_own() {
 fn more_partial_bytes_than_a_file_has_leave_nothing_to_fetch() {
     let inventory = Inventory { found: vec![Found::Absent { partial: SIZE + 1 }], extraneous: Vec::new() };
     assert_eq!(plan(&selected(&["a"]), &inventory, &POLICY).missing_bytes(), 0);
+}
+
+#[test]
+fn what_replaces_a_file_of_others_is_known_with_what_a_listing_does_not_show_first() {
+    let names = ["a", "b/.env", ".ssh/authorized_keys", ".gitattributes", "c", ".bashrc", "d"];
+    let (foreign, edited, placed) = (Provenance::Foreign, Provenance::Edited, Provenance::Placed);
+    let found =
+        [Some(foreign), Some(foreign), Some(foreign), Some(foreign), Some(edited), None, Some(placed)];
+    let found = found.map(|provenance| match provenance {
+        Some(provenance) => Found::OtherContent { stamp: STAMP, provenance, partial: 0 },
+        None => Found::Absent { partial: 0 },
+    });
+    let plan = plan(&selected(&names), &Inventory { found: found.to_vec(), extraneous: Vec::new() }, &POLICY);
+    let names = |files: Vec<&Planned>| files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
+    assert_eq!(names(plan.replacing(foreign)), ["b/.env", ".ssh/authorized_keys", ".gitattributes", "a"]);
+    assert_eq!(names(plan.replacing(edited)), ["c"]);
+    assert_eq!(names(plan.obeyed_at_home()), [".ssh/authorized_keys", ".bashrc"]);
 }

@@ -272,7 +272,12 @@ mod tests {
             Order::Trust { authorities: vec![vec![1], vec![2, 3]] },
         ];
         let reports = [
-            Report::Found { files: vec![(FileId(0), Found::OtherSize { stamp, partial: 1 })] },
+            Report::Found {
+                files: vec![(
+                    FileId(0),
+                    Found::OtherSize { stamp, provenance: crate::Provenance::Edited, partial: 1 },
+                )],
+            },
             Report::Remaining { files: vec![crate::Remaining { wanted, done: 2 }] },
             Report::Tick { files: vec![crate::Ticked { file: FileId(0), done: 1 }] },
             Report::Retrying { file: FileId(0), attempt: 1, failure, wait_ms: 5 },

@@ -177,6 +177,8 @@ pub enum Found {
     OtherSize {
         /// What is there.
         stamp: Stamp,
+        /// Whose it is.
+        provenance: Provenance,
         /// Bytes of the wanted file that an earlier transfer left behind.
         partial: u64,
     },
@@ -184,6 +186,8 @@ pub enum Found {
     OtherContent {
         /// What is there.
         stamp: Stamp,
+        /// Whose it is.
+        provenance: Provenance,
         /// Bytes of the wanted file that an earlier transfer left behind.
         partial: u64,
     },
@@ -193,6 +197,17 @@ pub enum Found {
         /// What is in the way.
         failure: Failure,
     },
+}
+
+/// Who put a file where it stands, as far as the folder's records say. Where nothing may stay of hfdown they say nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Provenance {
+    /// hfdown, and it is as it was then.
+    Placed,
+    /// hfdown, and it has been changed since.
+    Edited,
+    /// Another program, or the user.
+    Foreign,
 }
 
 /// How a file is known to be intact.

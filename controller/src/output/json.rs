@@ -18,7 +18,7 @@
 //! | `waiting` | `holder`, `waited_seconds` | another run holds the folder; said again every minute |
 //! | `opened` | `root`, `free`, `os`, `arch`, `cpus`, `agent` (`in_process`, `cached`, `uploaded`), `uploaded`, `ready_seconds` | an agent has the folder |
 //! | `surveying` | `done`, `total` | while files are read, at most once per second |
-//! | `plan` | `dry_run`, `fetch`: [`path`, `size`, `reason` (`missing`, `other_size`, `other_content`), `partial`], `fetch_bytes`, `keep`: {`files`, `bytes`, `by_size`}, `remove`: [`path`, `size`], `refuse`: [`path`, `why`] | it is decided; `partial` bytes are not fetched again, `fetch_bytes` are what is left; `by_size` kept files were compared by size only |
+//! | `plan` | `dry_run`, `fetch`: [`path`, `size`, `reason` (`missing`, `other_size`, `other_content`), `partial`, `replaces` (null, `placed`, `edited`, `foreign`)], `fetch_bytes`, `keep`: {`files`, `bytes`, `by_size`}, `remove`: [`path`, `size`], `refuse`: [`path`, `why`], `dot_files`: [text] | it is decided; `partial` bytes are not fetched again, `fetch_bytes` are what is left; what it `replaces` was placed by hfdown, edited since then, or put there by others; `by_size` kept files were compared by size only; `dot_files` are those to fetch that programs may obey in a home folder |
 //! | `started` | `path`, `size`, `resumed` | a file's transfer begins |
 //! | `progress` | `done`, `total`, `rate`, `left_seconds` or null, `in_flight`: [`path`, `done`, `size`, `rate`] | while files are fetched, at most once per second |
 //! | `retrying` | `path`, `attempt`, `kind`, `why`, `wait_seconds` | an attempt at a file failed |

@@ -1,6 +1,6 @@
 //! Events in, lines out.
 
-use hfdown_protocol::{End, FailureKind};
+use hfdown_protocol::{End, FailureKind, Provenance};
 use insta::assert_snapshot;
 
 use super::*;
@@ -9,7 +9,7 @@ use crate::link::BadAgent;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, opened, outcome, path, plan, simple};
 use crate::output::style::Style;
-use crate::plan::{Intent, Plan};
+use crate::plan::{Intent, Plan, Reason};
 use crate::problem::Exit;
 use crate::tally::Tally;
 
@@ -291,4 +291,33 @@ fn an_error_is_drawn_on_standard_error() {
     Lines::new(look(Style::Lines, Verbosity::Quiet)).problem(&problem, &mut printer).unwrap();
     assert_eq!(data.text(), "");
     assert_eq!(said.text(), "error: cannot list gpt3\ncaused by: 404\n\nhint: check the name\n");
+}
+
+#[test]
+fn what_is_not_ours_to_replace_is_said_before_it_is_replaced() {
+    let many: Vec<_> =
+        (0..7).map(|number| sample::replacing(&format!("{number}.json"), Provenance::Foreign)).collect();
+    let mut files = vec![
+        sample::fetch("model.safetensors", 548_000_000, Reason::OtherContent, 0),
+        sample::replacing(".ssh/authorized_keys", Provenance::Foreign),
+        sample::replacing("config.json", Provenance::Edited),
+    ];
+    let few = Plan { files: files.clone(), ..Plan::default() };
+    files.extend(many);
+    for intent in [Intent::Execute, Intent::DryRun] {
+        let (_, few) = draw(Verbosity::Normal, None, &[plan(few.clone(), intent)]);
+        assert_snapshot!(few, @"
+        plan: fetch 3 files (548 MB)
+        replaces 1 file that hfdown did not put there: .ssh/authorized_keys
+        replaces 1 file that was changed since hfdown put it there: config.json
+        note: names that programs may obey in a home folder: .ssh/authorized_keys
+        ");
+    }
+    let (_, all) = draw(Verbosity::Normal, None, &[plan(Plan { files, ..Plan::default() }, Intent::Execute)]);
+    assert!(
+        all.contains(
+            "replaces 8 files that hfdown did not put there: .ssh/authorized_keys, 0.json, 1.json, 2.json, 3.json and 3 more\n"
+        ),
+        "{all}"
+    );
 }

@@ -76,6 +76,7 @@ pub(super) enum Object<'a> {
         keep: PlannedKeep,
         remove: Vec<PlannedRemoval<'a>>,
         refuse: Vec<RefusedName>,
+        dot_files: Vec<&'a str>,
     },
     Started {
         path: &'a str,
@@ -190,6 +191,7 @@ pub(super) struct PlannedFetch<'a> {
     pub(super) size: u64,
     pub(super) reason: &'static str,
     pub(super) partial: u64,
+    pub(super) replaces: Option<&'static str>,
 }
 
 /// The files that are there already.

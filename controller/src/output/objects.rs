@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Conclusion, End, Summary, TransferStatus};
+use hfdown_protocol::{Conclusion, End, Provenance, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::object::{
@@ -134,7 +134,18 @@ fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Object<'_> {
                 Reason::OtherSize => "other_size",
                 Reason::OtherContent => "other_content",
             };
-            Some(PlannedFetch { path: file.path.as_str(), size: file.size, reason, partial: *partial })
+            let replaces = file.replaces().map(|there| match there.provenance {
+                Provenance::Placed => "placed",
+                Provenance::Edited => "edited",
+                Provenance::Foreign => "foreign",
+            });
+            Some(PlannedFetch {
+                path: file.path.as_str(),
+                size: file.size,
+                reason,
+                partial: *partial,
+                replaces,
+            })
         }
         Action::Keep { .. } | Action::Refuse { .. } => None,
     });
@@ -155,6 +166,7 @@ fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Object<'_> {
             .map(|file| PlannedRemoval { path: file.path.as_str(), size: file.stamp.size })
             .collect(),
         refuse: obstructed.chain(plan.refused.iter().map(refusal)).collect(),
+        dot_files: plan.obeyed_at_home().into_iter().map(|file| file.path.as_str()).collect(),
     }
 }
 

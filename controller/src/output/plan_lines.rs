@@ -1,10 +1,10 @@
 //! A plan in words: its totals as a sentence, its files as a table or as reasons.
 
-use hfdown_protocol::Proof;
+use hfdown_protocol::{Proof, Provenance};
 
 use super::reason::{because, refused_name};
 use super::style::Verbosity;
-use crate::plan::{Action, Extraneous, Plan, Reason};
+use crate::plan::{Action, Extraneous, Plan, Planned, Reason, Replaced};
 use crate::text::units::{bytes, count};
 
 /// The totals: `plan: fetch 3 files (548 MB), keep 23`.
@@ -41,6 +41,35 @@ pub(super) fn headline(plan: &Plan) -> String {
     format!("plan: {}", parts.join(", "))
 }
 
+/// How many files are named in a sentence: what a user reads at a glance. All of them are in the dry run's table.
+const NAMED: usize = 5;
+
+/// What a user would want to know before it is done: files that are replaced and are not hfdown's, or not as it left
+/// them, and names that programs may obey.
+pub(super) fn notes(plan: &Plan) -> Vec<String> {
+    let named = |files: &[&Planned]| {
+        let names: Vec<_> = files.iter().take(NAMED).map(|file| file.path.as_str()).collect();
+        let rest = match files.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            rest => format!(" and {rest} more"),
+        };
+        format!("{}{rest}", names.join(", "))
+    };
+    let replaced = [Provenance::Foreign, Provenance::Edited].into_iter().filter_map(|provenance| {
+        let files = plan.replacing(provenance);
+        let which = match (provenance, files.len()) {
+            (Provenance::Placed, _) | (_, 0) => return None,
+            (Provenance::Foreign, _) => "that hfdown did not put there",
+            (Provenance::Edited, 1) => "that was changed since hfdown put it there",
+            (Provenance::Edited, _) => "that were changed since hfdown put them there",
+        };
+        Some(format!("replaces {} {which}: {}", count(files.len(), "file"), named(&files)))
+    });
+    let obeyed = plan.obeyed_at_home();
+    let note = || format!("note: names that programs may obey in a home folder: {}", named(&obeyed));
+    replaced.chain((!obeyed.is_empty()).then(note)).collect()
+}
+
 /// A dry run's data, a line per file: `fetch    548 MB  model.safetensors  (other content)`. None where nothing is to
 /// be done.
 pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = String> {
@@ -51,7 +80,9 @@ pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = S
     let files = plan.files.iter().filter_map(move |file| {
         let (size, path) = (Some(file.size), file.path.as_str());
         match &file.action {
-            Action::Fetch { reason, partial, .. } => Some(row("fetch", size, path, &why(*reason, *partial))),
+            Action::Fetch { reason, replaces, partial } => {
+                Some(row("fetch", size, path, &why(*reason, *replaces, *partial)))
+            }
             Action::Keep { proof } if verbosity == Verbosity::Verbose => {
                 Some(row("keep", size, path, how(*proof)))
             }
@@ -74,8 +105,8 @@ pub(super) fn reasons(plan: &Plan) -> Vec<String> {
     let files = plan.files.iter().map(|file| {
         let (path, size) = (&file.path, bytes(file.size));
         match &file.action {
-            Action::Fetch { reason, partial, .. } => {
-                format!("fetch {path} ({size}): {}", why(*reason, *partial))
+            Action::Fetch { reason, replaces, partial } => {
+                format!("fetch {path} ({size}): {}", why(*reason, *replaces, *partial))
             }
             Action::Keep { proof } => format!("keep {path} ({size}): {}", how(*proof)),
             Action::Refuse { failure } => format!("refuse {path} ({size}): {}", because(failure)),
@@ -94,13 +125,19 @@ pub(super) fn reasons(plan: &Plan) -> Vec<String> {
     files.chain(refused).chain(extraneous).collect()
 }
 
-fn why(reason: Reason, partial: u64) -> String {
+fn why(reason: Reason, replaces: Option<Replaced>, partial: u64) -> String {
     let reason = match reason {
         Reason::Missing => "not there",
         Reason::OtherSize => "other size",
         Reason::OtherContent => "other content",
     };
-    if partial == 0 { reason.to_owned() } else { format!("{reason}, resume after {}", bytes(partial)) }
+    let whose = match replaces.map(|there| there.provenance) {
+        None | Some(Provenance::Placed) => "",
+        Some(Provenance::Edited) => ", changed since hfdown put it there",
+        Some(Provenance::Foreign) => ", not put there by hfdown",
+    };
+    let resumed = if partial == 0 { String::new() } else { format!(", resume after {}", bytes(partial)) };
+    format!("{reason}{whose}{resumed}")
 }
 
 fn how(proof: Proof) -> &'static str {

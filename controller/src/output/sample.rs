@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hfdown_protocol::{
-    Commit, Digest, ExtraneousFile, Failure, FailureKind, FileId, MachineInfo, PathError, Proof, RepoPath,
-    Stamp,
+    Commit, Digest, ExtraneousFile, Failure, FailureKind, FileId, MachineInfo, PathError, Proof, Provenance,
+    RepoPath, Stamp,
 };
 
 use super::style::{Colour, Look, Naming, Style, Verbosity};
 use crate::event::{Agent, Event, InFlight, Progress};
 use crate::hub::{RefusalReason, Refused};
-use crate::plan::{Action, Extraneous, Intent, Plan, Planned, Reason};
+use crate::plan::{Action, Extraneous, Intent, Plan, Planned, Reason, Replaced};
 use crate::tally::Tally;
 
 pub(super) const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
@@ -31,8 +31,18 @@ fn stamp(size: u64) -> Stamp {
 }
 
 pub(super) fn fetch(name: &str, size: u64, reason: Reason, partial: u64) -> Planned {
-    let replaces = (reason != Reason::Missing).then(|| stamp(size));
+    let replaces = (reason != Reason::Missing).then(|| replaced(size, Provenance::Placed));
     planned(name, size, Action::Fetch { reason, replaces, partial })
+}
+
+fn replaced(size: u64, provenance: Provenance) -> Replaced {
+    Replaced { stamp: stamp(size), provenance }
+}
+
+/// A file that replaces one which was put there like this.
+pub(super) fn replacing(name: &str, provenance: Provenance) -> Planned {
+    let replaces = Some(replaced(1, provenance));
+    planned(name, 665, Action::Fetch { reason: Reason::OtherSize, replaces, partial: 0 })
 }
 
 pub(super) fn keep(name: &str, size: u64, proof: Proof) -> Planned {

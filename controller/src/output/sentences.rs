@@ -86,6 +86,7 @@ impl Sentences {
         let mut lines = Vec::new();
         if self.verbosity >= Verbosity::Normal {
             lines.push(OutputLine::Message(plan_lines::headline(plan)));
+            lines.extend(plan_lines::notes(plan).into_iter().map(OutputLine::Message));
         }
         match intent {
             Intent::DryRun => lines.extend(plan_lines::table(plan, self.verbosity).map(OutputLine::Data)),

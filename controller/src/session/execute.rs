@@ -15,7 +15,7 @@ use super::session::{Heard, Session};
 use super::sources::Sources;
 use crate::display::Events;
 use crate::event::Event;
-use crate::plan::{Action, Plan, Planned};
+use crate::plan::{Plan, Planned};
 
 /// How often progress is sampled, whether anything moves or not: a stall is to be seen.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -217,9 +217,6 @@ fn job(planned: &Planned, sources: &Sources) -> Result<Job, SessionError> {
     let unusable =
         |error: crate::hub::HubError| SessionError::Agent(Failure::new(FailureKind::Nonsense, error));
     let source = sources.source(planned).map_err(unusable)?;
-    let replaces = match planned.action {
-        Action::Fetch { replaces, .. } => replaces,
-        Action::Keep { .. } | Action::Refuse { .. } => None,
-    };
+    let replaces = planned.replaces().map(|there| there.stamp);
     Ok(Job { file: planned.id, replaces, source })
 }

@@ -3,6 +3,7 @@
 
 mod bookkeeping;
 mod folders;
+mod foreign;
 mod hub;
 mod names;
 mod space;
