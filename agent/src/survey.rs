@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Provenance, Report,
-    Stamp, Wanted, batches,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Provenance, Report, Stamp,
+    Wanted, batches,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
