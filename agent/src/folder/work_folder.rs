@@ -146,20 +146,43 @@ impl DestinationFolder<'_> {
     }
 }
 
-/// Why a folder is refused, and how to mend it.
+/// Why a folder is refused, and how to mend it: the folder alone. What other users have put into it stays theirs, and is
+/// not believed.
 fn refusal(path: &Path, distrust: Distrust) -> Failure {
-    let path = path.display();
+    const DECIDES: &str = "and what is in it decides which files count as verified";
     let own = system::own_uid();
+    let sudo = if own == 0 { "" } else { "sudo " };
+    let (shown, quoted) = (path.display(), quoted(path));
     let detail = match distrust {
         Distrust::Owner { uid } => format!(
-            "{path} belongs to another user (uid {uid}; this one is uid {own}), and what is in it decides which files count \
-             as verified: run hfdown as that user, or make it yours with `chown -R {own} {path}`, or remove it with \
-             `rm -r {path}`"
+            "{shown} belongs to another user (uid {uid}; this one is uid {own}), {DECIDES}: run hfdown as that user, or make \
+             it yours with `{sudo}chown {own} {quoted}`, or remove it with `{sudo}rm -r {quoted}`"
         ),
         Distrust::Writable { mode } => format!(
-            "{path} may be written to by other users (mode {mode:04o}), and what is in it decides which files count as \
-             verified: run `chmod -R go-w {path}`, or remove it with `rm -r {path}`"
+            "{shown} may be written to by other users (mode {mode:04o}), {DECIDES}: run `chmod go-w {quoted}`, or remove \
+             it with `rm -r {quoted}`"
         ),
     };
     Failure::new(FailureKind::NotOurs, detail)
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |character: char| character.is_alphanumeric() || "/._-+@:,=".contains(character);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_a_command_that_can_be_pasted() {
+        let failure = refusal(Path::new("/models/it's mine"), Distrust::Writable { mode: 0o777 });
+        assert!(failure.detail.contains(r"run `chmod go-w '/models/it'\''s mine'`"), "{failure}");
+        let failure = refusal(Path::new("/models/mine"), Distrust::Owner { uid: 7 });
+        assert!(failure.detail.contains("belongs to another user (uid 7; this one is uid"), "{failure}");
+        assert!(failure.detail.contains("rm -r /models/mine`"), "{failure}");
+    }
 }

@@ -34,7 +34,13 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 pub(crate) fn flush_folder(root: &Dir, path: &str) -> io::Result<()> {
     // Opened as a file: cap-std's own handles of folders are `O_PATH`, which can't be flushed.
     let flags = OFlags::DIRECTORY | OFlags::NONBLOCK;
-    root.open_with(path, OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()))?.sync_all()
+    let folder =
+        root.open_with(path, OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()))?;
+    match folder.sync_all() {
+        // A disk that has no such thing for folders.
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+        flushed => flushed,
+    }
 }
 
 /// Opens what stands at a name, which is one component. No link is followed, and nothing waits for the other end of a

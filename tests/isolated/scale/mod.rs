@@ -5,3 +5,4 @@
 
 mod many;
 mod memory;
+mod odd_files;

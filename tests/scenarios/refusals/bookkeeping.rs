@@ -161,7 +161,7 @@ async fn a_folder_of_ours_that_is_not_ours_alone_is_refused(sandbox: Sandbox) {
         open(&folder, mode);
         let said = refusal(&sandbox, &sync(&sandbox, "open to all", &[]).await, 1);
         assert!(said.contains(&format!("may be written to by other users (mode {mode:04o})")), "{said}");
-        assert!(said.contains("run `chmod -R go-w SCRATCH/models/model/.cache/hfdown"), "{said}");
+        assert!(said.contains("run `chmod go-w SCRATCH/models/model/.cache/hfdown"), "{said}");
         assert_eq!(sync(&sandbox, "only looked at", &["--dry-run"]).await.code, 0);
         open(&folder, 0o755);
         let ended = sync(&sandbox, "mended", &[]).await;
@@ -176,7 +176,7 @@ async fn a_folder_of_ours_that_is_not_ours_alone_is_refused(sandbox: Sandbox) {
         fs::write(sandbox.root().join("config.json"), "[]").unwrap();
         let said = refusal(&sandbox, &sync(&sandbox, "another's", &[]).await, 1);
         assert!(said.contains("belongs to another user (uid 1234; this one is uid 0)"), "{said}");
-        assert!(said.contains("`chown -R 0 SCRATCH/models/model/.cache/hfdown"), "{said}");
+        assert!(said.contains("`chown 0 SCRATCH/models/model/.cache/hfdown"), "{said}");
         chown(&folder, Some(0), None).unwrap();
         assert_eq!(sync(&sandbox, "mended", &[]).await.code, 0);
     }
