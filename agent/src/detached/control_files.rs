@@ -152,4 +152,16 @@ mod tests {
         files(&root).remove_socket();
         assert!(files(&root).connect().await.is_err());
     }
+
+    #[test]
+    fn a_record_that_is_another_file_or_has_no_end_is_none() {
+        let ground = tempfile::tempdir().unwrap();
+        let files = ControlFiles::for_destination(ground.path().to_owned(), "/models").unwrap();
+        let record = files.file("record");
+        std::os::unix::fs::symlink("/dev/zero", &record).unwrap();
+        assert!(files.read_record().is_none());
+        std::fs::remove_file(&record).unwrap();
+        std::fs::File::create(&record).unwrap().set_len(3 << 30).unwrap();
+        assert!(files.read_record().is_none());
+    }
 }
