@@ -61,6 +61,21 @@ impl RepoPath {
         if is_reserved(&name) { Err(PathError::Reserved) } else { Ok(Self(name)) }
     }
 
+    /// Why no file on Windows can have this name, if none can. Elsewhere `aux.py` and `a:b` are names like others.
+    pub fn obstacle_on_windows(&self) -> Option<&'static str> {
+        self.0.split('/').find_map(|component| {
+            if component.contains(['<', '>', ':', '"', '|', '?', '*']) {
+                Some("it has a character that no name on Windows has")
+            } else if component.ends_with([' ', '.']) {
+                Some("Windows drops spaces and dots at the end of a name")
+            } else if is_device(component) {
+                Some("it is the name of a device on Windows")
+            } else {
+                None
+            }
+        })
+    }
+
     /// The path as the Hub writes it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -88,18 +103,52 @@ fn has_drive_letter(name: &str) -> bool {
 fn is_refused(character: char) -> bool {
     character.is_control()
         || character == '\\'
-        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}' | '\u{feff}')
 }
 
-/// Case is folded, so that a disk which folds it as well does not open a way around this. No git repository can contain
-/// a `.git` at any depth; a server that lists one wants its hooks to be run.
+/// No git repository can contain a `.git` at any depth; a server that lists one wants its hooks to be run. As in git, that
+/// goes for every spelling which some disk takes for the same name, wherever the file is to go: what is here today may
+/// be copied to such a disk tomorrow.
 fn is_reserved(name: &str) -> bool {
-    let mut components = name.split('/').map(str::to_ascii_lowercase);
-    let is_cache = matches!(
-        (components.next().as_deref(), components.next().as_deref()),
-        (Some(".cache"), Some("hfdown" | "huggingface") | None)
-    );
-    is_cache || name.split('/').any(|component| component.eq_ignore_ascii_case(".git"))
+    let mut components = name.split('/').map(as_any_disk_sees_it);
+    let is_cache = match (components.next().as_deref(), components.next().as_deref()) {
+        (Some(".cache"), None) => true,
+        (Some(".cache" | "cache~1"), Some(second)) => {
+            matches!(second, "hfdown" | "huggingface") || is_short_for_ours(second)
+        }
+        _ => false,
+    };
+    is_cache || name.split('/').map(as_any_disk_sees_it).any(|name| matches!(name.as_str(), ".git" | "git~1"))
+}
+
+/// What is left of a component on the disks that see least of it: case is folded by many; NTFS takes what follows a `:`
+/// for the name of a stream, and drops spaces and dots at the end. The invisible characters that HFS+ passes over never
+/// get here: [`is_refused`] has them all.
+fn as_any_disk_sees_it(component: &str) -> String {
+    let name = component.split(':').next().unwrap_or_default();
+    name.trim_end_matches([' ', '.']).to_ascii_lowercase()
+}
+
+/// The names in 8.3 form that Windows may give our folders: `hfdown~1`, `huggin~1`, `hu3f2a~1`.
+fn is_short_for_ours(name: &str) -> bool {
+    name.split_once('~').is_some_and(|(stem, number)| {
+        (stem.starts_with("hf") || stem.starts_with("hu"))
+            && !number.is_empty()
+            && number.bytes().all(|digit| digit.is_ascii_digit())
+    })
+}
+
+/// Names of devices on Windows, whatever follows behind a dot.
+const DEVICES: [&str; 6] = ["con", "prn", "aux", "nul", "conin$", "conout$"];
+
+fn is_device(component: &str) -> bool {
+    let stem = component.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
+    let numbered = |device: &str| {
+        let number = stem.strip_prefix(device).unwrap_or_default();
+        let mut digits = number.chars();
+        matches!((digits.next(), digits.next()), (Some('0'..='9' | '¹' | '²' | '³'), None))
+    };
+    DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt")
 }
 
 impl TryFrom<String> for RepoPath {
@@ -142,6 +191,14 @@ mod tests {
             "a..b",
             "x:y",
             ".cache/other",
+            ".gitignore",
+            ".github/x",
+            "git~10",
+            "a.git/x",
+            "cache~1/x",
+            "aux.py",
+            "nul",
+            "what?.txt",
             "..a",
         ] {
             assert_eq!(RepoPath::new(name).map(String::from), Ok(name.to_owned()));
@@ -172,11 +229,52 @@ mod tests {
             (".cache/huggingface/download/x.metadata", PathError::Reserved),
             (".cache", PathError::Reserved),
             (".git/config", PathError::Reserved),
+            (".git", PathError::Reserved),
+            (".git /config", PathError::Reserved),
+            ("a/.git. ./config", PathError::Reserved),
+            ("git~1/config", PathError::Reserved),
+            ("a/GIT~1", PathError::Reserved),
+            (".git::$INDEX_ALLOCATION/config", PathError::Reserved),
+            (".GIT:stream", PathError::Reserved),
+            (".cache/hfdown /x", PathError::Reserved),
+            (".cache./HFDOWN:x/y", PathError::Reserved),
+            (".cache/HFDOWN~1/x", PathError::Reserved),
+            ("CACHE~1/HUGGIN~1/x", PathError::Reserved),
+            (".cache/hu3f2a~2/x", PathError::Reserved),
+            (".cache ", PathError::Reserved),
+            (".g\u{206a}it/config", PathError::Character),
+            (".gi\u{200c}t/config", PathError::Character),
+            ("\u{feff}.git/config", PathError::Character),
             ("a/.Git/hooks/post-checkout", PathError::Reserved),
             (&long, PathError::TooLong),
             (&long_component, PathError::TooLong),
         ] {
             assert_eq!(RepoPath::new(name), Err(reason), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_windows_has_not_are_told_apart() {
+        for name in
+            ["config.json", "console.log", "com", "com10", "lpt-1", "auxiliary/x", "a.b.c", ".a", "nul_/x"]
+        {
+            assert_eq!(RepoPath::new(name).unwrap().obstacle_on_windows(), None, "{name}");
+        }
+        let names = [
+            "CON",
+            "a/aux.py",
+            "nul.tar.gz",
+            "Prn ",
+            "com1",
+            "COM0.x",
+            "lpt\u{b9}",
+            "LPT\u{b3}.txt",
+            "conin$",
+            "CONOUT$",
+        ];
+        for name in names.into_iter().chain(["x:y", "a/b?", "a*b/c", "a|b", "<a", "a>", "a\"b", "a./b", "a "])
+        {
+            assert!(RepoPath::new(name).unwrap().obstacle_on_windows().is_some(), "{name}");
         }
     }
 }

@@ -162,6 +162,9 @@ impl Root {
 
     /// What is at a path. A link inside the folder is followed; one that leads out is an obstacle.
     pub(crate) fn occupant(&self, path: &RepoPath) -> Occupant {
+        if let Some(why) = system::name_obstacle(path) {
+            return Occupant::Obstacle(Failure::new(FailureKind::InTheWay, format_args!("{path}: {why}")));
+        }
         let Some(folder) = &self.folder else { return Occupant::Nothing };
         let metadata = match folder.metadata(path.as_str()) {
             Ok(metadata) => metadata,

@@ -18,12 +18,12 @@ pub(crate) use not_linux::{NoWatch as OpenWatch, is_open_elsewhere, stamps_follo
 #[cfg(unix)]
 pub(crate) use unix::{
     changed_and_inode, create_file, create_folder, flush_folder, forbid_dumps, has_descriptors,
-    is_no_file_of_ours, looks, open_below, open_file, open_folder, own_uid, read_at, set_mode,
+    is_no_file_of_ours, looks, name_obstacle, open_below, open_file, open_folder, own_uid, read_at, set_mode,
     survive_file_limit, write_all_at,
 };
 #[cfg(windows)]
 pub(crate) use windows::{
     changed_and_inode, create_file, create_folder, flush_folder, forbid_dumps, has_descriptors,
-    is_no_file_of_ours, looks, open_below, open_file, open_folder, own_uid, read_at, set_mode,
+    is_no_file_of_ours, looks, name_obstacle, open_below, open_file, open_folder, own_uid, read_at, set_mode,
     survive_file_limit, write_all_at,
 };

@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use cap_std::fs::{Dir, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
+use hfdown_protocol::RepoPath;
 use rustix::fs::{Mode, OFlags, mkdirat, openat};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
@@ -138,4 +139,9 @@ pub(crate) fn survive_file_limit() {
     let _within = runtime.enter();
     // What handles it stays when this has gone.
     let _ = tokio::signal::unix::signal(SignalKind::from_raw(Signal::XFSZ.as_raw()));
+}
+
+/// Why no file can have this name here, if none can: a path that was checked is a name like others.
+pub(crate) fn name_obstacle(_path: &RepoPath) -> Option<&'static str> {
+    None
 }

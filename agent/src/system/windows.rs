@@ -5,6 +5,7 @@ use std::io;
 use std::os::windows::fs::FileExt;
 
 use cap_std::fs::{Dir, Metadata, OpenOptions};
+use hfdown_protocol::RepoPath;
 
 use super::file_access::{FileAccess, FileMode, Looks};
 
@@ -105,3 +106,8 @@ pub(crate) fn has_descriptors(_count: usize) -> io::Result<()> {
 
 /// Nor this one.
 pub(crate) fn survive_file_limit() {}
+
+/// Why no file can have this name here, if none can.
+pub(crate) fn name_obstacle(path: &RepoPath) -> Option<&'static str> {
+    path.obstacle_on_windows()
+}

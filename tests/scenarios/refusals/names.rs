@@ -7,7 +7,7 @@ use hfdown_tests::sandbox::{Sandbox, run};
 use super::words::{everything, plain, refusal};
 
 /// Each with how it is shown, and why it is refused.
-const HOSTILE: [(&str, &str); 12] = [
+const HOSTILE: [(&str, &str); 17] = [
     ("../x", "../x"),
     (
         "../../../../../../../../../../../../../etc/hfdown-x",
@@ -23,6 +23,11 @@ const HOSTILE: [(&str, &str); 12] = [
     (".cache/hfdown/x", ".cache/hfdown/x"),
     (".cache/huggingface/download/config.json.metadata", ".cache/huggingface/download/config.json.metadata"),
     (".git/hooks/post-checkout", ".git/hooks/post-checkout"),
+    (".git /hooks/post-checkout", ".git /hooks/post-checkout"),
+    ("git~1/hooks/post-checkout", "git~1/hooks/post-checkout"),
+    (".GIT:$INDEX_ALLOCATION/hooks/post-checkout", ".GIT:$INDEX_ALLOCATION/hooks/post-checkout"),
+    (".g\u{206b}it/hooks/post-checkout", ".git/hooks/post-checkout"),
+    (".CACHE./HFDOWN~1/records", ".CACHE./HFDOWN~1/records"),
 ];
 
 const GOOD: [&str; 3] = ["config.json", "model.safetensors", "onnx/config.json"];
@@ -62,7 +67,8 @@ async fn hostile_names_stay_out_and_the_rest_arrives(sandbox: Sandbox) {
             assert!(ended.stderr.contains(&line), "{name:?}: {}", ended.stderr);
         }
         assert!(!ended.stderr.contains("done"), "it is not done: {}", ended.stderr);
-        assert!(ended.stderr.contains("24 failed"), "{}", ended.stderr);
+        let failed = format!("{} failed", 2 * HOSTILE.len());
+        assert!(ended.stderr.contains(&failed), "{}", ended.stderr);
         assert_eq!(sandbox.files(), GOOD);
         assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn) > 0, fetched, "what is there is not fetched again");
         assert!(
