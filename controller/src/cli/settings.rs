@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hfdown_agent::Environment;
-use hfdown_agent::http::ExtraRoots;
+use hfdown_agent::http::{ExtraRoots, SpeedFloor};
 use hfdown_protocol::{Check, Limits, Traces, limits};
 
 use super::arguments::{BoxArguments, LinkArguments, RepoArguments, SyncArguments, TransferArguments};
@@ -48,8 +48,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the source's arguments and the environment.
-    pub fn new(source: &RepoArguments, events: &Events) -> Result<Self, Problem> {
+    /// Reads the source's arguments and the environment. The Hub may be no slower than `floor`.
+    pub fn new(source: &RepoArguments, floor: SpeedFloor, events: &Events) -> Result<Self, Problem> {
         let variable = |name: &str| std::env::var(name).ok();
         let file = |path: &std::path::Path| std::fs::read_to_string(path);
         let variables = Variables { variable: &variable, file: &file };
@@ -78,7 +78,7 @@ impl Settings {
             roots.map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
         let network = if variables.is_offline() { NetworkAccess::Forbidden } else { NetworkAccess::Allowed };
         let settings =
-            hub::HubSettings { observer: observer(events), network, ..hub::HubSettings::default() };
+            hub::HubSettings { floor, observer: observer(events), network, ..hub::HubSettings::default() };
         let hub = Hub::new(endpoint, token.as_ref().map(|(token, _)| token), &roots, settings)
             .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
         if hub.credential() == Credential::Withheld {
@@ -148,6 +148,16 @@ pub fn detached_records() -> DetachedRecords {
 }
 
 impl TransferArguments {
+    /// The least that must arrive, as far as it is not left to the agent.
+    pub fn floor(&self) -> SpeedFloor {
+        let usual = SpeedFloor::default();
+        let time = self.speed_time.map(|seconds| Duration::from_secs(seconds.get().into()));
+        SpeedFloor {
+            bytes_per_second: self.speed_limit.unwrap_or(usual.bytes_per_second),
+            time: time.unwrap_or(usual.time),
+        }
+    }
+
     /// What a transfer may use.
     pub fn limits(&self, stall_seconds: Option<NonZeroU16>) -> Limits {
         Limits {

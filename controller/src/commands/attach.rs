@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hfdown_agent::http::SpeedFloor;
 use hfdown_protocol::{End, Traces, TransferStatus};
 
 use super::Context;
@@ -159,7 +160,7 @@ async fn renewed(record: DetachedRecord, token: Option<&str>, events: &Events) -
     let (revision, token) = (Some(commit.to_string()), token.map(str::to_owned));
     let source = RepoArguments { model: repo, revision, token };
     let Settings { hub, repo, revision, .. } =
-        Settings::new(&source, events).map_err(|problem| problem.causes.join(": "))?;
+        Settings::new(&source, SpeedFloor::default(), events).map_err(|problem| problem.causes.join(": "))?;
     if hub.endpoint().to_string() != endpoint {
         return Err(format!("it was detached with HF_ENDPOINT={endpoint}"));
     }

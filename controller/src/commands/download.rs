@@ -12,7 +12,7 @@ pub(super) fn request(
     context: &Context,
 ) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = Settings::new(source, &events)?;
+    let settings = Settings::new(source, transfer.floor(), &events)?;
     let folder = folder.map_or_else(|| format!("./{}", settings.repo), str::to_owned);
     let target = Target::local(&settings, folder, events)?;
     Ok((SyncRequest::new(settings, transfer), target))

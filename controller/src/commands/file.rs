@@ -18,7 +18,7 @@ pub(super) fn request(
     context: &Context,
 ) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = Settings::new(source, &events)?;
+    let settings = Settings::new(source, transfer.floor(), &events)?;
     let (folder, placed_as) = place(name, destination.unwrap_or("."))?;
     let destination = format!("{}/{placed_as}", folder.trim_end_matches('/'));
     let target = Target { destination, ..Target::local(&settings, folder, events)? };

@@ -1,5 +1,7 @@
 //! `hfdown info MODEL`: what the Hub says.
 
+use hfdown_agent::http::SpeedFloor;
+
 use super::Context;
 use crate::cli::{RepoArguments, Settings};
 use crate::event::Event;
@@ -7,7 +9,7 @@ use crate::failure::{self, Exit, Problem};
 
 pub(super) async fn run(source: &RepoArguments, context: &Context) -> Result<Exit, Problem> {
     let events = context.events(None);
-    let Settings { hub, repo, revision, .. } = &Settings::new(source, &events)?;
+    let Settings { hub, repo, revision, .. } = &Settings::new(source, SpeedFloor::default(), &events)?;
     let fail = |error| failure::hub(format!("cannot list {repo} at {revision}"), &error, hub, repo);
     let asking = async {
         let info = hub.info(repo, revision).await?;

@@ -13,7 +13,7 @@ pub(super) fn request(
     context: &Context,
 ) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = Settings::new(source, &events)?;
+    let settings = Settings::new(source, transfer.floor(), &events)?;
     let target = Target::local(&settings, folder.to_owned(), events)?;
     let request = SyncRequest { policy: arguments.policy(), ..SyncRequest::new(settings, transfer) };
     Ok((request, target))

@@ -22,7 +22,7 @@ pub(super) struct BoxSync<'a> {
 
 pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(SyncRequest, Target), Problem> {
     let target = Target::on_box(typed.there, typed.traces, context).await?;
-    let settings = Settings::new(typed.source, &target.events)?;
+    let settings = Settings::new(typed.source, typed.transfer.floor(), &target.events)?;
     let request = SyncRequest {
         policy: typed.sync.policy(),
         traces: typed.traces,

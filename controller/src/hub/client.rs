@@ -2,13 +2,13 @@
 
 use bytes::{Bytes, BytesMut};
 use hfdown_agent::http::{
-    ExtraRoots, Names, NetworkFault, RedirectError, SetupError, client_builder, innermost_cause,
-    redirect_target,
+    ExtraRoots, Names, NetworkFault, RecentSpeed, RedirectError, SLICE, SetupError, SpeedFloor,
+    client_builder, innermost_cause, redirect_target,
 };
 use hfdown_protocol::{Address, HubNetwork};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::error_response::{Resource, printable};
@@ -110,7 +110,9 @@ impl Hub {
     pub(super) async fn get(&self, resource: Resource, url: &Url, bound: u64) -> Result<Page, HubError> {
         self.with_retries(url, || async {
             match self.exchange(&Method::GET, url, resource).await? {
-                FinalResponse::Answered(url, response) => read(url, response, bound).await,
+                FinalResponse::Answered(url, response) => {
+                    read(url, response, bound, self.settings.floor).await
+                }
                 FinalResponse::OtherOrigin(address) => {
                     let origin = address.expose().origin().ascii_serialization();
                     Err(nonsense(url, Nonsense::OtherOrigin(printable(&origin))))
@@ -193,19 +195,47 @@ fn redirected(from: &Url, headers: &HeaderMap) -> Result<Address, HubError> {
     })
 }
 
-async fn read(url: Url, mut response: Response, bound: u64) -> Result<Page, HubError> {
+async fn read(url: Url, mut response: Response, bound: u64, floor: SpeedFloor) -> Result<Page, HubError> {
     let too_long = || nonsense(&url, Nonsense::TooLong(bound));
     if response.content_length().is_some_and(|length| length > bound) {
         return Err(too_long());
     }
     let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| unreached(&url, &error))? {
+    let mut speed = RecentSpeed::over(floor.time);
+    while let Some(chunk) = next_chunk(&url, &mut response, &mut speed, floor).await? {
         if (body.len() + chunk.len()) as u64 > bound {
             return Err(too_long());
         }
         body.extend_from_slice(&chunk);
     }
     Ok(Page { headers: response.headers().clone(), body: body.freeze(), url })
+}
+
+/// The next bytes of an answer; none at its end. An error where too few have come for too long.
+async fn next_chunk(
+    url: &Url,
+    response: &mut Response,
+    speed: &mut RecentSpeed,
+    floor: SpeedFloor,
+) -> Result<Option<Bytes>, HubError> {
+    loop {
+        let since = Instant::now();
+        // Not even the beginning of a chunk is lost with a slice: it stays in the connection.
+        let next = timeout(SLICE, response.chunk()).await;
+        let came = match &next {
+            Ok(Ok(Some(chunk))) => chunk.len() as u64,
+            _ => 0,
+        };
+        let recent = speed.note(came, since.elapsed().min(SLICE));
+        if let Some((bytes, waited)) = recent.filter(|recent| floor.is_above(*recent, 1)) {
+            let detail = format!("only {bytes} B came in {} s", waited.as_secs());
+            let slow = Unreached::new(shown(url), NetworkFault::Timeout, detail);
+            return Err(HubError::Unreachable(Box::new(slow)));
+        }
+        if let Ok(next) = next {
+            return next.map_err(|error| unreached(url, &error));
+        }
+    }
 }
 
 pub(super) fn nonsense(url: &Url, what: Nonsense) -> HubError {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hfdown_agent::http::{asked_wait, wait_in_words};
 use reqwest::{Response, StatusCode};
+use tokio::time::timeout;
 
 use super::{Credential, HubError, RetrySummary};
 
@@ -42,6 +43,8 @@ pub(super) enum Resource {
 const TEXT: usize = 400;
 /// The most bytes of a refusal's body that are read for its `error`.
 const BODY: usize = 16 * 1024;
+/// How long they are waited for: the status has said what matters.
+const BODY_TIME: Duration = Duration::from_secs(10);
 
 impl ErrorResponse {
     pub(super) fn new(asked: impl Into<String>, status: u16) -> Self {
@@ -71,11 +74,15 @@ impl ErrorResponse {
         };
         if answer.message.is_none() {
             let mut body = Vec::new();
-            while let Ok(Some(chunk)) = response.chunk().await
-                && body.len() + chunk.len() <= BODY
-            {
-                body.extend_from_slice(&chunk);
-            }
+            let reading = async {
+                while let Ok(Some(chunk)) = response.chunk().await
+                    && body.len() + chunk.len() <= BODY
+                {
+                    body.extend_from_slice(&chunk);
+                }
+            };
+            // What has come by then may be all of it.
+            let _ = timeout(BODY_TIME, reading).await;
             let json: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
             answer.message = json.and_then(|json| json.get("error")?.as_str().map(printable));
         }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_agent::http::{Backoff, Jitter};
+use hfdown_agent::http::{Backoff, Jitter, SpeedFloor};
 
 use super::Retrying;
 
@@ -15,6 +15,8 @@ pub struct HubSettings {
     pub connect: Duration,
     /// How long nothing at all may arrive.
     pub idle: Duration,
+    /// The least that an answer must bring while it comes.
+    pub floor: SpeedFloor,
     /// How long one whole answer may take, however busily it drips.
     pub whole: Duration,
     /// When and how often to try again.
@@ -40,6 +42,7 @@ impl Default for HubSettings {
         Self {
             connect: Duration::from_secs(10),
             idle: Duration::from_secs(10),
+            floor: SpeedFloor::default(),
             whole: Duration::from_secs(300),
             retries: RetryPolicy::default(),
             observer: Observer::default(),

@@ -7,7 +7,7 @@ use hfdown::hub::{
     Credential, Gating, HubError, HubSettings, NetworkAccess, Nonsense, Observer, RefusalReason, RepoId,
     Resolved, Revision,
 };
-use hfdown_agent::http::NetworkFault;
+use hfdown_agent::http::{NetworkFault, SpeedFloor};
 use hfdown_protocol::PathError;
 use hfdown_tests::hub::{Content, Gate, HubFault, HubOrigin, TestHub, When};
 
@@ -256,6 +256,24 @@ async fn a_hub_that_falls_silent_or_is_not_there_is_unreachable() {
         "{error:?}"
     );
     assert!(error.to_string().contains("(3 attempts in "), "{error}");
+}
+
+#[tokio::test]
+async fn a_hub_that_trickles_is_given_up_whatever_it_trickles() {
+    let hub = TestHub::start();
+    hub.model("acme/tiny").file("a", "1").commit();
+    let floor = SpeedFloor { bytes_per_second: 1_000, time: Duration::from_secs(1) };
+    let client = connect(&hub.endpoint(), None, HubSettings { floor, ..impatient() });
+    let trickle = hub.fault(HubFault::Throttle { bytes_per_second: 5 }, When::path("/revision/"));
+    let error = tokio::time::timeout(Duration::from_secs(30), info(&client, "acme/tiny")).await.unwrap();
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, HubError::Unreachable(seen) if seen.fault == NetworkFault::Timeout),
+        "{error:?}"
+    );
+    assert!(error.to_string().contains(" B came in 1 s (3 attempts in "), "{error}");
+    trickle.lift();
+    info(&client, "acme/tiny").await.unwrap();
 }
 
 #[tokio::test]
