@@ -6,6 +6,7 @@
 
 mod killed;
 mod scale;
+mod tampered;
 
 /// The program under test.
 const HFDOWN: &str = env!("CARGO_BIN_EXE_hfdown-tested");
