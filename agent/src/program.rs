@@ -78,12 +78,12 @@ fn defect(panic: &PanicHookInfo<'_>) -> String {
 pub fn runtime(workers: usize, blocking: usize) -> Result<Runtime, StartError> {
     let (granted, refused) = grantable(workers + blocking + OTHERS);
     let needed = workers + LEAST_BLOCKING.min(blocking) + OTHERS;
-    if let Some(why) = refused
-        && granted < needed
-    {
-        return Err(StartError::Threads { granted, needed, why });
-    }
-    let blocking = granted - workers - OTHERS;
+    // Where they are rationed, no more than the least: what is short may be memory, which others than threads need.
+    let blocking = match refused {
+        None => blocking,
+        Some(_) if granted >= needed => LEAST_BLOCKING.min(blocking),
+        Some(why) => return Err(StartError::Threads { granted, needed, why }),
+    };
     let runtime = Builder::new_multi_thread()
         .worker_threads(workers)
         .max_blocking_threads(blocking)
