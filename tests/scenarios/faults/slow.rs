@@ -29,6 +29,33 @@ async fn a_trickle_is_given_up_and_its_range_goes_on_elsewhere(place: Destinatio
     }
 }
 
+/// The last kilobyte of a file, which would take the better part of a minute.
+const TAIL: HubFault = HubFault::TrickleFrom { at: SIZE - 1_000 };
+
+/// Everything came fast but the end of it, so that the average says nothing.
+async fn a_tail_that_trickles_goes_on_elsewhere(place: DestinationKind) {
+    for connections in ["1", "4"] {
+        let sandbox = sandbox(place).await;
+        let armed = sandbox.hub.fault(TAIL, cdn().first(1));
+        let options = [&IMPATIENT[..], &["--connections", connections]].concat();
+        let ended = sandbox.sync(MODEL, &options).await;
+        assert_whole(&sandbox, &ended);
+        assert_eq!(armed.times_struck(), 1);
+        assert!(ended.stderr.contains(" B in 1 s"), "it was given up: {}", ended.stderr);
+    }
+}
+
+async fn a_tail_that_only_trickles_is_given_up(place: DestinationKind) {
+    let sandbox = sandbox(place).await;
+    let armed = sandbox.hub.fault(TAIL, cdn());
+    let ended = sandbox.sync(MODEL, &IMPATIENT).await;
+    assert_eq!(ended.code, 3, "{}", ended.stderr);
+    assert_eq!(sandbox.files(), ["config.json"]);
+    assert!(sandbox.claimed() >= SIZE - 1_000, "all but the tail is kept: {}", sandbox.claimed());
+    armed.lift();
+    assert_whole(&sandbox, &sandbox.sync(MODEL, &[]).await);
+}
+
 async fn a_server_that_only_trickles_is_given_up(place: DestinationKind) {
     let sandbox = sandbox(place).await;
     let armed = sandbox.hub.fault(TRICKLE, cdn());
@@ -81,6 +108,8 @@ async fn without_a_floor_any_server_is_fast_enough(place: DestinationKind) {
 here_and_on_a_box! {
     a_trickle_is_given_up_and_its_range_goes_on_elsewhere,
     a_server_that_only_trickles_is_given_up,
+    a_tail_that_trickles_goes_on_elsewhere,
+    a_tail_that_only_trickles_is_given_up,
     what_the_user_slows_down_is_not_slow,
     without_a_floor_any_server_is_fast_enough,
 }

@@ -10,12 +10,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{Stream, stream};
 use hyper::body::{Body as HttpBody, Frame};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::content::{Content, ContentReader, PIECE};
 use super::log::OpenRequest;
 use super::stall::StallHandle;
 use super::wire::ConnectionState;
+
+/// What a body that trickles brings at a time, and how long it takes for it.
+const DROP: (u64, Duration) = (10, Duration::from_millis(500));
 
 /// What a body consists of, and what happens to it.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub(super) struct BodyPlan {
     /// Where it stops, counted from the beginning of the body.
     pub(super) stops: Vec<(u64, Interruption)>,
     pub(super) bytes_per_second: Option<u64>,
+    /// The offset in the content from which on it trickles.
+    pub(super) trickles_from: Option<u64>,
 }
 
 /// How a body stops.
@@ -41,7 +46,15 @@ pub(super) enum Interruption {
 
 impl BodyPlan {
     pub(super) fn plain(content: Content, span: Range<u64>) -> Self {
-        Self { content, span, surplus: 0, flipped: Vec::new(), stops: Vec::new(), bytes_per_second: None }
+        Self {
+            content,
+            span,
+            surplus: 0,
+            flipped: Vec::new(),
+            stops: Vec::new(),
+            bytes_per_second: None,
+            trickles_from: None,
+        }
     }
 
     /// How many bytes it will be.
@@ -95,7 +108,7 @@ impl Flow {
             return Ok(None);
         }
         let to_stop = self.script.stops.last().map_or(u64::MAX, |(at, _)| at - self.sent);
-        let length = left.min(to_stop).min(self.pace().await);
+        let length = left.min(to_stop).min(self.pace().await).min(self.trickle().await);
         let piece = self.read(length)?;
         self.sent += piece.len() as u64;
         self.entry.sent(piece.len() as u64);
@@ -123,6 +136,19 @@ impl Flow {
         sleep_until(self.started + Duration::from_secs_f64(self.sent as f64 / rate as f64)).await;
         // Fifty times a second is smooth to every eye that watches a progress bar.
         (rate / 50).clamp(1, PIECE)
+    }
+
+    /// The same of a body that trickles in the end.
+    async fn trickle(&self) -> u64 {
+        let Some(at) = self.script.trickles_from else { return PIECE };
+        let (piece, pause) = DROP;
+        match at.saturating_sub(self.script.span.start + self.sent) {
+            0 => {
+                sleep(pause).await;
+                piece
+            }
+            before => before,
+        }
     }
 
     /// Reads on the spot. The threads are the Hub's own, and what benchmarks serve is in the page cache: a thread pool

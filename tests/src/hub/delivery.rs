@@ -95,6 +95,7 @@ impl FileResponse {
             }
             HubFault::ShortBody(bytes) => *bytes <= self.script.span.end - self.script.span.start,
             HubFault::WrongBytes { at } => self.script.span.contains(at),
+            HubFault::TrickleFrom { at } => *at < self.script.span.end,
             HubFault::Gzipped => !self.compressed,
             HubFault::LongBody(_) | HubFault::Throttle { .. } => true,
             HubFault::Status(_)
@@ -123,6 +124,7 @@ impl FileResponse {
             HubFault::LongBody(bytes) => self.script.surplus += bytes,
             HubFault::Gzipped => self.compress(),
             HubFault::WrongBytes { at } => self.script.flipped.push(*at),
+            HubFault::TrickleFrom { at } => self.script.trickles_from = Some(*at),
             HubFault::Throttle { bytes_per_second } => {
                 let slower = self
                     .script

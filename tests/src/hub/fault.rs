@@ -65,6 +65,11 @@ pub enum HubFault {
         /// Of body.
         bytes_per_second: u64,
     },
+    /// What comes before this offset comes at once, and ten bytes every half a second from there on.
+    TrickleFrom {
+        /// Counted from the beginning of the file, not of the range.
+        at: u64,
+    },
     /// The answer begins so much later.
     Delay(Duration),
 }
