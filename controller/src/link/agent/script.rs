@@ -37,29 +37,28 @@ pub(super) const FOLDERS: u8 = 4;
 /// `sound FOLDER`: it is a folder, no link, this user's own, and writable by no other user; and no other user can replace
 /// it or a folder above it. `$d` becomes its path without links, whose parents are those that were looked at.
 ///
-/// A parent is this user's, root's, or of the owner of `/`, who can replace everything. Others may write to it only
-/// where the sticky bit keeps them from renaming what is not theirs. A group may if it is root's, or this user's own
-/// as Debian and Fedora give each user one. `ls` follows what `cd` has followed already; a line too many, of a name
-/// with a line break, is no folder's.
+/// A parent is this user's, root's, or of the owner of `/`, who can replace everything. So can all who may write to `/`,
+/// the shell that runs this included: a look at its mode would gain nothing, and some containers have an open one.
+/// Others may write to a parent only where the sticky bit keeps them from renaming what is not theirs. A group may if it
+/// is root's, or this user's own as Debian and Fedora give each user one. `ls` follows what `cd` has followed already; a
+/// line too many, of a name with a line break, is no folder's.
 const SOUND: &str = r#"
     sound() {
         [ -d "$1" ] && [ -O "$1" ] || return 1;
         case $(ls -ld "$1") in drwx?-??-*) ;; *) return 1;; esac;
         d=$(cd "$1" && pwd -P) || return 1;
         e=$d; set --;
-        while [ -n "$e" ]; do e=${e%/*}; set -- "$@" "${e:-/}"; done;
+        while e=${e%/*}; [ -n "$e" ]; do set -- "$@" "$e"; done;
         ls -ldn / "$@" | (
-            z=;
+            read -r m l z g e || exit 1;
             while read -r m l o g e; do
-                z=${z:-$o};
                 case $o in 0|$u|$z) ;; *) exit 1;; esac;
                 case $m in
                     d????????[tT]*|d????-??-*) ;;
                     d???????-*) [ $g = 0 ] || { [ $g = $(id -g) ] && [ "$(id -gn)" = "$(id -un)" ]; } || exit 1;;
                     *) exit 1;;
                 esac;
-            done;
-            [ -n "$z" ]
+            done
         );
     };
 "#;

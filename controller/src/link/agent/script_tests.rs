@@ -40,9 +40,11 @@ fn folders_and_files_are_looked_at_alike_by_every_shell() {
         "u=$(id -u); {SOUND} {PROVED} {} proved {file} {abc} && echo right $y; proved {file} 0123456789 || echo wrong",
         looks.concat()
     );
+    // As in a container whose `/` is open to all: who may write there may replace this shell as well.
+    let open_root = r#"ls() { command ls "$@" | sed "s|^d[^ ]*\(.* /\)\$|drwxrwxrwx\1|"; };"#;
     let expected = format!("{0}\n{1}\n{0}\nright\nwrong\n", path("good/own"), path("sticky/own"));
-    for (shell, options) in SHELLS {
-        let line = script.replace('\n', " ");
+    for ((shell, options), ls) in SHELLS.into_iter().flat_map(|shell| [(shell, ""), (shell, open_root)]) {
+        let line = format!("{ls} {script}").replace('\n', " ");
         // What is not on this machine is left out; `sh` is, and is one of them.
         let Ok(output) = Command::new(shell).args(options).args(["-c", &line]).output() else { continue };
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell}: {output:?}");
