@@ -11,9 +11,9 @@ use crate::system::asked_to_stop;
 
 /// How long the second Ctrl-C waits for bars to be taken off the screen. A frozen terminal must not hold it up.
 const TIDYING: Duration = Duration::from_millis(200);
-/// How long stopping in good order may take: what an agent has in its hands (5 s), its farewell (10 s), and the sweep of
-/// a box (12 s) have their own bounds, which add up to less. What is not done by then waits for a disk that does not
-/// answer.
+/// How long stopping in good order may take: what an agent has in its hands (5 s), its farewell (10 s), and the end of one
+/// that does not answer (7 s) or the sweep of a box (12 s) fit in. What is not done by then waits for a disk or a box that
+/// does not answer.
 const GRACE: Duration = Duration::from_secs(30);
 
 /// Cancels the token at the first Ctrl-C (or `SIGTERM`), and ends the process at the second or when the first was not

@@ -37,7 +37,7 @@
 //! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object |
 //!
 //! `kind` is one of `unreachable`, `rate_limited`, `stale`, `not_allowed`, `not_found`, `nonsense`, `corrupt`, `no_space`,
-//! `permission_denied`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `held`, `disk`, `protocol`, `cancelled`.
+//! `permission_denied`, `not_ours`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `held`, `disk`, `protocol`, `cancelled`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
