@@ -287,7 +287,7 @@ pub(crate) fn absolute(root: &str) -> io::Result<PathBuf> {
 }
 
 fn expand_home(root: &str) -> PathBuf {
-    match (root.strip_prefix("~/").or((root == "~").then_some("")), std::env::home_dir()) {
+    match (root.strip_prefix("~/").or((root == "~").then_some("")), system::own_home()) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(root),
     }

@@ -4,10 +4,12 @@ use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+
+use super::own_uid;
 
 /// Another program opens a file, or closes one that it had opened for writing before we looked. We close ours last.
 const EVENTS: WatchFlags = WatchFlags::OPEN.union(WatchFlags::CLOSE_WRITE);
@@ -142,9 +144,35 @@ pub(crate) fn stamps_follow_writes(file: &File) -> bool {
         .is_ok_and(|disk| u64::try_from(disk.f_type).is_ok_and(|kind| LOCAL.contains(&kind)))
 }
 
+/// This user's own folder. Where no `HOME` is set, the file of users is all that is asked: the system's own look-up loads
+/// libraries, and a static program that does so crashes.
+pub(crate) fn own_home() -> Option<PathBuf> {
+    let named = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    named.or_else(|| home_of(own_uid(), &fs::read("/etc/passwd").ok()?))
+}
+
+/// As `name:password:uid:gid:title:home:shell` says.
+fn home_of(uid: u32, users: &[u8]) -> Option<PathBuf> {
+    let users = String::from_utf8_lossy(users);
+    let mut homes = users.lines().filter_map(|user| {
+        let fields: Vec<_> = user.split(':').collect();
+        let is_theirs = fields.get(2)?.parse() == Ok(uid);
+        fields.get(5).filter(|home| is_theirs && !home.is_empty()).map(PathBuf::from)
+    });
+    homes.next()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_has_no_home_has_the_one_in_the_file_of_users() {
+        let users = b"root:x:0:0:root:/root:/bin/sh\n# a line\n\xff:x:7:7::/home/seven:\nold:x:8:8:::\n";
+        for (uid, home) in [(0, Some("/root")), (7, Some("/home/seven")), (8, None), (9, None)] {
+            assert_eq!(home_of(uid, users), home.map(PathBuf::from), "{uid}");
+        }
+    }
 
     #[test]
     fn a_file_that_another_program_opens_is_heard_of_and_our_own_descriptor_is_not() {

@@ -12,9 +12,9 @@ mod windows;
 
 pub(crate) use file_access::{FileAccess, FileMode, Looks};
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{OpenWatch, is_open_elsewhere, stamps_follow_writes};
+pub(crate) use linux::{OpenWatch, is_open_elsewhere, own_home, stamps_follow_writes};
 #[cfg(not(target_os = "linux"))]
-pub(crate) use not_linux::{NoWatch as OpenWatch, is_open_elsewhere, stamps_follow_writes};
+pub(crate) use not_linux::{NoWatch as OpenWatch, is_open_elsewhere, own_home, stamps_follow_writes};
 #[cfg(unix)]
 pub(crate) use unix::{
     changed_and_inode, create_file, create_folder, flush_folder, forbid_dumps, has_descriptors,

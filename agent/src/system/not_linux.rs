@@ -1,6 +1,7 @@
 //! What only Linux has, elsewhere.
 
 use std::fs::File;
+use std::path::PathBuf;
 
 /// Hears of no program that opens a file.
 #[derive(Debug, Default)]
@@ -27,4 +28,9 @@ pub(crate) fn is_open_elsewhere(_name: &str) -> bool {
 /// Whether a file's stamp shows each write at once, and nothing else moves it. Windows updates times when it likes.
 pub(crate) fn stamps_follow_writes(_file: &File) -> bool {
     cfg!(unix)
+}
+
+/// This user's own folder.
+pub(crate) fn own_home() -> Option<PathBuf> {
+    std::env::home_dir()
 }
