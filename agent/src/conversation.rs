@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hfdown_protocol::{
-    Access, Check, CodecError, End, Failure, FailureKind, Layout, Limits, Order, Report, Summary, Traces,
-    VERSION, Wanted, inbox, limits,
+    Access, Check, CodecError, End, Failure, FailureKind, Folding, Layout, Limits, Order, Report, Summary,
+    Traces, VERSION, Wanted, inbox, limits,
 };
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
@@ -66,7 +66,7 @@ pub(crate) struct Conversation {
 /// What background work ends with.
 enum Done {
     Opened(Result<Folder, Failure>),
-    Surveyed(Result<(), Failure>),
+    Surveyed(Result<Folding, Failure>),
     CarriedOut(Result<Summary, Failure>),
 }
 
@@ -202,7 +202,7 @@ impl Conversation {
                     None => Ok(()),
                 }
             }
-            Done::Surveyed(Ok(())) => self.say(Report::Surveyed).await,
+            Done::Surveyed(Ok(folding)) => self.say(Report::Surveyed { folding }).await,
             Done::CarriedOut(Ok(summary)) => self.say(Report::Finished { summary }).await,
             Done::Opened(Err(failure)) | Done::Surveyed(Err(failure)) | Done::CarriedOut(Err(failure)) => {
                 if failure.kind == FailureKind::Cancelled {

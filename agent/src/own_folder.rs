@@ -21,6 +21,10 @@ const ATTEMPTS: u32 = 8;
 const NEW: &str = ".new";
 /// What is made to see how the disk shows a file of ours.
 const PROBE: &str = "probe";
+/// What is made to see which names the disk takes for the same one: `é` as one character,
+const COMPOSED: &str = "probe-\u{e9}";
+/// and as two.
+const DECOMPOSED: &str = "probe-e\u{301}";
 
 /// A folder that is open.
 #[derive(Debug)]
@@ -205,6 +209,16 @@ impl OwnFolder {
     pub(crate) fn looks_ours(&self) -> bool {
         let looks = self.dir.dir_metadata().map(|metadata| system::looks(&metadata));
         looks.is_ok_and(|looks| distrust(looks, system::own_uid()).is_none())
+    }
+
+    /// Whether the disk takes Unicode's two spellings of `é` for the same name: a file is created to see.
+    pub(crate) fn folds_normalisation(&self) -> io::Result<bool> {
+        // A run that was killed here may have left one, and a copy of the folder may have it in the other spelling.
+        self.remove(DECOMPOSED)?;
+        self.create(COMPOSED, FileMode::Private)?;
+        let folds = self.has_file(DECOMPOSED);
+        self.remove(COMPOSED)?;
+        Ok(folds)
     }
 
     fn is_ours(&self, metadata: &Metadata, most: u64) -> bool {

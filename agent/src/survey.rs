@@ -1,6 +1,5 @@
 //! What is on disk of what is wanted.
 
-use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -8,8 +7,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Provenance, Report, Stamp,
-    Wanted, batches,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, Report,
+    Stamp, Wanted, batches,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -47,21 +46,13 @@ struct Unread<'a> {
 }
 
 impl Survey<'_> {
-    /// Looks, and reports what it finds: every wanted file once, then the extraneous files. Blocks.
-    pub(crate) fn run(&self) -> Result<(), Failure> {
+    /// Looks, and reports what it finds: every wanted file once, then the extraneous files. What is to be made of names
+    /// that the disk can't tell apart is the controller's business. Blocks.
+    pub(crate) fn run(&self) -> Result<Folding, Failure> {
         let parts = self.root.layout().parts(self.wanted);
-        let collisions = if self.root.folds_case() { case_collisions(self.wanted) } else { HashMap::new() };
         let mut known = Vec::new();
         let mut unread = Vec::new();
         for (wanted, part) in self.wanted.iter().zip(&parts) {
-            if let Some(other) = collisions.get(&wanted.id) {
-                let detail = format_args!("{} and {other} are the same name on this disk", wanted.path);
-                known.push((
-                    wanted.id,
-                    Found::Obstructed { failure: Failure::new(FailureKind::InTheWay, detail) },
-                ));
-                continue;
-            }
             match self.glance(wanted, part) {
                 Ok(found) => known.push((wanted.id, found)),
                 Err(stamp) => unread.push(Unread { wanted, stamp, part }),
@@ -69,7 +60,8 @@ impl Survey<'_> {
         }
         self.send_all(&known)?;
         self.read_all(&unread)?;
-        self.send_extraneous()
+        self.send_extraneous()?;
+        Ok(self.root.folding(self.wanted))
     }
 
     /// What can be said without reading; otherwise the stamp of what must be read.
@@ -257,21 +249,6 @@ impl Survey<'_> {
 /// How many files are read at once: hashing is what takes the time, so that every CPU has one.
 fn readers() -> usize {
     machine::cpus().min(READERS)
-}
-
-/// Files whose path differs from another one only in case, each with that other one. The first in the listing wins.
-fn case_collisions(wanted: &[Wanted]) -> HashMap<FileId, String> {
-    let mut seen: HashMap<String, &Wanted> = HashMap::new();
-    let mut collisions = HashMap::new();
-    for file in wanted {
-        match seen.entry(file.path.as_str().to_lowercase()) {
-            std::collections::hash_map::Entry::Occupied(first) => {
-                collisions.insert(file.id, first.get().path.to_string());
-            }
-            std::collections::hash_map::Entry::Vacant(place) => drop(place.insert(file)),
-        }
-    }
-    collisions
 }
 
 #[cfg(test)]

@@ -131,16 +131,3 @@ fn a_file_that_is_written_to_while_it_is_read_is_neither_right_nor_remembered() 
     assert_eq!(failure.kind, FailureKind::ChangedMeanwhile);
     assert_eq!(records.lock().unwrap().iter().count(), 0);
 }
-
-#[test]
-fn names_that_differ_only_in_case_are_found() {
-    let collisions = case_collisions(&[
-        wanted(0, "Model.bin", 1),
-        wanted(1, "model.bin", 2),
-        wanted(2, "Ä/x", 3),
-        wanted(3, "ä/X", 4),
-    ]);
-    assert_eq!(collisions.get(&FileId(1)).map(String::as_str), Some("Model.bin"));
-    assert_eq!(collisions.get(&FileId(3)).map(String::as_str), Some("Ä/x"));
-    assert_eq!(collisions.len(), 2);
-}

@@ -181,7 +181,7 @@ pub(crate) mod byte_string {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{FileId, Found, Order, Proof, Report};
+    use crate::{FileId, Folding, Found, Order, Proof, Report};
     use futures_util::{FutureExt, SinkExt, StreamExt};
     use proptest::prelude::*;
 
@@ -199,7 +199,8 @@ mod tests {
         let mut sender = outbox::<_, Report>(near);
         let mut reports = inbox::<_, Report>(far, &[]);
         let files = (0..500).map(|n| (FileId(n), Found::Intact { proof: Proof::Read })).collect();
-        let sent = vec![Report::Pong, Report::Found { files }, Report::Surveyed];
+        let sent =
+            vec![Report::Pong, Report::Found { files }, Report::Surveyed { folding: Folding::Nothing }];
         let sending = async {
             for report in sent.clone() {
                 sender.send(report).await.unwrap();
@@ -213,10 +214,11 @@ mod tests {
     #[tokio::test]
     async fn what_was_read_before_is_heard_though_nothing_more_comes() {
         let (_silent, far) = tokio::io::duplex(8);
-        let body = bincode::serde::encode_to_vec(Report::Surveyed, BINCODE).unwrap();
+        let body =
+            bincode::serde::encode_to_vec(Report::Surveyed { folding: Folding::Nothing }, BINCODE).unwrap();
         let two = [frame(&body), frame(&body)].concat();
         let mut reports = inbox::<_, Report>(far, &two[..two.len() - 1]);
-        assert!(matches!(reports.next().now_or_never(), Some(Some(Ok(Report::Surveyed)))));
+        assert!(matches!(reports.next().now_or_never(), Some(Some(Ok(Report::Surveyed { .. })))));
         assert!(reports.next().now_or_never().is_none(), "half of one");
     }
 

@@ -70,7 +70,7 @@ pub use order::{
     Wanted,
 };
 pub use path::{PathError, RepoPath};
-pub use report::{End, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked};
+pub use report::{End, Folding, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.

@@ -44,7 +44,10 @@ pub enum Report {
         extraneous: Vec<ExtraneousFile>,
     },
     /// The survey is complete: every wanted file has been reported.
-    Surveyed,
+    Surveyed {
+        /// Which names the disk can't tell apart.
+        folding: Folding,
+    },
     /// This file's source is needed now: it was to be asked for, or the last one has gone stale.
     NeedSource {
         /// Which.
@@ -158,6 +161,20 @@ pub struct MachineInfo {
     pub cpus: u32,
     /// The agent's process.
     pub pid: u32,
+}
+
+/// Which names a disk takes for the same one, beside those that are equal. What is said of Unicode's normalisation is
+/// asked of a disk only where a wanted name has a letter that is not ASCII.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Folding {
+    /// None.
+    Nothing,
+    /// `a` and `A`.
+    Case,
+    /// Unicode's spellings of `é`: as one character, and as an `e` with an accent after it.
+    Normalisation,
+    /// Both, and both at once.
+    CaseAndNormalisation,
 }
 
 /// What stands at a wanted file's place.
@@ -298,7 +315,7 @@ impl Message for Report {
             | Self::NotRemoved { failure, .. }
             | Self::Fatal { failure } => failure.is_bounded(),
             Self::Surveying { .. }
-            | Self::Surveyed
+            | Self::Surveyed { .. }
             | Self::NeedSource { .. }
             | Self::Started { .. }
             | Self::Verified { .. }

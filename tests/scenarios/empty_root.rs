@@ -90,7 +90,7 @@ async fn it_downloads_in_an_empty_root_without_an_environment() {
     let mut placed = 0;
     while let Some(report) = reports.next().await {
         match report.expect("frames make sense") {
-            Report::Surveyed => {
+            Report::Surveyed { .. } => {
                 let jobs = vec![Job { file: FileId(0), replaces: None, source: source.clone() }];
                 orders.send(Order::Fetch { jobs }).await.unwrap();
                 orders.send(Order::Begin).await.unwrap();

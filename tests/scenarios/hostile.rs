@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use hfdown_protocol::{
-    Failure, FailureKind, FileId, Found, MachineInfo, Report, Summary, Ticked, VERSION, outbox,
+    Failure, FailureKind, FileId, Folding, Found, MachineInfo, Report, Summary, Ticked, VERSION, outbox,
 };
 use hfdown_tests::processes::Process;
 use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, ended};
@@ -13,14 +13,14 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::places::HFDOWN;
 
-const MODEL: &str = "acme/small";
+pub(crate) const MODEL: &str = "acme/small";
 /// What the controller may have resident, whatever a box sends.
 const ALLOWED: u64 = 64 << 20;
 /// What a flood has: more than that.
 const FLOOD: u64 = 150_000_000;
 
 /// Reports as an agent would send them.
-async fn frames(reports: &[Report]) -> Vec<u8> {
+pub(crate) async fn frames(reports: &[Report]) -> Vec<u8> {
     let (near, mut far) = tokio::io::duplex(1 << 20);
     let mut sender = outbox::<_, Report>(near);
     for report in reports {
@@ -34,7 +34,7 @@ async fn frames(reports: &[Report]) -> Vec<u8> {
 
 /// Runs a sync against a box whose agent greets, says this, and then does what the script says. The most that the
 /// controller had resident comes with it.
-async fn against(sandbox: &Sandbox, said: &[u8], then: &str, more: &[&str]) -> (Ended, u64) {
+pub(crate) async fn against(sandbox: &Sandbox, said: &[u8], then: &str, more: &[&str]) -> (Ended, u64) {
     let (agent, words) = (sandbox.scratch().join("agent"), sandbox.scratch().join("words"));
     fs::write(&words, said).unwrap();
     let greeting = "printf '\\nHFDOWN-AGENT %s\\n' \"$2\"";
@@ -67,7 +67,7 @@ async fn sandbox(place: DestinationKind) -> Option<Sandbox> {
     Some(sandbox)
 }
 
-fn hello() -> Report {
+pub(crate) fn hello() -> Report {
     let machine = MachineInfo { os: "linux".into(), arch: "x86_64".into(), cpus: 1, pid: 1 };
     Report::Hello { version: VERSION.to_owned(), machine }
 }
@@ -76,7 +76,7 @@ fn hello() -> Report {
 fn honest() -> Vec<Report> {
     let opened = Report::Opened { root: "/models".into(), free: 1 << 40 };
     let found = Report::Found { files: vec![(FileId(0), Found::Absent { partial: 0 })] };
-    vec![hello(), opened, found, Report::Surveyed]
+    vec![hello(), opened, found, Report::Surveyed { folding: Folding::Nothing }]
 }
 
 fn after(honest: Vec<Report>, lies: impl IntoIterator<Item = Report>) -> Vec<Report> {
@@ -96,7 +96,7 @@ async fn lies_are_named_and_end_the_conversation() {
     let lies = [
         (vec![Report::Opened { root: "/".into(), free: 1 }], "it does not say what it is"),
         (vec![hello(), hello()], "`Hello` is out of order"),
-        (opened(&[Report::Surveyed]), "it did not look at every file"),
+        (opened(&[Report::Surveyed { folding: Folding::Nothing }]), "it did not look at every file"),
         (opened(&[placed(file)]), "`Placed` is out of order"),
         (
             opened(&[Report::Found { files: vec![(other, Found::Absent { partial: 0 })] }]),
@@ -156,7 +156,7 @@ async fn no_text_of_a_box_reaches_a_terminal_as_it_is() {
         Report::Hello { version: VERSION.to_owned(), machine },
         opened,
         Report::Found { files: vec![(FileId(0), Found::Absent { partial: 0 })] },
-        Report::Surveyed,
+        Report::Surveyed { folding: Folding::Nothing },
         Report::Started { file: FileId(0), resumed: 0 },
         Report::Retrying { file: FileId(0), attempt: 1, failure: failure.clone(), wait_ms: 1 },
         failed,

@@ -1,4 +1,4 @@
-//! Disks of a certain kind for a test: small ones, read-only ones, ones that run no programs, ones that fold case, ones
+//! Disks of a certain kind for a test: small ones, read-only ones, ones that run no programs, ones that fold names, ones
 //! that do not answer.
 //!
 //! Only root can mount. A developer's run without that right says which tests it left out; under `CI=true` root's
@@ -10,6 +10,24 @@ use std::env;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+/// What a disk takes for the same name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Twins {
+    /// `a` and `A`.
+    Case,
+    /// `é` as one character, and as two.
+    Normalisation,
+}
+
+impl Twins {
+    fn names(self) -> [&'static str; 2] {
+        match self {
+            Self::Case => ["a", "A"],
+            Self::Normalisation => ["\u{e9}", "e\u{301}"],
+        }
+    }
+}
 
 /// A mounted disk, until it is dropped.
 #[derive(Debug)]
@@ -59,9 +77,9 @@ impl Mount {
         None
     }
 
-    /// Mounts a disk that takes `a` and `A` for the same name on a folder, which is made: of whatever kind this machine
+    /// Mounts a disk that takes such twins for the same name on a folder, which is made: of whatever kind this machine
     /// knows. `image` is a file that may be made for it. `None` where it knows none, which is so on many.
-    pub fn folding_case(at: &Path, image: &Path) -> Option<Self> {
+    pub fn folding(twins: Twins, at: &Path, image: &Path) -> Option<Self> {
         std::fs::create_dir_all(at).expect("the temporary folder can be written");
         let image_name = image.display().to_string();
         let makers: [&[&str]; 4] = [
@@ -83,16 +101,22 @@ impl Mount {
                 continue;
             }
             let mount = Self { at: at.to_owned(), server: None };
-            // ext4 and tmpfs fold case in folders that are marked so, which new ones inherit.
+            // ext4 and tmpfs fold names in folders that are marked so, which new ones inherit.
             let folder = at.join("Probe");
             let made = std::fs::create_dir(&folder).is_ok();
             quietly("chattr", &["+F", &folder.display().to_string()]);
-            if made && std::fs::write(folder.join("a"), "").is_ok() && folder.join("A").exists() {
-                _ = std::fs::remove_file(folder.join("a"));
+            let [name, twin] = twins.names().map(|name| folder.join(name));
+            if made && std::fs::write(&name, "").is_ok() && twin.exists() {
+                _ = std::fs::remove_file(name);
                 return Some(mount);
             }
         }
-        left_out("no filesystem that folds case can be made (tried vfat, ext4, xfs and tmpfs)");
+        left_out(match twins {
+            Twins::Case => "no filesystem that folds case can be made (tried vfat, ext4, xfs and tmpfs)",
+            Twins::Normalisation => {
+                "no filesystem that folds é can be made (tried vfat, ext4, xfs and tmpfs)"
+            }
+        });
         None
     }
 
@@ -121,7 +145,7 @@ impl Mount {
         None
     }
 
-    /// Where it folds case: below this.
+    /// Where it folds names: below this.
     pub fn folding_folder(&self) -> PathBuf {
         self.at.join("Probe")
     }

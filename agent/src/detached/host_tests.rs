@@ -80,7 +80,7 @@ impl Scene {
         let hello = Order::Hello { version: VERSION.to_owned(), mode: Mode::Detached };
         let survey = Order::Survey { check: Check::Records };
         scene.controller.say([hello, open, Order::List { files: vec![file] }, survey]).await;
-        scene.controller.until(|report| matches!(report, Report::Surveyed)).await;
+        scene.controller.until(|report| matches!(report, Report::Surveyed { .. })).await;
         let jobs = vec![Job { file: FileId(0), replaces: None, source: Source::OnRequest }];
         scene.controller.say([Order::Fetch { jobs }]).await;
         scene

@@ -9,7 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use hfdown_protocol::{Access, Failure, FailureKind, Layout, Nonce, RepoPath, Stamp, Traces, Wanted};
+use hfdown_protocol::{
+    Access, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces, Wanted,
+};
 
 use super::layout::{DiskLayout, disk_layout};
 use super::lock::{Lock, LockAttempt};
@@ -228,8 +230,29 @@ impl Root {
         std::mem::take(&mut *self.unflushed.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Which of these names the disk can't tell apart, as far as it is to be known for them.
+    pub(crate) fn folding(&self, wanted: &[Wanted]) -> Folding {
+        let is_ascii = wanted.iter().all(|wanted| wanted.path.as_str().is_ascii());
+        match (self.folds_case(), !is_ascii && self.folds_normalisation()) {
+            (false, false) => Folding::Nothing,
+            (true, false) => Folding::Case,
+            (false, true) => Folding::Normalisation,
+            (true, true) => Folding::CaseAndNormalisation,
+        }
+    }
+
+    /// Whether it takes Unicode's two spellings of `é` for the same name: a file in our own folder tells. Where none can
+    /// be made, it is taken for such a disk: a file that is refused does less harm than one that takes another's place.
+    /// A dry run makes none; disks that fold case mostly fold this as well, and others hardly ever.
+    fn folds_normalisation(&self) -> bool {
+        if !self.is_ours() {
+            return self.folds_case();
+        }
+        self.own().ok().and_then(|own| own.folds_normalisation().ok()).unwrap_or(true)
+    }
+
     /// Whether the disk takes `a` and `A` for the same name: our own folder tells.
-    pub(crate) fn folds_case(&self) -> bool {
+    fn folds_case(&self) -> bool {
         self.work.is_some()
             && self
                 .folder
@@ -318,5 +341,32 @@ mod tests {
         second.parts().unwrap().dir().write("part", "bytes").unwrap();
         assert!(open().try_lock().unwrap().is_some(), "and it is locked for the others");
         assert!(folder.path().join(".cache/hfdown/parts/part").exists());
+    }
+
+    #[test]
+    fn a_file_is_made_to_see_what_the_disk_folds_only_where_it_matters_and_may_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |access| {
+            Root::open(folder.path().to_str().unwrap(), access, Layout::Bare, Traces::Keep)
+                .expect("a folder opens")
+        };
+        let mut locked = open(Access::ReadWrite);
+        assert_eq!(locked.try_lock().unwrap(), None);
+        let wanted = |path| {
+            let digest = hfdown_protocol::Digest::GitSha1([0; 20]);
+            let path = RepoPath::new(path).unwrap();
+            [Wanted { id: hfdown_protocol::FileId(0), path, size: 1, digest }]
+        };
+        // It goes where another one is made.
+        let left = folder.path().join(".cache/hfdown/probe-\u{e9}");
+        std::fs::write(&left, "").unwrap();
+        let dry = open(Access::ReadOnly);
+        for (root, path, is_made) in
+            [(&locked, "plain", false), (&dry, "\u{e9}", false), (&locked, "\u{e9}", true)]
+        {
+            let folding = root.folding(&wanted(path));
+            assert_eq!(left.exists(), !is_made, "{path}");
+            assert!(cfg!(not(target_os = "linux")) || folding == Folding::Nothing, "{folding:?}");
+        }
     }
 }

@@ -23,6 +23,7 @@ mod session;
 mod sources;
 mod startup;
 mod survey;
+mod twins;
 
 pub use carryover::Carryover;
 pub use connect::{ConnectAttempt, FolderRequest, Machine, Timeouts, connect, left_running};

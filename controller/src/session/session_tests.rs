@@ -3,6 +3,7 @@
 use super::super::lull::{LONGEST, SLOWEST_DISK};
 use super::*;
 use hfdown_agent::CloseReason;
+use hfdown_protocol::Folding;
 use tokio::io::DuplexStream;
 
 /// A session whose agent is the test, behind a pipe of so many bytes.
@@ -22,8 +23,8 @@ async fn a_controller_that_wants_to_stop_listens_until_there_is_room_to_say_so()
     // The agent does not read: the pipe fills, then the queue.
     while tokio::time::timeout(SILENCE / 60, session.say(Order::Ping)).await.is_ok() {}
     cancel.cancel();
-    agent.send(Report::Surveyed).await.unwrap();
-    assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));
+    agent.send(Report::Surveyed { folding: Folding::Nothing }).await.unwrap();
+    assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed { .. }))));
     let reading = async {
         let mut orders = inbox::<_, Order>(reader, &[]);
         while !matches!(orders.next().await, Some(Ok(Order::Cancel))) {}
@@ -36,10 +37,10 @@ async fn a_controller_that_wants_to_stop_listens_until_there_is_room_to_say_so()
 async fn an_agent_that_says_nothing_is_given_up_but_not_one_that_was_not_listened_to() {
     let (mut session, far, _cancel) = session(4096);
     let mut agent = outbox::<_, Report>(far);
-    agent.send(Report::Surveyed).await.unwrap();
+    agent.send(Report::Surveyed { folding: Folding::Nothing }).await.unwrap();
     // As after Ctrl-Z and `fg`.
     tokio::time::advance(Duration::from_secs(3600)).await;
-    assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed))));
+    assert!(matches!(session.hear().await, Ok(Heard::Report(Report::Surveyed { .. }))));
     assert!(matches!(session.hear().await, Err(SessionError::Silent(30))));
     let silent_since = Instant::now();
     session.close().await;

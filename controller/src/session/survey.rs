@@ -1,10 +1,11 @@
 //! What is on disk of what is wanted.
 
-use hfdown_protocol::{Check, FileId, Found, Order, RepoPath, Report, Wanted, batches, limits};
+use hfdown_protocol::{Check, FileId, Folding, Found, Order, RepoPath, Report, Wanted, batches, limits};
 use std::collections::HashSet;
 
 use super::error::SessionError;
 use super::session::{Heard, Session, cleaned, unexpected};
+use super::twins::PlacedNames;
 use crate::display::Events;
 use crate::event::Event;
 use crate::plan::Inventory;
@@ -60,16 +61,30 @@ impl Session {
                     }
                     extraneous.extend(more);
                 }
-                Heard::Report(Report::Surveyed) => {
+                Heard::Report(Report::Surveyed { folding }) => {
                     let found: Option<Vec<Found>> = found.into_iter().collect();
                     let found =
                         found.ok_or_else(|| SessionError::protocol("it did not look at every file"))?;
-                    return Ok(Inventory { found, extraneous });
+                    let inventory = Inventory { found, extraneous };
+                    return Ok(told_apart(inventory, selected, folding));
                 }
                 Heard::Report(report) => return Err(unexpected(&report)),
             }
         }
     }
+}
+
+/// What is there, but for what the disk can't tell apart: one file of a name has its place, the others are obstructed.
+/// What an earlier sync called otherwise and is a wanted file now is not extraneous: with `--delete`, that file would go.
+fn told_apart(mut inventory: Inventory, selected: &Selected, folding: Folding) -> Inventory {
+    let mut names = PlacedNames::on(folding);
+    for (file, found) in selected.wanted.iter().zip(&mut inventory.found) {
+        if let Err(failure) = names.place(file.path()) {
+            *found = Found::Obstructed { failure };
+        }
+    }
+    inventory.extraneous.retain(|file| !names.has(&file.path));
+    inventory
 }
 
 fn wanted(selected: &Selected) -> impl Iterator<Item = Wanted> {

@@ -1,10 +1,12 @@
 //! Names in the Hub's listing that no file may have.
 
+use hfdown_protocol::{ExtraneousFile, FileId, Folding, Found, RepoPath, Report, Stamp};
 use hfdown_tests::hub::{Content, HubOrigin};
-use hfdown_tests::mount::Mount;
+use hfdown_tests::mount::{Mount, Twins};
 use hfdown_tests::sandbox::{Sandbox, run};
 
 use super::words::{everything, plain, refusal};
+use crate::hostile::{MODEL, against, frames, hello};
 
 /// Each with how it is shown, and why it is refused.
 const HOSTILE: [(&str, &str); 17] = [
@@ -123,7 +125,7 @@ async fn names_that_this_disk_cannot_tell_apart(sandbox: Sandbox) {
         );
     }
     let Some(disk) =
-        Mount::folding_case(&sandbox.scratch().join("folding"), &sandbox.scratch().join("image"))
+        Mount::folding(Twins::Case, &sandbox.scratch().join("folding"), &sandbox.scratch().join("image"))
     else {
         return;
     };
@@ -139,11 +141,84 @@ async fn names_that_this_disk_cannot_tell_apart(sandbox: Sandbox) {
     }
 }
 
+/// One name in two spellings, as a file and as a folder. The Hub lists what sorts first at first.
+const SPELT: [(&str, &str); 2] = [("e\u{301}.txt", "\u{e9}.txt"), ("e\u{301}/a.txt", "\u{e9}/a.txt")];
+const IN_TWO_WAYS: &str = "are the same name on this disk (their letters are encoded in two ways)";
+
+fn publish_spelt(sandbox: &Sandbox) {
+    let mut draft =
+        sandbox.hub.model(MODEL).file("config.json", "{}").file("\u{e9}/b.txt", "of another name");
+    for (first, second) in SPELT {
+        draft = draft.file(first, "first").file(second, "second");
+    }
+    draft.commit();
+}
+
+async fn spellings_that_this_disk_cannot_tell_apart(sandbox: Sandbox) {
+    publish_spelt(&sandbox);
+    let ended = sandbox.sync(MODEL, &[]).await;
+    if sandbox.files().len() == 6 {
+        assert_eq!(ended.code, 0, "a disk that tells them apart has both: {}", ended.stderr);
+        for (first, second) in SPELT {
+            let there = (sandbox.read(first).unwrap(), sandbox.read(second).unwrap());
+            assert_eq!(there, ("first".into(), "second".into()));
+        }
+        let left = std::fs::read_dir(sandbox.root().join(".cache/hfdown")).unwrap();
+        let is_probe = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with("probe");
+        assert!(!left.flatten().any(|entry| is_probe(&entry.file_name())), "nothing is left of finding out");
+    }
+    let (at, image) = (sandbox.scratch().join("folding"), sandbox.scratch().join("image"));
+    let Some(disk) = Mount::folding(Twins::Normalisation, &at, &image) else { return };
+    let root = disk.folding_folder().join("model");
+    for more in [[].as_slice(), &[], &["--dry-run"]] {
+        let mut command = sandbox.hfdown(["rsync-sync".as_ref(), MODEL.as_ref(), root.as_os_str()]);
+        command.args(more);
+        let ended = run(command).await;
+        refusal(&sandbox, &ended, 3);
+        let said = plain(&sandbox, &ended.stderr);
+        for (first, second) in SPELT {
+            assert!(said.contains(&format!("{second} and {first} {IN_TWO_WAYS}")), "{said}");
+            assert_eq!(std::fs::read_to_string(root.join(first)).unwrap(), "first");
+        }
+        assert_eq!(std::fs::read_to_string(root.join("e\u{301}/b.txt")).unwrap(), "of another name");
+    }
+}
+
+async fn spellings_that_the_disk_of_a_box_cannot_tell_apart(sandbox: Sandbox) {
+    publish_spelt(&sandbox);
+    let extraneous = |path: &str| ExtraneousFile {
+        path: RepoPath::new(path).unwrap(),
+        stamp: Stamp { size: 5, modified: 1, changed: 1, inode: 1 },
+    };
+    let mut said = vec![hello(), Report::Opened { root: "/models".into(), free: 1 << 40 }];
+    let absent = |file| (FileId(file), Found::Absent { partial: 0 });
+    said.push(Report::Found { files: (0..6).map(absent).collect() });
+    said.push(Report::Extraneous { extraneous: vec![extraneous("CONFIG.json"), extraneous("old.txt")] });
+    for folding in [Folding::CaseAndNormalisation, Folding::Nothing] {
+        let frames = frames(&[&said[..], &[Report::Surveyed { folding }]].concat()).await;
+        let options = ["--dry-run", "--delete", "--json"];
+        let (ended, _) = against(&sandbox, &frames, "cat >/dev/null", &options).await;
+        let is_told = |(first, second): (&str, &str)| {
+            ended.stdout.contains(&format!("{second} and {first} {IN_TWO_WAYS}"))
+        };
+        let folds = folding == Folding::CaseAndNormalisation;
+        assert_eq!(ended.code, if folds { 3 } else { 0 }, "{}{}", ended.stdout, ended.stderr);
+        assert_eq!(SPELT.map(is_told), [folds; 2], "{}", ended.stdout);
+        assert!(ended.stdout.contains("old.txt"), "{}", ended.stdout);
+        assert_eq!(ended.stdout.contains("CONFIG.json"), !folds, "it is config.json: {}", ended.stdout);
+    }
+}
+
 everywhere! {
     hostile_names_stay_out_and_the_rest_arrives,
+}
+
+on_boxes! {
+    spellings_that_the_disk_of_a_box_cannot_tell_apart,
 }
 
 here! {
     a_listing_of_hostile_names_alone_places_nothing,
     names_that_this_disk_cannot_tell_apart,
+    spellings_that_this_disk_cannot_tell_apart,
 }
