@@ -78,6 +78,23 @@ async fn ctrl_c_ends_a_run_and_the_agent_that_is_stopped(sandbox: Sandbox) {
     assert_eq!(agents(&sandbox), [0; 0], "it does not sit there for ever");
 }
 
+async fn what_is_not_the_agent_any_more_is_not_run_to_end_one(sandbox: Sandbox) {
+    let (child, _stall) = halted(&sandbox, &[]).await;
+    stop_agents(&sandbox);
+    let folder = host(&sandbox).home().join(".cache/hfdown");
+    let mut files = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let agent = files.find(|path| path.file_name().unwrap().to_string_lossy().starts_with("agent-")).unwrap();
+    let (other, ran) = (folder.join("other"), folder.join("ran"));
+    std::fs::write(&other, format!("#!/bin/sh\necho >'{}'\n", ran.display())).unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o700)).unwrap();
+    std::fs::rename(&other, &agent).unwrap();
+    processes::interrupt(child.id().unwrap());
+    let Ended { code, stderr, .. } = in_time(child).await;
+    assert_eq!(code, 130, "{stderr}");
+    assert!(!ran.exists(), "it is not run");
+    assert_eq!(agents(&sandbox), [0; 0], "the agent is ended all the same");
+}
+
 async fn without_retries_a_stopped_agent_is_not_left_behind(sandbox: Sandbox) {
     let (child, _stall) = halted(&sandbox, &["--link-silence", "2", "--retries", "0"]).await;
     stop_agents(&sandbox);
@@ -165,6 +182,7 @@ on_boxes! {
     an_agent_that_is_stopped_is_ended_by_the_next_one_and_the_run_goes_on,
     a_detached_agent_that_is_stopped_before_it_is_left_is_ended_too,
     ctrl_c_ends_a_run_and_the_agent_that_is_stopped,
+    what_is_not_the_agent_any_more_is_not_run_to_end_one,
     without_retries_a_stopped_agent_is_not_left_behind,
 }
 

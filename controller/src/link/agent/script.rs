@@ -77,6 +77,15 @@ const PROVED: &str = r#"
     };
 "#;
 
+/// `ours FILE`: it is a file, no link, this user's own program, and writable by no other user. What it is comes before any
+/// look into it, since one into a FIFO would not end; `-x` is false on a `noexec` mount.
+const OURS: &str = r#"
+    ours() {
+        [ -f "$1" ] && [ -O "$1" ] && [ -x "$1" ] || return 1;
+        case $(ls -ld "$1") in -rwx?-??-*) ;; *) return 1;; esac;
+    };
+"#;
+
 /// The head of a loop over the folders, which it numbers from 1. `${X:+…}` leaves out what is not set: the root folder
 /// must not get one of ours.
 const EACH_FOLDER: &str = r#"
@@ -87,9 +96,8 @@ const EACH_FOLDER: &str = r#"
         [ -n "$d" ] || continue;
 "#;
 
-/// Starts the cached agent, or says what the machine is, and what is wrong with the agent that is there. What it is comes
-/// before any look into it, since one into a FIFO would not end; `-x` is false on a `noexec` mount. The file's age is its
-/// last use.
+/// Starts the cached agent, or says what the machine is, and what is wrong with the agent that is there. The file's age is
+/// its last use.
 pub(super) fn launch(nonce: Nonce, run: Nonce, images: &AgentImages) -> String {
     let mut choice = String::new();
     for (cpu, names) in [(Cpu::X86_64, ["x86_64", "amd64"]), (Cpu::Aarch64, ["aarch64", "arm64"])] {
@@ -106,10 +114,7 @@ pub(super) fn launch(nonce: Nonce, run: Nonce, images: &AgentImages) -> String {
         case $s:$m in {choice} esac;
         {SOUND}
         {PROVED}
-        ours() {{
-            [ -f "$1" ] && [ -O "$1" ] && [ -x "$1" ] || return 1;
-            case $(ls -ld "$1") in -rwx?-??-*) ;; *) return 1;; esac;
-        }};
+        {OURS}
         if [ -n "$a" ]; then
             {EACH_FOLDER}
                 sound "$d" || continue;
@@ -128,22 +133,26 @@ pub(super) fn launch(nonce: Nonce, run: Nonce, images: &AgentImages) -> String {
 }
 
 /// Ends whatever agents of this run are there, by the agent that is cached: it exits with 0 when none is left. Where it
-/// is not there any more, `grep` finds them by the run's word; here, one digit of it is in brackets, so that neither this
-/// command nor `grep` itself matches.
+/// is not there any more, or nothing proves it, `grep` finds them by the run's word; here, one digit of it is in brackets,
+/// so that neither this command nor `grep` itself matches.
 pub(super) fn dismiss(nonce: Nonce, run: Nonce, images: &AgentImages) -> String {
     let word = run.to_string();
     let (first, rest) = word.split_at(1);
     let images = [Cpu::X86_64, Cpu::Aarch64].into_iter().filter_map(|cpu| images.get(cpu));
-    let names: Vec<String> = images.map(|image| format!("\"$d/{}\"", image.file_name())).collect();
-    let names = names.join(" ");
+    let agents: Vec<String> =
+        images.map(|image| format!("{}:{}", image.file_name(), image.sha256())).collect();
+    let agents = agents.join(" ");
     for_login_shell(&format!(
         r#"
         u=$(id -u);
         {SOUND}
+        {PROVED}
+        {OURS}
         {EACH_FOLDER}
             sound "$d" || continue;
-            for p in {names}; do
-                [ -O "$p" ] && [ -x "$p" ] || continue;
+            for a in {agents}; do
+                p=$d/${{a%:*}};
+                ours "$p" && proved "$p" "${{a#*:}}" && [ -z "$y" ] || continue;
                 "$p" end {nonce} {run}; r=$?;
                 [ $r -eq 0 ] || [ $r -eq {LEFT} ] && exit $r;
             done;
