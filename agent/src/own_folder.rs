@@ -19,7 +19,7 @@ use crate::system::{self, FileAccess, FileMode, Looks};
 const ATTEMPTS: u32 = 8;
 /// What a file is called before it gets the name of the one that it replaces.
 const NEW: &str = ".new";
-/// What is made to see how the disk shows a file of ours.
+/// What is made for a moment, to see how the disk shows a file of ours.
 const PROBE: &str = "probe";
 /// What is made to see which names the disk takes for the same one: `é` as one character,
 const COMPOSED: &str = "probe-\u{e9}";
@@ -129,6 +129,11 @@ impl OwnFolder {
         Ok(is_ours.then_some(file))
     }
 
+    /// What stands there, without opening it; `None` as with [`Self::open`].
+    pub(crate) fn look(&self, name: &str, most: u64) -> Option<Metadata> {
+        self.dir.symlink_metadata(name).ok().filter(|metadata| self.is_ours(metadata, most))
+    }
+
     /// What is in a file of ours; `None` as with [`Self::open`].
     pub(crate) fn read(&self, name: &str, most: u64) -> io::Result<Option<Vec<u8>>> {
         let Some(file) = self.open(name, FileAccess::Read, most)? else { return Ok(None) };
@@ -150,6 +155,18 @@ impl OwnFolder {
                 created => return created,
             }
         }
+    }
+
+    /// Makes a file for a moment, to see what this disk makes of it.
+    pub(crate) fn probe<T>(
+        &self,
+        mode: FileMode,
+        look: impl FnOnce(&File) -> io::Result<T>,
+    ) -> io::Result<T> {
+        let file = self.create(PROBE, mode)?;
+        let seen = look(&file);
+        self.remove(PROBE)?;
+        seen
     }
 
     /// Gives a file this content, as a whole or not at all: a new file takes the place of whatever stands there, unless
@@ -190,12 +207,7 @@ impl OwnFolder {
     /// Whether the folder is ours alone; if it does not look so, a file is created to see what the disk's word is worth.
     pub(crate) fn check(&mut self) -> io::Result<Result<(), Distrust>> {
         let looks = system::looks(&self.dir.dir_metadata()?);
-        let probe = || {
-            let probe = self.create(PROBE, FileMode::Private)?;
-            let looks = Metadata::from_file(&probe).map(|metadata| system::looks(&metadata));
-            self.remove(PROBE)?;
-            looks
-        };
+        let probe = || self.probe(FileMode::Private, |file| Ok(system::looks(&Metadata::from_file(file)?)));
         Ok(match ownership(looks, system::own_uid(), probe)? {
             Ok(ownership) => {
                 self.ownership = ownership;

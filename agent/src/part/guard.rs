@@ -26,6 +26,11 @@ pub(super) struct Watched {
 }
 
 impl Guard {
+    #[cfg(all(test, target_os = "linux"))]
+    pub(super) fn deaf() -> Self {
+        Self { opens: Arc::new(OpenWatch::deaf()), ..Self::default() }
+    }
+
     /// What a file of ours looks like here: found out once.
     pub(super) fn new_file(&self, parts: &OwnFolder) -> io::Result<NewFile> {
         let mut known = self.new_file.lock().unwrap_or_else(PoisonError::into_inner);
@@ -43,6 +48,11 @@ impl Guard {
 }
 
 impl Watched {
+    /// Whether a system that has such watches has none left: who opens the file is not heard of then.
+    pub(super) fn is_deaf(&self) -> bool {
+        OpenWatch::IS_TO_BE_HAD && self.number.is_none()
+    }
+
     /// Whether another program has opened the file since the watch began.
     pub(super) fn was_opened(&self) -> bool {
         self.number.is_some_and(|number| self.opens.opened(number) > self.before)

@@ -110,8 +110,8 @@ impl Part {
         };
         let watched = guard.watch(&data);
         // Who has opened it before is not heard of again.
-        let trust =
-            if is_earlier && system::is_open_elsewhere(name) { Trust::Lost } else { Trust::UnlessOpened };
+        let may_be_open = || is_earlier && system::is_open_elsewhere(name);
+        let trust = if watched.is_deaf() || may_be_open() { Trust::Lost } else { Trust::UnlessOpened };
         let (journal, mut written) = Journal::open(parts, &journal_name(name), size)?;
         let length = data.metadata()?.len();
         if length > size {
@@ -132,12 +132,9 @@ impl Part {
         })
     }
 
-    /// How many bytes of a file an earlier run left behind.
+    /// How many bytes of a file an earlier run left behind. It is not opened: the run that writes to it would hear of that.
     pub(crate) fn peek(parts: &OwnFolder, name: &str, size: u64) -> u64 {
-        let Ok(metadata) = parts.dir().symlink_metadata(name) else { return 0 };
-        if !metadata.is_file() || system::looks(&metadata).links > 1 {
-            return 0;
-        }
+        let Some(metadata) = parts.look(name, u64::MAX) else { return 0 };
         let mut claimed = Journal::peek(parts, &journal_name(name), size);
         claimed.remove(metadata.len()..size);
         claimed.total()
@@ -236,6 +233,11 @@ impl Part {
         self.flush()?;
         let mut pen = self.pen();
         self.check(&mut pen)?;
+        // Before it is asked who has opened it; what has been at rest shows every write already.
+        if pen.trust == Trust::UnlessOpened {
+            self.new_file.set_time_apart(&self.data);
+            pen.stamp = stamp(&self.data)?;
+        }
         let flushed = stamp(&self.data)?;
         let is_believed = match pen.trust {
             Trust::UnlessOpened => !self.watched.was_opened(),
@@ -273,7 +275,7 @@ impl Part {
 
     /// Whether another program may have written to it.
     pub(crate) fn is_disturbed(&self) -> bool {
-        self.pen().trust != Trust::UnlessOpened || self.watched.was_opened()
+        !self.watched.is_deaf() && self.pen().trust != Trust::UnlessOpened || self.watched.was_opened()
     }
 
     fn pen(&self) -> MutexGuard<'_, Pen> {

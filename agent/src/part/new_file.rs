@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io;
+use std::time::SystemTime;
 
 use cap_std::fs::Metadata;
 use hfdown_protocol::Stamp;
@@ -12,8 +13,6 @@ use hfdown_protocol::Stamp;
 use crate::own_folder::OwnFolder;
 use crate::system::{self, FileAccess, FileMode};
 
-/// Made and removed at once.
-const PROBE: &str = "probe";
 /// User, group and others may read and write and so on; no set-user-id.
 const MODE: u32 = 0o777;
 /// What a part has that is ours alone.
@@ -31,13 +30,10 @@ pub(crate) struct NewFile {
 
 impl NewFile {
     pub(super) fn learn(parts: &OwnFolder) -> io::Result<Self> {
-        let file = parts.create(PROBE, FileMode::Usual)?;
-        let learned = mode(&file).map(|usual| {
-            let stamps_follow_writes = system::stamps_follow_writes(&file);
-            Self { usual, stamps_follow_writes }
-        });
-        parts.remove(PROBE)?;
-        learned
+        parts.probe(FileMode::Usual, |file| {
+            let stamps_follow_writes = system::stamps_follow_writes(file);
+            Ok(Self { usual: mode(file)?, stamps_follow_writes })
+        })
     }
 
     /// Opens a part that an earlier run has left. None if what is there can't be one.
@@ -53,6 +49,15 @@ impl NewFile {
     /// Gives a part the mode of a placed file.
     pub(super) fn set_usual_mode(self, file: &File) -> io::Result<()> {
         if mode(file)? == self.usual { Ok(()) } else { system::set_mode(file, self.usual) }
+    }
+
+    /// Gives a file a time that no write of another program gives it: the clock of a disk ticks, so that a write within the
+    /// tick of our own last one would not show otherwise.
+    pub(super) fn set_time_apart(self, file: &File) {
+        if self.stamps_follow_writes {
+            // A disk that refuses tells no less than before.
+            let _ = file.set_modified(SystemTime::now());
+        }
     }
 
     /// Whether two looks at a file have found it in the same state, as far as this disk lets that be told.

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::path::Path;
+use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
@@ -152,6 +153,32 @@ fn a_descriptor_from_before_the_run_is_noticed_when_it_writes() {
 }
 
 #[test]
+fn what_is_proved_has_a_time_that_no_tick_of_the_disk_gives() {
+    let ground = ground();
+    let time = || fs::metadata(ground.part()).unwrap().modified().unwrap();
+    let part = ground.open();
+    part.write(0, &[Bytes::from_static(b"abcdefgh")]).unwrap();
+    let written = SystemTime::now();
+    part.seal().unwrap().expect("nothing has happened");
+    assert!(time() >= written);
+    let before = SystemTime::now();
+    write_small(&ground.parts, &ground.guard, "p", b"abcdefgh").unwrap().unwrap();
+    assert!(time() >= before, "a disk's own clock is behind by part of a tick");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn where_no_watch_is_left_what_was_written_is_read_again() {
+    let ground = Ground { guard: Guard::deaf(), ..ground() };
+    let part = ground.open();
+    part.write(0, &[Bytes::from_static(b"abcdefgh")]).unwrap();
+    assert!(part.seal().unwrap().is_none());
+    assert!(!part.is_disturbed(), "nothing is known of another program");
+    part.rest().unwrap();
+    ground.place(&part.seal().unwrap().expect("nothing has happened since it was read")).unwrap();
+}
+
+#[test]
 fn a_part_is_ours_alone_and_a_placed_file_has_the_mode_of_any_new_one() {
     let ground = ground();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
@@ -199,6 +226,7 @@ fn what_is_not_a_part_of_ours_is_begun_afresh_and_nothing_outside_changes() {
         ground.open().write(0, &[Bytes::from_static(b"abcdefgh")]).unwrap();
         fs::remove_file(ground.part()).unwrap();
         make(&ground.part());
+        assert_eq!(Part::peek(&ground.parts, "p", 8), 0, "{what}");
         let part = ground.open();
         assert_eq!(part.total(), 0, "{what}");
         part.write(0, &[Bytes::from_static(b"abcdefgh")]).unwrap();

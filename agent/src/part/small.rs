@@ -25,6 +25,7 @@ pub(crate) fn write_small(
         let mut data = parts.create(name, FileMode::Private)?;
         data.write_all(bytes)?;
         new_file.set_usual_mode(&data)?;
+        new_file.set_time_apart(&data);
         let before = stamp(&data)?;
         data.sync_all()?;
         let written = stamp(&data)?;

@@ -50,6 +50,16 @@ struct Watch {
 }
 
 impl OpenWatch {
+    /// Not to have one is an exception: a user has so many (`fs.inotify.max_user_instances`).
+    pub(crate) const IS_TO_BE_HAD: bool = true;
+
+    /// One that no file can be watched with.
+    #[cfg(test)]
+    pub(crate) fn deaf() -> Self {
+        let inotify = Some(File::open("/dev/null").unwrap().into());
+        Self(Mutex::new(Watches { inotify, files: Vec::new() }))
+    }
+
     /// Watches a file from here on, and gives the watch a number. None where that can't be done.
     pub(crate) fn begin(&self, file: &File) -> Option<i32> {
         let mut watches = self.watches();

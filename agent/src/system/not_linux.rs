@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub(crate) struct NoWatch;
 
 impl NoWatch {
+    pub(crate) const IS_TO_BE_HAD: bool = false;
+
     /// A system without such a watch has nothing to tell.
     pub(crate) fn begin(&self, _file: &File) -> Option<i32> {
         None
