@@ -209,10 +209,15 @@ async fn warn_of_what_is_left(session: Session, events: &Events) {
 /// What is said of an agent that neither answers nor can be ended.
 pub fn left_running(dismissal: &Dismissal) -> Option<String> {
     let Dismissal::Left(process) = dismissal else { return None };
-    let process = if process.is_empty() { String::new() } else { format!(" ({process})") };
+    // Never a pattern to kill by: root on a box would end the agents of others with it.
+    let (which, how) = if process.is_empty() {
+        (String::new(), "`pgrep -af agent-` there shows its number, and `kill -KILL` with it ends it")
+    } else {
+        (format!(" ({process})"), "`kill -KILL` there with its number ends it")
+    };
     Some(format!(
-        "the agent on the box does not answer, and could not be ended{process}: it ends by itself when it notices that this run \
-         is gone; if it is stopped, or hangs on a disk, end it there with `pkill -KILL -f agent-.*serve`"
+        "the agent on the box does not answer, and could not be ended{which}: it ends by itself when it notices that this run \
+         is gone; if it is stopped, or hangs on a disk, {how}"
     ))
 }
 
@@ -293,4 +298,21 @@ fn past_the_shell(placed: TmuxOptOut, traces: Traces) -> String {
     format!(
         "the box's login shell ran no command, as an automatic tmux does; placed ~/.no_auto_tmux there {how}{stays}"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_to_be_ended_by_its_number_alone() {
+        assert_eq!(left_running(&Dismissal::Gone), None);
+        for process in ["", "process 7"] {
+            let text = left_running(&Dismissal::Left(process.to_owned())).expect("it is said");
+            assert!(
+                text.contains("kill -KILL") && text.contains(process) && !text.contains("pkill"),
+                "{text}"
+            );
+        }
+    }
 }
