@@ -30,6 +30,11 @@ async fn agents_of_the_same_run_are_ended_also_stopped_ones_and_no_others() {
         ("another verb", waiting([agent, "end", &earlier, &run])),
     ];
     send(&ours[0], "-STOP");
+    // Until it has stopped, another signal would come first.
+    let stat = format!("/proc/{}/stat", ours[0].id());
+    while !std::fs::read_to_string(&stat).unwrap().contains(") T ") {
+        std::thread::yield_now();
+    }
     // It is waited for, so that it is gone when it has ended.
     let reaped = std::thread::spawn(move || ours.each_mut().map(|child| child.wait().unwrap().signal()));
     assert_eq!(identity.end_predecessors().await, []);
