@@ -130,7 +130,8 @@ fn nested_cargo(workspace: &Path) -> Command {
 /// symbol that static programs don't have and then wants `/dev/urandom`. Paths of this machine stay out of the binary,
 /// which also makes it the same wherever it is built.
 fn rust_flags(workspace: &Path) -> Vec<String> {
-    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned()];
+    // Cargo forgets a profile's `strip` for a package that has an `opt-level` of its own.
+    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned(), "-Cstrip=symbols".to_owned()];
     flags.extend(["--cfg".to_owned(), "getrandom_backend=\"linux_getrandom\"".to_owned()]);
     let workspace = workspace.canonicalize().ok();
     let cargo_home =
