@@ -16,33 +16,29 @@ fn assert_whole(sandbox: &Sandbox, ended: &Ended) {
     assert!(sandbox.read(FILE).is_some_and(|bytes| bytes == Content::random(11, SIZE).to_vec()));
 }
 
-async fn a_trickle_is_given_up_and_its_range_goes_on_elsewhere(place: DestinationKind) {
-    for connections in ["1", "4"] {
-        let sandbox = sandbox(place).await;
-        let armed = sandbox.hub.fault(TRICKLE, cdn().first(1));
-        let options = [&IMPATIENT[..], &["--connections", connections]].concat();
-        let ended = sandbox.sync(MODEL, &options).await;
-        assert_whole(&sandbox, &ended);
-        assert_eq!(armed.times_struck(), 1);
-        let words = ["localhost", " B in 1 s", "(attempt 1 failed)"];
-        assert!(words.iter().all(|words| ended.stderr.contains(words)), "{}", ended.stderr);
-    }
-}
-
 /// The last kilobyte of a file, which would take the better part of a minute.
 const TAIL: HubFault = HubFault::TrickleFrom { at: SIZE - 1_000 };
 
-/// Everything came fast but the end of it, so that the average says nothing.
-async fn a_tail_that_trickles_goes_on_elsewhere(place: DestinationKind) {
+/// One request is struck, which is given up, with these words; another one brings what it did not.
+async fn goes_on_elsewhere(place: DestinationKind, fault: HubFault, told: &[&str]) {
     for connections in ["1", "4"] {
         let sandbox = sandbox(place).await;
-        let armed = sandbox.hub.fault(TAIL, cdn().first(1));
+        let armed = sandbox.hub.fault(fault.clone(), cdn().first(1));
         let options = [&IMPATIENT[..], &["--connections", connections]].concat();
         let ended = sandbox.sync(MODEL, &options).await;
         assert_whole(&sandbox, &ended);
         assert_eq!(armed.times_struck(), 1);
-        assert!(ended.stderr.contains(" B in 1 s"), "it was given up: {}", ended.stderr);
+        assert!(told.iter().all(|words| ended.stderr.contains(words)), "{}", ended.stderr);
     }
+}
+
+async fn a_trickle_is_given_up_and_its_range_goes_on_elsewhere(place: DestinationKind) {
+    goes_on_elsewhere(place, TRICKLE, &["localhost", " B in 1 s", "(attempt 1 failed)"]).await;
+}
+
+/// Everything came fast but the end of it, so that the average says nothing.
+async fn a_tail_that_trickles_goes_on_elsewhere(place: DestinationKind) {
+    goes_on_elsewhere(place, TAIL, &[" B in 1 s"]).await;
 }
 
 async fn a_tail_that_only_trickles_is_given_up(place: DestinationKind) {
