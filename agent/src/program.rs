@@ -19,10 +19,8 @@ const OTHERS: usize = 1;
 const KEPT: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How long threads that were granted a moment ago may take to begin.
 const BEGINNING: Duration = Duration::from_secs(5);
-
 /// How long a thread that has ended may go on counting.
 const LINGERING: Duration = Duration::from_secs(1);
-
 /// Files, sockets and the like without which nothing moves, beside the standard streams: about what a runtime has, and one
 /// transfer of one file.
 const LEAST_FILES: usize = 20;

@@ -198,12 +198,11 @@ impl Survey<'_> {
         }
     }
 
-    /// Remembers what has just been proved. A file that changed again since, or right before, is not remembered.
-    /// A dry run, and a disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
+    /// Remembers what has just been proved. A file that changed right before is not remembered: it might be changed again
+    /// unseen. A dry run, and a disk that can't be written to, remember nothing: that costs a read, never a wrong answer.
     fn adopt(&self, wanted: &Wanted, stamp: Stamp) -> Result<(), Failure> {
         let place = self.root.place_of(wanted);
-        let is_unchanged = matches!(self.root.occupant(&place), Occupant::File(now) if now == stamp);
-        if !is_unchanged || !self.root.is_ours() || !self.root.is_settled(stamp) {
+        if !self.root.is_ours() || !self.root.is_settled(stamp) {
             return Ok(());
         }
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
