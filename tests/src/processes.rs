@@ -100,7 +100,13 @@ pub fn descendants(pid: u32, name: &str) -> Vec<u32> {
 
 /// Ends a process at once. One that has ended already is fine.
 pub fn kill(pid: u32) {
-    _ = Command::new("kill").args(["-9", &pid.to_string()]).stderr(std::process::Stdio::null()).status();
+    signal(pid, "KILL");
+}
+
+/// Sends a process a signal, by its name without `SIG`. One that has ended already is fine.
+pub fn signal(pid: u32, name: &str) {
+    let (name, pid) = (format!("-{name}"), pid.to_string());
+    _ = Command::new("kill").args([&name, &pid]).stderr(std::process::Stdio::null()).status();
 }
 
 /// Stops a process until it is told to go on.

@@ -128,6 +128,10 @@ fn advice(error: &LinkError) -> Option<String> {
         LinkError::NoExec { .. } => {
             "use the SSH command of the box itself, not that of a gateway or a file server".to_owned()
         }
+        LinkError::AgentSilent { .. } if error.is_killed_agent() => {
+            "try again; if it stays so, give the box, or its container, more memory (`docker run --memory`): the agent needs 64 MB"
+                .to_owned()
+        }
         LinkError::AgentSilent { .. } => {
             "try again; if it stays so, look at the memory and the limits of processes that the box allows".to_owned()
         }

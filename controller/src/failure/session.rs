@@ -5,6 +5,12 @@ use hfdown_protocol::FailureKind;
 use super::{Exit, Problem, agent, link};
 use crate::session::SessionError;
 
+/// What to do where nothing but the link, or the moment, was wrong.
+const AGAIN: &str = "run the same command again: what has arrived is kept";
+/// What to do about a box that ends the agent.
+const MEMORY: &str = "give the box, or its container, more memory (`docker run --memory`), or end what else runs there; fewer \
+     `--connections` need less. What has arrived is kept for the next run";
+
 /// A conversation with an agent that failed while `attempted` was under way.
 pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
     let attempted = attempted.into();
@@ -25,9 +31,11 @@ pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
             )
         }
         SessionError::Lost(_) | SessionError::Ended(_) | SessionError::Silent(_) => {
-            Problem::new(Exit::Unreachable, attempted)
-                .because(error)
-                .hint("run the same command again: what has arrived is kept")
+            Problem::new(Exit::Unreachable, attempted).because(error).hint(AGAIN)
+        }
+        SessionError::Killed { signal, .. } => {
+            let problem = Problem::new(Exit::Failed, attempted).because(error);
+            problem.hint(if signal.is_kill() { MEMORY } else { AGAIN })
         }
         SessionError::Version { .. } => Problem::new(Exit::Failed, attempted).because(error).hint(
             "a transfer that another version of hfdown has detached is watched and ended by that version; or end its process on \
@@ -45,9 +53,16 @@ pub fn session_after(attempted: impl Into<String>, error: &SessionError, reconne
     let mut problem = session(attempted, error);
     if reconnected > 0 && problem.exit != Exit::Cancelled {
         let times = if reconnected == 1 { "once".to_owned() } else { format!("{reconnected} times") };
-        problem = problem.because(format_args!("the link had broken before; it was tried again {times}"));
-        if error.is_lost_link() {
-            problem.hint = Some("run the same command again: what has arrived is kept".to_owned());
+        problem = match error {
+            SessionError::Killed { .. } => problem.because(format_args!("it was started again {times}")),
+            SessionError::Link { error, .. } if error.is_killed_agent() => {
+                problem.because(format_args!("it was started again {times}"))
+            }
+            _ => problem.because(format_args!("the link had broken before; it was tried again {times}")),
+        };
+        // A box where agents are killed needs something else.
+        if error.is_lost_link() && problem.exit == Exit::Unreachable {
+            problem.hint = Some(AGAIN.to_owned());
         }
     }
     problem
@@ -80,7 +95,10 @@ impl AttachVerb {
                 Self::Attach => "what was detached there goes on",
                 Self::Stop => "the transfer may go on: run the same command again to be sure",
             },
-            SessionError::Lost(_) | SessionError::Ended(_) | SessionError::Silent(_) => match self {
+            SessionError::Lost(_)
+            | SessionError::Ended(_)
+            | SessionError::Killed { .. }
+            | SessionError::Silent(_) => match self {
                 Self::Attach => "run the same command again: the box goes on by itself",
                 Self::Stop => "run the same command again: the box may go on by itself",
             },

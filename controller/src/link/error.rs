@@ -5,6 +5,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::command_exit::{CommandExit, SignalCause};
 use super::host_key::HostKeyError;
 use super::keys::{KeyFailure, TriedKey};
 use super::platform::Platform;
@@ -143,12 +144,12 @@ pub enum LinkError {
         tmux: AutoTmux,
     },
     /// The agent is on the box but does not come up.
-    #[error("the agent on {address} did not start{}{}", ended(*.exit), quoted(.said))]
+    #[error("the agent on {address} {}{}", not_started(.exit.as_ref()), quoted(.said))]
     AgentSilent {
         /// `host:port`.
         address: String,
-        /// The exit status.
-        exit: Option<u32>,
+        /// How it ended, if it did.
+        exit: Option<CommandExit>,
         /// The first lines of what it printed, sanitised.
         said: String,
     },
@@ -222,6 +223,17 @@ impl LinkError {
         }
     }
 
+    /// Whether there was an agent that was killed before it greeted.
+    pub fn is_killed_agent(&self) -> bool {
+        match self {
+            Self::AgentSilent { exit, .. } => {
+                let signal = exit.as_ref().and_then(CommandExit::signal);
+                signal.is_some_and(|signal| signal.cause() == SignalCause::Outside)
+            }
+            _ => false,
+        }
+    }
+
     /// Whether the server hung up during the login.
     pub(super) fn hung_up(&self) -> bool {
         match self {
@@ -274,6 +286,15 @@ fn list(tried: &[TriedKey]) -> String {
         return "there is no key to try".to_owned();
     }
     format!("tried {}", tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+}
+
+/// What became of an agent instead of a greeting.
+fn not_started(exit: Option<&CommandExit>) -> String {
+    match (exit, exit.and_then(CommandExit::signal)) {
+        (_, Some(signal)) => signal.in_words(" before it greeted"),
+        (Some(exit), None) => format!("did not start ({exit})"),
+        (None, None) => "did not start".to_owned(),
+    }
 }
 
 fn ended(exit: Option<u32>) -> String {

@@ -7,6 +7,7 @@
 //! What comes from the box is bounded and sanitised. It can open no channels here, and no ssh-agent is forwarded to it.
 
 mod agent;
+mod command_exit;
 mod config;
 mod connection;
 mod error;
@@ -26,8 +27,9 @@ pub use agent::{
     AgentExit, AgentImage, AgentImages, AgentLink, AgentOrigin, BadAgent, Dismissal, ImageError, Leftovers,
     LinkGuard, TmuxOptOut,
 };
+pub use command_exit::{CommandExit, ExitSignal, SignalCause};
 pub use config::{ConfigError, ConfigFile, Presence};
-pub use connection::{ChannelReader, ChannelWriter, CommandExit};
+pub use connection::{ChannelReader, ChannelWriter};
 pub use error::{AutoTmux, InstallStage, LinkError, NotForwarded};
 pub use file_line::FileLine;
 pub use host_key::{

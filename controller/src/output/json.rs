@@ -14,7 +14,7 @@
 //! | `refused` | `path`, `why` | `info`, per name that no file may have |
 //! | `listed` | `repo`, `commit`, `files`, `bytes` | the Hub has answered |
 //! | `not_ready` | `why`, `left_seconds` | a box does not let us in yet; it is asked again for a while |
-//! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke; another one is made after the wait, and `opened` follows |
+//! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke, or the agent there was killed; another one is made after the wait, and `opened` follows |
 //! | `waiting` | `holder`, `waited_seconds` | another run holds the folder; said again every minute |
 //! | `opened` | `root`, `free`, `os`, `arch`, `cpus`, `agent` (`in_process`, `cached`, `uploaded`), `uploaded`, `ready_seconds` | an agent has the folder |
 //! | `surveying` | `done`, `total` | while files are read, at most once per second |

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hfdown_agent::http::SetupError;
 use hfdown_protocol::{CodecError, Failure};
 
-use crate::link::LinkError;
+use crate::link::{ExitSignal, LinkError, SignalCause};
 
 /// What can end a conversation.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,16 @@ pub enum SessionError {
     /// The agent ended while the link was up.
     #[error("the agent ended before its time{}", words(.0))]
     Ended(String),
+    /// A signal ended the agent while the link was up.
+    #[error("the agent on {address} {}{}", .signal.in_words(""), words(.last_words))]
+    Killed {
+        /// The box's `host:port`.
+        address: String,
+        /// Which signal.
+        signal: ExitSignal,
+        /// The last that the agent wrote to standard error, sanitised.
+        last_words: String,
+    },
     /// Nothing was heard for too long.
     #[error("the agent was silent for {0} s")]
     Silent(u64),
@@ -69,13 +79,18 @@ impl SessionError {
         Self::Protocol(what.to_owned())
     }
 
-    /// Whether another link may do better. What the box or its agent has decided is not asked twice.
+    /// Whether another link, and the agent that it leads to, may do better. What the box or its agent has decided is not
+    /// asked twice.
     pub fn is_lost_link(&self) -> bool {
         match self {
             Self::Lost(_) | Self::Silent(_) => true,
             Self::Link { error, .. } => {
-                error.is_of_the_moment() || matches!(**error, LinkError::Resolve { .. })
+                error.is_of_the_moment()
+                    || matches!(**error, LinkError::Resolve { .. })
+                    || error.is_killed_agent()
             }
+            // What is on disk is kept, so a new agent goes on where this one was.
+            Self::Killed { signal, .. } => signal.cause() == SignalCause::Outside,
             Self::Setup(_)
             | Self::Agent(_)
             | Self::Ended(_)

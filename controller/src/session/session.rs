@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
 use super::lull::Lull;
-use crate::link::{Dismissal, Leftovers, LinkGuard};
+use crate::link::{AgentExit, CommandExit, Dismissal, Leftovers, LinkGuard};
 use crate::text::sanitize;
 
 /// Orders on their way out. Answers to the agent wait here while the link is slow; reading never waits for writing.
@@ -230,10 +230,16 @@ impl Session {
         match &self.agent {
             AgentHandle::Local(_) => SessionError::Ended(String::new()),
             AgentHandle::Box(guard) => {
-                let agent_exit = guard.agent_exit();
-                // A channel that the box closed is an agent that ended; a connection that broke closes nothing.
-                let why = if agent_exit.closed { SessionError::Ended } else { SessionError::Lost };
-                why(agent_exit.last_words)
+                let AgentExit { exit, closed, last_words, .. } = guard.agent_exit();
+                match (exit.as_ref().and_then(CommandExit::signal), exit) {
+                    (Some(signal), _) => {
+                        SessionError::Killed { address: guard.address().to_owned(), signal, last_words }
+                    }
+                    (None, Some(exit)) if last_words.is_empty() => SessionError::Ended(exit.to_string()),
+                    // A channel that the box closed is an agent that ended; a connection that broke closes nothing.
+                    (None, exit) if closed || exit.is_some() => SessionError::Ended(last_words),
+                    (None, _) => SessionError::Lost(last_words),
+                }
             }
         }
     }

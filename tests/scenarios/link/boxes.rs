@@ -4,7 +4,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
-use hfdown::link::{AgentImage, AgentImages, AgentOrigin, Cpu, InstallStage, LinkError, SshTarget, reach};
+use hfdown::link::{
+    AgentImage, AgentImages, AgentOrigin, CommandExit, Cpu, InstallStage, LinkError, SshTarget, reach,
+};
+use hfdown_tests::proxy::Proxy;
 use hfdown_tests::ssh_host::{HostOptions, SshHost, SshServerKind};
 
 use super::echo::{ECHO, error, go, go_with, images, running_agent, talk};
@@ -113,8 +116,24 @@ async fn says_what_a_broken_agent_said(kind: SshServerKind) {
     for _ in ["cold", "warm"] {
         let failed = error(reach(&target, &host.settings(), &broken).await);
         let LinkError::AgentSilent { exit, said, .. } = failed else { panic!("{failed:?}") };
-        assert_eq!((exit, said.as_str()), (Some(3), "no [1mmemory"));
+        assert_eq!((exit, said.as_str()), (Some(CommandExit::Status(3)), "no [1mmemory"));
     }
+}
+
+/// A box that has no memory for it ends each agent at once: it is not taken for a damaged one, and sent once.
+async fn says_that_an_agent_was_killed_before_it_greeted(kind: SshServerKind) {
+    let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    let proxy = Proxy::to(host.port()).await;
+    let (target, _) = SshTarget::parse(&host.command_via(proxy.port())).unwrap();
+    // Half a megabyte, so that each upload is seen.
+    let killed = images(&format!("#!/bin/sh\nkill -9 $$\n# {}", "x".repeat(500_000)));
+    for _ in ["cold", "warm"] {
+        let failed = error(reach(&target, &host.settings(), &killed).await);
+        assert!(failed.is_killed_agent() && !failed.is_of_the_moment(), "{failed:?}");
+        let said = failed.to_string();
+        assert!(said.ends_with(" was killed before it greeted (signal 9): out of memory?"), "{said}");
+    }
+    assert!((500_000..900_000).contains(&proxy.bytes_up()), "{} bytes were sent", proxy.bytes_up());
 }
 
 async fn replaces_an_agent_that_was_cut_short_and_sweeps_old_ones(kind: SshServerKind) {
@@ -157,4 +176,5 @@ on_boxes! {
     replaces_an_agent_that_was_cut_short_and_sweeps_old_ones,
     refuses_other_machines_by_name,
     says_what_a_broken_agent_said,
+    says_that_an_agent_was_killed_before_it_greeted,
 }

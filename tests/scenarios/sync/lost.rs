@@ -11,37 +11,37 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 
-const MODEL: &str = "acme/large";
-const FILE: &str = "model.safetensors";
-const SIZE: u64 = 40_000_000;
+pub(super) const MODEL: &str = "acme/large";
+pub(super) const FILE: &str = "model.safetensors";
+pub(super) const SIZE: u64 = 40_000_000;
 /// Four connections have 3 MB each when they stall, less what waits to be written.
 const BEGUN: u64 = 9_000_000;
 /// At most this much is fetched twice: what each connection had in its hands.
 const IN_HANDS: u64 = 4 * 2_000_000;
 
-fn publish(sandbox: &Sandbox) {
+pub(super) fn publish(sandbox: &Sandbox) {
     sandbox.hub.model(MODEL).file("config.json", "{}").lfs(FILE, Content::random(7, SIZE)).commit();
 }
 
-fn host(sandbox: &Sandbox) -> &SshHost {
+pub(super) fn host(sandbox: &Sandbox) -> &SshHost {
     sandbox.host.as_ref().unwrap()
 }
 
-fn assert_whole(sandbox: &Sandbox) {
+pub(super) fn assert_whole(sandbox: &Sandbox) {
     assert!(sandbox.read(FILE).is_some_and(|bytes| bytes == Content::random(7, SIZE).to_vec()));
     let sent = sandbox.hub.bytes_sent(HubOrigin::Cdn);
     assert!(sent <= SIZE + IN_HANDS, "{sent} bytes were sent for {SIZE}");
 }
 
 /// A run through a wire that has come to a halt in mid-file.
-struct HaltedRun {
-    proxy: Proxy,
-    stall: hfdown_tests::hub::StallHandle,
-    child: Child,
-    agents: Vec<u32>,
+pub(super) struct HaltedRun {
+    pub(super) proxy: Proxy,
+    pub(super) stall: hfdown_tests::hub::StallHandle,
+    pub(super) child: Child,
+    pub(super) agents: Vec<u32>,
 }
 
-async fn halted(sandbox: &Sandbox, more: &[&str]) -> HaltedRun {
+pub(super) async fn halted(sandbox: &Sandbox, more: &[&str]) -> HaltedRun {
     publish(sandbox);
     let proxy = Proxy::to(host(sandbox).port()).await;
     let stall = sandbox.hub.stall(3_000_000, When::file(FILE).at(HubOrigin::Cdn));

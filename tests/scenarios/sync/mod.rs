@@ -3,6 +3,7 @@
 mod basics;
 mod detached;
 mod interrupted;
+mod killed;
 mod lost;
 mod records;
 mod secrets;

@@ -1,6 +1,7 @@
 //! An SSH server in this process that runs commands by a real shell.
 
 use std::collections::HashMap;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -8,7 +9,7 @@ use std::{fs, io};
 
 use russh::keys::PrivateKey;
 use russh::server::{self, Auth, ChannelOpenHandle, Config, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf};
+use russh::{Channel, ChannelId, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, Sig};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{ChildStdin, Command};
@@ -284,13 +285,13 @@ impl server::Handler for ServedConnection {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let cut = self.cut.clone();
+        let (cut, handle) = (self.cut.clone(), session.handle());
         tokio::spawn(async move {
             // As with sshd, a command outlives its connection and finds its standard input at its end.
             tokio::select! {
                 () = cut.cancelled() => {}
                 // An error is a connection that has gone.
-                _ = run(shell, channel) => {}
+                _ = run(shell, channel, handle) => {}
             }
         });
         session.channel_success(id)
@@ -298,8 +299,9 @@ impl server::Handler for ServedConnection {
 }
 
 /// Runs a command with its streams on a channel, and reports its end.
-async fn run(mut shell: Command, channel: Channel<Msg>) -> io::Result<()> {
+async fn run(mut shell: Command, channel: Channel<Msg>, handle: server::Handle) -> io::Result<()> {
     let mut child = shell.spawn()?;
+    let id = channel.id();
     let (reader, writer) = channel.split();
     let missing = || io::Error::other("it is piped");
     let stdin = child.stdin.take().ok_or_else(missing)?;
@@ -311,7 +313,15 @@ async fn run(mut shell: Command, channel: Channel<Msg>) -> io::Result<()> {
             tokio::io::copy(&mut stdout, &mut output),
             tokio::io::copy(&mut stderr, &mut errors)
         )?;
-        finish(&writer, child.wait().await?).await.map_err(io::Error::other)
+        let status = child.wait().await?;
+        match status.signal() {
+            Some(number) => {
+                // A connection that has gone wants to know nothing.
+                _ = handle.exit_signal_request(id, signal(number), false, String::new(), String::new()).await;
+            }
+            None => writer.exit_status(code(status)).await.map_err(io::Error::other)?,
+        }
+        finish(&writer).await.map_err(io::Error::other)
     };
     tokio::select! {
         said = said => said,
@@ -340,12 +350,23 @@ async fn feed(mut reader: ChannelReadHalf, stdin: ChildStdin) {
     }
 }
 
-async fn finish(
-    writer: &ChannelWriteHalf<Msg>,
-    status: std::process::ExitStatus,
-) -> Result<(), russh::Error> {
-    let status = status.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(255);
-    writer.exit_status(status).await?;
+fn code(status: std::process::ExitStatus) -> u32 {
+    status.code().and_then(|code| u32::try_from(code).ok()).unwrap_or(255)
+}
+
+/// What OpenSSH calls a signal.
+fn signal(number: i32) -> Sig {
+    match number {
+        1 => Sig::HUP,
+        6 => Sig::ABRT,
+        9 => Sig::KILL,
+        11 => Sig::SEGV,
+        15 => Sig::TERM,
+        _ => Sig::Custom("SIG@openssh.com".to_owned()),
+    }
+}
+
+async fn finish(writer: &ChannelWriteHalf<Msg>) -> Result<(), russh::Error> {
     writer.eof().await?;
     writer.close().await
 }

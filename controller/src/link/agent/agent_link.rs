@@ -7,9 +7,8 @@ use tokio::time::timeout;
 use super::dismissal::{Dismissal, dismiss};
 use super::sweep::Sweep;
 use super::traces::{CacheFolder, Leftovers, TmuxOptOut};
-use crate::link::connection::{
-    ChannelReader, ChannelWriter, ClientConnection, CommandExit, CommandStatus, RemoteCommand,
-};
+use crate::link::command_exit::CommandExit;
+use crate::link::connection::{ChannelReader, ChannelWriter, ClientConnection, CommandStatus, RemoteCommand};
 use crate::link::host_key::HostKeyTrust;
 use crate::link::platform::Platform;
 use crate::text::sanitize_lines;
@@ -117,6 +116,11 @@ impl AgentLink {
 }
 
 impl LinkGuard {
+    /// Where the agent is: `host:port`.
+    pub fn address(&self) -> &str {
+        self.connection.address()
+    }
+
     /// How the agent ended, or that it has not. After the reader's end this is complete.
     pub fn agent_exit(&self) -> AgentExit {
         let (lines, longest) = LAST_WORDS;

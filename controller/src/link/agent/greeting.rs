@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use super::script;
 use super::traces::CacheFolder;
+use crate::link::command_exit::CommandExit;
 use crate::link::connection::{ClientConnection, RemoteCommand};
 use crate::link::error::{AutoTmux, LinkError};
 use crate::link::platform::Platform;
@@ -60,8 +61,12 @@ pub(super) async fn greeted(
 }
 
 impl NoGreeting {
-    /// The machine, if there is an agent that ended instead of greeting.
+    /// The machine, if there is an agent that ended instead of greeting, and was not killed from outside.
     pub(super) fn damaged_agent(&self, running: &RemoteCommand, nonce: Nonce) -> Option<Platform> {
+        let signal = running.status.exit().as_ref().and_then(CommandExit::signal);
+        if signal.is_some_and(|signal| signal.is_kill()) {
+            return None;
+        }
         match marked(&self.said, script::LAUNCHING, nonce).as_deref() {
             Some([system, machine, ..])
                 if matches!(self.cause, NoGreetingCause::Ended) && running.status.closed() =>
@@ -89,7 +94,7 @@ impl NoGreeting {
         };
         let words = if words.trim_ascii().is_empty() { status.errors() } else { words };
         let said = sanitize_lines(words, lines, longest);
-        let exit = status.exit_status();
+        let (exit, status_code) = (status.exit(), status.exit_status());
         let was_launched = marked(&self.said, script::LAUNCHING, nonce).is_some();
         match self.cause {
             NoGreetingCause::Ended if status.refused() => LinkError::NoExec { address },
@@ -99,7 +104,7 @@ impl NoGreeting {
             }
             NoGreetingCause::TooLate(after) if said.is_empty() => LinkError::Timeout { address, after },
             NoGreetingCause::Ended | NoGreetingCause::TooLate(_) => {
-                LinkError::Shell { address, exit, said, tmux: AutoTmux::Possible }
+                LinkError::Shell { address, exit: status_code, said, tmux: AutoTmux::Possible }
             }
             NoGreetingCause::TooNoisy => LinkError::Noisy { address, said, tmux: AutoTmux::Possible },
         }

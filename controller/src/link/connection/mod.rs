@@ -10,7 +10,7 @@ mod login;
 mod remote_command;
 mod transport;
 
-pub use remote_command::{ChannelReader, ChannelWriter, CommandExit};
+pub use remote_command::{ChannelReader, ChannelWriter};
 
 pub(super) use client_connection::{ChannelRequest, ClientConnection};
 pub(super) use remote_command::{CommandStatus, RemoteCommand};

@@ -11,22 +11,21 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use russh::ChannelMsg;
 use russh::client::Msg;
-use russh::{ChannelMsg, Sig};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use crate::link::command_exit::CommandExit;
+
 /// How much of a command's standard error is kept, in bytes: the last part, as that holds the reason.
 const ERRORS_KEPT: usize = 32 * 1024;
 
 /// Blocks of output that wait to be read. Each has at most 64 KiB, and russh itself holds some more.
 const BLOCKS_WAITING: usize = 16;
-
-/// The most characters of a signal's name.
-const LONGEST_SIGNAL: usize = 32;
 
 /// How long what was told to end may take.
 const PARTING: Duration = Duration::from_secs(2);
@@ -54,15 +53,6 @@ struct CommandFacts {
     exit: Option<CommandExit>,
     refused: bool,
     closed: bool,
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CommandExit {
-    /// With this status.
-    Status(u32),
-    /// By a signal, named without `SIG`.
-    Signal(String),
 }
 
 struct AbortOnDrop(JoinHandle<()>);
@@ -117,7 +107,7 @@ async fn drain(
             ChannelMsg::ExtendedData { data, .. } => facts().keep(&data),
             ChannelMsg::ExitStatus { exit_status } => facts().exit = Some(CommandExit::Status(exit_status)),
             ChannelMsg::ExitSignal { signal_name, .. } => {
-                facts().exit = Some(CommandExit::Signal(signal_text(&signal_name)));
+                facts().exit = Some(CommandExit::of_signal(&signal_name));
             }
             ChannelMsg::Failure => {
                 facts().refused = true;
@@ -129,15 +119,6 @@ async fn drain(
             }
             _ => {}
         }
-    }
-}
-
-/// A signal's name, as the server gives it.
-fn signal_text(signal: &Sig) -> String {
-    match signal {
-        Sig::Custom(name) => crate::text::sanitize(name, LONGEST_SIGNAL),
-        // One of twelve, each a variant that is called like its signal.
-        known => format!("{known:?}"),
     }
 }
 
