@@ -140,7 +140,7 @@ pub enum Event {
     },
     /// A file could not be had.
     Failed {
-        /// Its name; for a name that the Hub lists and no file may have, that name, sanitised.
+        /// Its name; for one that is listed and refused, that name, sanitised.
         path: String,
         /// Why.
         failure: Failure,

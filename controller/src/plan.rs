@@ -47,7 +47,7 @@ pub struct Plan {
     pub files: Vec<Planned>,
     /// Listed files that are not wanted: nothing is done about them, whether they are there or not.
     pub left_out: Vec<ListedFile>,
-    /// Names in the listing that no file may have.
+    /// What the listing has that no file can be made of.
     pub refused: Vec<Refused>,
     /// What becomes of the extraneous files.
     pub extraneous: Vec<(ExtraneousFile, Extraneous)>,
@@ -276,9 +276,9 @@ impl Plan {
         self.files.iter().filter(|file| is_by_size(file)).count()
     }
 
-    /// Why files can't have their place: names that no file may have, and what is in the way of others.
+    /// Why files can't have their place: how they are listed, and what is in the way of others.
     pub fn refusals(&self) -> impl Iterator<Item = FailureKind> {
-        let refused = self.refused.iter().map(|_| FailureKind::InTheWay);
+        let refused = self.refused.iter().map(|refused| refused.reason.failure().kind);
         refused.chain(self.obstructed().map(|(_, failure)| failure.kind))
     }
 

@@ -59,7 +59,9 @@ fn unselectable(error: SelectionError, selection: &Selection, repo: &RepoId) -> 
     let what = selection.to_string();
     let attempted = format!("cannot fetch {} of {repo}", sanitize(&what, LONGEST_NAME));
     match error {
-        SelectionError::Refused => Problem::new(Exit::Failed, attempted).because(error),
+        SelectionError::RefusedName | SelectionError::Refused(_) => {
+            Problem::new(Exit::Failed, attempted).because(error)
+        }
         SelectionError::NotListed => Problem::new(Exit::NotFound, attempted)
             .because(error)
             .hint(format!("`hfdown info {repo}` lists its files")),

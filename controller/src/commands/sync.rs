@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{End, Failure, FailureKind, Traces};
+use hfdown_protocol::{End, Traces};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, attempts};
@@ -24,7 +24,7 @@ use crate::session::{
 use crate::tally::Tally;
 use crate::text::sanitize;
 
-/// The most characters of a name that no file may have.
+/// The most characters of a name that is listed and refused.
 const LONGEST_NAME: usize = 200;
 
 /// Brings a target up to date.
@@ -105,11 +105,7 @@ async fn announce(request: &SyncRequest, target: &Target, plan: &Arc<Plan>, run:
     events.send(Event::Planned { plan: Arc::clone(plan), intent: request.intent }).await;
     for refused in &plan.refused {
         let path = sanitize(&refused.name, LONGEST_NAME);
-        let failure = Failure::new(
-            FailureKind::InTheWay,
-            format_args!("the Hub lists a name that no file may have: {}", refused.reason),
-        );
-        events.send(Event::Failed { path, failure }).await;
+        events.send(Event::Failed { path, failure: refused.reason.failure() }).await;
     }
     for (file, failure) in plan.obstructed() {
         events.send(Event::Failed { path: file.path.to_string(), failure: failure.clone() }).await;

@@ -85,6 +85,9 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         HubError::Nonsense { what: Nonsense::OtherOrigin(origin), .. } => {
             format!("if {origin} is the Hub that you mean, let HF_ENDPOINT be its address")
         }
+        HubError::Nonsense { what: Nonsense::Commit, .. } => {
+            "name the commit yourself, with all of its 40 digits: --revision COMMIT".to_owned()
+        }
         HubError::Disabled(_) | HubError::Nonsense { .. } | HubError::Corrupt { .. } => return None,
     })
 }

@@ -80,7 +80,9 @@ pub enum Nonsense {
     #[error("{0}")]
     Json(String),
     /// It names no full commit hash.
-    #[error("it names no commit")]
+    #[error(
+        "it names no commit, neither as `sha` nor as `X-Repo-Commit`, so that there is no version to keep to"
+    )]
     Commit,
     /// It names a repository by a name that none can have.
     #[error("it names no repository")]

@@ -1,12 +1,13 @@
 //! What a commit contains: every file with its size and digest, and every name that was refused.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
-use hfdown_protocol::{Commit, Digest, PathError, RepoPath, limits};
-use serde::Deserialize;
+use hfdown_protocol::{Commit, Digest, RepoPath, limits};
 use url::Url;
 
 use super::client::nonsense;
+use super::entry::{EntryKind, ListedFile, RefusalReason, TreeEntry};
 use super::error_response::{Resource, printable};
 use super::{Hub, HubError, Nonsense, RepoId, RepoInfo, page};
 
@@ -23,17 +24,6 @@ pub struct Listing {
     pub refused: Vec<Refused>,
 }
 
-/// One file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedFile {
-    /// Where it belongs.
-    pub path: RepoPath,
-    /// Its size in bytes.
-    pub size: u64,
-    /// What proves it.
-    pub digest: Digest,
-}
-
 /// A file that is listed and refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -43,30 +33,12 @@ pub struct Refused {
     pub reason: RefusalReason,
 }
 
-/// Why a listed file is refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum RefusalReason {
-    /// The name is no path inside a repository.
-    #[error("{0}")]
-    Path(#[from] PathError),
-    /// The name is listed twice; the first one counts.
-    #[error("it is listed twice")]
-    Duplicate,
-    /// Another file lies below it, so it would have to be a folder as well.
-    #[error("another file lies below it")]
-    Parent,
-    /// Its size is missing, no number, or not the same in both places.
-    #[error("its size makes no sense")]
-    Size,
-    /// Its digest is missing or malformed, so nothing could prove it.
-    #[error("its digest makes no sense")]
-    Digest,
-}
-
 /// The most bytes of one page. The Hub's hold 1,000 entries in about 300 KB; some mirrors send everything as one page.
 const PAGE: u64 = 64 << 20;
 /// The most pages of one listing: twice what [`limits::FILES`] need at the Hub's 1,000 entries each.
 const PAGES: usize = 2 * limits::FILES / 1000;
+/// The bytes that an LFS pointer stays below, by the specification of Git LFS.
+const LARGEST_POINTER: u64 = 1024;
 
 impl Listing {
     /// The size of all files together, in bytes.
@@ -85,14 +57,14 @@ impl Hub {
         for _ in 0..PAGES {
             let page = self.get(Resource::Repository, &url, PAGE).await?;
             let more = read(&page.body, &page.url)?;
-            names += more.iter().map(|entry| entry.path.len()).sum::<usize>();
+            names += more.iter().map(|entry| entry.name().len()).sum::<usize>();
             entries.extend(more);
             if entries.len() > limits::FILES || names > limits::NAMES {
                 break;
             }
             // Where the question was sent, not where redirects led it: the token goes there, and only there.
             match page::next(&url, &page.headers) {
-                None => return sort_out(info, entries).map_err(|what| nonsense(&start, what)),
+                None => return sort_out(info, &entries).map_err(|what| nonsense(&start, what)),
                 Some(Ok(next)) if next != url => url = next,
                 Some(Ok(_)) => break,
                 Some(Err(_)) => return Err(nonsense(&url, Nonsense::Location)),
@@ -102,69 +74,82 @@ impl Hub {
     }
 }
 
-/// An entry of the tree, as far as it is used.
-#[derive(Deserialize)]
-struct TreeEntry {
-    #[serde(rename = "type")]
-    kind: String,
-    path: String,
-    oid: Option<String>,
-    #[serde(default)]
-    size: serde_json::Value,
-    lfs: Option<LfsPointer>,
-}
-
-#[derive(Deserialize)]
-struct LfsPointer {
-    #[serde(alias = "sha256")]
-    oid: Option<String>,
-    #[serde(default)]
-    size: serde_json::Value,
-}
-
-/// The files of a page.
+/// The entries of a page that may be files.
 fn read(body: &[u8], url: &Url) -> Result<Vec<TreeEntry>, HubError> {
     let mut entries: Vec<TreeEntry> = serde_json::from_slice(body)
         .map_err(|error| nonsense(url, Nonsense::Json(printable(&error.to_string()))))?;
-    entries.retain(|entry| entry.kind == "file");
+    entries.retain(|entry| entry.kind() != EntryKind::Other);
     Ok(entries)
 }
 
 /// Tells files from what has to be refused.
-fn sort_out(info: &RepoInfo, entries: Vec<TreeEntry>) -> Result<Listing, Nonsense> {
-    let mut files: Vec<ListedFile> = Vec::new();
-    let mut refused = Vec::new();
-    let mut seen = HashSet::new();
+fn sort_out(info: &RepoInfo, entries: &[TreeEntry]) -> Result<Listing, Nonsense> {
+    let mut found: Vec<Result<ListedFile, Refused>> = Vec::new();
+    let mut places: HashMap<&str, usize> = HashMap::new();
     for entry in entries {
-        match check(&entry) {
-            Ok(file) if seen.insert(file.path.clone()) => files.push(file),
-            Ok(_) => refused.push(Refused { name: entry.path, reason: RefusalReason::Duplicate }),
-            Err(reason) => refused.push(Refused { name: entry.path, reason }),
+        let name = entry.name();
+        let file = entry.file().map_err(|reason| Refused { name: name.to_owned(), reason });
+        match places.entry(name) {
+            Entry::Vacant(place) => {
+                place.insert(found.len());
+                found.push(file);
+            }
+            Entry::Occupied(place) => {
+                let first = &mut found[*place.get()];
+                *first = either(first, file);
+            }
         }
     }
     let folders: HashSet<String> =
-        files.iter().flat_map(|file| folders(&file.path)).map(str::to_owned).collect();
-    let (parents, files): (Vec<_>, Vec<_>) =
-        files.into_iter().partition(|file| folders.contains(file.path.as_str()));
-    refused.extend(
-        parents.into_iter().map(|file| Refused { name: file.path.into(), reason: RefusalReason::Parent }),
-    );
+        found.iter().flatten().flat_map(|file| folders(&file.path)).map(str::to_owned).collect();
+    let unsaid: HashSet<&str> =
+        entries.iter().filter(|entry| entry.kind() == EntryKind::Unsaid).map(TreeEntry::name).collect();
+    let (mut files, mut refused) = (Vec::new(), Vec::new());
+    for found in found {
+        let name = found.as_ref().map_or_else(|refused| &*refused.name, |file| file.path.as_str());
+        let is_folder = folders.contains(name);
+        match found {
+            _ if is_folder && unsaid.contains(name) => {}
+            Ok(file) if is_folder => {
+                refused.push(Refused { name: file.path.into(), reason: RefusalReason::Parent });
+            }
+            Ok(file) => files.push(file),
+            Err(one) => refused.push(one),
+        }
+    }
     // Checked once, so that sizes can be added up everywhere else.
     files.iter().try_fold(0_u64, |total, file| total.checked_add(file.size)).ok_or(Nonsense::Sizes)?;
     Ok(Listing { repo: info.id.clone(), commit: info.commit.clone(), files, refused })
 }
 
-fn check(entry: &TreeEntry) -> Result<ListedFile, RefusalReason> {
-    let path = RepoPath::new(entry.path.as_str())?;
-    let size = entry.size.as_u64().ok_or(RefusalReason::Size)?;
-    let digest = match &entry.lfs {
-        Some(lfs) if !lfs.size.is_null() && lfs.size.as_u64() != Some(size) => {
-            return Err(RefusalReason::Size);
+/// Which of two entries of one name counts: one that can be had, and of two of those the one that describes the content.
+/// Two that say the same are one.
+fn either(
+    first: &Result<ListedFile, Refused>,
+    again: Result<ListedFile, Refused>,
+) -> Result<ListedFile, Refused> {
+    let (one, other) = match (first, again) {
+        (Ok(one), Ok(other)) => (one, other),
+        // What has been listed in two ways stays so.
+        (Err(Refused { reason: RefusalReason::Resized(..) | RefusalReason::Redigested, .. }), _)
+        | (_, Err(_)) => {
+            return first.clone();
         }
-        Some(lfs) => lfs.oid.as_deref().map(|oid| Digest::sha256(oid.strip_prefix("sha256:").unwrap_or(oid))),
-        None => entry.oid.as_deref().map(Digest::git_sha1),
+        (Err(_), again) => return again,
     };
-    Ok(ListedFile { path, size, digest: digest.and_then(Result::ok).ok_or(RefusalReason::Digest)? })
+    let is_pointer =
+        |file: &ListedFile| matches!(file.digest, Digest::GitSha1(_)) && file.size < LARGEST_POINTER;
+    let is_large = |file: &ListedFile| matches!(file.digest, Digest::Sha256(_));
+    let differ = |reason| Err(Refused { name: other.path.to_string(), reason });
+    if *one == other || is_large(one) && is_pointer(&other) {
+        Ok(one.clone())
+    } else if is_pointer(one) && is_large(&other) {
+        Ok(other)
+    } else if one.size == other.size {
+        differ(RefusalReason::Redigested)
+    } else {
+        differ(RefusalReason::Resized(one.size, other.size))
+    }
 }
 
 /// Every folder above a file.
@@ -174,6 +159,8 @@ fn folders(path: &RepoPath) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
+    use hfdown_protocol::PathError;
+
     use super::*;
     use crate::hub::{Gating, RepoKind};
 
@@ -191,7 +178,7 @@ mod tests {
             tags: Vec::new(),
         };
         let url = Url::parse("https://hub.example/api").unwrap();
-        sort_out(&info, read(format!("[{entries}]").as_bytes(), &url).unwrap())
+        sort_out(&info, &read(format!("[{entries}]").as_bytes(), &url).unwrap())
     }
 
     /// An entry as the Hub writes it for a regular file.
@@ -201,6 +188,10 @@ mod tests {
 
     fn paths(listing: &Listing) -> Vec<&str> {
         listing.files.iter().map(|file| file.path.as_str()).collect()
+    }
+
+    fn refusals(listing: &Listing) -> Vec<(&str, RefusalReason)> {
+        listing.refused.iter().map(|refused| (refused.name.as_str(), refused.reason)).collect()
     }
 
     #[test]
@@ -231,15 +222,8 @@ mod tests {
             (regular("a\0b"), RefusalReason::Path(PathError::Character)),
             (regular(".cache/hfdown/x"), RefusalReason::Path(PathError::Reserved)),
             (regular(""), RefusalReason::Path(PathError::Empty)),
-            (file(&format!(r#""oid":"{SHA1}""#)), RefusalReason::Size),
-            (file(&format!(r#""oid":"{SHA1}","size":-1"#)), RefusalReason::Size),
-            (file(&format!(r#""oid":"{SHA1}","size":"7""#)), RefusalReason::Size),
-            (file(&format!(r#""oid":"{SHA1}","size":1e30"#)), RefusalReason::Size),
-            (file(&format!(r#""size":7,"lfs":{{"oid":"{SHA256}","size":8}}"#)), RefusalReason::Size),
-            (file(r#""size":7"#), RefusalReason::Digest),
-            (file(r#""size":7,"oid":"main""#), RefusalReason::Digest),
-            (file(&format!(r#""size":7,"oid":"{SHA256}""#)), RefusalReason::Digest),
-            (file(&format!(r#""oid":"{SHA1}","size":7,"lfs":{{}}"#)), RefusalReason::Digest),
+            (file(&format!(r#""oid":"{SHA1}""#)), RefusalReason::NoSize),
+            (file(r#""size":7,"oid":"main""#), RefusalReason::BadDigest),
         ] {
             let listing = list(&[entry.as_str(), &regular("good")].join(",")).unwrap();
             assert_eq!(paths(&listing), ["good"], "{entry}");
@@ -252,12 +236,47 @@ mod tests {
     fn a_name_that_is_also_a_folder_is_refused() {
         let listing = list(&["a", "a/b", "a/b/c", "a", "ab", "a-b"].map(regular).join(",")).unwrap();
         assert_eq!(paths(&listing), ["a/b/c", "ab", "a-b"]);
-        let refused: Vec<_> =
-            listing.refused.iter().map(|refused| (refused.name.as_str(), refused.reason)).collect();
-        assert_eq!(
-            refused,
-            [("a", RefusalReason::Duplicate), ("a", RefusalReason::Parent), ("a/b", RefusalReason::Parent)]
-        );
+        assert_eq!(refusals(&listing), [("a", RefusalReason::Parent), ("a/b", RefusalReason::Parent)]);
+    }
+
+    #[test]
+    fn a_folder_is_none_that_does_not_say_so() {
+        let unsaid = |path: &str| regular(path).replace(r#","type":"file""#, "");
+        let sizeless = format!(r#"{{"oid":"{SHA1}","path":"b"}}"#);
+        let entries = [unsaid("a"), unsaid("a/x"), sizeless, regular("b/x"), unsaid("c")];
+        let listing = list(&entries.join(",")).unwrap();
+        assert_eq!((paths(&listing), refusals(&listing)), (vec!["a/x", "b/x", "c"], vec![]));
+    }
+
+    #[test]
+    fn a_name_that_is_listed_twice_is_one_file_if_the_entries_agree() {
+        let other = regular("x").replace(SHA1, &SHA1.replace('e', "f"));
+        let longer = regular("x").replace(":7", ":8");
+        let broken = regular("x").replace(":7", r#":"many""#);
+        let pointer = regular("x").replace(":7", ":130");
+        let huge = regular("x").replace(":7", ":5000");
+        let lfs = format!(r#"{{"type":"file","path":"x","lfs":{{"oid":"{SHA256}","size":9000}}}}"#);
+        for (entries, expected) in [
+            (vec![&regular("x"), &regular("x"), &regular("x")], Ok(7)),
+            (vec![&broken, &regular("x"), &broken], Ok(7)),
+            (vec![&pointer, &lfs], Ok(9000)),
+            (vec![&lfs, &pointer], Ok(9000)),
+            (vec![&regular("x"), &other], Err(RefusalReason::Redigested)),
+            (vec![&regular("x"), &longer, &regular("x")], Err(RefusalReason::Resized(7, 8))),
+            (vec![&huge, &lfs], Err(RefusalReason::Resized(5000, 9000))),
+            (vec![&broken, &broken], Err(RefusalReason::BadSize)),
+        ] {
+            let entries: Vec<_> = entries.into_iter().cloned().chain([regular("good")]).collect();
+            let listing = list(&entries.join(",")).unwrap();
+            let x = listing.files.iter().find(|file| file.path.as_str() == "x").map(|file| file.size);
+            let seen = match refusals(&listing)[..] {
+                [] => Ok(x.unwrap()),
+                [("x", reason)] if x.is_none() => Err(reason),
+                _ => panic!("{listing:?}"),
+            };
+            assert_eq!(seen, expected, "{entries:?}");
+            assert!(paths(&listing).contains(&"good"), "{entries:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 mod client;
 mod endpoint;
+mod entry;
 mod error;
 mod error_response;
 mod info;
@@ -26,10 +27,11 @@ mod variables;
 
 pub use client::{Credential, Hub};
 pub use endpoint::{Endpoint, EndpointError};
+pub use entry::{ListedFile, RefusalReason};
 pub use error::{HubError, Nonsense, RetrySummary, Unreached};
 pub use error_response::ErrorResponse;
 pub use info::{Gating, RepoInfo};
-pub use listing::{ListedFile, Listing, RefusalReason, Refused};
+pub use listing::{Listing, Refused};
 pub use repo::{RepoId, RepoIdError, RepoKind, RepoReference};
 pub use retry::Retrying;
 pub use revision::{Revision, RevisionError};

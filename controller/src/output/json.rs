@@ -11,7 +11,7 @@
 //! | `delayed` | `why`, `attempt`, `wait_seconds` | a question is asked again after a wait |
 //! | `model` | `id`, `kind`, `commit`, `private`, `gating` (`none`, `automatic`, `manual`), `license` or null, `last_modified` or null, `tags`, `files`, `bytes` | `info`, first |
 //! | `file` | `path`, `size`, `digest` (`sha256:…` or `git-sha1:…`) | `info`, per file |
-//! | `refused` | `path`, `why` | `info`, per name that no file may have |
+//! | `refused` | `path`, `why` | `info`, per listed file that can't be had |
 //! | `listed` | `repo`, `commit`, `files`, `bytes` | the Hub has answered |
 //! | `not_ready` | `why`, `left_seconds` | a box does not let us in yet; it is asked again for a while |
 //! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke, or the agent there was killed; another one is made after the wait, and `opened` follows |

@@ -247,7 +247,7 @@ pub(super) fn files(files: &[ListedFile]) -> impl Iterator<Item = Object<'_>> {
     })
 }
 
-/// The names in it that no file may have.
+/// What it lists that no file can be made of.
 pub(super) fn refused(refused: &[Refused]) -> impl Iterator<Item = Object<'_>> {
     refused.iter().map(|refused| Object::Refused(refusal(refused)))
 }

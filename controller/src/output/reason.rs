@@ -6,7 +6,7 @@ use crate::hub::Refused;
 use crate::text::sanitize;
 use crate::text::units::bytes;
 
-/// The most characters of a name that no file may have.
+/// The most characters of a name that is listed and refused.
 const REFUSED_NAME: usize = 200;
 
 /// A failure's detail, with the figures that only its kind holds.
@@ -19,7 +19,7 @@ pub(super) fn because(failure: &Failure) -> String {
     }
 }
 
-/// A name that the Hub lists and no file may have.
+/// A name that is listed and refused.
 pub(super) fn refused_name(refused: &Refused) -> String {
     sanitize(&refused.name, REFUSED_NAME)
 }

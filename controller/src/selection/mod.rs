@@ -16,7 +16,7 @@ use std::fmt;
 
 use hfdown_protocol::RepoPath;
 
-use crate::hub::{ListedFile, Listing, Refused};
+use crate::hub::{ListedFile, Listing, RefusalReason, Refused};
 
 /// Which files of a repository are wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Selected {
     pub wanted: Vec<SelectedFile>,
     /// The others.
     pub left_out: Vec<ListedFile>,
-    /// Names in the listing that were wanted and that no file may have.
+    /// What is listed and wanted, and no file can be made of.
     pub refused: Vec<Refused>,
 }
 
@@ -58,9 +58,12 @@ pub enum SelectionError {
     /// The named file is not listed.
     #[error("there is no such file in this version of the repository")]
     NotListed,
-    /// The named file is listed and refused.
+    /// The named file is listed under a name that no file may have.
     #[error("the Hub lists it, but no file may have that name")]
-    Refused,
+    RefusedName,
+    /// The named file is listed in a way that no file can be made of.
+    #[error(transparent)]
+    Refused(RefusalReason),
 }
 
 impl Selection {
@@ -75,13 +78,19 @@ impl Selection {
                 let (named, left_out): (Vec<_>, _) =
                     listing.files.iter().cloned().partition(|file| file.path.as_str() == name);
                 let Some(listed) = named.into_iter().next() else {
-                    let is_refused = listing.refused.iter().any(|refused| refused.name == *name);
-                    return Err(if is_refused { SelectionError::Refused } else { SelectionError::NotListed });
+                    let refused = listing.refused.iter().find(|refused| refused.name == *name);
+                    return Err(refused.map_or(SelectionError::NotListed, |refused| refused.reason.into()));
                 };
                 let wanted = vec![SelectedFile { listed, placed_as: Some(placed_as.clone()) }];
                 Ok(Selected { wanted, left_out, refused: Vec::new() })
             }
         }
+    }
+}
+
+impl From<RefusalReason> for SelectionError {
+    fn from(reason: RefusalReason) -> Self {
+        if reason.is_of_the_name() { Self::RefusedName } else { Self::Refused(reason) }
     }
 }
 

@@ -61,9 +61,12 @@ fn a_file_that_can_not_be_had_is_an_error() {
         ("onnx", SelectionError::NotListed),
         ("Config.json", SelectionError::NotListed),
         ("", SelectionError::NotListed),
-        ("../escape", SelectionError::Refused),
+        ("../escape", SelectionError::RefusedName),
+        ("sizeless", SelectionError::Refused(RefusalReason::NoSize)),
     ] {
         let selection = Selection::File { name: name.to_owned(), placed_as: RepoPath::new("x").unwrap() };
-        assert_eq!(selection.apply(&listing()), Err(expected), "{name}");
+        let mut listing = listing();
+        listing.refused.push(Refused { name: "sizeless".to_owned(), reason: RefusalReason::NoSize });
+        assert_eq!(selection.apply(&listing), Err(expected), "{name}");
     }
 }

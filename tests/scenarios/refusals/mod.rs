@@ -5,6 +5,7 @@ mod bookkeeping;
 mod folders;
 mod foreign;
 mod hub;
+mod listings;
 mod names;
 mod space;
 mod ssh;
