@@ -306,14 +306,15 @@ fn not_a_folder(path: &Path) -> Failure {
 
 /// A destination as a user writes it: absolute, and without a slash at its end.
 pub(crate) fn absolute(root: &str) -> io::Result<PathBuf> {
-    Ok(std::path::absolute(expand_home(root))?.components().collect())
+    Ok(std::path::absolute(expand_home(root)?)?.components().collect())
 }
 
-fn expand_home(root: &str) -> PathBuf {
-    match (root.strip_prefix("~/").or((root == "~").then_some("")), system::own_home()) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(root),
-    }
+fn expand_home(root: &str) -> io::Result<PathBuf> {
+    let Some(rest) = root.strip_prefix("~/").or((root == "~").then_some("")) else {
+        return Ok(PathBuf::from(root));
+    };
+    let no_home = || io::Error::new(ErrorKind::NotFound, "this user has no home folder");
+    system::own_home().map(|home| home.join(rest)).ok_or_else(no_home)
 }
 
 fn looked_only() -> Failure {

@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
-use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr};
+use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr, TypedValueParser as _};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
-use super::values::{parse_fingerprint, parse_floor, parse_folder_there, parse_rate};
+use super::folders::{parse_folder_there, parse_path_here};
+use super::values::{parse_fingerprint, parse_floor, parse_rate};
 use crate::output::OutputOptions;
 
 const AFTER: &str = "\
@@ -77,7 +78,7 @@ pub enum Command {
         #[command(flatten)]
         source: RepoArguments,
         /// The folder [default: ./MODEL]
-        #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
+        #[arg(value_name = "DIR", value_parser = NotEmpty::new().try_map(parse_path_here))]
         folder: Option<String>,
         /// How to go about it.
         #[command(flatten)]
@@ -92,7 +93,7 @@ pub enum Command {
         #[arg(value_name = "NAME", value_parser = NotEmpty::new())]
         name: String,
         /// Where to put it: a file, or a folder that exists or ends in `/` [default: the current folder]
-        #[arg(value_name = "DEST", value_parser = NotEmpty::new())]
+        #[arg(value_name = "DEST", value_parser = NotEmpty::new().try_map(parse_path_here))]
         destination: Option<String>,
         /// How to go about it.
         #[command(flatten)]
@@ -105,7 +106,7 @@ pub enum Command {
         #[command(flatten)]
         source: RepoArguments,
         /// The folder
-        #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
+        #[arg(value_name = "DIR", value_parser = NotEmpty::new().try_map(parse_path_here))]
         folder: String,
         /// How to compare.
         #[command(flatten)]

@@ -1,6 +1,7 @@
 //! What was typed, and what it means together with the environment.
 
 mod arguments;
+mod folders;
 mod log;
 mod settings;
 mod values;
@@ -9,5 +10,6 @@ pub use arguments::{
     Arguments, BoxArguments, Command, LinkArguments, OutputArguments, RepoArguments, SyncArguments,
     TransferArguments,
 };
+pub use folders::check_path_here;
 pub use log::begin_log;
 pub use settings::{Settings, detached_records, host_to_forget, on_box};

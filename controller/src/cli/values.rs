@@ -18,23 +18,6 @@ pub(super) fn parse_fingerprint(text: &str) -> Result<String, String> {
     }
 }
 
-/// Checks that the folder on a box is just that. Shells and `scp` teach other ways to write one, which would become
-/// strange names there.
-pub(super) fn parse_folder_there(text: &str) -> Result<String, String> {
-    let names_a_host = text.split_once(':').is_some_and(|(before, after)| {
-        !before.contains('/') && (before.contains('@') || after.starts_with(['/', '~']))
-    });
-    if text.is_empty() {
-        Err("it is the folder's path on the box, like /workspace".to_owned())
-    } else if names_a_host {
-        Err("it is a path alone, like /workspace: the box is named by the SSH command".to_owned())
-    } else if text.starts_with('$') {
-        Err("variables mean nothing here: write ~/models for a folder in the home of the box".to_owned())
-    } else {
-        Ok(text.to_owned())
-    }
-}
-
 /// Reads a rate as people write it: a number, and `k`, `M` or `G` for thousands, millions and milliards.
 pub(super) fn parse_rate(text: &str) -> Result<NonZeroU64, String> {
     let number = text.trim_end_matches(|character: char| !character.is_ascii_digit());
@@ -76,26 +59,6 @@ mod tests {
             (format!("SHA256:{}", digest.replace('/', "_")), false),
         ] {
             assert_eq!(parse_fingerprint(&text).is_ok(), is_one, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_folder_on_a_box_is_a_path_alone() {
-        for (text, is_one) in [
-            ("/workspace", true),
-            ("~/models", true),
-            ("models", true),
-            ("./a:/b", true),
-            ("odd:name", true),
-            ("/cost in $", true),
-            ("", false),
-            ("root@box:/workspace", false),
-            ("root@box:models", false),
-            ("box:/workspace", false),
-            ("box:~/models", false),
-            ("$HOME/models", false),
-        ] {
-            assert_eq!(parse_folder_there(text).is_ok(), is_one, "{text}");
         }
     }
 

@@ -7,6 +7,7 @@ mod foreign;
 mod hub;
 mod listings;
 mod names;
+mod paths;
 mod space;
 mod ssh;
 mod streams;
