@@ -7,6 +7,7 @@ use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr, TypedValue
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use super::elsewhere::instead;
 use super::folders::{parse_folder_there, parse_path_here};
 use super::values::{parse_fingerprint, parse_floor, parse_rate};
 use crate::output::OutputOptions;
@@ -43,21 +44,44 @@ impl Arguments {
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<OsString> = words.into_iter().collect();
         Self::try_parse_from(&words).map_err(|mut error| {
-            let verb = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+            let words: Vec<&str> =
+                words.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).collect();
+            let verb = words.first().copied().unwrap_or_default();
             let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop"].contains(&verb);
-            if is_to_a_box && is_about_a_short_word(&error) {
-                let tip = StyledStr::from(UNQUOTED);
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+            let unknown = unknown_word(&error).map(str::to_owned);
+            let tip = match unknown.as_deref() {
+                Some(word) if is_to_a_box && !word.starts_with("--") => Some(UNQUOTED.to_owned()),
+                Some(word) => instead(word, &words),
+                None => None,
+            };
+            if let Some(tip) = tip {
+                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
             }
             error
         })
     }
 }
 
-/// Whether it complains of a word that is no long option.
-fn is_about_a_short_word(error: &clap::Error) -> bool {
-    error.kind() == ErrorKind::UnknownArgument
-        && matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(word)) if !word.starts_with("--"))
+/// The word that makes no sense to clap.
+fn unknown_word(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => Some(word),
+        _ => None,
+    }
+}
+
+impl Command {
+    /// What it says of a repository, if it is about one.
+    pub fn source(&self) -> Option<&RepoArguments> {
+        match self {
+            Self::Info { source, .. }
+            | Self::Download { source, .. }
+            | Self::File { source, .. }
+            | Self::RsyncSync { source, .. }
+            | Self::RsyncToVast { source, .. } => Some(source),
+            Self::Attach { .. } | Self::Stop { .. } | Self::ForgetHost { .. } => None,
+        }
+    }
 }
 
 /// The verbs.
@@ -89,9 +113,9 @@ pub enum Command {
         /// What to fetch from.
         #[command(flatten)]
         source: RepoArguments,
-        /// The file's path in the repository
+        /// The file's path in the repository; not behind a MODEL that is the address of a file
         #[arg(value_name = "NAME", value_parser = NotEmpty::new())]
-        name: String,
+        name: Option<String>,
         /// Where to put it: a file, or a folder that exists or ends in `/` [default: the current folder]
         #[arg(value_name = "DEST", value_parser = NotEmpty::new().try_map(parse_path_here))]
         destination: Option<String>,
@@ -183,7 +207,7 @@ pub enum Command {
 /// A version of a repository.
 #[derive(Debug, Args)]
 pub struct RepoArguments {
-    /// A repository: gpt2, org/name, datasets/org/name, or its address in a browser
+    /// A repository: gpt2, org/name, org/name@revision, datasets/org/name, or its address in a browser
     #[arg(value_name = "MODEL")]
     pub model: String,
     /// A branch, tag, commit or refs/pr/N [default: main]

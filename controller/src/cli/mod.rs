@@ -1,8 +1,10 @@
 //! What was typed, and what it means together with the environment.
 
 mod arguments;
+mod elsewhere;
 mod folders;
 mod log;
+mod model;
 mod settings;
 mod values;
 
@@ -12,4 +14,5 @@ pub use arguments::{
 };
 pub use folders::check_path_here;
 pub use log::begin_log;
+pub use model::{Model, TypedCommand, file_command, names_no_repository, of_command, typed_tag};
 pub use settings::{Settings, detached_records, host_to_forget, on_box};

@@ -9,24 +9,18 @@ use hfdown_agent::Environment;
 use hfdown_agent::http::{ExtraRoots, SpeedFloor};
 use hfdown_protocol::{Check, Limits, Traces, limits};
 
-use super::arguments::{BoxArguments, LinkArguments, RepoArguments, SyncArguments, TransferArguments};
+use super::arguments::{BoxArguments, LinkArguments, SyncArguments, TransferArguments};
+use super::model::Model;
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{Exit, Problem, in_words};
-use crate::hub::{
-    self, Credential, Endpoint, Hub, NetworkAccess, Observer, RepoId, RepoReference, Revision, Token,
-    Variables,
-};
+use crate::hub::{self, Credential, Hub, NetworkAccess, Observer, RepoId, Revision, Token, Variables};
 use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
 use crate::plan::{Extraneous, Policy};
 use crate::session::{Machine, Timeouts};
 
 // What to type instead.
-const ENDPOINT: &str = "unset it to use https://huggingface.co, or let it be the address of another Hub";
-const REPOSITORY: &str = "write `name`, `organisation/name`, `datasets/organisation/name`, or paste the address of the repository's page";
-const REVISION: &str =
-    "the branches and tags are listed on the repository's page, under `Files and versions`";
 const TOKEN: &str =
     "tokens begin with `hf_` and are made at https://huggingface.co/settings/tokens; public models need none";
 const SSH: &str = "paste it as the box's console shows it, in quotes: 'ssh -p PORT USER@HOST'";
@@ -42,33 +36,26 @@ pub struct Settings {
     pub repo: RepoId,
     /// Its version.
     pub revision: Revision,
+    /// The verb that was typed.
+    pub verb: &'static str,
     /// After how many seconds without a byte a connection is given up (`HF_HUB_DOWNLOAD_TIMEOUT`), where that is set.
     pub stall_seconds: Option<NonZeroU16>,
     extra_roots: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Reads the source's arguments and the environment. The Hub may be no slower than `floor`.
-    pub fn new(source: &RepoArguments, floor: SpeedFloor, events: &Events) -> Result<Self, Problem> {
+    /// Reads the environment, for a model that was typed. The Hub may be no slower than `floor`.
+    pub fn new(
+        model: Model,
+        token: Option<&str>,
+        floor: SpeedFloor,
+        events: &Events,
+    ) -> Result<Self, Problem> {
         let variable = |name: &str| std::env::var(name).ok();
         let file = |path: &std::path::Path| std::fs::read_to_string(path);
         let variables = Variables { variable: &variable, file: &file };
-
-        let endpoint = match variables.text("HF_ENDPOINT") {
-            Some(text) => Endpoint::new(&text),
-            None => Endpoint::hub(),
-        };
-        let endpoint = endpoint.map_err(|error| usage("cannot use HF_ENDPOINT", &error).hint(ENDPOINT))?;
-        let reference = RepoReference::parse(&source.model, &endpoint).map_err(|error| {
-            usage(&format!("`{}` names no repository", source.model), &error).hint(REPOSITORY)
-        })?;
-        let revision = match (&source.revision, reference.revision) {
-            (Some(typed), _) => Revision::new(typed.clone())
-                .map_err(|error| usage(&format!("`{typed}` is no revision"), &error).hint(REVISION))?,
-            (None, Some(pasted)) => pasted,
-            (None, None) => Revision::default(),
-        };
-        let token = Token::find(source.token.as_deref(), &variables).map_err(|error| {
+        let Model { endpoint, repo, revision, verb } = model;
+        let token = Token::find(token, &variables).map_err(|error| {
             Problem::new(Exit::NotAllowed, "cannot use the token").because_of(&error).hint(TOKEN)
         })?;
 
@@ -88,7 +75,7 @@ impl Settings {
         // What is no number of seconds is passed over, as `hf` does.
         let stall_seconds =
             variables.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
-        Ok(Self { hub: Arc::new(hub), repo: reference.id, revision, stall_seconds, extra_roots })
+        Ok(Self { hub: Arc::new(hub), repo, revision, verb, stall_seconds, extra_roots })
     }
 
     /// An agent in this process.

@@ -11,7 +11,7 @@ use super::Context;
 use super::attempts::{Attempts, Interrupted};
 use super::request::Target;
 use super::summary::{exit, exit_of_conclusion};
-use crate::cli::{BoxArguments, RepoArguments, Settings};
+use crate::cli::{BoxArguments, Model, RepoArguments, Settings, TypedCommand};
 use crate::detached_records::DetachedRecord;
 use crate::display::Events;
 use crate::event::Event;
@@ -157,10 +157,10 @@ impl Attachment<'_> {
 /// Asks the Hub for the repository that a record names.
 async fn renewed(record: DetachedRecord, token: Option<&str>, events: &Events) -> Result<Sources, String> {
     let DetachedRecord { endpoint, repo, commit } = record;
-    let (revision, token) = (Some(commit.to_string()), token.map(str::to_owned));
-    let source = RepoArguments { model: repo, revision, token };
-    let Settings { hub, repo, revision, .. } =
-        Settings::new(&source, SpeedFloor::default(), events).map_err(|problem| problem.causes.join(": "))?;
+    let source = RepoArguments { model: repo, revision: Some(commit.to_string()), token: None };
+    let settings = Model::whole(&source, &TypedCommand { verb: "attach", after: Vec::new() })
+        .and_then(|model| Settings::new(model, token, SpeedFloor::default(), events));
+    let Settings { hub, repo, revision, .. } = settings.map_err(|problem| problem.causes.join(": "))?;
     if hub.endpoint().to_string() != endpoint {
         return Err(format!("it was detached with HF_ENDPOINT={endpoint}"));
     }

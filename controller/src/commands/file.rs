@@ -1,4 +1,4 @@
-//! `hfdown file MODEL NAME [DEST]`: one file, among the user's own.
+//! `hfdown file MODEL NAME [DEST]`: one file, among the user's own. The address of a file stands for MODEL and NAME.
 
 use std::path::Path;
 
@@ -6,28 +6,75 @@ use hfdown_protocol::RepoPath;
 
 use super::Context;
 use super::request::{FolderLayout, SyncRequest, Target};
-use crate::cli::{RepoArguments, Settings, TransferArguments};
+use crate::cli::{Model, RepoArguments, Settings, TransferArguments, TypedCommand, check_path_here};
 use crate::failure::{Exit, Problem};
+use crate::hub::{InnerPath, InnerPathKind};
 use crate::selection::Selection;
+use crate::text::sanitize;
+
+/// The most characters of a name that a user typed.
+const LONGEST_NAME: usize = 200;
 
 pub(super) fn request(
     source: &RepoArguments,
-    name: &str,
-    destination: Option<&str>,
+    words: [Option<&str>; 2],
     transfer: &TransferArguments,
     context: &Context,
 ) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = Settings::new(source, transfer.floor(), &events)?;
-    let (folder, placed_as) = place(name, destination.unwrap_or("."))?;
+    let command = TypedCommand { verb: "file", after: words.into_iter().flatten().collect() };
+    let (model, inner) = Model::with_path(source, &command)?;
+    let (name, destination) = named(&model, inner, words)?;
+    let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
+    let (folder, placed_as) = place(&name, destination.unwrap_or("."))?;
     let destination = format!("{}/{placed_as}", folder.trim_end_matches('/'));
     let target = Target { destination, ..Target::local(&settings, folder, events)? };
     let request = SyncRequest {
-        selection: Selection::File { name: name.to_owned(), placed_as },
+        selection: Selection::File { name, placed_as },
         layout: FolderLayout::Bare,
         ..SyncRequest::new(settings, transfer)
     };
     Ok((request, target))
+}
+
+/// The file, and where it is to go. Behind the address of a file there is no NAME: the next word is DEST.
+fn named<'a>(
+    model: &Model,
+    inner: Option<InnerPath>,
+    words: [Option<&'a str>; 2],
+) -> Result<(String, Option<&'a str>), Problem> {
+    let repo = &model.repo;
+    let problem = |attempted: &str| Problem::new(Exit::Usage, attempted);
+    let listed = format!("`hfdown info {repo}` lists its files");
+    match (inner, words) {
+        (None, [Some(name), destination]) => Ok((name.to_owned(), destination)),
+        (None, [None, _]) => Err(problem("the file's NAME is missing")
+            .because(format!("`{repo}` is a repository"))
+            .hint(listed)),
+        (Some(InnerPath { path, kind: InnerPathKind::Folder }), _) => {
+            Err(problem("folders are not fetched by themselves")
+                .because(format!(
+                    "it leads to the folder `{}` inside of `{repo}`",
+                    sanitize(path, LONGEST_NAME)
+                ))
+                .hint(listed))
+        }
+        (Some(InnerPath { path, .. }), [destination, None]) => {
+            let checked = destination.map_or(Ok(()), check_path_here);
+            checked.map_err(|why| {
+                problem(&format!("`{}` is no place for a file", destination.unwrap_or_default())).because(why)
+            })?;
+            Ok((path, destination))
+        }
+        (Some(InnerPath { path, .. }), [Some(name), destination]) if name == path => Ok((path, destination)),
+        (Some(InnerPath { path, .. }), [name, _]) => Err(problem("two files are named")
+            .because(format!(
+                "MODEL leads to `{}` already, and NAME says `{}`",
+                sanitize(&path, LONGEST_NAME),
+                sanitize(name.unwrap_or_default(), LONGEST_NAME)
+            ))
+            .hint(format!("leave one of them out: `{}`", model.file_command(&path)))),
+    }
 }
 
 /// The folder, and the file's name in it: as `cp` has it, a folder that exists or ends in `/` keeps the file's own

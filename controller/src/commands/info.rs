@@ -3,13 +3,15 @@
 use hfdown_agent::http::SpeedFloor;
 
 use super::Context;
-use crate::cli::{RepoArguments, Settings};
+use crate::cli::{Model, RepoArguments, Settings, TypedCommand};
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
 
 pub(super) async fn run(source: &RepoArguments, context: &Context) -> Result<Exit, Problem> {
     let events = context.events(None);
-    let Settings { hub, repo, revision, .. } = &Settings::new(source, SpeedFloor::default(), &events)?;
+    let model = Model::whole(source, &TypedCommand { verb: "info", after: Vec::new() })?;
+    let settings = Settings::new(model, source.token.as_deref(), SpeedFloor::default(), &events)?;
+    let Settings { hub, repo, revision, .. } = &settings;
     let fail = |error| failure::hub(format!("cannot list {repo} at {revision}"), &error, hub, repo);
     let asking = async {
         let info = hub.info(repo, revision).await?;

@@ -8,11 +8,13 @@ mod file;
 mod forget_host;
 mod info;
 mod listing;
+mod misplaced;
 mod request;
 mod rsync_sync;
 mod rsync_to_vast;
 mod summary;
 mod sync;
+mod tag;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -97,12 +99,15 @@ fn carry_out() -> Exit {
 }
 
 async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
+    if let Some(problem) = tag::refusal(command, context).await {
+        return Err(problem);
+    }
     let (request, target) = match command {
         Command::Download { source, folder, transfer } => {
             download::request(source, folder.as_deref(), transfer, context)?
         }
         Command::File { source, name, destination, transfer } => {
-            file::request(source, name, destination.as_deref(), transfer, context)?
+            file::request(source, [name.as_deref(), destination.as_deref()], transfer, context)?
         }
         Command::RsyncSync { source, folder, sync, transfer } => {
             rsync_sync::request(source, folder, sync, transfer, context)?

@@ -2,7 +2,7 @@
 
 use super::Context;
 use super::request::{SyncRequest, Target};
-use crate::cli::{RepoArguments, Settings, SyncArguments, TransferArguments};
+use crate::cli::{Model, RepoArguments, Settings, SyncArguments, TransferArguments, TypedCommand};
 use crate::failure::Problem;
 
 pub(super) fn request(
@@ -13,7 +13,8 @@ pub(super) fn request(
     context: &Context,
 ) -> Result<(SyncRequest, Target), Problem> {
     let events = context.events(None);
-    let settings = Settings::new(source, transfer.floor(), &events)?;
+    let model = Model::whole(source, &TypedCommand { verb: "rsync-sync", after: vec![folder] })?;
+    let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
     let target = Target::local(&settings, folder.to_owned(), events)?;
     let request = SyncRequest { policy: arguments.policy(), ..SyncRequest::new(settings, transfer) };
     Ok((request, target))

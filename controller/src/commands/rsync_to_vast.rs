@@ -6,7 +6,9 @@ use hfdown_protocol::Traces;
 
 use super::Context;
 use super::request::{SyncRequest, Target};
-use crate::cli::{BoxArguments, RepoArguments, Settings, SyncArguments, TransferArguments};
+use crate::cli::{
+    BoxArguments, Model, RepoArguments, Settings, SyncArguments, TransferArguments, TypedCommand,
+};
 use crate::failure::Problem;
 
 /// What was typed.
@@ -21,8 +23,12 @@ pub(super) struct BoxSync<'a> {
 }
 
 pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(SyncRequest, Target), Problem> {
-    let target = Target::on_box(typed.there, typed.traces, context).await?;
-    let settings = Settings::new(typed.source, typed.transfer.floor(), &target.events)?;
+    let (source, there) = (typed.source, typed.there);
+    let command = TypedCommand { verb: "rsync-to-vast", after: vec![&there.ssh, &there.folder] };
+    let model = Model::whole(source, &command)?;
+    let target = Target::on_box(there, typed.traces, context).await?;
+    let token = source.token.as_deref();
+    let settings = Settings::new(model, token, typed.transfer.floor(), &target.events)?;
     let request = SyncRequest {
         policy: typed.sync.policy(),
         traces: typed.traces,

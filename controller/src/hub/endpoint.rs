@@ -66,6 +66,11 @@ impl Endpoint {
         &self.0
     }
 
+    /// Its host, and its port where that is not the usual one.
+    pub(super) fn authority(&self) -> &str {
+        self.0.authority()
+    }
+
     /// Whether a token may be sent there: encrypted, or to this very machine.
     pub fn keeps_secrets(&self) -> bool {
         self.0.scheme() == "https" || self.is_loopback()

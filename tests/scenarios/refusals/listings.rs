@@ -191,9 +191,10 @@ async fn bytes_that_no_listed_size_fits_are_not_placed(sandbox: Sandbox) {
 }
 
 async fn a_server_that_names_no_commit_is_answered_with_the_way_on(sandbox: Sandbox) {
-    let hub = Stranger::start(|path| match path.contains("/revision/") {
-        true => Response::new(json!({"id": MODEL}).to_string().into()),
-        false => Response::new("[]".into()),
+    let info = json!({"id": MODEL}).to_string();
+    let hub = Stranger::start(move |path| {
+        let body = if path.contains("/revision/") { info.clone() } else { "[]".to_owned() };
+        Response::new(body.into())
     })
     .await;
     let info = |more: &'static [&str]| {

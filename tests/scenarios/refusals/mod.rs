@@ -7,6 +7,7 @@ mod foreign;
 mod hub;
 mod listings;
 mod names;
+mod pasted;
 mod paths;
 mod space;
 mod ssh;

@@ -6,7 +6,7 @@ use super::words::{assert_untouched, refusal, refused};
 
 async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
     // What clap refuses, in its own words.
-    let clap: [(&[&str], &str); 12] = [
+    let clap: [(&[&str], &str); 19] = [
         (&[], "Usage:"),
         (&["fetch", "gpt2"], "unrecognized subcommand 'fetch'"),
         (&["info"], "<MODEL>"),
@@ -25,6 +25,26 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
             "tip: the SSH command is one word: put it in quotes",
         ),
         (&["attach", "root@h", "/w", "--host-key", "SHA256:abc"], "it is `SHA256:` and 43 characters"),
+        // As other programs have it.
+        (
+            &["download", "gpt2", "--local-dir", "x"],
+            "tip: the folder is a word of its own: hfdown download gpt2 x\n",
+        ),
+        (
+            &["download", "gpt2", "config.json", "--local-dir=x"],
+            "tip: the folder is a word of its own: hfdown file gpt2 config.json x/\n",
+        ),
+        (
+            &["download", "gpt2", "a.json", "b.json"],
+            "tip: DIR is one folder; files are fetched one at a time: hfdown file gpt2 a.json\n",
+        ),
+        (&["download", "gpt2", "--repo-type", "dataset"], "tip: the kind stands before the name: datasets/"),
+        (&["sync", "gpt2", "x", "--include", "*.gguf"], "one file: hfdown file gpt2 NAME\n"),
+        (
+            &["download", "gpt2", "--cache-dir", "x"],
+            "into a folder that you name: hfdown download gpt2 DIR\n",
+        ),
+        (&["push", "gpt2", "root@h", "/w", "--max-workers", "4"], "it is called --connections 4 here\n"),
     ];
     for (words, expected) in clap {
         let ended = run(sandbox.hfdown(words)).await;

@@ -1,0 +1,119 @@
+//! Words that `hf download` and its relatives take, and hfdown does not: what to type here instead.
+
+/// What is answered to an option of another program. `MODEL`, `VALUE` and `VERB` stand for what was typed.
+const OPTIONS: [(&str, &str); 14] = [
+    ("--local-dir", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
+    ("--dest", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
+    ("--output", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
+    ("--output-dir", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
+    ("--cache-dir", "hfdown writes into a folder that you name: hfdown VERB MODEL DIR"),
+    ("--repo-type", "the kind stands before the name: datasets/organisation/name, spaces/organisation/name"),
+    ("--repo-id", "the repository is a word of its own: hfdown VERB VALUE"),
+    ("--include", SELECTION),
+    ("--exclude", SELECTION),
+    ("--allow-patterns", SELECTION),
+    ("--max-workers", "it is called --connections VALUE here"),
+    ("--force-download", "what is there is read again by: hfdown rsync-sync MODEL DIR --checksum"),
+    ("--resume-download", "leave it out: every run goes on where the last one stopped"),
+    ("--local-dir-use-symlinks", "leave it out: files are never links"),
+];
+const SELECTION: &str = "all of a repository is fetched, or one file: hfdown file MODEL NAME";
+/// Options that have a value, which is no word of its own.
+const VALUED: [&str; 15] = [
+    "--revision",
+    "--token",
+    "--connections",
+    "--max-speed",
+    "--lock-timeout",
+    "--speed-limit",
+    "--speed-time",
+    "--host-key",
+    "--wait",
+    "--retries",
+    "--local-dir",
+    "--cache-dir",
+    "--repo-type",
+    "--include",
+    "--exclude",
+];
+
+/// What to type instead of a word that makes no sense. `words` begin with the verb.
+pub(super) fn instead(unknown: &str, words: &[&str]) -> Option<String> {
+    let verb = words.first()?;
+    let plain = plain_words(words);
+    let model = plain.first().map_or("MODEL", |model| *model);
+    if !unknown.starts_with('-') {
+        let one = plain.get(1).map_or("NAME", |name| *name);
+        let is_fetching = ["download", "rsync-sync", "sync"].contains(verb);
+        return is_fetching.then(|| {
+            let command = shell_words::join(["hfdown", "file", model, one]);
+            format!("DIR is one folder; files are fetched one at a time: {command}")
+        });
+    }
+    if let ("--local-dir", [model, name], Some(folder)) = (unknown, &plain[..], value_of(unknown, words)) {
+        let folder = format!("{}/", folder.trim_end_matches('/'));
+        let command = shell_words::join(["hfdown", "file", model, name, &folder]);
+        return Some(format!("the folder is a word of its own: {command}"));
+    }
+    let (_, advice) = OPTIONS.iter().find(|(option, _)| *option == unknown)?;
+    let value = value_of(unknown, words).unwrap_or("VALUE");
+    let quoted = |word: &str| shell_words::quote(word).into_owned();
+    let filled =
+        advice.replace("VERB", verb).replace("MODEL", &quoted(model)).replace("VALUE", &quoted(value));
+    Some(filled)
+}
+
+/// The words behind the verb that are neither options nor their values.
+fn plain_words<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let mut plain = Vec::new();
+    let mut rest = words.iter().skip(1);
+    while let Some(word) = rest.next() {
+        if VALUED.contains(word) {
+            rest.next();
+        } else if !word.starts_with('-') {
+            plain.push(*word);
+        }
+    }
+    plain
+}
+
+/// The value of an option, behind it or behind its `=`.
+fn value_of<'a>(option: &str, words: &[&'a str]) -> Option<&'a str> {
+    let at = words.iter().position(|word| word.split('=').next() == Some(option))?;
+    words[at].split_once('=').map(|(_, value)| value).or_else(|| words.get(at + 1).copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_other_programs_are_answered_with_those_of_this_one() {
+        for (words, unknown, expected) in [
+            ("download org/name --local-dir ./x", "--local-dir", Some("hfdown download org/name ./x")),
+            ("download --local-dir=x org/name", "--local-dir", Some("hfdown download org/name x")),
+            (
+                "download --revision v1 org/name --local-dir x",
+                "--local-dir",
+                Some("hfdown download org/name x"),
+            ),
+            ("download a/b --repo-type dataset", "--repo-type", Some("datasets/organisation/name")),
+            ("download a/b --include *.gguf", "--include", Some("hfdown file a/b NAME")),
+            ("sync a/b d --max-workers 4", "--max-workers", Some("--connections 4")),
+            ("download a/b x.json --local-dir d", "--local-dir", Some("hfdown file a/b x.json d/")),
+            ("download a/b x.json y.json", "y.json", Some("hfdown file a/b x.json")),
+            ("rsync-sync a/b x y", "y", Some("hfdown file a/b x")),
+            ("info a/b x", "x", None),
+            ("download a/b --delete", "--delete", None),
+        ] {
+            let words: Vec<_> = words.split(' ').collect();
+            let tip = instead(unknown, &words);
+            match expected {
+                Some(expected) => {
+                    assert!(tip.as_deref().is_some_and(|tip| tip.contains(expected)), "{words:?}: {tip:?}");
+                }
+                None => assert_eq!(tip, None, "{words:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! MODEL: the repository and the revision that are meant, or the command that may have been.
+
+use super::arguments::RepoArguments;
+use crate::failure::{Exit, Problem};
+use crate::hub::{
+    Endpoint, InnerPath, InnerPathKind, ReferenceError, RepoId, RepoIdError, RepoReference, Revision,
+    Variables,
+};
+use crate::text::sanitize;
+
+// What to type instead.
+const ENDPOINT: &str = "unset it to use https://huggingface.co, or let it be the address of another Hub";
+const REPOSITORY: &str = "write `name`, `organisation/name`, `datasets/organisation/name`, or paste the address of the repository's page";
+const REVISION: &str =
+    "the branches and tags are listed on the repository's page, under `Files and versions`";
+
+/// The most characters that are shown of what was typed, and of a command that has it in it.
+const LONGEST: usize = 4000;
+
+/// A command as it was typed, as far as MODEL has to know it.
+#[derive(Debug, Clone)]
+pub struct TypedCommand<'a> {
+    /// The verb.
+    pub verb: &'static str,
+    /// The words behind MODEL.
+    pub after: Vec<&'a str>,
+}
+
+/// The repository that was typed, at a revision.
+#[derive(Debug)]
+pub struct Model {
+    /// The Hub.
+    pub endpoint: Endpoint,
+    /// The repository.
+    pub repo: RepoId,
+    /// Its version.
+    pub revision: Revision,
+    /// The verb that it was typed for.
+    pub verb: &'static str,
+}
+
+impl Model {
+    /// What was typed where only the whole of a repository makes sense.
+    pub fn whole(source: &RepoArguments, command: &TypedCommand<'_>) -> Result<Self, Problem> {
+        match Self::with_path(source, command)? {
+            (model, None) => Ok(model),
+            (model, Some(inner)) => Err(model.is_not_the_whole(source, command, &inner)),
+        }
+    }
+
+    /// What was typed where it may also be the address of a file.
+    pub fn with_path(
+        source: &RepoArguments,
+        command: &TypedCommand<'_>,
+    ) -> Result<(Self, Option<InnerPath>), Problem> {
+        let endpoint = endpoint()?;
+        let typed = &source.model;
+        let RepoReference { id, revision, inner } =
+            RepoReference::parse(typed, &endpoint).map_err(|error| {
+                names_no_repository(typed).because(&error).hint(advice(&error, typed, command, &endpoint))
+            })?;
+        let revision = match (&source.revision, revision) {
+            (Some(option), pasted) => {
+                let option = Revision::new(option.clone()).map_err(|error| {
+                    Problem::new(Exit::Usage, format!("`{}` is no revision", shown(option)))
+                        .because(error)
+                        .hint(REVISION)
+                })?;
+                if let Some(pasted) = pasted.filter(|pasted| *pasted != option) {
+                    return Err(Problem::new(Exit::Usage, format!("two revisions of {id} are named"))
+                        .because(format!("`{}` says {pasted}, and --revision says {option}", shown(typed)))
+                        .hint(format!("leave one of them out: `{}`", of_command(command, &id, &option))));
+                }
+                option
+            }
+            (None, pasted) => pasted.unwrap_or_default(),
+        };
+        Ok((Self { endpoint, repo: id, revision, verb: command.verb }, inner))
+    }
+
+    /// The command that fetches one of its files.
+    pub fn file_command(&self, path: &str) -> String {
+        file_command(&self.repo, path, &self.revision)
+    }
+
+    fn is_not_the_whole(
+        &self,
+        source: &RepoArguments,
+        command: &TypedCommand<'_>,
+        inner: &InnerPath,
+    ) -> Problem {
+        let (repo, path) = (&self.repo, shown(&inner.path));
+        let (file, whole) = (self.file_command(&inner.path), of_command(command, repo, &self.revision));
+        let problem = names_no_repository(&source.model);
+        match inner.kind {
+            InnerPathKind::File => problem
+                .because(format!("it leads to the file `{path}` inside of `{repo}`"))
+                .hint(format!("that file alone comes here with `{file}`; all of the repository is `{whole}`")),
+            InnerPathKind::Folder => problem
+                .because(format!("it leads to the folder `{path}` inside of `{repo}`"))
+                .hint(format!(
+                    "folders are not fetched by themselves: all of the repository is `{whole}`, and one of its files comes here \
+                     with `{}`",
+                    self.file_command(&format!("{}/NAME", inner.path.trim_end_matches('/')))
+                )),
+            InnerPathKind::Either => problem.because(RepoIdError::Parts).hint(format!(
+                "if `{path}` is a file inside of `{repo}`, it comes here with `{file}`; all of the repository is `{whole}`"
+            )),
+        }
+    }
+}
+
+/// The Hub that is asked.
+pub(super) fn endpoint() -> Result<Endpoint, Problem> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let file = |path: &std::path::Path| std::fs::read_to_string(path);
+    let variables = Variables { variable: &variable, file: &file };
+    let endpoint = variables.text("HF_ENDPOINT").map_or_else(Endpoint::hub, |text| Endpoint::new(&text));
+    endpoint
+        .map_err(|error| Problem::new(Exit::Usage, "cannot use HF_ENDPOINT").because(error).hint(ENDPOINT))
+}
+
+/// The quantisation that was typed behind a repository's name, as `ollama` and `llama.cpp` take it.
+pub fn typed_tag(source: &RepoArguments) -> Option<(RepoId, String)> {
+    match RepoReference::parse(&source.model, &endpoint().ok()?) {
+        Err(ReferenceError::Tag { id, tag }) if is_quantisation(&tag) => Some((id, tag)),
+        _ => None,
+    }
+}
+
+/// The command that fetches a file of a repository.
+pub fn file_command(repo: &RepoId, path: &str, revision: &Revision) -> String {
+    of_command(&TypedCommand { verb: "file", after: vec![path] }, repo, revision)
+}
+
+/// A command with another MODEL.
+pub fn of_command(command: &TypedCommand<'_>, repo: &RepoId, revision: &Revision) -> String {
+    let (repo, revision) = (repo.to_string(), revision.to_string());
+    let mut words = vec!["hfdown", command.verb, &repo];
+    words.extend(&command.after);
+    if revision != Revision::default().to_string() {
+        words.extend(["--revision", &revision]);
+    }
+    shown(&shell_words::join(words))
+}
+
+/// What was typed for MODEL, as something that it is not.
+pub fn names_no_repository(typed: &str) -> Problem {
+    Problem::new(Exit::Usage, format!("`{}` names no repository", shown(typed)))
+}
+
+/// What was typed, without what it may hold of a password.
+fn shown(typed: &str) -> String {
+    let public = match typed.split_once("://") {
+        Some((scheme, rest)) => {
+            let host = rest.find('/').unwrap_or(rest.len());
+            let begin = rest[..host].rfind('@').filter(|_| scheme != "ssh").map_or(0, |at| at + 1);
+            format!("{scheme}://{}", &rest[begin..])
+        }
+        None => typed.to_owned(),
+    };
+    sanitize(public, LONGEST)
+}
+
+fn advice(error: &ReferenceError, typed: &str, command: &TypedCommand<'_>, endpoint: &Endpoint) -> String {
+    let main = Revision::default();
+    match error {
+        ReferenceError::Name(_) | ReferenceError::Section(_) => REPOSITORY.to_owned(),
+        ReferenceError::Elsewhere(_) => {
+            format!("{REPOSITORY}; if it is another Hub, or a mirror of it, let HF_ENDPOINT be its address")
+        }
+        ReferenceError::Revision(_) => REVISION.to_owned(),
+        ReferenceError::Tag { id, tag } if is_quantisation(tag) => format!(
+            "`hfdown info {id}` shows its files, and the one of that quantisation comes here with `hfdown file {id} NAME`"
+        ),
+        ReferenceError::Tag { id, tag } if tag == "latest" => {
+            format!("all of the repository, as it is now, is `{}`", of_command(command, id, &main))
+        }
+        ReferenceError::Tag { id, tag } => match Revision::new(tag.clone()) {
+            Ok(revision) => format!(
+                "if {tag} is a branch or a tag of it: `{}`; otherwise `hfdown info {id}` shows its files",
+                of_command(command, id, &revision)
+            ),
+            Err(_) => format!("`hfdown info {id}` shows its files"),
+        },
+        ReferenceError::Discussion { id, number } => {
+            let pull = Revision::new(format!("refs/pr/{number}")).unwrap_or_default();
+            format!(
+                "what a pull request proposes is `{}`; what the repository has now is `{}`",
+                of_command(command, id, &pull),
+                of_command(command, id, &main)
+            )
+        }
+        ReferenceError::LocalPath | ReferenceError::Box => match in_order(typed, command, endpoint) {
+            Some(command) => format!("MODEL comes first: `{command}`"),
+            None => REPOSITORY.to_owned(),
+        },
+    }
+}
+
+/// The command with a repository before the folder, or before the way to the box, that stands in its place.
+fn in_order(typed: &str, command: &TypedCommand<'_>, endpoint: &Endpoint) -> Option<String> {
+    let is_model =
+        |word: &&str| RepoReference::parse(word, endpoint).is_ok_and(|reference| reference.inner.is_none());
+    let (model, rest) = command.after.split_first().filter(|(first, _)| is_model(first))?;
+    let words = ["hfdown", command.verb, model, typed];
+    Some(shown(&shell_words::join(words.iter().chain(rest))))
+}
+
+/// Whether it looks like what GGUF files are named for: `Q4_K_M`, `IQ2_XS`, `UD-Q4_K_XL`, `F16`.
+fn is_quantisation(tag: &str) -> bool {
+    let tag = tag.to_ascii_uppercase();
+    let tag = tag.strip_prefix("UD-").unwrap_or(&tag);
+    let numbered = ["IQ", "TQ", "Q", "BF", "F", "FP", "MXFP", "NVFP", "INT"].iter();
+    let mut rests = numbered.filter_map(|kind| tag.strip_prefix(kind));
+    rests.any(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantisations_are_told_from_branches() {
+        for tag in ["Q4_K_M", "q8_0", "IQ2_XS", "UD-Q4_K_XL", "F16", "bf16", "TQ1_0", "MXFP4", "fp8"] {
+            assert!(is_quantisation(tag), "{tag}");
+        }
+        for tag in ["latest", "main", "v1.0", "7b", "feature", "int", "quant"] {
+            assert!(!is_quantisation(tag), "{tag}");
+        }
+    }
+
+    #[test]
+    fn passwords_in_addresses_are_not_shown() {
+        for (typed, expected) in [
+            ("https://user:hf_secret@hub.example/a@b", "https://hub.example/a@b"),
+            ("https://hub.example/a@b", "https://hub.example/a@b"),
+            ("ssh://root@h:22", "ssh://root@h:22"),
+            ("org/name@v1", "org/name@v1"),
+            ("a\u{1b}[2Jb", "a[2Jb"),
+        ] {
+            assert_eq!(shown(typed), expected);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! DIR where NAME was meant: `hfdown download org/name config.json`, as `hf download` takes it.
+
+use std::path::{Path, PathBuf};
+
+use hfdown_protocol::RepoPath;
+
+use super::request::{FolderLayout, SyncRequest, Target};
+use crate::cli::{TypedCommand, file_command, of_command};
+use crate::failure::{Exit, Problem};
+use crate::hub::Listing;
+use crate::session::Machine;
+
+/// Refuses a folder that is none yet and has the name of a listed file. A slash at its end says that it is meant. Before
+/// anything is connected, so that the folders of a box are not looked at.
+pub(super) fn refuse_name_of_a_file(
+    request: &SyncRequest,
+    target: &Target,
+    listing: &Listing,
+) -> Result<(), Problem> {
+    let settings = &request.settings;
+    let folder = target.folder.as_str();
+    let is_typed = folder != format!("./{}", settings.repo);
+    let is_box = matches!(target.machine, Machine::Box { .. });
+    if request.layout == FolderLayout::Bare || !is_typed || !is_box && here(folder).is_dir() {
+        return Ok(());
+    }
+    let Some(file) = namesake(folder, listing) else { return Ok(()) };
+    let (repo, revision) = (&settings.repo, &settings.revision);
+    let meant = format!("{folder}/");
+    let after = if is_box { vec![target.ssh.as_str(), &meant] } else { vec![meant.as_str()] };
+    let whole = of_command(&TypedCommand { verb: settings.verb, after }, repo, revision);
+    let file_alone = file_command(repo, file.as_str(), revision);
+    let there = if is_box { " on the box" } else { "" };
+    Err(Problem::new(Exit::Usage, format!("cannot tell whether `{folder}` is the folder for {repo}, or a file of it"))
+        .because(format!("`{file}` is a file of {repo}, and DIR is the folder that all of its files go to"))
+        .hint(format!("that file alone comes here with `{file_alone}`; all of them into a folder of that name{there}: `{whole}`")))
+}
+
+/// The listed file whose name a folder has.
+fn namesake<'a>(folder: &str, listing: &'a Listing) -> Option<&'a RepoPath> {
+    if folder.ends_with('/') {
+        return None;
+    }
+    let whole = folder.trim_start_matches("./");
+    let last = folder.rsplit('/').next()?;
+    let named = |name: &str| listing.files.iter().map(|file| &file.path).find(|path| path.as_str() == name);
+    let below = || {
+        let is_last = |path: &&RepoPath| path.as_str().rsplit('/').next() == Some(last);
+        listing.files.iter().map(|file| &file.path).find(is_last).filter(|_| last.contains('.'))
+    };
+    named(whole).or_else(|| named(last)).or_else(below)
+}
+
+/// The folder as an agent here will read it.
+fn here(folder: &str) -> PathBuf {
+    match (folder.strip_prefix("~/"), std::env::home_dir()) {
+        (Some(rest), Some(home)) => home.join(rest),
+        _ => Path::new(folder).to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hfdown_protocol::{Commit, Digest};
+
+    use super::*;
+    use crate::hub::ListedFile;
+
+    #[test]
+    fn a_folder_has_the_name_of_a_file_with_all_of_its_path_or_the_end_of_it() {
+        let digest = Digest::GitSha1([0; 20]);
+        let file = |path: &&str| ListedFile { path: RepoPath::new(*path).unwrap(), size: 1, digest };
+        let listing = Listing {
+            repo: "org/name".parse().unwrap(),
+            commit: Commit::new("0".repeat(40)).unwrap(),
+            files: ["LICENSE", "config.json", "onnx/model.onnx", "onnx/vocab"].iter().map(file).collect(),
+            refused: Vec::new(),
+        };
+        for (folder, expected) in [
+            ("config.json", Some("config.json")),
+            ("./config.json", Some("config.json")),
+            ("/workspace/config.json", Some("config.json")),
+            ("LICENSE", Some("LICENSE")),
+            ("onnx/model.onnx", Some("onnx/model.onnx")),
+            ("models/model.onnx", Some("onnx/model.onnx")),
+            ("onnx/vocab", Some("onnx/vocab")),
+            ("models/vocab", None),
+            ("onnx", None),
+            ("config.json/", None),
+            ("config.json/x", None),
+            ("config", None),
+            (".", None),
+        ] {
+            assert_eq!(namesake(folder, &listing).map(RepoPath::as_str), expected, "{folder}");
+        }
+    }
+}
