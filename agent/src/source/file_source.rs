@@ -2,6 +2,7 @@
 //! turned stale.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
 use hfdown_protocol::{Address, FileId, Report, Source};
@@ -17,6 +18,9 @@ use super::pending::SourceAnswer;
 use super::stream::ByteStream;
 use crate::fault::{FetchFault, RetryDecision};
 
+/// So many answers with something else than the range that was asked for are enough, also where ranges have worked.
+const MOST_IGNORED: u32 = 3;
+
 /// Where the bytes of one file come from. The ranges of a file share it.
 #[derive(Debug)]
 pub(crate) struct FileSource {
@@ -25,6 +29,9 @@ pub(crate) struct FileSource {
     ordered: Source,
     known: Mutex<Known>,
     cuts: OnceLock<Cuts>,
+    /// Whether a server of it has answered with the range that was asked for, and how often with something else since.
+    ranges_work: AtomicBool,
+    ignored: AtomicU32,
 }
 
 /// What was learned about where the bytes are.
@@ -45,7 +52,15 @@ enum Location {
 
 impl FileSource {
     pub(crate) fn new(file: FileId, size: u64, ordered: Source) -> Self {
-        Self { file, size, ordered, known: Mutex::new(Known::Nothing), cuts: OnceLock::new() }
+        Self {
+            file,
+            size,
+            ordered,
+            known: Mutex::new(Known::Nothing),
+            cuts: OnceLock::new(),
+            ranges_work: AtomicBool::new(false),
+            ignored: AtomicU32::new(0),
+        }
     }
 
     /// Where a range of the file may begin and end, as far as is known.
@@ -58,9 +73,26 @@ impl FileSource {
         let _ = self.cuts.set(cuts);
     }
 
+    /// A server of it has ignored a range: the file is asked for as a whole from now on. One server among many that does so
+    /// must not have a large file begun again: where ranges have worked, another is asked for a few times.
+    pub(crate) fn range_was_ignored(&self) {
+        let ignored = self.ignored.fetch_add(1, Ordering::Relaxed) + 1;
+        if !self.ranges_work.load(Ordering::Relaxed) || ignored >= MOST_IGNORED {
+            self.learn_cuts(Cuts::Nowhere);
+        }
+    }
+
     /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs
     /// one question to the Hub however many ranges it has.
     pub(crate) async fn open(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
+        let opened = self.open_anywhere(network, extent).await;
+        if opened.is_ok() && matches!(extent, Extent::Range(_)) {
+            self.ranges_work.store(true, Ordering::Relaxed);
+        }
+        opened
+    }
+
+    async fn open_anywhere(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;
         match &*known {

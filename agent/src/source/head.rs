@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue,
+};
 
 use super::chunk::Extent;
 use crate::fault::FetchFault;
@@ -25,13 +27,15 @@ impl Expected<'_> {
     pub(super) fn check(&self, status: StatusCode, headers: &HeaderMap) -> Result<(), FetchFault> {
         match (status, self.extent) {
             (StatusCode::PARTIAL_CONTENT, Extent::Range(range)) => self.check_range(headers, range)?,
+            (StatusCode::PARTIAL_CONTENT, Extent::Whole) => self.check_whole_as_part(headers)?,
             (StatusCode::OK, Extent::Whole) => self.check_length(headers)?,
             // The whole range and the whole file are the same bytes.
             (StatusCode::OK, Extent::Range(range)) if range.start == 0 && Some(range.end) == self.total => {
                 self.check_length(headers)?;
             }
-            (StatusCode::OK, Extent::Range(_)) => {
-                return Err(FetchFault::RangeIgnored { host: self.host.to_owned() });
+            // Every range that is asked for lies within the listed file.
+            (StatusCode::OK | StatusCode::RANGE_NOT_SATISFIABLE, Extent::Range(_)) => {
+                return Err(self.range_ignored());
             }
             _ => return Err(self.refusal(status, headers)),
         }
@@ -41,16 +45,40 @@ impl Expected<'_> {
         }
     }
 
+    /// Where the bytes of a part belong has to be said, and to be what was asked. Some servers don't say it (Artifactory),
+    /// say it wrongly, or send a part of several ranges: then the file is asked for as a whole, and its digest tells.
     fn check_range(&self, headers: &HeaderMap, range: &Range<u64>) -> Result<(), FetchFault> {
-        let said = text(headers, CONTENT_RANGE.as_str());
-        let expected = format!("bytes {}-{}/", range.start, range.end - 1);
+        if self.is_said_to_be(headers, range) { Ok(()) } else { Err(self.range_ignored()) }
+    }
+
+    /// A part though the whole was asked for: taken where it is all of the file, or where nothing else is said.
+    fn check_whole_as_part(&self, headers: &HeaderMap) -> Result<(), FetchFault> {
+        let is_multipart = text(headers, CONTENT_TYPE.as_str()).starts_with("multipart/");
+        let is_whole = match (headers.get(CONTENT_RANGE), self.total) {
+            (None, _) => !is_multipart,
+            (Some(_), Some(total)) => self.is_said_to_be(headers, &(0..total)),
+            (Some(_), None) => false,
+        };
+        if is_whole {
+            return self.check_length(headers);
+        }
+        Err(self.nonsense("answered with a part of the file to a request for all of it".to_owned()))
+    }
+
+    /// Whether the answer is said to be these bytes of a file of the listed size, or of one whose size is not said.
+    fn is_said_to_be(&self, headers: &HeaderMap, range: &Range<u64>) -> bool {
+        let said = text(headers, CONTENT_RANGE.as_str()).trim();
+        let parts = said.split_once(' ').and_then(|(unit, rest)| {
+            let (bounds, total) = rest.trim().split_once('/')?;
+            let (first, last) = bounds.split_once('-')?;
+            Some((unit, first.trim().parse::<u64>().ok()?, last.trim().parse::<u64>().ok()?, total.trim()))
+        });
         let may_claim =
             |total: &str| total == "*" || self.total.is_none_or(|listed| total.parse() == Ok(listed));
-        if said.strip_prefix(&expected).is_some_and(may_claim) {
-            return Ok(());
-        }
-        let total = self.total.map_or_else(|| "*".to_owned(), |total| total.to_string());
-        Err(self.nonsense(format!("answered `Content-Range: {said}` to a request for {expected}{total}")))
+        parts.is_some_and(|(unit, first, last, total)| {
+            let is_asked = first == range.start && last.checked_add(1) == Some(range.end);
+            unit.eq_ignore_ascii_case("bytes") && is_asked && may_claim(total)
+        })
     }
 
     fn check_length(&self, headers: &HeaderMap) -> Result<(), FetchFault> {
@@ -80,6 +108,10 @@ impl Expected<'_> {
             408 | 425 | 500..=599 => FetchFault::Server { host, status, wait: asked_wait(headers) },
             _ => self.nonsense(format!("answered {status}")),
         }
+    }
+
+    fn range_ignored(&self) -> FetchFault {
+        FetchFault::RangeIgnored { host: self.host.to_owned() }
     }
 
     fn nonsense(&self, what: String) -> FetchFault {

@@ -17,7 +17,6 @@ use super::retries::NextStep;
 use crate::environment::RetryTiming;
 use crate::fault::FetchFault;
 use crate::part::Part;
-use crate::source::Cuts;
 
 /// Hands out the work of one transfer.
 #[derive(Debug)]
@@ -134,7 +133,7 @@ impl Scheduler {
         let now = Instant::now();
         // Under the lock, so that where a file may be cut does not change while it is being leased.
         if matches!(fault, FetchFault::RangeIgnored { .. }) {
-            queue.files[index].file.source.learn_cuts(Cuts::Nowhere);
+            queue.files[index].file.source.range_was_ignored();
         }
         let next_step = queue.files[index].next_step(fault, now, &self.timing);
         if let (FetchFault::RateLimited { .. }, NextStep::Again { wait, .. }) = (fault, &next_step) {

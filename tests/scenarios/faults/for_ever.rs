@@ -60,10 +60,6 @@ async fn bodies_that_are_too_long(place: DestinationKind) {
     assert!(struck >= 1);
 }
 
-async fn wrong_content_ranges(place: DestinationKind) {
-    nonsense(place, HubFault::WrongContentRange, cdn(), "Content-Range").await;
-}
-
 async fn compressed_bodies(place: DestinationKind) {
     // Such a server ignores ranges as well, so that the file is asked for whole, and then it is seen.
     nonsense(place, HubFault::Gzipped, cdn(), "compresses").await;
@@ -157,7 +153,6 @@ here_and_on_a_box! {
     connections_that_are_reset,
     ranges_that_are_ignored,
     bodies_that_are_too_long,
-    wrong_content_ranges,
     compressed_bodies,
     a_redirect_loop,
     wrong_bytes,

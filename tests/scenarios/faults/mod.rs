@@ -7,6 +7,7 @@ mod once;
 mod orphans;
 mod outage;
 mod patience;
+mod ranges;
 mod slow;
 mod small;
 mod tls;

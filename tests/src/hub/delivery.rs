@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 
 use super::body::{BodyPlan, Interruption, ResponseBody};
 use super::content::Content;
-use super::fault::{FaultStep, Faults, HubFault};
+use super::fault::{FaultStep, Faults, HubFault, OddRange};
 use super::log::OpenRequest;
 use super::range::RequestedRange;
 use super::reply::{Payload, Reply};
@@ -44,6 +44,7 @@ struct FileResponse {
     headers: HeaderMap,
     script: BodyPlan,
     compressed: bool,
+    tells_length: bool,
 }
 
 impl FileResponse {
@@ -54,8 +55,8 @@ impl FileResponse {
             Payload::File(content) => (content, true),
         };
         let size = content.size();
-        let mut answer =
-            Self { status, headers, script: BodyPlan::plain(content, 0..size), compressed: false };
+        let script = BodyPlan::plain(content, 0..size);
+        let mut answer = Self { status, headers, script, compressed: false, tells_length: true };
         if !is_file {
             return answer;
         }
@@ -93,6 +94,8 @@ impl FileResponse {
             HubFault::IgnoresRange | HubFault::WrongContentRange => {
                 self.status == StatusCode::PARTIAL_CONTENT
             }
+            HubFault::OddRange(OddRange::WholeAsPart) => self.status == StatusCode::OK,
+            HubFault::OddRange(_) => self.status == StatusCode::PARTIAL_CONTENT,
             HubFault::ShortBody(bytes) => *bytes <= self.script.span.end - self.script.span.start,
             HubFault::WrongBytes { at } => self.script.span.contains(at),
             HubFault::TrickleFrom { at } => *at < self.script.span.end,
@@ -120,6 +123,7 @@ impl FileResponse {
                 let (span, size) = (&self.script.span, self.script.content.size());
                 self.set_content_range(&format!("bytes {}-{}/{size}", span.start + 1, span.end));
             }
+            HubFault::OddRange(odd) => self.answer_oddly(*odd),
             HubFault::ShortBody(bytes) => self.script.span.end -= bytes,
             HubFault::LongBody(bytes) => self.script.surplus += bytes,
             HubFault::Gzipped => self.compress(),
@@ -154,7 +158,7 @@ impl FileResponse {
         self.forget_range();
         self.script.content = Content::bytes(compressed);
         self.script.span = 0..self.script.content.size();
-        self.compressed = true;
+        (self.compressed, self.tells_length) = (true, false);
         self.headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         let weak = self
             .headers
@@ -171,6 +175,38 @@ impl FileResponse {
         self.script.span = 0..self.script.content.size();
     }
 
+    fn answer_oddly(&mut self, odd: OddRange) {
+        let span = self.script.span.clone();
+        let place = |total: &str| format!("bytes {}-{}/{total}", span.start, span.end - 1);
+        match odd {
+            OddRange::Unplaced => drop(self.headers.remove(CONTENT_RANGE)),
+            OddRange::Unreadable => self.set_content_range("bytes"),
+            OddRange::PartAsTotal => self.set_content_range(&place(&(span.end - span.start).to_string())),
+            OddRange::UnknownTotal => self.set_content_range(&place("*")),
+            OddRange::Multipart => {
+                self.headers.remove(CONTENT_RANGE);
+                let kind = HeaderValue::from_static("multipart/byteranges; boundary=part");
+                self.headers.insert(CONTENT_TYPE, kind);
+                let mut body = format!("--part\r\nContent-Range: {}\r\n\r\n", place("*")).into_bytes();
+                let part = self.script.content.read(span);
+                body.extend_from_slice(&part);
+                body.extend_from_slice(b"\r\n--part--\r\n");
+                self.script.content = Content::bytes(body);
+                self.script.span = 0..self.script.content.size();
+            }
+            OddRange::Chunked => {
+                self.forget_range();
+                self.tells_length = false;
+            }
+            OddRange::NotSatisfiable => {
+                self.status = StatusCode::RANGE_NOT_SATISFIABLE;
+                self.set_content_range(&format!("bytes */{}", self.script.content.size()));
+                self.script.span = 0..0;
+            }
+            OddRange::WholeAsPart => self.status = StatusCode::PARTIAL_CONTENT,
+        }
+    }
+
     fn set_content_range(&mut self, value: &str) {
         let value = HeaderValue::from_str(value).expect("digits and dashes");
         self.headers.insert(CONTENT_RANGE, value);
@@ -183,7 +219,7 @@ impl FileResponse {
         entry: Arc<OpenRequest>,
     ) -> Response<ResponseBody> {
         let has_body = self.status != StatusCode::NOT_MODIFIED;
-        if has_body && !self.compressed {
+        if has_body && self.tells_length {
             self.headers.insert(CONTENT_LENGTH, self.script.length().into());
         }
         let has_body = has_body && !is_head && self.script.length() > 0;

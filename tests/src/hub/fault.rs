@@ -41,6 +41,8 @@ pub enum HubFault {
     IgnoresRange,
     /// `206` whose `Content-Range` begins one byte further than the body does.
     WrongContentRange,
+    /// A range is answered as some servers do it.
+    OddRange(OddRange),
     /// A well-formed answer that ends so many bytes early; `Content-Length` agrees with it.
     ShortBody(u64),
     /// A well-formed answer with so many bytes too many; `Content-Length` agrees with it.
@@ -72,6 +74,27 @@ pub enum HubFault {
     },
     /// The answer begins so much later.
     Delay(Duration),
+}
+
+/// How some servers answer a request for a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OddRange {
+    /// `206` and the right bytes, without a `Content-Range`: Artifactory.
+    Unplaced,
+    /// `206` and the right bytes; the `Content-Range` is `bytes`, and no more.
+    Unreadable,
+    /// `206` and the right bytes; the `Content-Range` has the part's length where the file's belongs.
+    PartAsTotal,
+    /// `206` and the right bytes; the `Content-Range` has a `*` where the file's length belongs.
+    UnknownTotal,
+    /// `206` and the right bytes in an envelope, as if several ranges had been asked for.
+    Multipart,
+    /// `200` and the whole file in chunks, without its length: a body that is made as it is sent.
+    Chunked,
+    /// `416`, though the range lies within the file.
+    NotSatisfiable,
+    /// `206` to a request for the whole file, without a `Content-Range`.
+    WholeAsPart,
 }
 
 /// How a `Retry-After` names its instant.

@@ -9,7 +9,7 @@ pub struct When {
     path: Option<String>,
     origin: Option<HubOrigin>,
     method: Option<String>,
-    ranged: bool,
+    ranged: Option<bool>,
     skipped: usize,
     limit: Option<usize>,
 }
@@ -45,7 +45,13 @@ impl When {
     /// Only those with a `Range` header.
     #[must_use]
     pub fn ranged(self) -> Self {
-        Self { ranged: true, ..self }
+        Self { ranged: Some(true), ..self }
+    }
+
+    /// Only those without one.
+    #[must_use]
+    pub fn unranged(self) -> Self {
+        Self { ranged: Some(false), ..self }
     }
 
     /// Lets that many pass before the first one.
@@ -66,7 +72,7 @@ impl When {
             && self.path.as_ref().is_none_or(|part| request.path.contains(part))
             && self.origin.is_none_or(|origin| request.origin == origin)
             && self.method.as_ref().is_none_or(|method| request.method == *method)
-            && (!self.ranged || request.range().is_some())
+            && self.ranged.is_none_or(|ranged| request.range().is_some() == ranged)
     }
 
     /// Whether it strikes the request that this many picked ones came before.
