@@ -347,6 +347,8 @@ fn network(environment: &Environment, reports: &mpsc::Sender<Report>) -> Arc<Net
     Arc::new(Network {
         client: environment.client.clone(),
         names: environment.names.clone(),
+        proxies: environment.proxies.clone(),
+        roots: environment.roots.clone(),
         stall: environment.timing.stall,
         floor: environment.timing.floor,
         waiting: WaitingConnections::default(),
@@ -371,7 +373,8 @@ mod tests {
     #[tokio::test]
     async fn work_stops_when_the_conversation_is_dropped() {
         let (reports, _outgoing) = mpsc::channel(1);
-        let conversation = Conversation::new(Environment::new(None).unwrap(), reports);
+        let conversation =
+            Conversation::new(Environment::new(None, crate::http::Proxies::none()).unwrap(), reports);
         let stop = conversation.stop.clone();
         drop(conversation);
         assert!(stop.is_cancelled());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hfdown_protocol::Limits;
 
-use crate::http::{Backoff, ExtraRoots, Jitter, Names, SetupError, SpeedFloor, client_builder};
+use crate::http::{Backoff, ExtraRoots, Jitter, Names, Proxies, SetupError, SpeedFloor, client_builder};
 use crate::predecessor::AgentIdentity;
 
 /// The effects an agent may have on the world outside its folder.
@@ -14,8 +14,10 @@ pub struct Environment {
     pub(crate) client: reqwest::Client,
     /// What the client's names stand for.
     pub(crate) names: Names,
+    /// What addresses are asked through.
+    pub(crate) proxies: Proxies,
     pub(crate) timing: RetryTiming,
-    roots: ExtraRoots,
+    pub(crate) roots: ExtraRoots,
     /// The folder that an agent on a box was started from, with records of transfers that were detached. None where
     /// the controller that started this one keeps them.
     pub(crate) private: Option<PathBuf>,
@@ -46,14 +48,14 @@ const GROWTH: u32 = 40;
 const JITTER: Jitter = Jitter { least: 0.75, most: 1.25 };
 
 impl Environment {
-    /// Trusts the bundled roots, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as well. Proxies
-    /// are taken from the environment, as everywhere.
-    pub fn new(extra_roots: Option<&Path>) -> Result<Self, SetupError> {
+    /// Trusts the bundled roots, and the certificates of `extra_roots` (what `SSL_CERT_FILE` names) as well, and asks through
+    /// these proxies.
+    pub fn new(extra_roots: Option<&Path>, proxies: Proxies) -> Result<Self, SetupError> {
         let roots = extra_roots.map_or_else(|| Ok(ExtraRoots::default()), ExtraRoots::read)?;
         let names = Names::default();
-        let client = client(&roots, &names)?;
+        let client = client(&roots, &names, &proxies)?;
         let timing = RetryTiming::default();
-        Ok(Self { client, names, timing, roots, private: None, identity: None })
+        Ok(Self { client, names, proxies, timing, roots, private: None, identity: None })
     }
 
     /// The same for an agent that has a folder of its own.
@@ -72,7 +74,7 @@ impl Environment {
     /// The same, trusting these certificates in DER as well.
     pub(crate) fn trusting(&self, handed_down: Vec<Vec<u8>>) -> Result<Self, SetupError> {
         let roots = self.roots.and(handed_down)?;
-        let client = client(&roots, &self.names)?;
+        let client = client(&roots, &self.names, &self.proxies)?;
         Ok(Self { client, roots, ..self.clone() })
     }
 
@@ -100,8 +102,8 @@ impl Environment {
 
 /// The client of the transfers. Inlined, it would be in the program twice.
 #[inline(never)]
-fn client(roots: &ExtraRoots, names: &Names) -> Result<reqwest::Client, SetupError> {
-    client_builder(roots, names)?
+fn client(roots: &ExtraRoots, names: &Names, proxies: &Proxies) -> Result<reqwest::Client, SetupError> {
+    client_builder(roots, names, proxies)?
         .tcp_nodelay(true)
         .connect_timeout(CONNECT)
         .pool_idle_timeout(IDLE)

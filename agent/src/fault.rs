@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{Failure, FailureKind};
 
-use crate::http::wait_in_words;
+use crate::http::{ProxyError, ProxyFault, wait_in_words};
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -12,6 +12,12 @@ pub(crate) enum FetchFault {
     /// No connection: DNS, TCP, TLS.
     #[error("cannot connect to {host}: {why}")]
     Connect { host: String, why: String },
+    /// The proxy on the way to it does not do what it is there for.
+    #[error("{fault}; {}", .fault.hint())]
+    Proxy { fault: Box<ProxyFault> },
+    /// A variable names a proxy that can't be understood.
+    #[error(transparent)]
+    ProxySetting(Box<ProxyError>),
     /// It can't prove that it is who it should be.
     #[error("cannot trust {host}: {why}")]
     Untrusted { host: String, why: String },
@@ -100,8 +106,13 @@ impl FetchFault {
             | Self::Slow { .. }
             | Self::Server { .. }
             | Self::RateLimited { .. } => RetryDecision::Retry,
+            Self::Proxy { fault } if fault.is_passing() => RetryDecision::Retry,
+            // It is never gone around, and the other files have no other.
+            Self::ProxySetting(_) => RetryDecision::StopAll,
             Self::Corrupt(_) => RetryDecision::RetryFromNothing,
-            Self::Nonsense { .. } | Self::Untrusted { .. } => RetryDecision::RetryBriefly,
+            Self::Nonsense { .. } | Self::Untrusted { .. } | Self::Proxy { .. } => {
+                RetryDecision::RetryBriefly
+            }
             Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
             Self::RangeIgnored { .. } => RetryDecision::RetryWhole,
             Self::Refused { .. } | Self::Missing { .. } => RetryDecision::GiveUp,
@@ -137,7 +148,9 @@ impl FetchFault {
     /// The same in the protocol's words.
     pub(crate) fn failure(&self) -> Failure {
         let kind = match self {
+            Self::ProxySetting(_) => FailureKind::Misconfigured,
             Self::Connect { .. }
+            | Self::Proxy { .. }
             | Self::Untrusted { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. }

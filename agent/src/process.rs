@@ -14,6 +14,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, stdin, stdout};
 use crate::conversation::CloseReason;
 use crate::environment::Environment;
 use crate::hasher::Hasher;
+use crate::http::{EnvironmentOwner, Proxies};
 use crate::os_error::in_words;
 use crate::predecessor::AgentIdentity;
 use crate::program::{self, StartError};
@@ -208,7 +209,8 @@ async fn host(identity: AgentIdentity) -> std::io::Result<CloseReason> {
 
 fn environment(identity: AgentIdentity) -> Result<Environment, crate::http::SetupError> {
     let extra_roots = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
-    let environment = Environment::new(extra_roots.as_deref())?.with_identity(Some(identity));
+    let environment = Environment::new(extra_roots.as_deref(), Proxies::of_process(EnvironmentOwner::Box))?
+        .with_identity(Some(identity));
     #[cfg(unix)]
     let environment = environment.with_private(crate::detached::own_folder().ok());
     Ok(environment)

@@ -10,7 +10,7 @@ use tokio::io::{DuplexStream, split};
 fn agent(pipe: usize) -> (tokio::task::JoinHandle<CloseReason>, DuplexStream) {
     let (near, far) = tokio::io::duplex(pipe);
     let (reader, writer) = split(far);
-    let serving = serve(reader, writer, Environment::new(None).unwrap());
+    let serving = serve(reader, writer, Environment::new(None, crate::http::Proxies::none()).unwrap());
     (tokio::spawn(serving), near)
 }
 

@@ -59,6 +59,8 @@ pub enum FailureKind {
     Held,
     /// Reading or writing failed in another way.
     Disk,
+    /// The machine's environment asks for what can't be done: a proxy that can't be understood.
+    Misconfigured,
     /// The other half broke the protocol.
     Protocol,
     /// It was told to stop.

@@ -19,6 +19,7 @@ mod hub_is_faithful;
 mod limits;
 mod link;
 mod other_programs;
+mod proxies;
 mod refusals;
 mod stranger;
 mod sync;

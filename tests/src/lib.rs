@@ -10,3 +10,4 @@ pub mod proxy;
 pub mod sandbox;
 pub mod ssh_host;
 pub mod terminal;
+pub mod web_proxy;

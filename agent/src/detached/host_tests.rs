@@ -60,7 +60,7 @@ impl Scene {
         let ground = tempfile::tempdir().unwrap();
         std::fs::create_dir(ground.path().join("agent")).unwrap();
         let (ours, theirs) = UnixStream::pair().unwrap();
-        let environment = Environment::new(None).unwrap();
+        let environment = Environment::new(None, crate::http::Proxies::none()).unwrap();
         let hosting = tokio::spawn(host(theirs, ground.path().join("agent"), environment));
         let mut scene = Self { controller: Controller::new(ours), ground, hosting };
         let file = Wanted {

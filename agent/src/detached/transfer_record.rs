@@ -116,13 +116,14 @@ impl FromStr for TransferRecord {
 }
 
 /// The kinds whose exit code a controller wants to know; the others are the disk's or a defect.
-const KINDS: [(FailureKind, &str); 6] = [
+const KINDS: [(FailureKind, &str); 7] = [
     (FailureKind::Unreachable, "unreachable"),
     (FailureKind::RateLimited, "rate-limited"),
     (FailureKind::Stale, "stale"),
     (FailureKind::NotAllowed, "not-allowed"),
     (FailureKind::NotFound, "not-found"),
     (FailureKind::Corrupt, "corrupt"),
+    (FailureKind::Misconfigured, "misconfigured"),
 ];
 
 fn word(kind: FailureKind) -> &'static str {

@@ -1,7 +1,8 @@
 //! What the agent and the controller share of HTTP: one client, one rule for redirects, one reading of what goes wrong
-//! on the network, and how long to wait before asking again.
+//! on the network, one reading of what proxies the environment asks for, and how long to wait before asking again.
 //!
-//! The agent asks CDNs and the controller asks the Hub, each with a loop of its own; nothing here makes a request.
+//! The agent asks CDNs and the controller asks the Hub, each with a loop of its own; nothing here makes a request, but for a
+//! look at a proxy through which one has failed.
 
 mod asked_wait;
 mod backoff;
@@ -10,7 +11,12 @@ mod cooldown;
 mod extra_roots;
 mod names;
 mod network_fault;
+mod no_proxy;
 mod private_network;
+mod proxies;
+mod proxy_fault;
+mod proxy_probe;
+mod proxy_server;
 mod redirect;
 mod speed;
 
@@ -23,5 +29,8 @@ pub(crate) use names::refused_address;
 pub use names::{Names, TooManyNames};
 pub use network_fault::{NetworkFault, innermost_cause};
 pub use private_network::{is_private, literal_network};
+pub use proxies::{EnvironmentOwner, Proxies, ProxyError, ProxyVariable};
+pub use proxy_fault::{ProxyFault, ProxyTrouble, SentLogin};
+pub use proxy_server::{ProxyFlaw, ProxyServer};
 pub use redirect::{RedirectError, redirect_target};
 pub use speed::{RecentSpeed, SLICE, SpeedFloor};

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::iter;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hfdown_protocol::HubNetwork;
@@ -19,6 +20,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 use url::Url;
 
+use super::network_fault::plain;
 use super::private_network::{is_private, literal_network};
 
 /// The most names that are kept. A Hub leads to a handful of hosts; one that leads to more means no good.
@@ -33,6 +35,8 @@ struct Shared {
     /// Made when the first name is resolved: it needs a runtime.
     resolver: OnceCell<TokioResolver>,
     known: Mutex<KnownNames>,
+    /// Whether addresses of IPv4 come first: some proxies are told one address alone, and know no other kind.
+    ipv4_first: AtomicBool,
 }
 
 #[derive(Default)]
@@ -93,6 +97,17 @@ impl Names {
         Ok([public, private].concat())
     }
 
+    pub(super) fn put_ipv4_first(&self) {
+        self.0.ipv4_first.store(true, Ordering::Relaxed);
+    }
+
+    /// The addresses of a proxy, or of what a proxy is told by its address; or why there are none, in words.
+    pub(super) async fn look_up(&self, name: &str) -> Result<Vec<IpAddr>, String> {
+        let words = |error: NetError| plain(&error.to_string());
+        let resolver = self.0.resolver.get_or_try_init(async || new_resolver()).await.map_err(words)?;
+        Ok(resolver.lookup_ip(name).await.map_err(words)?.iter().collect())
+    }
+
     fn known(&self) -> MutexGuard<'_, KnownNames> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -104,7 +119,10 @@ impl Resolve for Names {
         Box::pin(async move {
             let resolver = names.0.resolver.get_or_try_init(async || new_resolver()).await?;
             let found = resolver.lookup_ip(name.as_str()).await?;
-            let admitted = names.admit(name.as_str(), found.iter().collect())?;
+            let mut admitted = names.admit(name.as_str(), found.iter().collect())?;
+            if names.0.ipv4_first.load(Ordering::Relaxed) {
+                admitted.sort_by_key(IpAddr::is_ipv6);
+            }
             // The port is that of the address that is asked.
             let addresses: Addrs = Box::new(admitted.into_iter().map(|address| SocketAddr::new(address, 0)));
             Ok(addresses)

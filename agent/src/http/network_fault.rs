@@ -59,7 +59,7 @@ pub fn innermost_cause(error: &reqwest::Error) -> String {
 
 /// The resolver goes on with its question, as Rust prints it; TLS with names of what went wrong; the system with its
 /// number.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let said = text.split_once(" for Query {").map_or(text, |(said, _)| said);
     let said = said.replace("DnsName(\"", "").replace("\")", "").replace("IpAddress(", "address (");
     in_words(&apart(&said))

@@ -1,8 +1,8 @@
 //! Bytes from an address over HTTP: one request, from an address to an answer that is known to be what was asked for.
 
 use hfdown_protocol::{Address, HubNetwork};
-use reqwest::Response;
 use reqwest::header::{ACCEPT_ENCODING, RANGE};
+use reqwest::{Response, StatusCode};
 use url::Url;
 
 use super::chunk::{Chunk, Extent};
@@ -10,7 +10,8 @@ use super::head::Expected;
 use super::network::Network;
 use crate::fault::FetchFault;
 use crate::http::{
-    NetworkFault, RedirectError, innermost_cause, literal_network, redirect_target, refused_address,
+    NetworkFault, ProxyServer, RedirectError, innermost_cause, literal_network, redirect_target,
+    refused_address,
 };
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
@@ -62,6 +63,10 @@ pub(super) async fn ask(
             admit(network, at.expose(), &host)?;
         }
         network.cooldowns.check(&host)?;
+        let proxy = network
+            .proxies
+            .for_url(at.expose())
+            .map_err(|error| FetchFault::ProxySetting(Box::new(error)))?;
         let mut request = network.client.get(at.expose().clone()).header(ACCEPT_ENCODING, "identity");
         if let Extent::Range(range) = extent {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
@@ -71,9 +76,14 @@ pub(super) async fn ask(
         drop(waits);
         let response = match response {
             Err(_) => return Err(FetchFault::Stalled { host, after: network.stall }),
-            Ok(Err(error)) => return Err(broken(host, &error)),
+            Ok(Err(error)) => {
+                return Err(unanswered(network, at.expose(), host, proxy.as_deref(), &error).await);
+            }
             Ok(Ok(response)) => response,
         };
+        if let (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) = (response.status(), &proxy) {
+            return Err(FetchFault::Proxy { fault: Box::new(proxy.of_407(response.headers())) });
+        }
         if !response.status().is_redirection() {
             let expected = Expected { host: &host, extent, total, has_query: at.expose().query().is_some() };
             let checked = expected.check(response.status(), response.headers());
@@ -137,6 +147,23 @@ fn admit(network: &Network, url: &Url, host: &str) -> Result<(), FetchFault> {
 fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// Why there was no answer, which may be for the proxy to answer for.
+async fn unanswered(
+    network: &Network,
+    url: &Url,
+    host: String,
+    proxy: Option<&ProxyServer>,
+    error: &reqwest::Error,
+) -> FetchFault {
+    let Some(proxy) = proxy else { return broken(host, error) };
+    if NetworkFault::of(error) != NetworkFault::Certificate
+        && let Some(fault) = proxy.examine(url, &network.names, &network.roots).await
+    {
+        return FetchFault::Proxy { fault: Box::new(fault) };
+    }
+    broken(format!("{host} through {proxy}"), error)
 }
 
 /// What failed on the network.

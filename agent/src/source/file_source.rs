@@ -198,11 +198,13 @@ mod tests {
     #[tokio::test]
     async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
         let (reports, mut asked) = mpsc::channel(8);
-        let (pending, Environment { client, names, .. }) =
-            (PendingSources::default(), Environment::new(None).unwrap());
+        let (pending, Environment { client, names, proxies, roots, .. }) =
+            (PendingSources::default(), Environment::new(None, crate::http::Proxies::none()).unwrap());
         let network = Network {
             client,
             names,
+            proxies,
+            roots,
             stall: Duration::from_secs(1),
             floor: SpeedFloor::default(),
             waiting: WaitingConnections::default(),

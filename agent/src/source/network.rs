@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::cooldowns::Cooldowns;
 use super::pending::PendingSources;
-use crate::http::{Names, SpeedFloor};
+use crate::http::{ExtraRoots, Names, Proxies, SpeedFloor};
 
 /// The ways out that all sources of one conversation share.
 #[derive(Debug)]
@@ -17,6 +17,10 @@ pub(crate) struct Network {
     pub(crate) client: Client,
     /// What the client's names stand for.
     pub(crate) names: Names,
+    /// What addresses are asked through.
+    pub(crate) proxies: Proxies,
+    /// Whom the client trusts.
+    pub(crate) roots: ExtraRoots,
     /// Without a byte for this long, a connection is given up.
     pub(crate) stall: Duration,
     /// With less than this, it is given up as well.

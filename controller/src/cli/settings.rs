@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hfdown_agent::Environment;
-use hfdown_agent::http::{ExtraRoots, SpeedFloor};
+use hfdown_agent::http::{EnvironmentOwner, ExtraRoots, Proxies, SpeedFloor};
 use hfdown_protocol::{Check, Limits, Traces, limits};
 
 use super::arguments::{BoxArguments, LinkArguments, SyncArguments, TransferArguments};
@@ -14,7 +14,7 @@ use super::model::Model;
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
-use crate::failure::{Exit, Problem, in_words};
+use crate::failure::{self, Exit, Problem, in_words};
 use crate::hub::{self, Credential, Hub, NetworkAccess, Observer, RepoId, Revision, Token, Variables};
 use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
 use crate::plan::{Extraneous, Policy};
@@ -41,6 +41,7 @@ pub struct Settings {
     /// After how many seconds without a byte a connection is given up (`HF_HUB_DOWNLOAD_TIMEOUT`), where that is set.
     pub stall_seconds: Option<NonZeroU16>,
     extra_roots: Option<PathBuf>,
+    proxies: Proxies,
 }
 
 impl Settings {
@@ -66,21 +67,29 @@ impl Settings {
         let network = if variables.is_offline() { NetworkAccess::Forbidden } else { NetworkAccess::Allowed };
         let settings =
             hub::HubSettings { floor, observer: observer(events), network, ..hub::HubSettings::default() };
-        let hub = Hub::new(endpoint, token.as_ref().map(|(token, _)| token), &roots, settings)
-            .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
+        let proxies = Proxies::of_process(EnvironmentOwner::ThisMachine);
+        let hub =
+            Hub::new(endpoint, token.as_ref().map(|(token, _)| token), &roots, proxies.clone(), settings)
+                .map_err(|error| failure::hub_setup(&error))?;
         if hub.credential() == Credential::Withheld {
-            let text = format!("the token is not sent: {} is not encrypted", hub.endpoint());
+            let text = match hub.withheld_for() {
+                Some(proxy) => format!(
+                    "the token is not sent: {} is not encrypted, and {proxy} is not on this machine",
+                    hub.endpoint()
+                ),
+                None => format!("the token is not sent: {} is not encrypted", hub.endpoint()),
+            };
             events.sample(Event::Warning { text });
         }
         // What is no number of seconds is passed over, as `hf` does.
         let stall_seconds =
             variables.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
-        Ok(Self { hub: Arc::new(hub), repo, revision, verb, stall_seconds, extra_roots })
+        Ok(Self { hub: Arc::new(hub), repo, revision, verb, stall_seconds, extra_roots, proxies })
     }
 
     /// An agent in this process.
     pub fn local(&self) -> Result<Machine, Problem> {
-        Environment::new(self.extra_roots.as_deref())
+        Environment::new(self.extra_roots.as_deref(), self.proxies.clone())
             .map(Machine::Local)
             .map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))
     }

@@ -5,6 +5,9 @@ use hfdown_protocol::{Failure, FailureKind};
 use super::{Exit, Problem};
 use crate::text::units::bytes;
 
+/// What to do about a proxy that can't be understood.
+pub(super) const PROXY: &str = "let it be like http://HOST:PORT or socks5h://HOST:PORT, or unset it; NO_PROXY lists hosts that are asked without a proxy";
+
 /// An agent that can't go on.
 pub(super) fn agent(attempted: String, failure: &Failure) -> Problem {
     let problem = Problem::new(exit(failure.kind), attempted).because(failure);
@@ -38,6 +41,7 @@ fn exit(kind: FailureKind) -> Exit {
         }
         FailureKind::NotAllowed => Exit::NotAllowed,
         FailureKind::NotFound => Exit::NotFound,
+        FailureKind::Misconfigured => Exit::Usage,
         FailureKind::Corrupt => Exit::Corrupt,
         FailureKind::Cancelled => Exit::Cancelled,
         FailureKind::Nonsense
@@ -68,6 +72,7 @@ fn advice(kind: FailureKind) -> Option<&'static str> {
         FailureKind::Unreachable => {
             "run the same command again: what has arrived is kept; where this link is as slow as that, add `--speed-limit 0`"
         }
+        FailureKind::Misconfigured => PROXY,
         FailureKind::Disk => "check the disk, then run the same command again: what has arrived is kept",
         _ => return None,
     })

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use hfdown_agent::http::NetworkFault;
 
+use super::agent::PROXY;
 use super::{Exit, Problem};
-use crate::hub::{Credential, ErrorResponse, Hub, HubError, Nonsense, RepoId};
+use crate::hub::{Credential, ErrorResponse, Hub, HubError, HubSetupError, Nonsense, RepoId};
 use crate::text::units::left;
 
 /// The Hub's windows, where it does not say how much of one is left.
@@ -20,6 +21,18 @@ pub fn hub(attempted: impl Into<String>, error: &HubError, hub: &Hub, repo: &Rep
     }
 }
 
+/// A Hub that can't be asked at all.
+pub fn hub_setup(error: &HubSetupError) -> Problem {
+    match error {
+        HubSetupError::Network(error) => {
+            Problem::new(Exit::Failed, "cannot use the network").because_of(error)
+        }
+        HubSetupError::Proxy(error) => {
+            Problem::new(Exit::Usage, "cannot use the proxy").because_of(error).hint(PROXY)
+        }
+    }
+}
+
 fn exit(error: &HubError) -> Exit {
     match error {
         HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => {
@@ -31,6 +44,7 @@ fn exit(error: &HubError) -> Exit {
         HubError::RateLimited(_)
         | HubError::Server(_)
         | HubError::Unreachable(_)
+        | HubError::Proxy(_)
         | HubError::Offline { .. } => Exit::Unreachable,
         HubError::Nonsense { .. } => Exit::Failed,
         HubError::Corrupt { .. } => Exit::Corrupt,
@@ -75,7 +89,11 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         }
         HubError::Server(_) => "the Hub has trouble of its own; run the same command again later".to_owned(),
         HubError::Offline { .. } => "unset HF_HUB_OFFLINE to ask the Hub".to_owned(),
+        HubError::Proxy(refusal) => refusal.fault.hint(),
         HubError::Unreachable(unreached) => match unreached.fault {
+            NetworkFault::Connect | NetworkFault::Timeout | NetworkFault::Broken if unreached.through.is_some() => {
+                "check that proxy and the network behind it; NO_PROXY lists hosts that are asked without it".to_owned()
+            }
             NetworkFault::Name => "check the network and, if it is set, HF_ENDPOINT".to_owned(),
             NetworkFault::Connect | NetworkFault::Timeout | NetworkFault::Broken => {
                 "check the network, the proxy settings (HTTPS_PROXY, NO_PROXY) and, if it is set, HF_ENDPOINT".to_owned()

@@ -9,7 +9,7 @@ mod session;
 
 pub use agent::exit_of;
 pub(crate) use hfdown_agent::in_words;
-pub use hub::hub;
+pub use hub::{hub, hub_setup};
 pub use link::known_hosts;
 pub use session::{AttachVerb, session, session_after};
 

@@ -2,19 +2,19 @@
 
 use bytes::{Bytes, BytesMut};
 use hfdown_agent::http::{
-    ExtraRoots, Names, NetworkFault, RecentSpeed, RedirectError, SLICE, SetupError, SpeedFloor,
-    client_builder, innermost_cause, redirect_target,
+    ExtraRoots, Names, NetworkFault, Proxies, ProxyError, ProxyServer, RecentSpeed, RedirectError, SLICE,
+    SetupError, SpeedFloor, client_builder, innermost_cause, redirect_target,
 };
 use hfdown_protocol::{Address, HubNetwork};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Method, Response};
+use reqwest::{Method, Response, StatusCode};
 use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::error_response::{Resource, printable};
 use super::retry::{HubCooldown, Retrying, retry};
 use super::settings::NetworkAccess;
-use super::{Endpoint, ErrorResponse, HubError, HubSettings, Nonsense, Token, Unreached};
+use super::{Endpoint, ErrorResponse, HubError, HubSettings, Nonsense, ProxyRefusal, Token, Unreached};
 
 /// A client of one Hub, with or without a user's token.
 #[derive(Debug)]
@@ -25,8 +25,21 @@ pub struct Hub {
     credential: Credential,
     client: reqwest::Client,
     names: Names,
+    proxies: Proxies,
+    roots: ExtraRoots,
     settings: HubSettings,
     cooldown: HubCooldown,
+}
+
+/// Why a Hub can't be asked at all.
+#[derive(Debug, thiserror::Error)]
+pub enum HubSetupError {
+    /// The network can't be used.
+    #[error(transparent)]
+    Network(#[from] SetupError),
+    /// A variable names a proxy that can't be understood.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
 }
 
 /// Whether a token goes with the questions.
@@ -67,26 +80,31 @@ impl Hub {
         endpoint: Endpoint,
         token: Option<&Token>,
         roots: &ExtraRoots,
+        proxies: Proxies,
         settings: HubSettings,
-    ) -> Result<Self, SetupError> {
+    ) -> Result<Self, HubSetupError> {
+        proxies.check(endpoint.url())?;
+        let proxy = proxies.for_url(endpoint.url())?;
+        // A plain question to this machine stays on it, unless a proxy elsewhere takes it.
+        let keeps_secrets = endpoint.is_encrypted()
+            || (endpoint.is_loopback() && proxy.is_none_or(|proxy| proxy.is_on_this_machine()));
         let credential = match token {
             None => Credential::Absent,
-            Some(_) if endpoint.keeps_secrets() => Credential::Sent,
+            Some(_) if keeps_secrets => Credential::Sent,
             Some(_) => Credential::Withheld,
         };
         let authorization = token.filter(|_| credential == Credential::Sent).map(Token::header);
         // Compressed answers have no length to compare with the listing's.
         let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let names = Names::default();
-        let client = client_builder(roots, &names)?
+        let client = client_builder(roots, &names, &proxies)?
             .default_headers(headers)
             .connect_timeout(settings.connect)
             .read_timeout(settings.idle);
-        // A token for this machine must not make a detour through a proxy on another.
-        let client = if endpoint.is_loopback() { client.no_proxy() } else { client };
         let client = client.build().map_err(|error| SetupError::Client(innermost_cause(&error)))?;
         let cooldown = HubCooldown::default();
-        Ok(Self { endpoint, authorization, credential, client, names, settings, cooldown })
+        let roots = roots.clone();
+        Ok(Self { endpoint, authorization, credential, client, names, proxies, roots, settings, cooldown })
     }
 
     /// The Hub that is asked.
@@ -97,6 +115,12 @@ impl Hub {
     /// In what kind of network it is, once it has been asked.
     pub fn network(&self) -> HubNetwork {
         self.names.network_of(self.endpoint.url())
+    }
+
+    /// The proxy that keeps a token from being sent to a Hub on this machine, if one does.
+    pub fn withheld_for(&self) -> Option<String> {
+        let proxy = self.proxies.for_url(self.endpoint.url()).ok().flatten()?;
+        self.endpoint.is_loopback().then(|| proxy.to_string())
     }
 
     /// Whether a token goes with the questions.
@@ -162,11 +186,21 @@ impl Hub {
     ) -> Result<FinalResponse, HubError> {
         let mut url = start.clone();
         for _ in 0..=HOPS {
+            let proxy = self.proxies.for_url(&url).map_err(|error| misconfigured(&url, &error))?;
             let mut request = self.client.request(method.clone(), url.clone());
             if let Some(token) = self.authorization.as_ref().filter(|_| self.endpoint.is_origin_of(&url)) {
                 request = request.header(AUTHORIZATION, token.clone());
             }
-            let response = request.send().await.map_err(|error| unreached(&url, &error))?;
+            let response = match request.send().await {
+                Ok(response) => response,
+                Err(error) => return Err(self.unanswered(&url, proxy.as_deref(), &error).await),
+            };
+            if let (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) = (response.status(), &proxy) {
+                return Err(HubError::Proxy(Box::new(ProxyRefusal::new(
+                    shown(&url),
+                    proxy.of_407(response.headers()),
+                ))));
+            }
             if response.status().is_success() {
                 return Ok(FinalResponse::Answered(url, response));
             }
@@ -182,6 +216,22 @@ impl Hub {
             url = next.expose().clone();
         }
         Err(nonsense(start, Nonsense::Redirects(HOPS)))
+    }
+}
+
+impl Hub {
+    /// Why there was no answer, which may be for the proxy to answer for.
+    async fn unanswered(&self, url: &Url, proxy: Option<&ProxyServer>, error: &reqwest::Error) -> HubError {
+        let mut unreached = Unreached::new(shown(url), NetworkFault::of(error), innermost_cause(error));
+        if let Some(proxy) = proxy {
+            if unreached.fault != NetworkFault::Certificate
+                && let Some(fault) = proxy.examine(url, &self.names, &self.roots).await
+            {
+                return HubError::Proxy(Box::new(ProxyRefusal::new(shown(url), fault)));
+            }
+            unreached.through = Some(proxy.to_string());
+        }
+        HubError::Unreachable(Box::new(unreached))
     }
 }
 
@@ -245,6 +295,11 @@ pub(super) fn nonsense(url: &Url, what: Nonsense) -> HubError {
 /// An address as it may be printed: without its query, which may be a signature.
 pub(super) fn shown(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+/// Requests are not made where a proxy can't be understood; that was checked for those of the Hub.
+fn misconfigured(url: &Url, error: &ProxyError) -> HubError {
+    HubError::Unreachable(Box::new(Unreached::new(shown(url), NetworkFault::Connect, error.to_string())))
 }
 
 fn unreached(url: &Url, error: &reqwest::Error) -> HubError {

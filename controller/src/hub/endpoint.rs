@@ -71,9 +71,9 @@ impl Endpoint {
         self.0.authority()
     }
 
-    /// Whether a token may be sent there: encrypted, or to this very machine.
-    pub fn keeps_secrets(&self) -> bool {
-        self.0.scheme() == "https" || self.is_loopback()
+    /// Whether what is asked there is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.0.scheme() == "https"
     }
 
     /// Whether it is on this very machine.
@@ -219,10 +219,9 @@ mod tests {
     }
 
     #[test]
-    fn secrets_travel_encrypted_or_not_at_all() {
-        for (text, keeps) in [
-            ("https://hub.example", true),
-            ("http://hub.example", false),
+    fn what_is_on_this_machine_is_known_by_its_address() {
+        for (text, is_here) in [
+            ("https://hub.example", false),
             ("http://10.0.0.5:8090", false),
             ("http://127.0.0.1:8090", true),
             ("http://127.9.9.9", true),
@@ -231,7 +230,7 @@ mod tests {
             ("http://localhost.evil.example", false),
             ("http://127.0.0.1.evil.example", false),
         ] {
-            assert_eq!(Endpoint::new(text).unwrap().keeps_secrets(), keeps, "{text}");
+            assert_eq!(Endpoint::new(text).unwrap().is_loopback(), is_here, "{text}");
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use hfdown_agent::http::NetworkFault;
+use hfdown_agent::http::{NetworkFault, ProxyFault};
 use hfdown_protocol::Digest;
 
 use super::ErrorResponse;
@@ -44,6 +44,9 @@ pub enum HubError {
     /// No answer at all, or only a part of one.
     #[error(transparent)]
     Unreachable(Box<Unreached>),
+    /// The proxy on the way does not do what it is there for.
+    #[error(transparent)]
+    Proxy(Box<ProxyRefusal>),
     /// An answer that makes no sense.
     #[error("the answer of {asked} makes no sense: {what}")]
     Nonsense {
@@ -124,6 +127,19 @@ pub struct Unreached {
     pub fault: NetworkFault,
     /// In the words of the library or the system.
     pub detail: String,
+    /// The proxy that was asked for it, in words, where one was and did its part.
+    pub through: Option<String>,
+    /// What was tried before giving up.
+    pub tried: Option<RetrySummary>,
+}
+
+/// A request that the proxy on the way did not take to where it was to go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyRefusal {
+    /// The address, without its query.
+    pub asked: String,
+    /// What is wrong with the proxy.
+    pub fault: ProxyFault,
     /// What was tried before giving up.
     pub tried: Option<RetrySummary>,
 }
@@ -143,6 +159,7 @@ impl HubError {
         match self {
             Self::RateLimited(_) => true,
             Self::Server(answer) => answer.is_passing(),
+            Self::Proxy(refusal) => refusal.fault.is_passing(),
             // A certificate does not become valid by asking again.
             Self::Unreachable(unreached) => unreached.fault != NetworkFault::Certificate,
             _ => false,
@@ -161,9 +178,11 @@ impl HubError {
             | Self::Disabled(answer)
             | Self::RateLimited(answer)
             | Self::Server(answer) => Some(answer),
-            Self::Unreachable(_) | Self::Nonsense { .. } | Self::Corrupt { .. } | Self::Offline { .. } => {
-                None
-            }
+            Self::Unreachable(_)
+            | Self::Proxy(_)
+            | Self::Nonsense { .. }
+            | Self::Corrupt { .. }
+            | Self::Offline { .. } => None,
         }
     }
 
@@ -177,6 +196,7 @@ impl HubError {
         match &mut self {
             Self::RateLimited(answer) | Self::Server(answer) => answer.tried = Some(tried),
             Self::Unreachable(unreached) => unreached.tried = Some(tried),
+            Self::Proxy(refusal) => refusal.tried = Some(tried),
             _ => {}
         }
         self
@@ -185,19 +205,36 @@ impl HubError {
 
 impl Unreached {
     pub(super) fn new(asked: impl Into<String>, fault: NetworkFault, detail: impl Into<String>) -> Self {
-        Self { asked: asked.into(), fault, detail: detail.into(), tried: None }
+        Self { asked: asked.into(), fault, detail: detail.into(), through: None, tried: None }
     }
 }
 
 impl fmt::Display for Unreached {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { asked, fault, detail, tried } = self;
+        let Self { asked, fault, detail, through, tried } = self;
         write!(formatter, "{asked}: {fault}: {detail}")?;
+        through.iter().try_for_each(|proxy| write!(formatter, ", through {proxy}"))?;
         tried.iter().try_for_each(|tried| tried.fmt(formatter))
     }
 }
 
 impl std::error::Error for Unreached {}
+
+impl ProxyRefusal {
+    pub(super) fn new(asked: String, fault: ProxyFault) -> Self {
+        Self { asked, fault, tried: None }
+    }
+}
+
+impl fmt::Display for ProxyRefusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, fault, tried } = self;
+        write!(formatter, "{asked} was not reached: {fault}")?;
+        tried.iter().try_for_each(|tried| tried.fmt(formatter))
+    }
+}
+
+impl std::error::Error for ProxyRefusal {}
 
 impl fmt::Display for RetrySummary {
     /// Nothing for a single attempt, otherwise a bracket that follows a message.

@@ -26,10 +26,10 @@ mod source;
 mod token;
 mod variables;
 
-pub use client::{Credential, Hub};
+pub use client::{Credential, Hub, HubSetupError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use entry::{ListedFile, RefusalReason};
-pub use error::{HubError, Nonsense, RetrySummary, Unreached};
+pub use error::{HubError, Nonsense, ProxyRefusal, RetrySummary, Unreached};
 pub use error_response::ErrorResponse;
 pub use info::{Gating, RepoInfo};
 pub use listing::{Listing, Refused};

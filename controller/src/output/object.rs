@@ -254,6 +254,7 @@ pub(super) fn kind(failure: &Failure) -> &'static str {
         FailureKind::Locked => "locked",
         FailureKind::Held => "held",
         FailureKind::Disk => "disk",
+        FailureKind::Misconfigured => "misconfigured",
         FailureKind::Protocol => "protocol",
         FailureKind::Cancelled => "cancelled",
     }

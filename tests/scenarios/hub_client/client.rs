@@ -6,7 +6,7 @@ use hfdown::hub::{
     Endpoint, Hub, HubError, HubSettings, Listing, RepoId, RepoInfo, RetryPolicy, Revision, Token,
     TokenSource,
 };
-use hfdown_agent::http::{Backoff, ExtraRoots, Jitter};
+use hfdown_agent::http::{Backoff, ExtraRoots, Jitter, Proxies};
 use hfdown_protocol::RepoPath;
 use hfdown_tests::hub::TestHub;
 
@@ -22,7 +22,14 @@ pub(super) fn impatient() -> HubSettings {
 
 pub(super) fn connect(endpoint: &str, token: Option<&str>, settings: HubSettings) -> Hub {
     let token = token.and_then(|token| Token::new(token, &TokenSource::Typed).unwrap());
-    Hub::new(Endpoint::new(endpoint).unwrap(), token.as_ref(), &ExtraRoots::default(), settings).unwrap()
+    Hub::new(
+        Endpoint::new(endpoint).unwrap(),
+        token.as_ref(),
+        &ExtraRoots::default(),
+        Proxies::none(),
+        settings,
+    )
+    .unwrap()
 }
 
 pub(super) fn client(hub: &TestHub, token: Option<&str>) -> Hub {

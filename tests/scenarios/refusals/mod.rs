@@ -13,4 +13,4 @@ mod space;
 mod ssh;
 mod streams;
 mod typed;
-mod words;
+pub(crate) mod words;

@@ -100,11 +100,13 @@ impl Front {
         self.state.connections.load(Ordering::Relaxed)
     }
 
-    pub(super) fn port(&self) -> u16 {
+    /// Its port on the loopback.
+    pub fn port(&self) -> u16 {
         self.port
     }
 
-    pub(super) fn lead_to(&self, port: u16) {
+    /// Passes on to this port of the loopback.
+    pub fn lead_to(&self, port: u16) {
         self.state.behind.store(port, Ordering::Relaxed);
     }
 }
