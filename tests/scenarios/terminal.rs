@@ -32,7 +32,7 @@ fn question(sandbox: &Sandbox) -> String {
 }
 
 /// Without a terminal, whatever the test was started from.
-fn without_terminal(command: &Command) -> Command {
+pub(crate) fn without_terminal(command: &Command) -> Command {
     let command = command.as_std();
     let mut detached = Command::new("setsid");
     detached.arg("--wait").arg(command.get_program()).args(command.get_args()).env_clear();

@@ -1,9 +1,7 @@
 //! What keeps a link to a box from coming up.
 
-use super::{Exit, Problem};
-use crate::link::{
-    AutoTmux, HostKeyError, KeyFailure, KnownHostsError, LinkError, NotForwarded, TriedKey, UnlockError,
-};
+use super::{Exit, Problem, login};
+use crate::link::{AutoTmux, HostKeyError, KnownHostsError, LinkError, NotForwarded};
 
 /// A file of known hosts that can't be used.
 pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
@@ -14,15 +12,23 @@ pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
 pub(super) fn link(attempted: String, error: &LinkError) -> Problem {
     let problem = Problem::new(exit(error), attempted).because_of(error);
     // What a box says before the login is often the best advice: Vast's asks to wait a few seconds.
-    let problem = match error {
-        LinkError::Auth { banner, .. } if !banner.is_empty() => {
-            problem.because(format_args!("the box says: {banner}"))
-        }
-        _ => problem,
+    let problem = match banner(error) {
+        "" => problem,
+        banner => problem.because(format_args!("the box says: {banner}")),
     };
     match advice(error) {
         Some(hint) => problem.hint(hint),
         None => problem,
+    }
+}
+
+fn banner(error: &LinkError) -> &str {
+    match error {
+        LinkError::Auth { banner, .. }
+        | LinkError::NoKeys { banner, .. }
+        | LinkError::SecondFactor { banner, .. } => banner,
+        LinkError::Jump { source, .. } => banner(source),
+        _ => "",
     }
 }
 
@@ -36,12 +42,15 @@ fn exit(error: &LinkError) -> Exit {
         | LinkError::Unreachable { .. }
         | LinkError::NotSsh { .. }
         | LinkError::Handshake { .. }
+        | LinkError::Busy { .. }
         | LinkError::Lost { .. } => Exit::Unreachable,
         LinkError::HostKey { source, .. } => match source {
             HostKeyError::File(_) => Exit::Failed,
             _ => Exit::NotAllowed,
         },
         LinkError::Auth { .. }
+        | LinkError::NoKeys { .. }
+        | LinkError::SecondFactor { .. }
         | LinkError::NoExec { .. }
         | LinkError::NotForwarded { why: NotForwarded::Forbidden, .. } => Exit::NotAllowed,
         LinkError::NoUser => Exit::Usage,
@@ -85,19 +94,16 @@ fn advice(error: &LinkError) -> Option<String> {
         }
         LinkError::HostKey { source, .. } => return host_key_advice(source),
         LinkError::NoUser => "write the user into the SSH command: ssh -p PORT USER@HOST".to_owned(),
-        LinkError::Auth { tried, .. } => match locked(tried) {
-            Some((key, UnlockError::NoPrompt)) => format!(
-                "run `ssh-add {}`, then try again; or run hfdown on a terminal, where it asks for the passphrase",
-                shell_words::quote(key)
-            ),
-            Some((key, _)) => format!(
-                "try again; `ssh-keygen -y -f {}` shows whether a passphrase is the right one",
-                shell_words::quote(key)
-            ),
-            None => "name the right key in the SSH command (-i KEY), or add its public half to the box; a box that was just \
-                     started may need a minute to learn it"
-                .to_owned(),
-        },
+        LinkError::Busy { said, .. } if said.starts_with("Exceeded") => {
+            "more clients are logging in to it than it allows at a time: try again in a minute".to_owned()
+        }
+        LinkError::Busy { .. } => {
+            "it keeps out addresses from which logins have failed, for some minutes: wait, then try again with the right key"
+                .to_owned()
+        }
+        LinkError::Auth { tried, methods, .. } => login::not_let_in(tried, methods),
+        LinkError::NoKeys { methods, failure, .. } => login::no_keys(methods, failure.as_ref()),
+        LinkError::SecondFactor { methods, failure, .. } => login::second_factor(methods, failure.as_ref()),
         LinkError::Shell { tmux: AutoTmux::RuledOut, .. } => {
             "a start-up file of that shell (.bashrc, .profile) ends every session or waits for input: let it do so at a \
              terminal only (`[ -t 0 ] || return` at its top)"
@@ -135,16 +141,6 @@ fn advice(error: &LinkError) -> Option<String> {
         LinkError::AgentSilent { .. } => {
             "try again; if it stays so, look at the memory and the limits of processes that the box allows".to_owned()
         }
-    })
-}
-
-/// A key that a passphrase is in the way of: one that the box takes, or else one that it may take.
-fn locked(tried: &[TriedKey]) -> Option<(&str, &UnlockError)> {
-    let find = |why: fn(&KeyFailure) -> Option<&UnlockError>| {
-        tried.iter().find_map(|tried| Some((tried.key.as_str(), why(&tried.result)?)))
-    };
-    find(|result| if let KeyFailure::Locked(locked) = result { Some(locked) } else { None }).or_else(|| {
-        find(|result| if let KeyFailure::NotOffered(locked) = result { Some(locked) } else { None })
     })
 }
 

@@ -5,6 +5,7 @@
 mod agent;
 mod hub;
 mod link;
+mod login;
 mod session;
 
 pub use agent::exit_of;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::command_exit::{CommandExit, SignalCause};
 use super::host_key::HostKeyError;
-use super::keys::{KeyFailure, TriedKey};
+use super::keys::{AnswerFailure, KeyFailure, TriedKey};
 use super::platform::Platform;
 
 /// Why there is no agent to talk to.
@@ -102,8 +102,48 @@ pub enum LinkError {
     /// Neither the SSH string nor the environment says who to log in as.
     #[error("no user to log in as")]
     NoUser,
-    /// The server took none of the keys.
-    #[error("{address} did not let {user} in: {}", list(.tried))]
+    /// OpenSSH takes no connections from here for a while, and says so before the handshake.
+    #[error("{address} takes no connections from here at present: it says `{said}`")]
+    Busy {
+        /// `host:port`.
+        address: String,
+        /// Its words, sanitised.
+        said: String,
+    },
+    /// The server takes no keys, and the user can't be asked for what it takes.
+    #[error("{address} takes no keys; it takes {}", methods_of(.methods))]
+    NoKeys {
+        /// `host:port`.
+        address: String,
+        /// Who tried to log in.
+        user: String,
+        /// What it takes, by the names in SSH.
+        methods: String,
+        /// Why the user was not asked.
+        failure: Option<AnswerFailure>,
+        /// What the server printed before the login, sanitised.
+        banner: String,
+    },
+    /// The server took a key, and wants something else as well.
+    #[error("{accepted} was accepted, and {address} wants {} as well{}", factor(.methods), because(.question, .failure.as_ref()))]
+    SecondFactor {
+        /// `host:port`.
+        address: String,
+        /// Who tried to log in.
+        user: String,
+        /// What it has accepted.
+        accepted: String,
+        /// What it wants, by the names in SSH.
+        methods: String,
+        /// What it asked, sanitised.
+        question: String,
+        /// Why that was not answered.
+        failure: Option<AnswerFailure>,
+        /// What the server printed before the login, sanitised.
+        banner: String,
+    },
+    /// The server took none of the keys, nor of the answers.
+    #[error("{address} did not let {user} in: {}{}", list(.tried), other_methods(.methods))]
     Auth {
         /// `host:port`.
         address: String,
@@ -111,6 +151,8 @@ pub enum LinkError {
         user: String,
         /// Every key that was considered, and what became of it.
         tried: Vec<TriedKey>,
+        /// What the server takes, by the names in SSH.
+        methods: String,
         /// What the server printed before the login, sanitised; often says what to do.
         banner: String,
     },
@@ -215,6 +257,7 @@ impl LinkError {
             | Self::Timeout { .. }
             | Self::Unreachable { .. }
             | Self::Handshake { .. }
+            | Self::Busy { .. }
             | Self::Lost { .. } => true,
             // A box that is still starting, seen from its jump host.
             Self::NotForwarded { why, .. } => *why == NotForwarded::Unreachable,
@@ -230,6 +273,15 @@ impl LinkError {
                 let signal = exit.as_ref().and_then(CommandExit::signal);
                 signal.is_some_and(|signal| signal.cause() == SignalCause::Outside)
             }
+            _ => false,
+        }
+    }
+
+    /// Whether getting to it has cost a login, at the box or at a host on the way. Servers count those that fail.
+    pub fn has_cost_a_login(&self) -> bool {
+        match self {
+            Self::Auth { .. } | Self::Busy { .. } | Self::NotForwarded { .. } => true,
+            Self::Jump { source, .. } => source.has_cost_a_login(),
             _ => false,
         }
     }
@@ -294,6 +346,33 @@ fn not_started(exit: Option<&CommandExit>) -> String {
         (_, Some(signal)) => signal.in_words(" before it greeted"),
         (Some(exit), None) => format!("did not start ({exit})"),
         (None, None) => "did not start".to_owned(),
+    }
+}
+
+/// What a server takes beside keys, which is worth a word only then.
+fn other_methods(methods: &str) -> String {
+    if matches!(methods, "" | "publickey") { String::new() } else { format!("; it takes {methods}") }
+}
+
+fn methods_of(methods: &str) -> &str {
+    if methods.is_empty() { "nothing that hfdown knows" } else { methods }
+}
+
+/// What a server wants beside what it has accepted.
+fn factor(methods: &str) -> String {
+    match methods {
+        "publickey" => "another key".to_owned(),
+        "" => "something that hfdown does not know".to_owned(),
+        methods => format!("{methods} (a second factor)"),
+    }
+}
+
+fn because(question: &str, failure: Option<&AnswerFailure>) -> String {
+    match (question, failure) {
+        ("", None) => String::new(),
+        ("", Some(failure)) => format!(": {failure}"),
+        (question, None) => format!(": it asked `{question}`"),
+        (question, Some(failure)) => format!(": it asked `{question}`, and {failure}"),
     }
 }
 

@@ -35,10 +35,13 @@ pub use file_line::FileLine;
 pub use host_key::{
     CertificateError, ForgetCommand, HostKeyError, HostKeyPolicy, HostKeyTrust, KnownHostsError,
 };
-pub use keys::{Askpass, KeyFailure, Keyring, PassphraseAnswer, PassphrasePrompt, TriedKey, UnlockError};
+pub use keys::{
+    AnswerFailure, Askpass, Echo, KeyFailure, Keyring, TriedKey, UnlockError, UserAnswer, UserPrompt,
+};
 pub use platform::{Cpu, Platform};
 pub use reach::{forget, reach, reach_leaving};
 pub use settings::LinkSettings;
 pub use ssh_command::{
-    AddressFamily, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget, StrictHostKeyChecking, TargetError,
+    AddressFamily, AuthMethod, AuthMethods, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget,
+    StrictHostKeyChecking, TargetError,
 };

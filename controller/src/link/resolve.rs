@@ -76,6 +76,7 @@ impl TargetResolver<'_> {
             certificates: options.certificates,
             identities_only: options.identities_only.unwrap_or_default(),
             batch_mode: options.batch_mode.unwrap_or_default(),
+            auth_methods: options.auth_settings.methods(options.batch_mode.unwrap_or_default()),
             strict_host_key_checking: options.strict_host_key_checking,
             host_key_alias: options.host_key_alias.map(check_host).transpose()?,
             known_hosts: options.known_hosts,

@@ -20,6 +20,9 @@ pub(crate) const HOME: &str = "HOME";
 const FILE: u32 = 0o600;
 const FOLDER: u32 = 0o700;
 
+/// The terminal that a process was started from: what is read, and what is written.
+pub(crate) const TERMINAL: (&str, &str) = ("/dev/tty", "/dev/tty");
+
 /// Returns at the next Ctrl-C or `SIGTERM`; `false` when neither can be heard.
 pub(crate) async fn asked_to_stop() -> bool {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {

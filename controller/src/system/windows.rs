@@ -10,6 +10,9 @@ use super::{FileOwner, SshAgent};
 /// The variable that names the user's own folder.
 pub(crate) const HOME: &str = "USERPROFILE";
 
+/// The terminal that a process was started from: what is read, and what is written.
+pub(crate) const TERMINAL: (&str, &str) = ("CONIN$", "CONOUT$");
+
 /// Returns at the next Ctrl-C; `false` when it can't be heard.
 pub(crate) async fn asked_to_stop() -> bool {
     tokio::signal::ctrl_c().await.is_ok()

@@ -6,9 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use hfdown::link::{
-    KeyFailure, Keyring, LinkError, LinkSettings, PassphraseAnswer, PassphrasePrompt, UnlockError,
-};
+use hfdown::link::{Echo, KeyFailure, Keyring, LinkError, LinkSettings, UnlockError, UserAnswer, UserPrompt};
 use hfdown_tests::ssh_host::{HostOptions, Keys, SshHost, SshServerKind};
 use russh::keys::{Algorithm, EcdsaCurve};
 
@@ -39,15 +37,13 @@ impl PassphraseScript {
     }
 }
 
-impl PassphrasePrompt for PassphraseScript {
-    fn ask(&self, _: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
+impl UserPrompt for PassphraseScript {
+    fn ask(&self, _: String, _: Echo) -> Pin<Box<dyn Future<Output = UserAnswer> + Send + '_>> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         (self.meanwhile)();
         let answer = self.answers.lock().unwrap().pop();
         Box::pin(async move {
-            answer.map_or(PassphraseAnswer::Declined, |answer| {
-                PassphraseAnswer::Given(answer.to_owned().into())
-            })
+            answer.map_or(UserAnswer::Declined, |answer| UserAnswer::Given(answer.to_owned().into()))
         })
     }
 }

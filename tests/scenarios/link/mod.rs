@@ -12,6 +12,7 @@ mod installed;
 mod jumps;
 mod keys;
 mod life;
+mod logins;
 mod own_files;
 mod servers;
 mod shells;

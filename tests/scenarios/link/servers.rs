@@ -55,7 +55,7 @@ async fn a_server_that_has_too_many_logins_just_now_is_one() {
         stream.write_all(b"Exceeded MaxStartups\r\n").await.unwrap();
     })
     .await;
-    assert!(matches!(failed, LinkError::Handshake { .. }) && failed.is_of_the_moment(), "{failed:?}");
+    assert!(matches!(failed, LinkError::Busy { .. }) && failed.is_of_the_moment(), "{failed:?}");
 }
 
 #[tokio::test]

@@ -69,6 +69,22 @@ async fn a_rejected_key_is_named(sandbox: Sandbox) {
     assert_eq!(ended.code, 0, "the hint is right: {}", ended.stderr);
 }
 
+async fn a_server_that_has_had_enough_of_keys_is_said_to(sandbox: Sandbox) {
+    publish(&sandbox);
+    let host = sandbox.host.as_ref().expect("a box");
+    let wrong = (0..8).map(|number| {
+        let name = format!("key{number}");
+        let keys =
+            hfdown_tests::ssh_host::Keys::generate(host.near(), &name, russh::keys::Algorithm::Ed25519);
+        format!(" -i {}", keys.private.display())
+    });
+    let command = host.command_without_key() + &wrong.collect::<String>();
+    let ended = push(&sandbox, &command, &[]).await;
+    let said = refusal(&sandbox, &ended, 4);
+    assert!(said.contains("the server hung up"), "{said}");
+    assert!(said.contains("and that one alone (-i KEY -o IdentitiesOnly=yes)"), "{said}");
+}
+
 async fn a_changed_host_key_is_refused_until_it_is_pinned(mut sandbox: Sandbox) {
     publish(&sandbox);
     assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
@@ -193,6 +209,7 @@ async fn what_was_placed_on_a_box_is_told_though_nothing_came_of_it() {
 on_boxes! {
     a_closed_port_is_refused,
     a_rejected_key_is_named,
+    a_server_that_has_had_enough_of_keys_is_said_to,
     a_changed_host_key_is_refused_until_it_is_pinned,
     an_unknown_host_key_is_refused_when_strict,
     other_machines_are_refused_by_name,

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::{fs, io};
 
@@ -18,6 +19,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::HostOptions;
 use super::host_folder::HostFolder;
+use super::login_rules::{self, LoginProgress, LoginStep};
 use crate::proxy::CuttableStream;
 
 pub(super) struct InProcess {
@@ -42,6 +44,8 @@ struct HostState {
     asked_for: Mutex<Vec<&'static str>>,
     /// Of connections that run something.
     handles: Mutex<Vec<server::Handle>>,
+    login: &'static [LoginStep],
+    accepted: AtomicUsize,
 }
 
 impl InProcess {
@@ -61,7 +65,7 @@ impl InProcess {
             environment.push(("BASH_ENV", host_folder.home.join(".bashrc").display().to_string()));
         }
         let state = Arc::new(HostState {
-            config: RwLock::new(Arc::new(config(host_folder.host_keys.private_key().clone()))),
+            config: RwLock::new(Arc::new(config(host_folder.host_keys.private_key().clone(), options.login))),
             connections: Mutex::new(end.child_token()),
             end: end.clone(),
             authorized_keys: host_folder.authorized_keys.clone(),
@@ -71,6 +75,8 @@ impl InProcess {
             home: host_folder.home.clone(),
             asked_for: Mutex::default(),
             handles: Mutex::default(),
+            login: options.login,
+            accepted: AtomicUsize::new(0),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("the loopback has a free port");
         let port = listener.local_addr().expect("a listener has an address").port();
@@ -83,8 +89,12 @@ impl InProcess {
     }
 
     pub(super) fn set_host_key(&self, host_folder: &HostFolder) {
-        let config = Arc::new(config(host_folder.host_keys.private_key().clone()));
+        let config = Arc::new(config(host_folder.host_keys.private_key().clone(), self.state.login));
         *self.state.config.write().unwrap_or_else(PoisonError::into_inner) = config;
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.state.accepted.load(Ordering::SeqCst)
     }
 
     pub(super) fn asked_for(&self) -> Vec<&'static str> {
@@ -119,9 +129,10 @@ impl InProcess {
     }
 }
 
-fn config(key: PrivateKey) -> Config {
+fn config(key: PrivateKey, login: &[LoginStep]) -> Config {
     Config {
         keys: vec![key],
+        methods: login_rules::methods(login),
         auth_rejection_time: std::time::Duration::ZERO,
         max_auth_attempts: 6,
         nodelay: true,
@@ -143,11 +154,13 @@ async fn listen(listener: TcpListener, state: Arc<HostState>) {
 }
 
 async fn serve(stream: TcpStream, state: Arc<HostState>) {
+    state.accepted.fetch_add(1, Ordering::SeqCst);
     // Only speed depends on it.
     _ = stream.set_nodelay(true);
     let cut = state.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let config = Arc::clone(&state.config.read().unwrap_or_else(PoisonError::into_inner));
-    let connection = ServedConnection { state, cut: cut.clone(), channels: HashMap::new() };
+    let login = LoginProgress::new(state.login);
+    let connection = ServedConnection { state, cut: cut.clone(), login, channels: HashMap::new() };
     // A connection that fails is the client's business.
     if let Ok(session) = server::run_stream(config, CuttableStream::new(stream, cut), connection).await {
         _ = session.await;
@@ -157,16 +170,17 @@ async fn serve(stream: TcpStream, state: Arc<HostState>) {
 struct ServedConnection {
     state: Arc<HostState>,
     cut: CancellationToken,
+    login: LoginProgress,
     /// Channels that were opened and run nothing yet.
     channels: HashMap<ChannelId, Channel<Msg>>,
 }
 
 impl ServedConnection {
-    fn lets_in(&self, key: &russh::keys::PublicKey) -> Auth {
+    fn knows(&self, key: &russh::keys::PublicKey) -> bool {
         let known = fs::read_to_string(&self.state.authorized_keys).unwrap_or_default();
         let shown = key.to_openssh().unwrap_or_default();
         let blob = |line: &str| line.split(' ').nth(1).map(str::to_owned);
-        if known.lines().any(|line| blob(line) == blob(&shown)) { Auth::Accept } else { Auth::reject() }
+        known.lines().any(|line| blob(line) == blob(&shown))
     }
 }
 
@@ -188,11 +202,26 @@ impl server::Handler for ServedConnection {
         _: &str,
         offer: PublicKeyOffer<'_>,
     ) -> Result<Auth, russh::Error> {
-        Ok(self.lets_in(offer.public_key))
+        let is_known = self.knows(offer.public_key);
+        Ok(if is_known { self.login.offered(offer.public_key) } else { self.login.unknown() })
     }
 
     async fn auth_publickey(&mut self, _: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, russh::Error> {
-        Ok(self.lets_in(key.public_key))
+        let is_known = self.knows(key.public_key);
+        Ok(if is_known { self.login.proved(key.public_key) } else { self.login.unknown() })
+    }
+
+    async fn auth_password(&mut self, _: &str, password: &str) -> Result<Auth, russh::Error> {
+        Ok(self.login.password(password))
+    }
+
+    async fn auth_keyboard_interactive<'a>(
+        &'a mut self,
+        _: &str,
+        _: &str,
+        answers: Option<server::Response<'a>>,
+    ) -> Result<Auth, russh::Error> {
+        Ok(self.login.answers(answers))
     }
 
     async fn channel_open_session(

@@ -6,6 +6,7 @@
 
 mod host_folder;
 mod in_process;
+mod login_rules;
 mod sshd;
 
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use crate::processes;
 use host_folder::HostFolder;
 pub use host_folder::Keys;
 use in_process::InProcess;
+pub use login_rules::{LoginQuestion, LoginStep};
 use sshd::Sshd;
 
 /// Which server.
@@ -28,8 +30,10 @@ pub enum SshServerKind {
 }
 
 /// What a host is like.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct HostOptions {
+    /// What lets a user in: all of it, in this order.
+    pub login: &'static [LoginStep],
     /// Shown before the login.
     pub banner: Option<String>,
     /// Lines of `.bashrc`, which bash reads for commands over SSH too.
@@ -43,6 +47,20 @@ pub struct HostOptions {
     pub channels: Option<u32>,
     /// Which programs a command finds.
     pub programs: Programs,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            login: &[LoginStep::Key],
+            banner: None,
+            bashrc: None,
+            shell: None,
+            sftp: SftpSubsystem::default(),
+            channels: None,
+            programs: Programs::default(),
+        }
+    }
 }
 
 /// What answers for the subsystem `sftp`.
@@ -200,6 +218,14 @@ impl SshHost {
         match &self.server {
             Server::InProcess(server) => server.opened_to_clients().await,
             Server::Sshd(_) => Vec::new(),
+        }
+    }
+
+    /// How many connections clients have made to its SSH server.
+    pub fn connections(&self) -> usize {
+        match &self.server {
+            Server::InProcess(server) => server.connections(),
+            Server::Sshd(server) => server.connections(),
         }
     }
 

@@ -4,9 +4,11 @@ use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::host_folder::HostFolder;
-use super::{HostOptions, Programs, SftpSubsystem};
+use super::{HostOptions, LoginStep, Programs, SftpSubsystem};
 use crate::counterpart::{Counterpart, require_root};
 use crate::processes;
 use crate::proxy::free_port;
@@ -18,6 +20,7 @@ pub(super) struct Sshd {
     setup: Setup,
     port: u16,
     child: Child,
+    connections: Arc<AtomicUsize>,
 }
 
 /// What a server is started with.
@@ -25,6 +28,7 @@ struct Setup {
     program: PathBuf,
     sftp: Option<PathBuf>,
     channels: Option<u32>,
+    login: &'static [LoginStep],
     /// A library that shows sshd the user database in the host's folder `server`.
     users: Option<PathBuf>,
     /// Busybox, which then is `/bin/sh` as well, in a view of the machine that only this server has.
@@ -38,8 +42,9 @@ impl Sshd {
         prepare_machine();
         for _ in 0..ATTEMPTS {
             let port = free_port();
-            if let Some(child) = spawn(host_folder, &setup, port).await {
-                return Some(Self { setup, port, child });
+            let connections = Arc::default();
+            if let Some(child) = spawn(host_folder, &setup, port, &connections).await {
+                return Some(Self { setup, port, child, connections });
             }
         }
         panic!("sshd does not start on {ATTEMPTS} ports");
@@ -49,10 +54,15 @@ impl Sshd {
         self.port
     }
 
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
     /// Starts it again on the same port, with what the host's folder has now.
     pub(super) async fn restart(&mut self, host_folder: &HostFolder) {
         self.stop();
-        self.child = spawn(host_folder, &self.setup, self.port).await.expect("sshd starts again");
+        let started = spawn(host_folder, &self.setup, self.port, &self.connections).await;
+        self.child = started.expect("sshd starts again");
     }
 
     /// Each connection has a process of its own, and more after the login.
@@ -70,13 +80,22 @@ impl Sshd {
 
 impl Setup {
     fn new(host_folder: &HostFolder, options: &HostOptions) -> Option<Self> {
-        let users = match &options.shell {
-            None => None,
-            Some(shell) => {
-                let library = Counterpart::NssWrapper.require()?;
-                write_users(host_folder, shell);
-                Some(library)
-            }
+        let password = options.login.iter().find_map(|step| match step {
+            LoginStep::Password(password) => Some(*password),
+            _ => None,
+        });
+        let is_asked = |step: &LoginStep| matches!(step, LoginStep::Questions(_));
+        assert!(
+            !options.login.iter().any(is_asked),
+            "the real sshd takes its questions from the machine's PAM"
+        );
+        let users = if options.shell.is_some() || password.is_some() {
+            let library = Counterpart::NssWrapper.require()?;
+            write_users(host_folder, options.shell.as_deref());
+            write_passwords(host_folder, password);
+            Some(library)
+        } else {
+            None
         };
         let busybox = match options.programs {
             Programs::Usual | Programs::Only(_) => None,
@@ -97,7 +116,7 @@ impl Setup {
             SftpSubsystem::Missing => None,
         };
         let (program, channels) = (Counterpart::Sshd.require()?, options.channels);
-        Some(Self { program, sftp, channels, users, busybox })
+        Some(Self { program, sftp, channels, login: options.login, users, busybox })
     }
 
     /// The command that becomes sshd.
@@ -116,18 +135,19 @@ impl Setup {
             command.env("LD_PRELOAD", library);
             command.env("NSS_WRAPPER_PASSWD", server.join("passwd"));
             command.env("NSS_WRAPPER_GROUP", "/etc/group");
+            command.env("NSS_WRAPPER_SHADOW", server.join("shadow"));
         }
         command
     }
 }
 
-/// The machine's users, but for the host's own: whose home and login shell are others.
-fn write_users(host_folder: &HostFolder, shell: &Path) {
+/// The machine's users, but for the host's own: whose home and login shell are others where a shell is named.
+fn write_users(host_folder: &HostFolder, shell: Option<&Path>) {
     let users = fs::read_to_string("/etc/passwd").expect("this machine has users");
     let line = |line: &str| {
         let fields: Vec<&str> = line.split(':').collect();
-        match fields.as_slice() {
-            [name, rest @ .., _, _] if *name == host_folder.user => {
+        match (fields.as_slice(), shell) {
+            ([name, rest @ .., _, _], Some(shell)) if *name == host_folder.user => {
                 let (home, shell) = (host_folder.home.display(), shell.display());
                 format!("{name}:{}:{home}:{shell}\n", rest.join(":"))
             }
@@ -136,6 +156,21 @@ fn write_users(host_folder: &HostFolder, shell: &Path) {
     };
     let users: String = users.lines().map(line).collect();
     fs::write(host_folder.folder.path().join("server").join("passwd"), users)
+        .expect("the temporary folder can be written");
+}
+
+/// The password of the host's user.
+fn write_passwords(host_folder: &HostFolder, password: Option<&str>) {
+    let hash = match password {
+        None => "*".to_owned(),
+        Some(password) => {
+            let hashed = Command::new("openssl").args(["passwd", "-6", password]).output();
+            let hashed = hashed.expect("openssl comes with the tests' tools").stdout;
+            String::from_utf8_lossy(&hashed).trim().to_owned()
+        }
+    };
+    let line = format!("{}:{hash}:19000:0:99999:7:::\n", host_folder.user);
+    fs::write(host_folder.folder.path().join("server").join("shadow"), line)
         .expect("the temporary folder can be written");
 }
 
@@ -154,7 +189,12 @@ fn prepare_machine() {
 }
 
 /// Returns when it listens. `None` if it does not, because the port is taken.
-async fn spawn(host_folder: &HostFolder, setup: &Setup, port: u16) -> Option<Child> {
+async fn spawn(
+    host_folder: &HostFolder,
+    setup: &Setup,
+    port: u16,
+    connections: &Arc<AtomicUsize>,
+) -> Option<Child> {
     let configuration = host_folder.folder.path().join("server").join("sshd_config");
     fs::write(&configuration, text(host_folder, setup, port)).expect("the temporary folder can be written");
     let mut child = setup
@@ -167,12 +207,16 @@ async fn spawn(host_folder: &HostFolder, setup: &Setup, port: u16) -> Option<Chi
         .expect("sshd can be started");
     let errors = child.stderr.take().expect("it is piped");
     let (listens, listening) = tokio::sync::oneshot::channel();
+    let connections = Arc::clone(connections);
     // Ends with sshd, which the host's end brings.
     std::thread::spawn(move || {
         let mut listens = Some(listens);
         for line in BufReader::new(errors).lines().map_while(Result::ok) {
             if line.contains("Server listening on") {
                 _ = listens.take().map(|listens| listens.send(()));
+            }
+            if line.starts_with("Connection from ") {
+                connections.fetch_add(1, Ordering::SeqCst);
             }
         }
     });
@@ -196,11 +240,18 @@ fn text(host_folder: &HostFolder, setup: &Setup, port: u16) -> String {
     } else {
         String::new()
     };
+    let allowed = |method: &str| {
+        if setup.login.iter().any(|step| step.method() == method) { "yes" } else { "no" }
+    };
+    let methods: Vec<_> = setup.login.iter().map(|step| step.method()).collect();
     format!(
         "{certificate}ListenAddress 127.0.0.1\nPort {port}\nHostKey \"{host_key}\"\nAuthorizedKeysFile \"{authorized_keys}\"\n\
-         PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPubkeyAuthentication yes\n\
-         PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitUserRC no\nX11Forwarding no\n\
+         PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPubkeyAuthentication {keys}\n\
+         PasswordAuthentication {passwords}\nAuthenticationMethods {methods}\nLogLevel VERBOSE\nKbdInteractiveAuthentication no\nPermitUserRC no\nX11Forwarding no\n\
          PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}{channels}SetEnv {environment}\n",
+        keys = allowed("publickey"),
+        passwords = allowed("password"),
+        methods = methods.join(","),
         sftp = sftp.unwrap_or_default(),
         channels = setup.channels.map(|channels| format!("MaxSessions {channels}\n")).unwrap_or_default(),
         host_key = host_folder.host_keys.private.display(),

@@ -11,12 +11,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::cancellable_stream::CancellableStream;
 use super::dial::dial;
-use super::handshake::{HandshakeError, HandshakeRecord, SshHandler};
+use super::handshake::{Farewell, HandshakeError, HandshakeRecord, SshHandler};
 use super::identification::{Identification, Peer, RecordedStream};
+use super::login::{self, FailedLogin};
 use super::remote_command::RemoteCommand;
-use super::{login, transport};
+use super::transport;
 use crate::link::error::{LinkError, NotForwarded};
 use crate::link::host_key::{HostKeyError, HostKeyTrust, HostKeyVerifier};
+use crate::link::keys::{AnswerFailure, KeyFailure, TriedKey};
 use crate::link::settings::LinkSettings;
 use crate::link::ssh_command::SshTarget;
 use crate::text::{sanitize, sanitize_lines};
@@ -52,16 +54,16 @@ impl ClientConnection {
     /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is verified and logged in to by
     /// itself.
     ///
-    /// A user takes time to find a passphrase, and servers hang up meanwhile: then it is done once more, with the key
-    /// that is unlocked by now.
+    /// A user takes time to find a passphrase or a password, and servers hang up meanwhile: then it is done once more,
+    /// with the key that is unlocked by now, or the password that was given.
     pub(in crate::link) async fn open(
         target: &SshTarget,
         settings: &LinkSettings,
     ) -> Result<Self, LinkError> {
         loop {
-            let unlocked = settings.keyring.unlocked();
+            let answers = settings.keyring.answers();
             match Box::pin(Self::attempt(target, settings)).await {
-                Err(error) if error.hung_up() && settings.keyring.unlocked() > unlocked => {}
+                Err(error) if error.hung_up() && settings.keyring.answers() > answers => {}
                 reached => return reached,
             }
         }
@@ -146,15 +148,14 @@ impl ClientConnection {
             Err(Elapsed { .. }) => {
                 return Err(match identification.peer() {
                     Peer::Other(said) => LinkError::NotSsh { address, said },
+                    Peer::Busy(said) => LinkError::Busy { address, said },
                     Peer::Silent | Peer::Ssh => LinkError::Timeout { address, after: limit },
                 });
             }
         };
-        login::log_in(&mut handle, &user, target, settings).await.map_err(|tried| {
-            let banner = record.take_banner();
-            let banner = sanitize_lines(banner, 4, 400);
-            LinkError::Auth { address: address.clone(), user: user.clone(), tried, banner }
-        })?;
+        login::log_in(&mut handle, &user, target, settings)
+            .await
+            .map_err(|failed| not_let_in(address.clone(), user.clone(), failed, &record))?;
         let host_key = record.take_host_key().unwrap_or(HostKeyTrust::Known);
         Ok(Self { handle, address, host_key, through: None, _cut: guard })
     }
@@ -222,10 +223,51 @@ impl ClientConnection {
     }
 }
 
+/// Why a login failed, with what the server had to say about it.
+fn not_let_in(address: String, user: String, failed: FailedLogin, record: &HandshakeRecord) -> LinkError {
+    let FailedLogin { mut tried, takes_keys, methods, accepted, question, said } = failed;
+    let mut banner = vec![sanitize_lines(record.take_banner(), 4, 400)];
+    banner.extend(said);
+    let mut takes_keys = takes_keys;
+    let has_hung_up = tried.iter().any(|tried| tried.result == KeyFailure::HungUp);
+    match record.take_farewell() {
+        Some(Farewell::Said(words)) => banner.push(sanitize_lines(words, 2, 200)),
+        Some(Farewell::NoMethod) if methods.is_empty() => {
+            takes_keys = false;
+            tried.clear();
+        }
+        _ => takes_keys |= has_hung_up,
+    }
+    banner.retain(|line| !line.is_empty());
+    let (banner, methods) = (banner.join(" · "), methods.join(", "));
+    let unasked = |tried: &TriedKey| {
+        matches!(tried.result, KeyFailure::Answer(AnswerFailure::NoPrompt | AnswerFailure::NotAsked))
+    };
+    match accepted {
+        // A server that hangs up while the user looks for the answer is gone to again.
+        Some(accepted) if !has_hung_up => {
+            let failure = tried.into_iter().rev().find_map(|tried| match tried.result {
+                KeyFailure::Answer(failure) => Some(failure),
+                _ => None,
+            });
+            LinkError::SecondFactor { address, user, accepted, methods, question, failure, banner }
+        }
+        None if !takes_keys && tried.iter().all(unasked) => {
+            let failure = tried.into_iter().next_back().and_then(|tried| match tried.result {
+                KeyFailure::Answer(failure) => Some(failure),
+                _ => None,
+            });
+            LinkError::NoKeys { address, user, methods, failure, banner }
+        }
+        _ => LinkError::Auth { address, user, tried, methods, banner },
+    }
+}
+
 /// What the peer said tells more than what russh made of it.
 fn no_handshake(address: String, identification: &Identification, error: &russh::Error) -> LinkError {
     match (identification.peer(), error) {
         (Peer::Other(said), _) => LinkError::NotSsh { address, said },
+        (Peer::Busy(said), _) => LinkError::Busy { address, said },
         (_, russh::Error::NoCommonAlgo { kind, theirs, .. }) => {
             let kind = match kind {
                 AlgorithmKind::Kex => "key exchange",

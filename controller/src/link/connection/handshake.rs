@@ -27,6 +27,16 @@ pub(super) struct HandshakeRecord(Arc<Mutex<HandshakeFacts>>);
 struct HandshakeFacts {
     host_key: Option<HostKeyTrust>,
     banner: Vec<u8>,
+    farewell: Option<Farewell>,
+}
+
+/// How a connection ended.
+#[derive(Debug)]
+pub(super) enum Farewell {
+    /// The server said why, as it came.
+    Said(String),
+    /// The server takes nothing by which a login could go on.
+    NoMethod,
 }
 
 /// What can end a handshake.
@@ -54,6 +64,11 @@ impl HandshakeRecord {
         std::mem::take(&mut self.facts().banner)
     }
 
+    /// Why the server hung up, if it said so.
+    pub(super) fn take_farewell(&self) -> Option<Farewell> {
+        self.facts().farewell.take()
+    }
+
     /// Why its key is trusted.
     pub(super) fn take_host_key(&self) -> Option<HostKeyTrust> {
         self.facts().host_key.take()
@@ -73,6 +88,24 @@ impl client::Handler for SshHandler {
         let room = BANNER.saturating_sub(record.banner.len()).min(banner.len());
         record.banner.extend_from_slice(&banner.as_bytes()[..room]);
         Ok(())
+    }
+
+    async fn disconnected(
+        &mut self,
+        reason: client::DisconnectReason<HandshakeError>,
+    ) -> Result<(), HandshakeError> {
+        match reason {
+            client::DisconnectReason::ReceivedDisconnect(said) => {
+                self.record.facts().farewell = Some(Farewell::Said(said.message));
+                Ok(())
+            }
+            client::DisconnectReason::Error(error) => {
+                if let HandshakeError::Ssh(russh::Error::NoAuthMethod) = error {
+                    self.record.facts().farewell = Some(Farewell::NoMethod);
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn check_server_key(&mut self, shown: &PublicKeyOrCertificate) -> Result<bool, HandshakeError> {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::text::sanitize_lines;
+use crate::text::{sanitize, sanitize_lines};
 
 /// How much is listened to, in bytes. An SSH server may say this much before it names itself: 20 lines of 255 bytes are
 /// what russh puts up with.
@@ -16,7 +16,8 @@ const LISTENED_TO: usize = 20 * 256 + 256;
 /// How much is quoted, in lines and in characters.
 const QUOTED: (usize, usize) = (1, 120);
 
-/// What OpenSSH says, without identifying itself, to clients that it has no time for: that passes.
+/// What OpenSSH says, without identifying itself, to clients that it has no time for, or that it punishes for failed
+/// logins: that passes.
 const BUSY: [&str; 2] = ["Exceeded MaxStartups", "Not allowed at this time"];
 
 /// The first bytes that a server sent.
@@ -28,8 +29,10 @@ pub(super) struct Identification(Arc<Mutex<Vec<u8>>>);
 pub(super) enum Peer {
     /// It has not said anything.
     Silent,
-    /// An SSH server, or one that is too busy to be one.
+    /// An SSH server.
     Ssh,
+    /// An SSH server that takes no connections from here just now, in these words. Sanitised.
+    Busy(String),
     /// Something else, which says this. Sanitised.
     Other(String),
 }
@@ -38,16 +41,15 @@ impl Identification {
     /// What the server is.
     pub(super) fn peer(&self) -> Peer {
         let heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines = heard.split(|byte| *byte == b'\n');
-        let is_of_ssh = |line: &[u8]| {
-            line.starts_with(b"SSH-2.0-")
-                || line.starts_with(b"SSH-1.99-")
-                || BUSY.iter().any(|busy| line.starts_with(busy.as_bytes()))
-        };
+        let lines = || heard.split(|byte| *byte == b'\n');
+        let is_of_ssh = |line: &[u8]| line.starts_with(b"SSH-2.0-") || line.starts_with(b"SSH-1.99-");
+        let is_busy = |line: &&[u8]| BUSY.iter().any(|busy| line.starts_with(busy.as_bytes()));
         if heard.is_empty() {
             Peer::Silent
-        } else if lines.any(is_of_ssh) {
+        } else if lines().any(is_of_ssh) {
             Peer::Ssh
+        } else if let Some(busy) = lines().find(is_busy) {
+            Peer::Busy(sanitize(busy, QUOTED.1))
         } else {
             let (lines, longest) = QUOTED;
             Peer::Other(sanitize_lines(&*heard, lines, longest))
@@ -122,8 +124,8 @@ mod tests {
             (b"SSH-2.0-OpenSSH_9.2p1\r\n\x14\x00", Peer::Ssh),
             (b"SSH-1.99-old\n", Peer::Ssh),
             (b"Welcome to vast.ai\r\nSSH-2.0-OpenSSH_9.2p1\r\n", Peer::Ssh),
-            (b"Exceeded MaxStartups\r\n", Peer::Ssh),
-            (b"Not allowed at this time\r\n", Peer::Ssh),
+            (b"Exceeded MaxStartups\r\n", Peer::Busy("Exceeded MaxStartups".to_owned())),
+            (b"Not allowed at this time\r\n", Peer::Busy("Not allowed at this time".to_owned())),
             (b"SSH-1.5-ancient\n", other("SSH-1.5-ancient")),
             (b"HTTP/1.1 400 Bad \x1b[31mRequest\r\nServer: x\r\n", other("HTTP/1.1 400 Bad [31mRequest")),
             (b"220 ftp.example.com SSH-2.0-not\r\n", other("220 ftp.example.com SSH-2.0-not")),

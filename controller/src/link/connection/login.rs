@@ -1,186 +1,179 @@
-//! Logging in with keys: one after the other is offered to the server, and what it takes is signed for.
+//! Logging in, by what the server takes: keys first, then what the user is asked for. OpenSSH's order, and its number
+//! of tries.
 //!
-//! Which keys these are, and in which order, is [`super::identity`]'s business. A server is offered the public half
-//! first, so that the user is not asked for a passphrase, or to confirm a signature, for a key that opens nothing.
-
-use std::fmt;
-use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+//! The server is first asked what it takes (`none`), as OpenSSH does: no key is shown, and the user is not asked for a
+//! passphrase, where keys are of no use.
 
 use russh::client::{AuthResult, Handle};
-use russh::keys::agent::AgentIdentity;
-use russh::keys::ssh_encoding::Encode as _;
-use russh::keys::ssh_key::Signature;
-use russh::keys::ssh_key::private::KeypairData;
-use russh::keys::{HashAlg, PrivateKey, PublicKey, signature};
-use tokio::time::timeout;
+use russh::{MethodKind, MethodSet};
 
 use super::handshake::SshHandler;
-use super::identity::{Identity, OfferedKey, SigningKey, identities};
-use crate::link::keys::{KeyFailure, Keyring, TriedKey, UnlockError};
+use super::public_key::LoginKeys;
+use super::questions::Questions;
+use crate::link::keys::{AnswerFailure, KeyFailure, Keyring, TriedKey};
 use crate::link::settings::LinkSettings;
-use crate::link::ssh_command::{BatchMode, SshTarget};
-use crate::system::{SshAgent, connect_ssh_agent};
-use crate::text::sanitize;
+use crate::link::ssh_command::{AuthMethod, BatchMode, SshTarget};
 
-/// How long an ssh-agent may take to list its keys. To sign it may take longer: it may ask its user.
-const SSH_AGENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What a login has come to that failed.
+#[derive(Default)]
+pub(super) struct FailedLogin {
+    /// Every key and every question, and why it did not log in.
+    pub(super) tried: Vec<TriedKey>,
+    /// Whether the server takes keys.
+    pub(super) takes_keys: bool,
+    /// The methods by which the server would go on, by their names in SSH.
+    pub(super) methods: Vec<&'static str>,
+    /// What the server has accepted: it wants something else as well.
+    pub(super) accepted: Option<String>,
+    /// The last thing that it asked the user, sanitised.
+    pub(super) question: String,
+    /// What else it had to say to the user, sanitised.
+    pub(super) said: Vec<String>,
+}
 
-/// Tries key after key. On failure returns all that were considered.
+/// Tries one method after the other.
 pub(super) async fn log_in(
     handle: &mut Handle<SshHandler>,
     user: &str,
     target: &SshTarget,
     settings: &LinkSettings,
-) -> Result<(), Vec<TriedKey>> {
-    let mut tried = Vec::new();
-    let (agent, agent_keys) = match open_agent(settings.agent_socket.as_deref()).await {
-        Ok((agent, agent_keys)) => (agent, agent_keys),
-        Err(problem) => {
-            tried.push(TriedKey { key: "the ssh-agent".to_owned(), result: KeyFailure::Unusable(problem) });
-            (None, Vec::new())
-        }
-    };
-    let identities = identities(target, settings, &agent_keys);
+) -> Result<(), FailedLogin> {
     // A connection in batch mode asks for no passphrase.
     let silent = Keyring::default();
     let keyring = if target.batch_mode == BatchMode::Yes { &silent } else { &settings.keyring };
-    let mut attempt = LoginAttempt { handle, user, agent, keyring };
-    for identity in identities.shown {
-        let key = identity.name.clone();
-        match attempt.show(identity).await {
-            Ok(()) => return Ok(()),
-            Err(result) => tried.push(TriedKey { key, result }),
-        }
-        if attempt.handle.is_closed() {
-            break;
-        }
-    }
-    tried.extend(identities.unusable);
-    Err(tried)
-}
-
-struct LoginAttempt<'a> {
-    handle: &'a mut Handle<SshHandler>,
-    user: &'a str,
-    agent: Option<SshAgent>,
-    keyring: &'a Keyring,
-}
-
-impl LoginAttempt<'_> {
-    /// Shows a key or a certificate.
-    async fn show(&mut self, identity: Identity) -> Result<(), KeyFailure> {
-        let Identity { offered, signing_key, .. } = identity;
-        let OfferedKey::Unknown(certificates) = offered else {
-            return self.prove(offered, signing_key).await;
-        };
-        let SigningKey::Locked(file) = signing_key else {
-            return Err(KeyFailure::NotOffered(UnlockError::NoPrompt));
-        };
-        let key = self.keyring.unlock(&file).await.map_err(KeyFailure::NotOffered)?;
-        for (_, certificate) in certificates {
-            if certificate.public_key() == key.public_key().key_data() {
-                let offered = OfferedKey::Certificate(Box::new(certificate));
-                if self.prove(offered, SigningKey::Open(Arc::clone(&key))).await.is_ok() {
-                    return Ok(());
-                }
-            }
-        }
-        self.prove(OfferedKey::Key(key.public_key().clone()), SigningKey::Open(key)).await
-    }
-
-    async fn prove(&mut self, offered: OfferedKey, signing_key: SigningKey) -> Result<(), KeyFailure> {
-        let hash = match &offered {
-            OfferedKey::Key(key) => self.rsa_hash(key).await,
-            OfferedKey::Certificate(certificate) => {
-                self.rsa_hash(&PublicKey::from(certificate.public_key().clone())).await
-            }
-            OfferedKey::Unknown(_) => None,
-        };
-        let mut signer = AuthSigner { signing_key, agent: self.agent.as_mut(), keyring: self.keyring };
-        let answer = match offered {
-            OfferedKey::Key(key) => {
-                self.handle.authenticate_publickey_with(self.user, key, hash, &mut signer).await?
-            }
-            OfferedKey::Certificate(certificate) => {
-                self.handle.authenticate_certificate_with(self.user, *certificate, hash, &mut signer).await?
-            }
-            OfferedKey::Unknown(_) => return Err(KeyFailure::NotOffered(UnlockError::NoPrompt)),
-        };
-        match answer {
-            AuthResult::Success => Ok(()),
-            AuthResult::Failure { partial_success: true, .. } => Err(KeyFailure::PartialSuccess),
-            // russh reports a closed connection as a failure that leaves no methods.
-            AuthResult::Failure { .. } if self.handle.is_closed() => Err(KeyFailure::HungUp),
-            AuthResult::Failure { .. } => Err(KeyFailure::Rejected),
-        }
-    }
-
-    /// RSA keys sign with SHA-2; SHA-1 is no longer taken anywhere. Asked for RSA alone, because russh waits up to a
-    /// second for a server that does not say which it likes.
-    async fn rsa_hash(&self, key: &PublicKey) -> Option<HashAlg> {
-        if !key.algorithm().is_rsa() {
-            return None;
-        }
-        match self.handle.best_supported_rsa_hash().await {
-            Ok(Some(Some(hash))) => Some(hash),
-            _ => Some(HashAlg::Sha512),
-        }
-    }
-}
-
-/// Signs for what the server has said that it takes.
-struct AuthSigner<'a> {
-    signing_key: SigningKey,
-    agent: Option<&'a mut SshAgent>,
-    keyring: &'a Keyring,
-}
-
-impl russh::Signer for AuthSigner<'_> {
-    type Error = KeyFailure;
-
-    /// `_` is what is shown. What signs is known better here: an ssh-agent that holds a key does not know its
-    /// certificate.
-    async fn auth_sign(
-        &mut self,
-        _: &AgentIdentity,
-        hash: Option<HashAlg>,
-        mut data: Vec<u8>,
-    ) -> Result<Vec<u8>, KeyFailure> {
-        let unusable = |error: &dyn fmt::Display| KeyFailure::unusable(error);
-        let key = match &self.signing_key {
-            SigningKey::SshAgent(identity) => {
-                let agent = self.agent.as_mut().ok_or_else(|| unusable(&"the ssh-agent is gone"))?;
-                let signed = agent.sign_request(identity, hash, data).await;
-                return signed.map_err(|error| unusable(&error));
-            }
-            SigningKey::Open(key) => Arc::clone(key),
-            SigningKey::Locked(file) => self.keyring.unlock(file).await.map_err(KeyFailure::Locked)?,
-        };
-        let signature = sign(&key, hash, &data).map_err(|error| unusable(&error))?;
-        signature.encode_prefixed(&mut data).map_err(|error| unusable(&error))?;
-        Ok(data)
-    }
-}
-
-fn sign(key: &PrivateKey, hash: Option<HashAlg>, data: &[u8]) -> Result<Signature, signature::Error> {
-    match key.key_data() {
-        KeypairData::Rsa(pair) => signature::Signer::try_sign(&(pair, hash), data),
-        pair => signature::Signer::try_sign(pair, data),
-    }
-}
-
-async fn open_agent(socket: Option<&Path>) -> Result<(Option<SshAgent>, Vec<AgentIdentity>), String> {
-    let Some(socket) = socket else { return Ok((None, Vec::new())) };
-    let opening = async {
-        let mut agent = connect_ssh_agent(socket).await?;
-        let agent_keys = agent.request_identities().await?;
-        Ok::<_, russh::keys::Error>((agent, agent_keys))
+    let questions = Questions::new(format!("{user}@{target}"), target.auth_methods.prompts, keyring);
+    let login = LoginSequence {
+        left: target.auth_methods.preferred.clone(),
+        methods: MethodSet::empty(),
+        keys: None,
+        questions,
+        failed: FailedLogin::default(),
     };
-    match timeout(SSH_AGENT_TIMEOUT, opening).await {
-        Ok(Ok((agent, agent_keys))) => Ok((Some(agent), agent_keys)),
-        Ok(Err(error)) => Err(sanitize(error.to_string(), 200)),
-        Err(_) => Err("it does not answer".to_owned()),
+    login.run(handle, user, target, settings, keyring).await
+}
+
+struct LoginSequence<'a> {
+    /// What has not been tried, or not to its end.
+    left: Vec<AuthMethod>,
+    /// What the server takes.
+    methods: MethodSet,
+    keys: Option<LoginKeys>,
+    questions: Questions<'a>,
+    failed: FailedLogin,
+}
+
+impl LoginSequence<'_> {
+    async fn run(
+        mut self,
+        handle: &mut Handle<SshHandler>,
+        user: &str,
+        target: &SshTarget,
+        settings: &LinkSettings,
+        keyring: &Keyring,
+    ) -> Result<(), FailedLogin> {
+        match handle.authenticate_none(user).await {
+            Ok(AuthResult::Success) => return Ok(()),
+            Ok(AuthResult::Failure { remaining_methods, .. }) => self.methods = remaining_methods,
+            Err(_) => {}
+        }
+        self.failed.takes_keys = self.methods.contains(&MethodKind::PublicKey);
+        if handle.is_closed() {
+            self.note("the login".to_owned(), KeyFailure::HungUp);
+        }
+        while let Some(method) = self.next_method().filter(|_| !handle.is_closed()) {
+            let (name, answer) = match method {
+                AuthMethod::PublicKey => {
+                    let mut keys = match self.keys.take() {
+                        Some(keys) => keys,
+                        None => LoginKeys::find(target, settings, keyring).await,
+                    };
+                    let shown = match keys.next() {
+                        Some(identity) => {
+                            let name = identity.name.clone();
+                            Some((name, keys.show(identity, handle, user).await))
+                        }
+                        None => None,
+                    };
+                    if keys.is_empty() {
+                        self.exhausted(method);
+                    }
+                    self.keys = Some(keys);
+                    let Some(shown) = shown else { continue };
+                    shown
+                }
+                AuthMethod::KeyboardInteractive => {
+                    self.exhausted(method);
+                    // A question that stays open is in the way of other methods, and a wrong answer is a failed login.
+                    let others = self.next_method();
+                    (method.to_string(), self.questions.keyboard_interactive(handle, user, others).await)
+                }
+                AuthMethod::Password => {
+                    self.exhausted(method);
+                    ("the password".to_owned(), self.questions.password(handle, user).await)
+                }
+            };
+            match answer {
+                Ok(AuthResult::Success) => return Ok(()),
+                Ok(AuthResult::Failure { remaining_methods, partial_success: true }) => {
+                    self.methods = remaining_methods;
+                    self.note(name.clone(), KeyFailure::PartialSuccess);
+                    self.failed.accepted = Some(match method {
+                        AuthMethod::PublicKey => format!("the key {name}"),
+                        AuthMethod::KeyboardInteractive | AuthMethod::Password => name,
+                    });
+                }
+                // russh reports a closed connection as a failure that leaves no methods.
+                Ok(AuthResult::Failure { .. }) if handle.is_closed() => self.note(name, KeyFailure::HungUp),
+                Ok(AuthResult::Failure { remaining_methods, .. }) => {
+                    self.methods = remaining_methods;
+                    self.note(name, KeyFailure::Rejected);
+                }
+                Err(failure) => self.note(name, failure),
+            }
+        }
+        self.failed.tried.extend(self.keys.as_mut().map(LoginKeys::take_unusable).unwrap_or_default());
+        Err(self.failed(target))
+    }
+
+    /// The best method of those that the server takes.
+    fn next_method(&self) -> Option<AuthMethod> {
+        self.left.iter().copied().find(|method| self.methods.contains(&kind(*method)))
+    }
+
+    fn exhausted(&mut self, method: AuthMethod) {
+        self.left.retain(|left| *left != method);
+    }
+
+    fn note(&mut self, key: String, result: KeyFailure) {
+        self.failed.tried.push(TriedKey { key, result });
+    }
+
+    fn failed(self, target: &SshTarget) -> FailedLogin {
+        let Self { methods, questions, mut failed, .. } = self;
+        let may = |method: AuthMethod| target.auth_methods.preferred.contains(&method);
+        if failed.takes_keys && !may(AuthMethod::PublicKey) {
+            let result = KeyFailure::Unusable("an option forbids to use them".to_owned());
+            failed.tried.insert(0, TriedKey { key: "keys".to_owned(), result });
+        }
+        for method in [AuthMethod::KeyboardInteractive, AuthMethod::Password] {
+            // Where keys were to be enough, nothing else would have been asked.
+            let is_wanted = failed.accepted.is_some() || !failed.takes_keys;
+            if is_wanted && methods.contains(&kind(method)) && !may(method) {
+                let result = KeyFailure::Answer(AnswerFailure::NotAsked);
+                failed.tried.push(TriedKey { key: method.to_string(), result });
+            }
+        }
+        failed.methods = methods.iter().map(Into::into).collect();
+        failed.question = questions.question;
+        failed.said = questions.said;
+        failed
+    }
+}
+
+fn kind(method: AuthMethod) -> MethodKind {
+    match method {
+        AuthMethod::PublicKey => MethodKind::PublicKey,
+        AuthMethod::KeyboardInteractive => MethodKind::KeyboardInteractive,
+        AuthMethod::Password => MethodKind::Password,
     }
 }

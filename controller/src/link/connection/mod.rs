@@ -7,6 +7,8 @@ mod handshake;
 mod identification;
 mod identity;
 mod login;
+mod public_key;
+mod questions;
 mod remote_command;
 mod transport;
 

@@ -4,10 +4,10 @@ use std::fmt;
 
 use crate::text::sanitize;
 
-/// A key that was considered, and why it did not log in.
+/// A key that was considered, or what the user was asked, and why it did not log in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TriedKey {
-    /// The key's file, or its comment in the ssh-agent, or the ssh-agent itself.
+    /// The key's file, or its comment in the ssh-agent, or the ssh-agent itself, or what was asked for.
     pub key: String,
     /// Why it did not log in.
     pub result: KeyFailure,
@@ -34,6 +34,31 @@ pub enum KeyFailure {
     Unusable(String),
     /// The server hung up.
     HungUp,
+    /// It is no key but what the user was to answer.
+    Answer(AnswerFailure),
+}
+
+/// Why the user's answers did not log in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerFailure {
+    /// There is nowhere to ask.
+    #[error("there is no terminal to answer on")]
+    NoPrompt,
+    /// An option (`BatchMode`, `PreferredAuthentications` and their kin) forbids to ask.
+    #[error("an option forbids to ask for it")]
+    NotAsked,
+    /// The user gave none.
+    #[error("no answer was given")]
+    Declined,
+    /// The server did not take any.
+    #[error("the answer was wrong")]
+    Wrong,
+    /// The server says nothing to a password: it may want another one, which russh does not tell.
+    #[error("the server does not answer to it: the password may have expired")]
+    Unheard,
+    /// The user can't be asked, for this reason.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 /// `~/.ssh/id_rsa (rejected)`.
@@ -50,6 +75,7 @@ impl fmt::Display for TriedKey {
             KeyFailure::CertificateOnly => "its key is neither in a file nor in an ssh-agent",
             KeyFailure::Unusable(reason) => reason,
             KeyFailure::HungUp => "the server hung up",
+            KeyFailure::Answer(failure) => return write!(formatter, "{key} ({failure})"),
         };
         write!(formatter, "{key} ({result})")
     }

@@ -1,4 +1,4 @@
-//! Keys that have a passphrase, and those of them that were unlocked.
+//! Keys that have a passphrase, and those of them that were unlocked; and the passwords that a run has been given.
 //!
 //! A passphrase is asked for once in a run, however many links it makes: the unlocked key is kept in memory until the run
 //! is over, and so is the failure to unlock one. Passphrases themselves are wiped once they were tried.
@@ -12,18 +12,19 @@ use std::time::{Duration, Instant};
 
 use russh::keys::PrivateKey;
 
+use super::answers::Passwords;
 use super::failure::UnlockError;
 use super::key_file::{self, DecryptError};
-use super::passphrase::{PassphraseAnswer, PassphrasePrompt};
+use super::user_prompt::{Echo, UserAnswer, UserPrompt};
 use crate::text::sanitize;
 
 /// How often a passphrase is asked for: as often as OpenSSH does.
 const ATTEMPTS: usize = 3;
 
-/// The keys that a run has unlocked. Clones share them; without a [`PassphrasePrompt`] no passphrase is asked for.
+/// The keys that a run has unlocked, and its passwords. Clones share them; without a [`UserPrompt`] nothing is asked for.
 #[derive(Clone, Default)]
 pub struct Keyring {
-    prompter: Option<Arc<dyn PassphrasePrompt>>,
+    prompter: Option<Arc<dyn UserPrompt>>,
     state: Arc<KeyringState>,
 }
 
@@ -32,7 +33,11 @@ struct KeyringState {
     /// Held while a passphrase is asked for: one prompt at a time, and another connection that needs the key waits for
     /// the answer.
     keys: tokio::sync::Mutex<HashMap<PathBuf, Result<Arc<PrivateKey>, UnlockError>>>,
-    unlocked: AtomicU64,
+    /// Held while a login asks for passwords: another one by the same host waits for the answer.
+    passwords: tokio::sync::Mutex<Passwords>,
+    /// Held by the prompt that is on the screen.
+    screen: tokio::sync::Mutex<()>,
+    answers: AtomicU64,
     prompting: Mutex<Duration>,
 }
 
@@ -45,13 +50,36 @@ impl fmt::Debug for Keyring {
 impl Keyring {
     /// The same keys, with a prompt for the passphrases of others.
     #[must_use]
-    pub fn with_prompt(&self, prompter: Arc<dyn PassphrasePrompt>) -> Self {
+    pub fn with_prompt(&self, prompter: Arc<dyn UserPrompt>) -> Self {
         Self { prompter: Some(prompter), state: Arc::clone(&self.state) }
     }
 
-    /// How many keys have been unlocked.
-    pub(in crate::link) fn unlocked(&self) -> u64 {
-        self.state.unlocked.load(Ordering::Relaxed)
+    /// How many keys have been unlocked, and how many questions of servers have been answered.
+    pub(in crate::link) fn answers(&self) -> u64 {
+        self.state.answers.load(Ordering::Relaxed)
+    }
+
+    /// The passwords that were given, for one login at a time.
+    pub(in crate::link) async fn passwords(&self) -> tokio::sync::MutexGuard<'_, Passwords> {
+        self.state.passwords.lock().await
+    }
+
+    /// Asks the user what a server wants to know.
+    pub(in crate::link) async fn answer(&self, question: String, echo: Echo) -> UserAnswer {
+        let Some(prompter) = &self.prompter else { return UserAnswer::NoPrompt };
+        let answer = self.prompt(prompter.as_ref(), question, echo).await;
+        if matches!(answer, UserAnswer::Given(_)) {
+            self.state.answers.fetch_add(1, Ordering::Relaxed);
+        }
+        answer
+    }
+
+    async fn prompt(&self, prompter: &dyn UserPrompt, question: String, echo: Echo) -> UserAnswer {
+        let _screen = self.state.screen.lock().await;
+        let began = Instant::now();
+        let answer = prompter.ask(question, echo).await;
+        *self.state.prompting.lock().unwrap_or_else(PoisonError::into_inner) += began.elapsed();
+        answer
     }
 
     /// How long prompts have waited for the user. It does not count as waiting for a box.
@@ -68,7 +96,7 @@ impl Keyring {
         let Some(prompter) = &self.prompter else { return Err(UnlockError::NoPrompt) };
         let unlocked = self.ask(prompter.as_ref(), file).await;
         if unlocked.is_ok() {
-            self.state.unlocked.fetch_add(1, Ordering::Relaxed);
+            self.state.answers.fetch_add(1, Ordering::Relaxed);
         }
         if unlocked != Err(UnlockError::NoPrompt) {
             keys.insert(file.to_owned(), unlocked.clone());
@@ -76,28 +104,21 @@ impl Keyring {
         unlocked
     }
 
-    async fn ask(
-        &self,
-        prompter: &dyn PassphrasePrompt,
-        file: &Path,
-    ) -> Result<Arc<PrivateKey>, UnlockError> {
+    async fn ask(&self, prompter: &dyn UserPrompt, file: &Path) -> Result<Arc<PrivateKey>, UnlockError> {
         let name = sanitize(file.display().to_string(), 200);
         for attempt in 0..ATTEMPTS {
             let prompt = match attempt {
                 0 => format!("Enter passphrase for key '{name}': "),
                 _ => format!("Bad passphrase, try again for key '{name}': "),
             };
-            let began = Instant::now();
-            let answer = prompter.ask(prompt).await;
-            *self.state.prompting.lock().unwrap_or_else(PoisonError::into_inner) += began.elapsed();
-            let passphrase = match answer {
-                PassphraseAnswer::Given(passphrase) if passphrase.is_empty() => {
+            let passphrase = match self.prompt(prompter, prompt, Echo::Hidden).await {
+                UserAnswer::Given(passphrase) if passphrase.is_empty() => {
                     return Err(UnlockError::NoPassphrase);
                 }
-                PassphraseAnswer::Given(passphrase) => passphrase,
-                PassphraseAnswer::Declined => return Err(UnlockError::NoPassphrase),
-                PassphraseAnswer::NoPrompt => return Err(UnlockError::NoPrompt),
-                PassphraseAnswer::Failed(reason) => return Err(UnlockError::Unusable(reason)),
+                UserAnswer::Given(passphrase) => passphrase,
+                UserAnswer::Declined => return Err(UnlockError::NoPassphrase),
+                UserAnswer::NoPrompt => return Err(UnlockError::NoPrompt),
+                UserAnswer::Failed(reason) => return Err(UnlockError::Unusable(reason)),
             };
             let file = file.to_owned();
             // Slow on purpose: that is what protects the key.

@@ -11,12 +11,12 @@ use crate::link::openssh;
 /// Answers in this order, then declines; counts the prompts.
 #[derive(Default)]
 struct ScriptedPassphrases {
-    answers: Mutex<Vec<PassphraseAnswer>>,
+    answers: Mutex<Vec<UserAnswer>>,
     asked: Mutex<Vec<String>>,
 }
 
 impl ScriptedPassphrases {
-    fn of(answers: impl IntoIterator<Item = PassphraseAnswer>) -> Arc<Self> {
+    fn of(answers: impl IntoIterator<Item = UserAnswer>) -> Arc<Self> {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
         Arc::new(Self { answers: Mutex::new(answers), asked: Mutex::default() })
@@ -27,16 +27,17 @@ impl ScriptedPassphrases {
     }
 }
 
-impl PassphrasePrompt for ScriptedPassphrases {
-    fn ask(&self, prompt: String) -> Pin<Box<dyn Future<Output = PassphraseAnswer> + Send + '_>> {
+impl UserPrompt for ScriptedPassphrases {
+    fn ask(&self, prompt: String, echo: Echo) -> Pin<Box<dyn Future<Output = UserAnswer> + Send + '_>> {
+        assert_eq!(echo, Echo::Hidden);
         self.asked.lock().unwrap().push(prompt);
         let answer = self.answers.lock().unwrap().pop();
-        Box::pin(async move { answer.unwrap_or(PassphraseAnswer::Declined) })
+        Box::pin(async move { answer.unwrap_or(UserAnswer::Declined) })
     }
 }
 
-fn said(answer: &str) -> PassphraseAnswer {
-    PassphraseAnswer::Given(Zeroizing::new(answer.to_owned()))
+fn said(answer: &str) -> UserAnswer {
+    UserAnswer::Given(Zeroizing::new(answer.to_owned()))
 }
 
 /// A key whose passphrase is `right`. `None` where there is no `ssh-keygen` to make it.
@@ -67,7 +68,7 @@ async fn asks_once_for_a_key_and_remembers_it() {
     );
     // Its clones have the key, also those without a prompt.
     assert_eq!(keyring.unlock(&file).await.unwrap().public_key(), opened.public_key());
-    assert_eq!((script.asked(), keyring.unlocked()), (2, 1));
+    assert_eq!((script.asked(), keyring.answers()), (2, 1));
 }
 
 #[tokio::test]
@@ -78,9 +79,9 @@ async fn gives_up_after_three_answers_or_none_and_does_not_ask_again() {
     for (script, why, asked) in [
         (ScriptedPassphrases::of(wrong()), UnlockError::WrongPassphrase, 3),
         (ScriptedPassphrases::of([said("")]), UnlockError::NoPassphrase, 1),
-        (ScriptedPassphrases::of([PassphraseAnswer::Declined]), UnlockError::NoPassphrase, 1),
+        (ScriptedPassphrases::of([UserAnswer::Declined]), UnlockError::NoPassphrase, 1),
         (
-            ScriptedPassphrases::of([PassphraseAnswer::Failed("no".to_owned())]),
+            ScriptedPassphrases::of([UserAnswer::Failed("no".to_owned())]),
             UnlockError::Unusable("no".to_owned()),
             1,
         ),
@@ -89,7 +90,7 @@ async fn gives_up_after_three_answers_or_none_and_does_not_ask_again() {
         for _ in 0..2 {
             assert_eq!(keyring.unlock(&file).await.unwrap_err(), why);
         }
-        assert_eq!((script.asked(), keyring.unlocked()), (asked, 0));
+        assert_eq!((script.asked(), keyring.answers()), (asked, 0));
     }
 }
 

@@ -1,14 +1,16 @@
-//! Private keys in files: read, unlocked with a passphrase, or found unusable.
+//! What logs in: private keys in files (read, unlocked with a passphrase, or found unusable), and the user's answers.
 
+mod answers;
 mod askpass;
 mod failure;
 mod key_file;
 mod keyring;
-mod passphrase;
+mod user_prompt;
 
 pub use askpass::Askpass;
-pub use failure::{KeyFailure, TriedKey, UnlockError};
+pub use failure::{AnswerFailure, KeyFailure, TriedKey, UnlockError};
 pub use keyring::Keyring;
-pub use passphrase::{PassphraseAnswer, PassphrasePrompt};
+pub use user_prompt::{Echo, UserAnswer, UserPrompt};
 
+pub(super) use answers::{Passwords, RememberedPassword, is_password};
 pub(super) use key_file::{KeyFile, PrivateHalf, certificate_beside};

@@ -5,12 +5,14 @@
 //! about it or refused (the table is in [`option_rules`]). What the words mean together with configuration files is in
 //! [`super::resolve`].
 
+mod auth_methods;
 mod destination;
 mod error;
 pub(super) mod option_rules;
 mod ssh_options;
 mod ssh_target;
 
+pub use auth_methods::{AuthMethod, AuthMethods};
 pub use error::TargetError;
 pub use ssh_target::{
     AddressFamily, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget, StrictHostKeyChecking,

@@ -1,6 +1,7 @@
 //! What becomes of each option of `ssh`: accepted, ignored with a reason, or refused. One table for letters, one for
 //! the keywords of `-o`; the letters are those of OpenSSH 9.9.
 
+use super::auth_methods::AuthMethod;
 use super::error::TargetError;
 use super::ssh_options::{Keyword, SshOptions};
 use super::ssh_target::IgnoredOption;
@@ -70,6 +71,14 @@ fn keyword_rule(keyword: &str) -> Rule {
         "identityfile" => Accept(Keyword::IdentityFile),
         "identitiesonly" => Accept(Keyword::IdentitiesOnly),
         "batchmode" => Accept(Keyword::BatchMode),
+        "preferredauthentications" => Accept(Keyword::PreferredAuthentications),
+        "pubkeyauthentication" => Accept(Keyword::Authentication(AuthMethod::PublicKey)),
+        "passwordauthentication" => Accept(Keyword::Authentication(AuthMethod::Password)),
+        // The second is its older name.
+        "kbdinteractiveauthentication" | "challengeresponseauthentication" => {
+            Accept(Keyword::Authentication(AuthMethod::KeyboardInteractive))
+        }
+        "numberofpasswordprompts" => Accept(Keyword::NumberOfPasswordPrompts),
         "stricthostkeychecking" => Accept(Keyword::StrictHostKeyChecking),
         "userknownhostsfile" => Accept(Keyword::UserKnownHostsFile),
         "connecttimeout" => Accept(Keyword::ConnectTimeout),

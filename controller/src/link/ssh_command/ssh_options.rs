@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::auth_methods::{AuthMethod, AuthSettings, Switch};
 use super::destination::parse_port;
 use super::error::TargetError;
 use super::ssh_target::{AddressFamily, BatchMode, IdentitiesOnly, IgnoredOption, StrictHostKeyChecking};
@@ -18,6 +19,7 @@ pub(in crate::link) struct SshOptions {
     pub(in crate::link) certificates: Vec<PathBuf>,
     pub(in crate::link) identities_only: Option<IdentitiesOnly>,
     pub(in crate::link) batch_mode: Option<BatchMode>,
+    pub(in crate::link) auth_settings: AuthSettings,
     pub(in crate::link) strict_host_key_checking: Option<StrictHostKeyChecking>,
     pub(in crate::link) host_key_alias: Option<String>,
     pub(in crate::link) known_hosts: Option<Vec<PathBuf>>,
@@ -50,6 +52,9 @@ pub(super) enum Keyword {
     CertificateFile,
     IdentitiesOnly,
     BatchMode,
+    PreferredAuthentications,
+    Authentication(AuthMethod),
+    NumberOfPasswordPrompts,
     StrictHostKeyChecking,
     HostKeyAlias,
     UserKnownHostsFile,
@@ -93,6 +98,20 @@ impl SshOptions {
             Keyword::BatchMode => {
                 let batch = yes(value).ok_or_else(wrong)?;
                 self.batch_mode.get_or_insert(if batch { BatchMode::Yes } else { BatchMode::No });
+            }
+            Keyword::PreferredAuthentications => self.auth_settings.prefer(value),
+            Keyword::Authentication(method) => {
+                let switch = match (yes(value), method) {
+                    (Some(true), _) => Switch::On,
+                    (Some(false), _) => Switch::Off,
+                    // Ways to tie a key to a host, which OpenSSH chooses between.
+                    (None, AuthMethod::PublicKey) if matches!(value, "unbound" | "host-bound") => Switch::On,
+                    (None, _) => return Err(wrong()),
+                };
+                self.auth_settings.switch(method, switch);
+            }
+            Keyword::NumberOfPasswordPrompts => {
+                self.auth_settings.prompt(value.parse().map_err(|_| wrong())?);
             }
             Keyword::StrictHostKeyChecking => {
                 let wish = self.host_key_wish(option, value).ok_or_else(wrong)?;

@@ -4,6 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::auth_methods::AuthMethods;
+
 /// The port when none is given.
 pub(in crate::link) const DEFAULT_PORT: u16 = 22;
 
@@ -24,6 +26,8 @@ pub struct SshTarget {
     pub identities_only: IdentitiesOnly,
     /// Whether the user may be asked for a passphrase.
     pub batch_mode: BatchMode,
+    /// Which ways to log in are tried.
+    pub auth_methods: AuthMethods,
     /// What was asked about host keys, if anything.
     pub strict_host_key_checking: Option<StrictHostKeyChecking>,
     /// `HostKeyAlias`: the name that the host has in `known_hosts` files.
