@@ -61,7 +61,7 @@ impl Model {
             })?;
         let revision = match (&source.revision, revision) {
             (Some(option), pasted) => {
-                let option = Revision::new(option.clone()).map_err(|error| {
+                let option = Revision::typed(option).map_err(|error| {
                     Problem::new(Exit::Usage, format!("`{}` is no revision", shown(option)))
                         .because(error)
                         .hint(REVISION)

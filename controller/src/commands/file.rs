@@ -47,7 +47,8 @@ fn named<'a>(
     let problem = |attempted: &str| Problem::new(Exit::Usage, attempted);
     let listed = format!("`hfdown info {repo}` lists its files");
     match (inner, words) {
-        (None, [Some(name), destination]) => Ok((name.to_owned(), destination)),
+        // As a shell completes a name.
+        (None, [Some(name), destination]) => Ok((name.trim_start_matches("./").to_owned(), destination)),
         (None, [None, _]) => Err(problem("the file's NAME is missing")
             .because(format!("`{repo}` is a repository"))
             .hint(listed)),

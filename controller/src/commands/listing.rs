@@ -69,7 +69,7 @@ fn unselectable(error: SelectionError, selection: &Selection, repo: &RepoId) -> 
 }
 
 /// Carries on unless the user wants to stop.
-async fn unless_cancelled<T>(
+pub(super) async fn unless_cancelled<T>(
     cancel: &CancellationToken,
     work: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {

@@ -1,30 +1,38 @@
-//! DIR where NAME was meant: `hfdown download org/name config.json`, as `hf download` takes it.
+//! Words in the place of others: NAME where DIR is, as `hf download` takes it (`hfdown download org/name config.json`), and DIR
+//! before MODEL.
 
 use std::path::{Path, PathBuf};
 
 use hfdown_protocol::RepoPath;
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
 
+use super::listing::unless_cancelled;
 use super::request::{FolderLayout, SyncRequest, Target};
 use crate::cli::{TypedCommand, file_command, of_command};
 use crate::failure::{Exit, Problem};
-use crate::hub::Listing;
+use crate::hub::{Listing, RepoId};
 use crate::session::Machine;
 
 /// Refuses a folder that is none yet and has the name of a listed file. A slash at its end says that it is meant. Before
 /// anything is connected, so that the folders of a box are not looked at.
-pub(super) fn refuse_name_of_a_file(
+pub(super) async fn refuse_name_of_a_file(
     request: &SyncRequest,
     target: &Target,
     listing: &Listing,
+    cancel: &CancellationToken,
 ) -> Result<(), Problem> {
     let settings = &request.settings;
     let folder = target.folder.as_str();
     let is_typed = folder != format!("./{}", settings.repo);
     let is_box = matches!(target.machine, Machine::Box { .. });
-    if request.layout == FolderLayout::Bare || !is_typed || !is_box && here(folder).is_dir() {
+    if request.layout == FolderLayout::Bare || !is_typed {
         return Ok(());
     }
     let Some(file) = namesake(folder, listing) else { return Ok(()) };
+    if !is_box && look(here(folder), Path::is_dir, cancel).await? {
+        return Ok(());
+    }
     let (repo, revision) = (&settings.repo, &settings.revision);
     let meant = format!("{folder}/");
     let after = if is_box { vec![target.ssh.as_str(), &meant] } else { vec![meant.as_str()] };
@@ -34,6 +42,39 @@ pub(super) fn refuse_name_of_a_file(
     Err(Problem::new(Exit::Usage, format!("cannot tell whether `{folder}` is the folder for {repo}, or a file of it"))
         .because(format!("`{file}` is a file of {repo}, and DIR is the folder that all of its files go to"))
         .hint(format!("that file alone comes here with `{file_alone}`; all of them into a folder of that name{there}: `{whole}`")))
+}
+
+/// A repository that the Hub does not know, where a folder here has that name, and DIR that of a repository: the words are
+/// in the wrong order.
+pub(super) async fn in_order(
+    problem: Problem,
+    request: &SyncRequest,
+    target: &Target,
+    cancel: &CancellationToken,
+) -> Problem {
+    let settings = &request.settings;
+    let repo = target.folder.parse::<RepoId>().ok().filter(|repo| repo.name().contains('/'));
+    let (Exit::NotFound, Machine::Local(_), Some(repo)) = (problem.exit, &target.machine, repo) else {
+        return problem;
+    };
+    if look(here(&target.folder), Path::exists, cancel).await.unwrap_or(true) {
+        return problem;
+    }
+    let (name, kind) = (settings.repo.name(), settings.repo.kind().plural());
+    for folder in [settings.repo.to_string(), format!("{kind}/{name}")] {
+        if look(PathBuf::from(&folder), Path::is_dir, cancel).await.unwrap_or(false) {
+            let swapped = TypedCommand { verb: settings.verb, after: vec![&folder] };
+            let command = of_command(&swapped, &repo, &settings.revision);
+            return problem.hint(format!("`{folder}` is a folder here; MODEL comes first: `{command}`"));
+        }
+    }
+    problem
+}
+
+/// Looks at a path, on a thread of its own: a disk that does not answer must not hold up Ctrl-C.
+async fn look(path: PathBuf, at: fn(&Path) -> bool, cancel: &CancellationToken) -> Result<bool, Problem> {
+    let looking = async { Ok(spawn_blocking(move || at(&path)).await.unwrap_or_default()) };
+    unless_cancelled(cancel, looking).await
 }
 
 /// The listed file whose name a folder has.

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, attempts};
 use super::listing::{list, select};
-use super::misplaced::refuse_name_of_a_file;
+use super::misplaced::{in_order, refuse_name_of_a_file};
 use super::request::{SyncRequest, Target};
 use super::summary::exit;
 use crate::detached_records::DetachedRecord;
@@ -35,8 +35,11 @@ pub(super) async fn sync(
     cancel: &CancellationToken,
 ) -> Result<Exit, Problem> {
     let began = Instant::now();
-    let (info, listing) = list(request, cancel).await?;
-    refuse_name_of_a_file(request, target, &listing)?;
+    let (info, listing) = match list(request, cancel).await {
+        Ok(listed) => listed,
+        Err(problem) => return Err(in_order(problem, request, target, cancel).await),
+    };
+    refuse_name_of_a_file(request, target, &listing, cancel).await?;
     let selected = select(request, &info, &listing, &target.events, cancel).await?;
     let sources = Sources::new(Arc::clone(&request.settings.hub), Arc::new(info));
     let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {

@@ -30,7 +30,7 @@ pub(super) async fn refusal(command: &Command, context: &Context) -> Option<Prob
         }
         Some(files) => {
             let revision =
-                source.revision.as_deref().and_then(|typed| Revision::new(typed).ok()).unwrap_or_default();
+                source.revision.as_deref().and_then(|typed| Revision::typed(typed).ok()).unwrap_or_default();
             let commands =
                 files.iter().take(MOST).map(|file| format!("`{}`", file_command(&repo, file, &revision)));
             let more = files.len().saturating_sub(MOST);

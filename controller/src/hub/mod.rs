@@ -17,6 +17,7 @@ mod error_response;
 mod info;
 mod listing;
 mod page;
+mod pasted_text;
 mod reference;
 mod repo;
 mod retry;

@@ -6,8 +6,8 @@
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use super::pasted_text::{bare, is_local};
 use super::{Endpoint, RepoId, RepoIdError, RepoKind, Revision, RevisionError};
-use crate::text::is_hidden;
 
 /// A repository, as it was typed, with what else was said of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -344,48 +344,6 @@ fn is_hub(host: Option<&str>, endpoint: &Endpoint) -> bool {
     let host = host.map(str::to_ascii_lowercase);
     host.is_some()
         && (host.as_deref() == endpoint.url().host_str() || host.is_some_and(|host| SITES.contains(&&*host)))
-}
-
-/// Without what chats, shells and sentences put around it.
-fn bare(text: &str) -> &str {
-    const PAIRS: [(char, char); 9] = [
-        ('"', '"'),
-        ('\'', '\''),
-        ('`', '`'),
-        ('<', '>'),
-        ('(', ')'),
-        ('[', ']'),
-        ('“', '”'),
-        ('‘', '’'),
-        ('«', '»'),
-    ];
-    let mut text = text;
-    loop {
-        let mut inner = text.trim_matches(|edge: char| edge.is_whitespace() || is_hidden(edge));
-        for (open, close) in PAIRS {
-            let within = inner.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-            inner = within.unwrap_or(inner);
-        }
-        // The end of a sentence.
-        inner = match inner.strip_suffix(['.', ',', ';']) {
-            Some(rest)
-                if rest.ends_with(|last: char| last.is_alphanumeric() || "/\"'`>)]”’»".contains(last)) =>
-            {
-                rest
-            }
-            _ => inner,
-        };
-        if inner == text {
-            return text;
-        }
-        text = inner;
-    }
-}
-
-fn is_local(text: &str) -> bool {
-    let begins = ["/", "./", "../", "~"].iter().any(|start| text.starts_with(start));
-    let is_drive = text.len() > 2 && text.as_bytes()[0].is_ascii_alphabetic() && text[1..].starts_with(":/");
-    begins || is_drive || text.contains('\\') || [".", ".."].contains(&text)
 }
 
 #[cfg(test)]

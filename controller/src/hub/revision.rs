@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use percent_encoding::utf8_percent_encode;
+use percent_encoding::{percent_decode_str, utf8_percent_encode};
 
 use super::endpoint::ESCAPED;
 
@@ -36,6 +36,17 @@ impl Revision {
             && !text.ends_with('.')
             && text.split('/').all(is_part);
         if is_reference { Ok(Self(text)) } else { Err(RevisionError) }
+    }
+
+    /// Checks a revision as it is typed and pasted, which may be escaped as in an address. No branch has `%2F` in its name that
+    /// was not meant as a slash.
+    pub fn typed(text: &str) -> Result<Self, RevisionError> {
+        let text = text.trim();
+        if !text.to_ascii_lowercase().contains("%2f") {
+            return Self::new(text);
+        }
+        let decoded = percent_decode_str(text).decode_utf8().map_err(|_| RevisionError)?;
+        Self::new(decoded)
     }
 
     /// As one component of a path: slashes are escaped too.
@@ -81,6 +92,20 @@ mod tests {
             let seen = Revision::new(text).map(|revision| revision.escaped());
             assert_eq!(seen.unwrap_or_default(), escaped, "{text}");
         }
+    }
+
+    #[test]
+    fn a_typed_revision_may_be_escaped_as_in_an_address() {
+        for (text, expected) in [
+            ("refs%2Fpr%2F7", "refs/pr/7"),
+            ("refs%2fconvert%2fparquet", "refs/convert/parquet"),
+            (" main\n", "main"),
+            ("100%", "100%"),
+            ("a%20b", "a%20b"),
+        ] {
+            assert_eq!(Revision::typed(text).map(|revision| revision.to_string()).as_deref(), Ok(expected));
+        }
+        assert_eq!(Revision::typed("a%2F..%2Fb"), Err(RevisionError));
     }
 
     #[test]

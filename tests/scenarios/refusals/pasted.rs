@@ -5,6 +5,8 @@ use std::process::Command;
 use hfdown::hub::{Endpoint, RepoReference};
 use hfdown_tests::counterpart::Counterpart;
 use hfdown_tests::hub::Content;
+use hfdown_tests::mount::Mount;
+use hfdown_tests::processes::{self, Process};
 use hfdown_tests::sandbox::{Sandbox, run};
 
 use super::words::{assert_untouched, everything, plain, refusal, refused};
@@ -81,6 +83,10 @@ async fn what_means_one_thing_is_understood(sandbox: Sandbox) {
     let ended = run(sandbox.hfdown(["download", "hf://acme/tiny@refs/pr/7"])).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     assert_eq!(std::fs::read_to_string(sandbox.scratch().join("acme/tiny/config.json")).unwrap(), PULLED);
+    // Also an option may be pasted out of an address.
+    let ended = run(sandbox.hfdown(["info", MODEL, "--revision", "refs%2Fpr%2F7", "--json"])).await;
+    let plainly = run(sandbox.hfdown(["info", MODEL, "--revision", "refs/pr/7", "--json"])).await;
+    assert_eq!((ended.code, ended.stdout), (0, plainly.stdout), "{}", ended.stderr);
     // The same revision twice is no contradiction, and two of them are one.
     let ended = run(sandbox.hfdown(["info", "acme/tiny@wip/x", "--revision", "wip/x"])).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
@@ -111,6 +117,7 @@ async fn the_address_of_a_file_is_one_file(sandbox: Sandbox) {
         ),
         (vec!["hf://acme/tiny@refs/pr/7/config.json".to_owned(), "uri.json".to_owned()], "uri.json", PULLED),
         (vec!["acme/tiny/config.json".to_owned(), "named.json".to_owned()], "named.json", PLAIN),
+        (vec![MODEL.to_owned(), "./sub/a b.json".to_owned(), "dotted.json".to_owned()], "dotted.json", "{}"),
         // NAME once more is no contradiction.
         (
             vec![
@@ -304,6 +311,13 @@ async fn what_is_no_model_is_said_as_what_it_is(sandbox: Sandbox) {
         let (_, said_hint) = said.split_once("\n\nhint: ").unwrap();
         assert!(said_hint.contains(hint), "{words:?}: {said}");
     }
+    // A folder here, and a repository in its place.
+    std::fs::create_dir_all(sandbox.scratch().join("models/x")).unwrap();
+    let said = refused(&sandbox, &["rsync-sync", "models/x", "acme/tiny"], &[], 5).await;
+    let hint = "hint: `models/x` is a folder here; MODEL comes first: `hfdown rsync-sync acme/tiny models/x`";
+    assert!(said.ends_with(hint), "{said}");
+    std::fs::remove_dir_all(sandbox.scratch().join("models")).unwrap();
+    sandbox.hub.forget_requests();
     let said = refused(&sandbox, &["info", "https://me:hf_secret@example.com/acme/tiny"], &[], 2).await;
     assert!(!said.contains("hf_secret"), "{said}");
     assert_eq!(sandbox.hub.requests().len(), 0);
@@ -377,6 +391,20 @@ hint: that file alone comes here with `hfdown file acme/tiny config.json`; all o
     assert!(sandbox.scratch().join("config.json/config.json").is_file());
 }
 
+/// Whether a folder of that name is there, a disk may not say.
+async fn ctrl_c_ends_a_run_that_looks_for_such_a_folder(sandbox: Sandbox) {
+    publish(&sandbox);
+    let Some(_disk) = Mount::silent(&sandbox.scratch().join("models")) else { return };
+    let mut child = sandbox.hfdown(["rsync-sync", MODEL, "models/config.json"]).spawn().unwrap();
+    let pid = child.id().unwrap();
+    while !(Process { pid }).waits_in("fuse") {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before the disk held it up");
+        tokio::task::yield_now().await;
+    }
+    processes::interrupt(pid);
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+}
+
 /// What `huggingface_hub` reads in addresses and URIs, where it and we read anything at all.
 #[tokio::test]
 async fn addresses_and_uris_are_read_as_huggingface_hub_reads_them() {
@@ -437,4 +465,5 @@ here! {
     a_quantisation_is_answered_with_its_files,
     what_is_no_model_is_said_as_what_it_is,
     a_folder_that_is_there_may_have_the_name_of_a_file,
+    ctrl_c_ends_a_run_that_looks_for_such_a_folder,
 }
