@@ -139,12 +139,13 @@ fn for_a_shell(text: &str, place: Place) -> Option<String> {
     let rest = text.strip_prefix('~').filter(|rest| !rest.is_empty() && !rest.starts_with('/'))?;
     let user = rest.split('/').next().unwrap_or_default();
     let below = &rest[user.len()..];
+    let home = if user == "root" { "/root".to_owned() } else { format!("/home/{user}") };
     let whose = match place {
         Place::OnBox => "the user that the SSH command names",
         Place::Here => "your own user",
     };
     Some(format!(
-        "the homes of other users are not looked up: write the whole path, like /home/{user}{below}, or ~{} for {whose}",
+        "the homes of other users are not looked up: write the whole path, like {home}{below}, or ~{} for {whose}",
         if below.is_empty() { "/models" } else { below }
     ))
 }
@@ -195,6 +196,7 @@ mod tests {
                 "write the whole path, like /home/user, or ~/models for the user that the SSH command names",
             ),
             ("~user/x", "write the whole path, like /home/user/x, or ~/x for"),
+            ("~root/x", "like /root/x, or ~/x for"),
             ("~+/x", "the homes of other users are not looked up"),
             ("~\\models\\x", "write ~/models/x"),
             ("models\\x", "write models/x"),

@@ -280,8 +280,8 @@ fn take_kind(parts: &mut Vec<&str>, form: Form) -> Result<RepoKind, ReferenceErr
         parts.remove(0);
         return Ok(kind);
     }
-    let is_section = SECTIONS.contains(&first) || KINDS.iter().any(|kind| first == kind.plural());
-    if form != Form::Typed && is_section {
+    let is_list = KINDS.iter().any(|kind| first == kind.plural());
+    if is_list || form != Form::Typed && SECTIONS.contains(&first) {
         return Err(ReferenceError::Section(first.to_owned()));
     }
     Ok(RepoKind::Model)
@@ -322,6 +322,7 @@ fn repository(kind: RepoKind, parts: &[&str]) -> Result<RepoId, ReferenceError> 
     if let Some((host, path)) = name.split_once(':')
         && !host.contains(['/', ' '])
         && !path.starts_with(|first: char| first.is_ascii_digit())
+        && !["http", "https", "hf"].contains(&host)
     {
         return Err(ReferenceError::Box);
     }
