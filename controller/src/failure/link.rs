@@ -1,7 +1,7 @@
 //! What keeps a link to a box from coming up.
 
-use super::{Exit, Problem, login};
-use crate::link::{AutoTmux, HostKeyError, KnownHostsError, LinkError, NotForwarded};
+use super::{Exit, Problem, login, shell};
+use crate::link::{AutoTmux, HostKeyError, KnownHostsError, LinkError, NotForwarded, ShellKind};
 
 /// A file of known hosts that can't be used.
 pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
@@ -52,9 +52,11 @@ fn exit(error: &LinkError) -> Exit {
         | LinkError::NoKeys { .. }
         | LinkError::SecondFactor { .. }
         | LinkError::NoExec { .. }
+        | LinkError::NoShell { kind: ShellKind::TerminalOnly, .. }
         | LinkError::NotForwarded { why: NotForwarded::Forbidden, .. } => Exit::NotAllowed,
         LinkError::NoUser => Exit::Usage,
         LinkError::Algorithms { .. }
+        | LinkError::NoShell { .. }
         | LinkError::Shell { .. }
         | LinkError::Noisy { .. }
         | LinkError::AgentSilent { .. }
@@ -104,21 +106,16 @@ fn advice(error: &LinkError) -> Option<String> {
         LinkError::Auth { tried, methods, .. } => login::not_let_in(tried, methods),
         LinkError::NoKeys { methods, failure, .. } => login::no_keys(methods, failure.as_ref()),
         LinkError::SecondFactor { methods, failure, .. } => login::second_factor(methods, failure.as_ref()),
-        LinkError::Shell { tmux: AutoTmux::RuledOut, .. } => {
-            "a start-up file of that shell (.bashrc, .profile) ends every session or waits for input: let it do so at a \
-             terminal only (`[ -t 0 ] || return` at its top)"
-                .to_owned()
+        LinkError::NoShell { address, kind, said } => shell::of_kind(*kind, address, said).to_owned(),
+        LinkError::Shell { exit, waited, said, tmux, .. } => {
+            shell::of_silence(exit.as_ref(), *waited, said, *tmux).to_owned()
         }
         LinkError::Noisy { tmux: AutoTmux::RuledOut, .. } => {
             "a start-up file of that shell (.bashrc, .profile) prints without end: let it do so at a terminal only \
              (`[ -t 0 ] || return` at its top)"
                 .to_owned()
         }
-        LinkError::Shell { .. } | LinkError::Noisy { .. } => {
-            "if the box opens tmux at login, run `touch ~/.no_auto_tmux` there once (or put it in the box's on-start script), \
-             then try again"
-                .to_owned()
-        }
+        LinkError::Noisy { .. } => shell::TMUX.to_owned(),
         LinkError::NoImage { variable, .. } => {
             format!(
                 "build the agent for that CPU (the README of hfdown's sources says how) and name its file: {variable}=FILE \

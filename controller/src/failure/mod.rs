@@ -7,6 +7,7 @@ mod hub;
 mod link;
 mod login;
 mod session;
+mod shell;
 
 pub use agent::exit_of;
 pub(crate) use hfdown_agent::in_words;

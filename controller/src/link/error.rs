@@ -9,6 +9,7 @@ use super::command_exit::{CommandExit, SignalCause};
 use super::host_key::HostKeyError;
 use super::keys::{AnswerFailure, KeyFailure, TriedKey};
 use super::platform::Platform;
+use super::shell_kind::ShellKind;
 
 /// Why there is no agent to talk to.
 #[derive(Debug, thiserror::Error)]
@@ -157,19 +158,31 @@ pub enum LinkError {
         banner: String,
     },
     /// The server lets us in but runs no commands.
-    #[error("{address} refuses to run a command")]
+    #[error("{address} let us in, but refuses to run a command")]
     NoExec {
         /// `host:port`.
         address: String,
     },
+    /// The server, or the account, is for something else than running commands.
+    #[error("{address} {kind}{}", quoted(.said))]
+    NoShell {
+        /// `host:port`.
+        address: String,
+        /// What it is for.
+        kind: ShellKind,
+        /// The first lines of what it printed, sanitised.
+        said: String,
+    },
     /// The login shell neither started the agent nor said that there is none: start-up files that take over the session
-    /// (an automatic tmux) look like this.
-    #[error("the login shell on {address} did not run the command{}{}", ended(*.exit), quoted(.said))]
+    /// (an automatic tmux), that read or that sleep look like this.
+    #[error("{address} let us in, but its shell runs nothing{}{}", idle(.exit.as_ref(), *.waited), printed(.said))]
     Shell {
         /// `host:port`.
         address: String,
-        /// The shell's exit status.
-        exit: Option<u32>,
+        /// How it ended, if it did.
+        exit: Option<CommandExit>,
+        /// For how long it was waited for, if it did not.
+        waited: Option<Duration>,
         /// The first lines of what it printed, sanitised.
         said: String,
         /// Whether an automatic tmux can be the reason.
@@ -242,12 +255,16 @@ pub enum LinkError {
 }
 
 impl LinkError {
-    /// The same after `~/.no_auto_tmux` was seen to be no help.
-    pub(super) fn in_spite_of_no_auto_tmux(mut self) -> Self {
-        if let Self::Shell { tmux, .. } | Self::Noisy { tmux, .. } = &mut self {
-            *tmux = AutoTmux::RuledOut;
-        }
-        self
+    /// Whether no command of ours has run on the box.
+    pub(super) fn has_run_nothing(&self) -> bool {
+        matches!(
+            self,
+            Self::NoExec { .. }
+                | Self::NoShell { .. }
+                | Self::Shell { .. }
+                | Self::Noisy { .. }
+                | Self::Timeout { .. }
+        )
     }
 
     /// Whether it says nothing about the box but that it could not be talked to just now.
@@ -376,8 +393,17 @@ fn because(question: &str, failure: Option<&AnswerFailure>) -> String {
     }
 }
 
-fn ended(exit: Option<u32>) -> String {
-    exit.map(|status| format!(" (exit status {status})")).unwrap_or_default()
+/// What a shell did that ran nothing.
+fn idle(exit: Option<&CommandExit>, waited: Option<Duration>) -> String {
+    match (exit, waited) {
+        (Some(exit), _) => format!(" ({exit})"),
+        (None, Some(waited)) => format!(" (it was waited for for {} s)", waited.as_secs()),
+        (None, None) => String::new(),
+    }
+}
+
+fn printed(said: &str) -> String {
+    if said.is_empty() { "; it printed nothing".to_owned() } else { format!("; it printed: {said}") }
 }
 
 fn says(said: &str) -> String {

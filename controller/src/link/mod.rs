@@ -21,6 +21,7 @@ mod platform;
 mod reach;
 mod resolve;
 mod settings;
+mod shell_kind;
 mod ssh_command;
 
 pub use agent::{
@@ -41,6 +42,7 @@ pub use keys::{
 pub use platform::{Cpu, Platform};
 pub use reach::{forget, reach, reach_leaving};
 pub use settings::LinkSettings;
+pub use shell_kind::ShellKind;
 pub use ssh_command::{
     AddressFamily, AuthMethod, AuthMethods, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget,
     StrictHostKeyChecking, TargetError,

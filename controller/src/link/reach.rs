@@ -48,6 +48,8 @@ pub async fn reach_leaving(
             *left = tmux_opt_out;
             Err(error)
         }
+        // There is nothing to remove, and no shell that would.
+        (Err(error), Traces::Remove) if error.has_run_nothing() && tmux_opt_out.is_none() => Err(error),
         (Err(error), Traces::Remove) => {
             if sweep_up(&connection, images, tmux_opt_out).await == Leftovers::Something {
                 *left = tmux_opt_out;

@@ -5,7 +5,9 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use hfdown::link::{AgentOrigin, AutoTmux, LinkError, LinkSettings, SshTarget, TmuxOptOut, reach_leaving};
+use hfdown::link::{
+    AgentOrigin, AutoTmux, CommandExit, LinkError, LinkSettings, SshTarget, TmuxOptOut, reach_leaving,
+};
 use hfdown_protocol::Traces;
 use hfdown_tests::counterpart::Counterpart;
 use hfdown_tests::ssh_host::SftpSubsystem;
@@ -64,7 +66,10 @@ async fn is_told(sftp: SftpSubsystem) {
     let Some(host) = hijacked(HIJACK, sftp).await else { return };
     let failed = error(go(&host.command(), &host.settings()).await);
     let LinkError::Shell { exit, said, tmux, .. } = failed else { panic!("{failed:?}") };
-    assert_eq!((exit, said.as_str(), tmux), (Some(1), "no sessions", AutoTmux::Possible));
+    assert_eq!(
+        (exit, said.as_str(), tmux),
+        (Some(CommandExit::Status(1)), "no sessions", AutoTmux::Possible)
+    );
     assert!(!file(&host).exists());
 }
 
@@ -172,7 +177,7 @@ async fn says_that_a_shell_ran_nothing(kind: SshServerKind) {
     };
     let failed = error(go(&host.command(), &host.settings()).await);
     let LinkError::Shell { exit, said, tmux, .. } = failed else { panic!("{failed:?}") };
-    assert_eq!((exit, said.as_str(), tmux), (Some(1), "no sessions", reason));
+    assert_eq!((exit, said.as_str(), tmux), (Some(CommandExit::Status(1)), "no sessions", reason));
     assert!(!file(&host).exists(), "what is no help does not stay");
     if kind == SshServerKind::Sshd {
         // A file of the user's own is no help either, and stays.

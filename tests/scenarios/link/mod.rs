@@ -4,15 +4,18 @@
 //! it.
 
 mod agents;
+mod algorithms;
 mod boxes;
 mod distrust;
 mod echo;
 mod hijacked;
+mod idle_shells;
 mod installed;
 mod jumps;
 mod keys;
 mod life;
 mod logins;
+mod no_shells;
 mod own_files;
 mod servers;
 mod shells;

@@ -17,9 +17,9 @@ use tokio::process::{ChildStdin, Command};
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::HostOptions;
 use super::host_folder::HostFolder;
 use super::login_rules::{self, LoginProgress, LoginStep};
+use super::{CommandPolicy, HostOptions};
 use crate::proxy::CuttableStream;
 
 pub(super) struct InProcess {
@@ -40,6 +40,7 @@ struct HostState {
     shell: PathBuf,
     environment: Vec<(&'static str, String)>,
     home: PathBuf,
+    commands: CommandPolicy,
     /// What clients asked for that they should not.
     asked_for: Mutex<Vec<&'static str>>,
     /// Of connections that run something.
@@ -73,6 +74,7 @@ impl InProcess {
             shell,
             environment,
             home: host_folder.home.clone(),
+            commands: options.commands,
             asked_for: Mutex::default(),
             handles: Mutex::default(),
             login: options.login,
@@ -185,6 +187,10 @@ impl ServedConnection {
 }
 
 impl ServedConnection {
+    fn opens_terminals(&self) -> bool {
+        !matches!(self.state.commands, CommandPolicy::Runs | CommandPolicy::Refuses)
+    }
+
     fn note(&self, wish: &'static str) {
         self.state.asked_for.lock().unwrap_or_else(PoisonError::into_inner).push(wish);
     }
@@ -255,11 +261,23 @@ impl server::Handler for ServedConnection {
         _: &[(russh::Pty, u32)],
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        session.channel_failure(id)
+        if self.opens_terminals() { session.channel_success(id) } else { session.channel_failure(id) }
     }
 
     async fn shell_request(&mut self, id: ChannelId, session: &mut Session) -> Result<(), russh::Error> {
-        session.channel_failure(id)
+        if !self.opens_terminals() {
+            return session.channel_failure(id);
+        }
+        self.note("shell");
+        session.channel_success(id)?;
+        session.data(id, "-- RUNPOD.IO --\r\nEnjoy your Pod\r\n# ")
+    }
+
+    async fn data(&mut self, _: ChannelId, _: &[u8], _: &mut Session) -> Result<(), russh::Error> {
+        if self.opens_terminals() {
+            self.note("typed");
+        }
+        Ok(())
     }
 
     async fn agent_request(&mut self, _: ChannelId, _: &mut Session) -> Result<bool, russh::Error> {
@@ -302,6 +320,15 @@ impl server::Handler for ServedConnection {
         command: &[u8],
         session: &mut Session,
     ) -> Result<(), russh::Error> {
+        match self.state.commands {
+            CommandPolicy::Runs => {}
+            CommandPolicy::TerminalOnly | CommandPolicy::Refuses => return session.channel_failure(id),
+            CommandPolicy::Unanswered => return Ok(()),
+            CommandPolicy::Closed => {
+                session.channel_success(id)?;
+                return session.close(id);
+            }
+        }
         self.state.handles.lock().unwrap_or_else(PoisonError::into_inner).push(session.handle());
         let Some(channel) = self.channels.remove(&id) else { return session.channel_failure(id) };
         let mut shell = Command::new(&self.state.shell);
@@ -337,11 +364,11 @@ async fn run(mut shell: Command, channel: Channel<Msg>, handle: server::Handle) 
     let mut stdout = child.stdout.take().ok_or_else(missing)?;
     let mut stderr = child.stderr.take().ok_or_else(missing)?;
     let (mut output, mut errors) = (writer.make_writer(), writer.make_writer_ext(Some(1)));
-    let said = async {
-        tokio::try_join!(
-            tokio::io::copy(&mut stdout, &mut output),
-            tokio::io::copy(&mut stderr, &mut errors)
-        )?;
+    let copying = async {
+        tokio::try_join!(tokio::io::copy(&mut stdout, &mut output), tokio::io::copy(&mut stderr, &mut errors))
+    };
+    // As with sshd, how it ended is told at once, and what it has left in the background holds the channel.
+    let waiting = async {
         let status = child.wait().await?;
         match status.signal() {
             Some(number) => {
@@ -350,6 +377,10 @@ async fn run(mut shell: Command, channel: Channel<Msg>, handle: server::Handle) 
             }
             None => writer.exit_status(code(status)).await.map_err(io::Error::other)?,
         }
+        Ok(())
+    };
+    let said = async {
+        tokio::try_join!(copying, waiting)?;
         finish(&writer).await.map_err(io::Error::other)
     };
     tokio::select! {

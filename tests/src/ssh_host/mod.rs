@@ -47,6 +47,26 @@ pub struct HostOptions {
     pub channels: Option<u32>,
     /// Which programs a command finds.
     pub programs: Programs,
+    /// Whether the server runs commands at all. For the server in this process; the real one does.
+    pub commands: CommandPolicy,
+    /// More lines of the real server's configuration.
+    pub configuration: Option<String>,
+}
+
+/// Whether a server runs commands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum CommandPolicy {
+    /// It does.
+    #[default]
+    Runs,
+    /// It refuses them, and opens terminals.
+    TerminalOnly,
+    /// It does not answer, and opens terminals.
+    Unanswered,
+    /// It closes the channel without a word, and opens terminals.
+    Closed,
+    /// It refuses both.
+    Refuses,
 }
 
 impl Default for HostOptions {
@@ -59,6 +79,8 @@ impl Default for HostOptions {
             sftp: SftpSubsystem::default(),
             channels: None,
             programs: Programs::default(),
+            commands: CommandPolicy::default(),
+            configuration: None,
         }
     }
 }
@@ -249,20 +271,25 @@ impl SshHost {
 
     /// The processes of agents that run for this host's user.
     pub fn agent_pids(&self) -> Vec<u32> {
-        let mark = format!("{}={}", host_folder::MARK, self.host_folder.home.display());
         let is_agent = |process: &processes::Process| {
             process.arguments().iter().any(|word| word.contains("/agent-"))
                 && process.arguments().iter().any(|word| word == "serve" || word == "host")
-                && process.environment().contains(&mark)
+                && self.is_ours(*process)
         };
         processes::all().into_iter().filter(is_agent).map(|process| process.pid).collect()
     }
+
+    fn is_ours(&self, process: processes::Process) -> bool {
+        let mark = format!("{}={}", host_folder::MARK, self.host_folder.home.display());
+        process.environment().contains(&mark)
+    }
 }
 
-/// An agent that a test left behind must not outlive it.
+/// An agent, or a job in the background, that a test left behind must not outlive it.
 impl Drop for SshHost {
     fn drop(&mut self) {
-        self.agent_pids().into_iter().for_each(processes::kill);
+        let ours = processes::all().into_iter().filter(|process| self.is_ours(*process));
+        ours.for_each(|process| processes::kill(process.pid));
     }
 }
 

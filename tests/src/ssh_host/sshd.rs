@@ -29,6 +29,7 @@ struct Setup {
     sftp: Option<PathBuf>,
     channels: Option<u32>,
     login: &'static [LoginStep],
+    configuration: Option<String>,
     /// A library that shows sshd the user database in the host's folder `server`.
     users: Option<PathBuf>,
     /// Busybox, which then is `/bin/sh` as well, in a view of the machine that only this server has.
@@ -116,7 +117,8 @@ impl Setup {
             SftpSubsystem::Missing => None,
         };
         let (program, channels) = (Counterpart::Sshd.require()?, options.channels);
-        Some(Self { program, sftp, channels, login: options.login, users, busybox })
+        let configuration = options.configuration.clone();
+        Some(Self { program, sftp, channels, login: options.login, configuration, users, busybox })
     }
 
     /// The command that becomes sshd.
@@ -248,10 +250,11 @@ fn text(host_folder: &HostFolder, setup: &Setup, port: u16) -> String {
         "{certificate}ListenAddress 127.0.0.1\nPort {port}\nHostKey \"{host_key}\"\nAuthorizedKeysFile \"{authorized_keys}\"\n\
          PidFile none\nStrictModes no\nUsePAM no\nPermitRootLogin yes\nPubkeyAuthentication {keys}\n\
          PasswordAuthentication {passwords}\nAuthenticationMethods {methods}\nLogLevel VERBOSE\nKbdInteractiveAuthentication no\nPermitUserRC no\nX11Forwarding no\n\
-         PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}{channels}SetEnv {environment}\n",
+         PrintMotd no\nUseDNS no\nMaxStartups 100\nBanner {banner}\n{sftp}{channels}SetEnv {environment}\n{more}",
         keys = allowed("publickey"),
         passwords = allowed("password"),
         methods = methods.join(","),
+        more = setup.configuration.as_ref().map(|lines| format!("{lines}\n")).unwrap_or_default(),
         sftp = sftp.unwrap_or_default(),
         channels = setup.channels.map(|channels| format!("MaxSessions {channels}\n")).unwrap_or_default(),
         host_key = host_folder.host_keys.private.display(),

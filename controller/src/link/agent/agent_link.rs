@@ -151,8 +151,8 @@ impl LinkGuard {
     }
 
     async fn part(self, limit: Duration, slow: SlowAgent) -> AgentExit {
-        // Whether it ended is in what is returned.
-        _ = timeout(limit, self.status.ended()).await;
+        // Whether it ended is in what is returned. What it has left in the background may hold the channel for ever.
+        _ = timeout(limit, self.status.exited()).await;
         let mut agent_exit = self.agent_exit();
         if slow == SlowAgent::Ended && !agent_exit.closed {
             agent_exit.dismissal = dismiss(&self.connection, &self.dismissal).await;

@@ -37,10 +37,12 @@ pub(super) async fn dismiss(connection: &ClientConnection, command: &str) -> Dis
     let started = timeout(START, connection.run(command)).await;
     // The reader is dropped, since an unread one would hold up the connection.
     let Ok(Ok(RemoteCommand { status, .. })) = started else { return Dismissal::Left(String::new()) };
-    let has_ended = timeout(END, status.ended()).await.is_ok();
+    let has_ended = timeout(END, status.exited()).await.is_ok();
     if has_ended && status.exit_status() == Some(0) {
         return Dismissal::Gone;
     }
+    // Its last words may follow its end.
+    _ = timeout(END, status.ended()).await;
     let errors = status.errors();
     let last = errors.trim_ascii().rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
     Dismissal::Left(if last.starts_with(b"process ") { sanitize(last, LONGEST) } else { String::new() })

@@ -9,15 +9,12 @@ use hfdown_protocol::{GreetingError, Nonce, await_greeting};
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::script;
+use super::shell_answer::{ShellAnswer, ShellOutcome};
 use super::traces::CacheFolder;
 use crate::link::command_exit::CommandExit;
 use crate::link::connection::{ClientConnection, RemoteCommand};
 use crate::link::error::{AutoTmux, LinkError};
 use crate::link::platform::Platform;
-use crate::text::sanitize_lines;
-
-/// How much of what a shell printed is quoted in an error, in lines and in characters.
-const QUOTED: (usize, usize) = (3, 300);
 
 /// Why no greeting came, and what the command printed instead.
 pub(super) struct NoGreeting {
@@ -37,9 +34,9 @@ pub(super) async fn greeted(
     nonce: Nonce,
     limit: Duration,
 ) -> Result<(Vec<u8>, Platform, CacheFolder), NoGreeting> {
-    let mut recording = RecordingReader { inner: &mut running.reader, heard: Vec::new() };
+    let mut recording = RecordingReader::new(&mut running.reader, script::MISSING, nonce);
     let greeting = await_greeting(&mut recording, nonce, limit).await;
-    let heard = recording.heard;
+    let (heard, has_seen) = (recording.heard, recording.has_seen);
     let (said, cause) = match greeting {
         Ok(already_read) => {
             let marked = marked(&heard, script::LAUNCHING, nonce).unwrap_or_default();
@@ -53,6 +50,28 @@ pub(super) async fn greeted(
         Err(GreetingError::TooLate(said)) => (said, NoGreetingCause::TooLate(limit)),
         // The reader of a channel only ever ends.
         Err(GreetingError::Link(_)) => (heard, NoGreetingCause::Ended),
+    };
+    if matches!(cause, NoGreetingCause::Ended) && !has_seen {
+        running.status.ended().await;
+    }
+    Err(NoGreeting { said, cause })
+}
+
+/// Waits until the script takes its input. A start-up file that reads has had what it wanted by then, or waits in vain:
+/// it can't take the beginning of what is sent.
+pub(super) async fn takes_input(
+    running: &mut RemoteCommand,
+    nonce: Nonce,
+    limit: Duration,
+) -> Result<(), NoGreeting> {
+    let mut recording = RecordingReader::new(&mut running.reader, script::READY, nonce);
+    // No agent greets before it has come; what ends the search is the mark.
+    let (said, cause) = match await_greeting(&mut recording, nonce, limit).await {
+        Err(GreetingError::Ended(_)) if recording.has_seen => return Ok(()),
+        Ok(said) | Err(GreetingError::Ended(said)) => (said, NoGreetingCause::Ended),
+        Err(GreetingError::TooNoisy(said)) => (said, NoGreetingCause::TooNoisy),
+        Err(GreetingError::TooLate(said)) => (said, NoGreetingCause::TooLate(limit)),
+        Err(GreetingError::Link(_)) => (Vec::new(), NoGreetingCause::Ended),
     };
     if matches!(cause, NoGreetingCause::Ended) {
         running.status.ended().await;
@@ -77,37 +96,52 @@ impl NoGreeting {
         }
     }
 
-    /// The error for a shell or an agent that did not do what it was told.
-    pub(super) fn into_error(
+    /// The same where nothing else is tried: a shell that has run a command before, and does not now.
+    pub(super) fn into_link_error(
         self,
         connection: &ClientConnection,
         running: &RemoteCommand,
         nonce: Nonce,
     ) -> LinkError {
+        match self.into_answer(connection, running, nonce) {
+            Ok(answer) => answer.ignored(connection, AutoTmux::RuledOut),
+            Err(error) => *error,
+        }
+    }
+
+    /// The error for an agent that did not come up; or else what the shell did that was to start it.
+    pub(super) fn into_answer(
+        self,
+        connection: &ClientConnection,
+        running: &RemoteCommand,
+        nonce: Nonce,
+    ) -> Result<ShellAnswer, Box<LinkError>> {
         let address = connection.address().to_owned();
         let status = &running.status;
-        let (lines, longest) = QUOTED;
-        let words = if self.said.trim_ascii().is_empty() {
-            status.errors()
-        } else {
-            without_marks(&self.said, nonce)
+        let answer = |outcome| ShellAnswer {
+            printed: without_marks(&self.said, nonce),
+            errors: status.errors(),
+            exit: status.exit(),
+            outcome,
         };
-        let words = if words.trim_ascii().is_empty() { status.errors() } else { words };
-        let said = sanitize_lines(words, lines, longest);
-        let (exit, status_code) = (status.exit(), status.exit_status());
         let was_launched = marked(&self.said, script::LAUNCHING, nonce).is_some();
-        match self.cause {
-            NoGreetingCause::Ended if status.refused() => LinkError::NoExec { address },
-            NoGreetingCause::Ended if !status.closed() => LinkError::Lost { address, detail: said },
+        Ok(match self.cause {
+            NoGreetingCause::Ended if status.refused() => answer(ShellOutcome::Refused),
+            NoGreetingCause::Ended if !status.closed() => {
+                let detail = answer(ShellOutcome::Ended).said();
+                return Err(Box::new(LinkError::Lost { address, detail }));
+            }
             NoGreetingCause::Ended | NoGreetingCause::TooLate(_) if was_launched => {
-                LinkError::AgentSilent { address, exit, said }
+                let said = answer(ShellOutcome::Ended).said();
+                return Err(Box::new(LinkError::AgentSilent { address, exit: status.exit(), said }));
             }
-            NoGreetingCause::TooLate(after) if said.is_empty() => LinkError::Timeout { address, after },
-            NoGreetingCause::Ended | NoGreetingCause::TooLate(_) => {
-                LinkError::Shell { address, exit: status_code, said, tmux: AutoTmux::Possible }
+            NoGreetingCause::TooLate(after) if status.granted() == 0 => {
+                answer(ShellOutcome::Unanswered(after))
             }
-            NoGreetingCause::TooNoisy => LinkError::Noisy { address, said, tmux: AutoTmux::Possible },
-        }
+            NoGreetingCause::TooLate(after) => answer(ShellOutcome::Waits(after)),
+            NoGreetingCause::Ended => answer(ShellOutcome::Ended),
+            NoGreetingCause::TooNoisy => answer(ShellOutcome::Noisy),
+        })
     }
 }
 
@@ -126,10 +160,28 @@ fn without_marks(said: &[u8], nonce: Nonce) -> Vec<u8> {
     lines.join(&b'\n')
 }
 
-/// Records what is read through it: `await_greeting` gives the noise back only when no greeting came.
+/// Records what is read through it: `await_greeting` gives the noise back only when no greeting came. It ends at a line
+/// after which there is nothing to wait for: what a start-up file left in the background may hold the channel for ever.
 struct RecordingReader<'a, R> {
     inner: &'a mut R,
     heard: Vec<u8>,
+    last: Vec<u8>,
+    has_seen: bool,
+}
+
+impl<'a, R> RecordingReader<'a, R> {
+    /// `mark` begins the last line.
+    fn new(inner: &'a mut R, mark: &str, nonce: Nonce) -> Self {
+        let last = format!("\n{mark} {nonce}|").into_bytes();
+        Self { inner, heard: Vec::new(), last, has_seen: false }
+    }
+
+    /// Whether the last line is there, whole.
+    fn sees_last(&self) -> bool {
+        let start = self.heard.windows(self.last.len()).position(|window| window == self.last);
+        let line = start.and_then(|start| self.heard.get(start + 1..));
+        line.is_some_and(|line| line.contains(&b'\n'))
+    }
 }
 
 impl<R: AsyncRead + Unpin> AsyncRead for RecordingReader<'_, R> {
@@ -138,9 +190,13 @@ impl<R: AsyncRead + Unpin> AsyncRead for RecordingReader<'_, R> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.has_seen {
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let polled = Pin::new(&mut *self.inner).poll_read(context, buffer);
         self.heard.extend_from_slice(&buffer.filled()[before..]);
+        self.has_seen = self.sees_last();
         polled
     }
 }

@@ -11,7 +11,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 
 use super::agent_link::{AgentOrigin, BadAgent, Launched};
-use super::greeting::{greeted, marked};
+use super::greeting::{greeted, marked, takes_input};
 use super::image::{AgentImage, AgentImages};
 use super::script;
 use super::traces::CacheFolder;
@@ -86,6 +86,11 @@ async fn install_once(
     mut running: RemoteCommand,
 ) -> Result<(RemoteCommand, Vec<u8>, CacheFolder), InstallFailure> {
     let address = || connection.address().to_owned();
+    if let Err(no_greeting) = takes_input(&mut running, nonce, settings.greeting_timeout).await {
+        return Err(failed_install(&no_greeting.said, connection, &running, nonce).unwrap_or_else(|| {
+            InstallFailure::Other(no_greeting.into_link_error(connection, &running, nonce))
+        }));
+    }
     if let Err(UploadStalled) = send(&mut running.writer, image.bytes()).await {
         let (stage, said) = (InstallStage::Stalled, String::new());
         return Err(InstallFailure::Other(LinkError::Install { address: address(), stage, said }));
@@ -94,16 +99,26 @@ async fn install_once(
         Ok((already_read, _, cache)) => return Ok((running, already_read, cache)),
         Err(no_greeting) => no_greeting,
     };
+    Err(failed_install(&no_greeting.said, connection, &running, nonce)
+        .unwrap_or_else(|| InstallFailure::Other(no_greeting.into_link_error(connection, &running, nonce))))
+}
+
+/// What the script says of its failure, if it does.
+fn failed_install(
+    printed: &[u8],
+    connection: &ClientConnection,
+    running: &RemoteCommand,
+    nonce: Nonce,
+) -> Option<InstallFailure> {
+    let address = || connection.address().to_owned();
     let said = sanitize_lines(running.status.errors(), 4, 400);
     let failed = |stage, said| LinkError::Install { address: address(), stage, said };
-    Err(match marked(&no_greeting.said, script::FAILED, nonce).as_deref() {
-        None => InstallFailure::Other(no_greeting.into_error(connection, &running, nonce)),
-        Some([stage, ..]) if stage == "folder" => {
-            InstallFailure::NoFolder(LinkError::NoFolder { address: address(), said })
-        }
-        Some([stage, ..]) if stage == "size" => InstallFailure::Other(failed(InstallStage::Size, said)),
-        Some([stage, ..]) if stage == "digest" => InstallFailure::Other(failed(InstallStage::Digest, said)),
-        Some(fields) => {
+    let fields = marked(printed, script::FAILED, nonce)?;
+    Some(match fields.first()?.as_str() {
+        "folder" => InstallFailure::NoFolder(LinkError::NoFolder { address: address(), said }),
+        "size" => InstallFailure::Other(failed(InstallStage::Size, said)),
+        "digest" => InstallFailure::Other(failed(InstallStage::Digest, said)),
+        _ => {
             let folder = fields.get(1).and_then(|folder| folder.parse().ok()).unwrap_or(script::FOLDERS);
             InstallFailure::Full(folder, failed(InstallStage::Write, said))
         }

@@ -8,6 +8,7 @@ mod install;
 mod launch;
 mod script;
 mod sftp;
+mod shell_answer;
 mod start;
 mod sweep;
 mod tmux;

@@ -17,6 +17,8 @@ use crate::link::platform::Cpu;
 
 /// Precedes the platform when the box begins to start the agent: `…LAUNCH <nonce>|Linux|x86_64|`.
 pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";
+/// Precedes nothing: what is sent after it is the agent's file.
+pub(super) const READY: &str = "HFDOWN-READY";
 /// Precedes the platform when the box has no agent.
 pub(super) const MISSING: &str = "HFDOWN-MISSING";
 /// What follows the platform where `~/.cache` was made for the agent: `…LAUNCH <nonce>|Linux|x86_64|.cache|`.
@@ -164,7 +166,7 @@ pub(super) fn dismiss(nonce: Nonce, run: Nonce, images: &AgentImages) -> String 
     ))
 }
 
-/// Takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
+/// Says that it is there, takes the agent from standard input, puts it into the first folder that can hold and run a program, and starts it
 /// from there with the same standard input. A folder that is no good is not left behind, nor is one for an agent that
 /// did not arrive. Agents that were not used for 14 days go. A `head` that knows no `-c` is replaced by a slow `dd`,
 /// which reads not a byte too many either. `\041` is a `!`.
@@ -208,6 +210,7 @@ pub(super) fn install(nonce: Nonce, run: Nonce, image: &AgentImage, cpu: Cpu, sk
             f=$d; break;
         done;
         [ -n "$f" ] || fail folder;
+        printf "\n{READY} %s|\n" {nonce};
         if printf ab | head -c 1 >/dev/null 2>&1; then
             head -c {size} >"$t" || fail write;
         else

@@ -72,6 +72,6 @@ fn unheard(running: RemoteCommand) -> CommandStatus {
 }
 
 async fn left(status: &CommandStatus) -> Leftovers {
-    let ended = timeout(TIMEOUT, status.ended()).await.is_ok();
+    let ended = timeout(TIMEOUT, status.exited()).await.is_ok();
     if ended && status.exit_status() == Some(0) { Leftovers::Nothing } else { Leftovers::Something }
 }

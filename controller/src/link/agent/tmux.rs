@@ -26,6 +26,8 @@ const DETACH: &[u8] = b"\x02d";
 
 /// A terminal that has printed nothing for so long waits for input.
 const QUIET: Duration = Duration::from_millis(700);
+/// How much of what it prints is kept, in bytes.
+const PRINTED: usize = 16 * 1024;
 /// How long a terminal may print before and after something is typed.
 const PRINTING: Duration = Duration::from_secs(6);
 
@@ -68,20 +70,27 @@ async fn within<T>(
 pub(super) async fn opt_out_by_terminal(connection: &ClientConnection) -> Result<(), LinkError> {
     let mut running = connection.start(ChannelRequest::Terminal).await?;
     for typed in [TYPED, DETACH] {
-        wait_until_quiet(&mut running).await;
+        until_quiet(&mut running).await;
         if running.writer.write_all(typed).await.is_err() {
             break;
         }
     }
-    wait_until_quiet(&mut running).await;
+    until_quiet(&mut running).await;
     running.hang_up().await;
     Ok(())
 }
 
-/// Reads until a terminal prints nothing more, or has ended.
-async fn wait_until_quiet(running: &mut RemoteCommand) {
+/// What a terminal prints until it prints nothing more, or has ended.
+pub(super) async fn until_quiet(running: &mut RemoteCommand) -> Vec<u8> {
+    let mut printed = Vec::new();
     let mut block = [0; 4096];
-    let reading = async { while let Ok(Ok(1..)) = timeout(QUIET, running.reader.read(&mut block)).await {} };
+    let reading = async {
+        while let Ok(Ok(read @ 1..)) = timeout(QUIET, running.reader.read(&mut block)).await {
+            let room = PRINTED.saturating_sub(printed.len());
+            printed.extend(block.iter().take(read.min(room)));
+        }
+    };
     // A terminal that prints without end is typed into all the same.
     _ = timeout(PRINTING, reading).await;
+    printed
 }

@@ -198,6 +198,11 @@ impl ClientConnection {
         Ok(RemoteCommand::new(channel))
     }
 
+    /// Waits for a sign of life. A link that is silent gives none.
+    pub(in crate::link) async fn ping(&self) -> Result<(), LinkError> {
+        self.handle.send_ping().await.map_err(|error| self.lost(&error))
+    }
+
     /// `host:port`.
     pub(in crate::link) fn address(&self) -> &str {
         &self.address

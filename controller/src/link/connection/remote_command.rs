@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -14,9 +14,9 @@ use bytes::Bytes;
 use russh::ChannelMsg;
 use russh::client::Msg;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::link::command_exit::CommandExit;
@@ -27,6 +27,12 @@ const ERRORS_KEPT: usize = 32 * 1024;
 /// Blocks of output that wait to be read. Each has at most 64 KiB, and russh itself holds some more.
 const BLOCKS_WAITING: usize = 16;
 
+/// A command has ended, and the channel has not: something that it left in the background holds it. What is printed before
+/// its end comes within this time, as a server sends it together with the exit status.
+const QUIET: Duration = Duration::from_secs(1);
+/// What is left in the background may print, but not for longer than this.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How long what was told to end may take.
 const PARTING: Duration = Duration::from_secs(2);
 
@@ -35,14 +41,18 @@ pub(in crate::link) struct RemoteCommand {
     pub(in crate::link) reader: ChannelReader,
     pub(in crate::link) writer: ChannelWriter,
     pub(in crate::link) status: CommandStatus,
-    sender: russh::ChannelWriteHalf<Msg>,
+    sender: Arc<russh::ChannelWriteHalf<Msg>>,
 }
 
 /// What is known of a command's end. Shared with the task that reads its channel.
 #[derive(Clone)]
 pub(in crate::link) struct CommandStatus {
     facts: Arc<Mutex<CommandFacts>>,
-    /// Cancelled when the channel has ended.
+    /// Woken at each request that the server agrees to.
+    agreed: Arc<Notify>,
+    /// Cancelled when it is known how the command ended, or that it will not be.
+    exited: CancellationToken,
+    /// Cancelled when the channel has ended, or when nothing of the command's own can come over it any more.
     ended: CancellationToken,
     _task: Arc<AbortOnDrop>,
 }
@@ -51,6 +61,8 @@ pub(in crate::link) struct CommandStatus {
 struct CommandFacts {
     errors: VecDeque<u8>,
     exit: Option<CommandExit>,
+    /// How often the server has agreed to what was asked for on the channel.
+    granted: u32,
     refused: bool,
     closed: bool,
 }
@@ -67,15 +79,26 @@ impl RemoteCommand {
     /// Takes over a channel on which a command was asked for.
     pub(in crate::link) fn new(channel: russh::Channel<Msg>) -> Self {
         let (half, sender) = channel.split();
+        let sender = Arc::new(sender);
         let facts = Arc::new(Mutex::new(CommandFacts::default()));
-        let ended = CancellationToken::new();
+        let agreed = Arc::new(Notify::new());
+        let (exited, ended) = (CancellationToken::new(), CancellationToken::new());
         let (blocks, reader) = mpsc::channel(BLOCKS_WAITING);
-        let task = tokio::spawn(drain(half, blocks, Arc::clone(&facts), ended.clone()));
+        let drain = Drain {
+            half,
+            sender: Arc::clone(&sender),
+            blocks,
+            facts: Arc::clone(&facts),
+            agreed: Arc::clone(&agreed),
+            exited: exited.clone(),
+            ended: ended.clone(),
+        };
+        let task = tokio::spawn(drain.run());
         let writer = ChannelWriter {
             inner: Box::pin(sender.make_writer()),
             ended: Box::pin(ended.clone().cancelled_owned()),
         };
-        let status = CommandStatus { facts, ended, _task: Arc::new(AbortOnDrop(task)) };
+        let status = CommandStatus { facts, agreed, exited, ended, _task: Arc::new(AbortOnDrop(task)) };
         Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, status, sender }
     }
 
@@ -84,41 +107,76 @@ impl RemoteCommand {
     pub(in crate::link) async fn hang_up(mut self) {
         // It may have ended by itself.
         _ = self.writer.shutdown().await;
-        if timeout(PARTING, self.status.ended()).await.is_err() {
-            _ = self.sender.close().await;
-        }
+        _ = timeout(PARTING, self.status.exited()).await;
+        // Where it is closed already this changes nothing.
+        _ = timeout(PARTING, self.sender.close()).await;
     }
 }
 
-/// Reads a channel until it is closed, or the connection is gone.
-async fn drain(
-    mut half: russh::ChannelReadHalf,
+/// What reads a channel until it is closed, or the connection is gone, or the command has ended and what it left in the
+/// background holds the channel.
+struct Drain {
+    half: russh::ChannelReadHalf,
+    sender: Arc<russh::ChannelWriteHalf<Msg>>,
     blocks: mpsc::Sender<Bytes>,
     facts: Arc<Mutex<CommandFacts>>,
+    agreed: Arc<Notify>,
+    exited: CancellationToken,
     ended: CancellationToken,
-) {
-    // On every way out, also that of an abort, the writer must be woken.
-    let _ended = ended.drop_guard();
-    let facts = || facts.lock().unwrap_or_else(PoisonError::into_inner);
-    while let Some(message) = half.wait().await {
-        match message {
-            // It is thrown away once the reader is gone.
-            ChannelMsg::Data { data } => _ = blocks.send(data).await,
-            ChannelMsg::ExtendedData { data, .. } => facts().keep(&data),
-            ChannelMsg::ExitStatus { exit_status } => facts().exit = Some(CommandExit::Status(exit_status)),
-            ChannelMsg::ExitSignal { signal_name, .. } => {
-                facts().exit = Some(CommandExit::of_signal(&signal_name));
+}
+
+impl Drain {
+    async fn run(mut self) {
+        // On every way out, also that of an abort, the writer must be woken.
+        let _ends = (self.exited.clone().drop_guard(), self.ended.clone().drop_guard());
+        let mut until = None;
+        while let Some(message) = self.next(until).await {
+            match message {
+                // It is thrown away once the reader is gone.
+                ChannelMsg::Data { data } => _ = self.blocks.send(data).await,
+                ChannelMsg::ExtendedData { data, .. } => self.facts().keep(&data),
+                ChannelMsg::ExitStatus { exit_status } => {
+                    self.facts().exit = Some(CommandExit::Status(exit_status));
+                    until = until.or(Some(Instant::now() + LINGER));
+                    self.exited.cancel();
+                }
+                ChannelMsg::ExitSignal { signal_name, .. } => {
+                    self.facts().exit = Some(CommandExit::of_signal(&signal_name));
+                    until = until.or(Some(Instant::now() + LINGER));
+                    self.exited.cancel();
+                }
+                ChannelMsg::Success => {
+                    self.facts().granted += 1;
+                    self.agreed.notify_waiters();
+                }
+                ChannelMsg::Failure => {
+                    self.facts().refused = true;
+                    return;
+                }
+                ChannelMsg::Close => {
+                    self.facts().closed = true;
+                    return;
+                }
+                _ => {}
             }
-            ChannelMsg::Failure => {
-                facts().refused = true;
-                return;
-            }
-            ChannelMsg::Close => {
-                facts().closed = true;
-                return;
-            }
-            _ => {}
         }
+    }
+
+    /// The next message; none at the end. A command that has ended is listened to until it is quiet, at most `until` then.
+    async fn next(&mut self, until: Option<Instant>) -> Option<ChannelMsg> {
+        let Some(until) = until else { return self.half.wait().await };
+        let quiet = until.min(Instant::now() + QUIET);
+        if let Ok(message) = timeout_at(quiet, self.half.wait()).await {
+            return message;
+        }
+        self.facts().closed = true;
+        // The server must not count it any more: some allow one channel at a time.
+        _ = timeout(PARTING, self.sender.close()).await;
+        None
+    }
+
+    fn facts(&self) -> MutexGuard<'_, CommandFacts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,11 +189,16 @@ impl CommandFacts {
 }
 
 impl CommandStatus {
-    fn facts(&self) -> std::sync::MutexGuard<'_, CommandFacts> {
+    fn facts(&self) -> MutexGuard<'_, CommandFacts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until the channel has ended.
+    /// Waits until it is known how the command ended, or that it will not be.
+    pub(in crate::link) async fn exited(&self) {
+        self.exited.cancelled().await;
+    }
+
+    /// Waits until all of the command's output has come.
     pub(in crate::link) async fn ended(&self) {
         self.ended.cancelled().await;
     }
@@ -156,14 +219,34 @@ impl CommandStatus {
         }
     }
 
+    /// How many of the requests on the channel the server has agreed to.
+    pub(in crate::link) fn granted(&self) -> u32 {
+        self.facts().granted
+    }
+
+    /// Waits until it has agreed to so many. False where it does not.
+    pub(in crate::link) async fn has_granted(&self, requests: u32) -> bool {
+        loop {
+            let agreed = self.agreed.notified();
+            if self.granted() >= requests {
+                return true;
+            }
+            tokio::select! {
+                () = agreed => {}
+                () = self.ended.cancelled() => return self.granted() >= requests,
+            }
+        }
+    }
+
     /// The server would not run the command.
     pub(in crate::link) fn refused(&self) -> bool {
         self.facts().refused
     }
 
-    /// The channel ended as channels do; otherwise the connection broke.
+    /// The command ended, as its exit or the channel's end shows; otherwise it runs, or the connection broke.
     pub(in crate::link) fn closed(&self) -> bool {
-        self.facts().closed
+        let facts = self.facts();
+        facts.closed || facts.exit.is_some()
     }
 }
 
