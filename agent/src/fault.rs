@@ -38,7 +38,15 @@ pub(crate) enum FetchFault {
     RateLimited { host: String, status: u16, wait: Option<Duration> },
     /// A signed address that no longer works.
     #[error("{host} no longer takes the signed address ({status})")]
-    Stale { host: String, status: u16 },
+    Stale { host: String, status: u16, why: String },
+    /// A signed address that did not work when it was new.
+    #[error("{host} refuses the address that the Hub has just signed: {status}{}{}", said(.why), about(.why))]
+    FreshRefused { host: String, status: u16, why: String },
+    /// A web page came instead of the file.
+    #[error(
+        "{host} sends {what} of text/html where the Hub lists {listed} bytes; a proxy or a login portal is in between"
+    )]
+    Page { host: String, what: String, listed: u64 },
     /// Refused for good.
     #[error("{host} refuses it: {status}{}", said(.why))]
     Refused { host: String, status: u16, why: String },
@@ -73,6 +81,19 @@ fn asking(wait: Option<Duration>) -> String {
 
 fn said(why: &str) -> String {
     if why.is_empty() { String::new() } else { format!(" {why}") }
+}
+
+/// What a CDN's reason points to, where it points to something.
+fn about(why: &str) -> &'static str {
+    let why = why.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| why.contains(word));
+    if has(&["expired", "skew", "not yet valid", "too early", "clock"]) {
+        "; the clock of the server that signs addresses may be wrong"
+    } else if has(&["policy", "ip address", "region", "country", "location"]) {
+        "; it may be for other networks only"
+    } else {
+        ""
+    }
 }
 
 /// What to do after a fault.
@@ -110,9 +131,11 @@ impl FetchFault {
             // It is never gone around, and the other files have no other.
             Self::ProxySetting(_) => RetryDecision::StopAll,
             Self::Corrupt(_) => RetryDecision::RetryFromNothing,
-            Self::Nonsense { .. } | Self::Untrusted { .. } | Self::Proxy { .. } => {
-                RetryDecision::RetryBriefly
-            }
+            Self::Nonsense { .. }
+            | Self::Untrusted { .. }
+            | Self::Proxy { .. }
+            | Self::FreshRefused { .. }
+            | Self::Page { .. } => RetryDecision::RetryBriefly,
             Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
             Self::RangeIgnored { .. } => RetryDecision::RetryWhole,
             Self::Refused { .. } | Self::Missing { .. } => RetryDecision::GiveUp,
@@ -145,19 +168,39 @@ impl FetchFault {
         self.asked_wait().is_some_and(|wait| wait > LONGEST_ASKED_WAIT)
     }
 
+    /// The same of an address that had not been used before.
+    pub(crate) fn of_fresh_address(self) -> Self {
+        match self {
+            Self::Stale { host, status, why } => Self::FreshRefused { host, status, why },
+            other => other,
+        }
+    }
+
+    /// The same with what the body of the refusal says, where nothing else does.
+    pub(crate) fn with_reason(mut self, text: Option<String>) -> Self {
+        if let (Self::Stale { why, .. } | Self::Refused { why, .. } | Self::Missing { why, .. }, Some(text)) =
+            (&mut self, text)
+            && why.is_empty()
+        {
+            *why = text;
+        }
+        self
+    }
+
     /// The same in the protocol's words.
     pub(crate) fn failure(&self) -> Failure {
         let kind = match self {
             Self::ProxySetting(_) => FailureKind::Misconfigured,
             Self::Connect { .. }
             | Self::Proxy { .. }
+            | Self::Page { .. }
             | Self::Untrusted { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. }
             | Self::Slow { .. }
             | Self::Server { .. } => FailureKind::Unreachable,
             Self::RateLimited { .. } => FailureKind::RateLimited,
-            Self::Stale { .. } => FailureKind::Stale,
+            Self::Stale { .. } | Self::FreshRefused { .. } => FailureKind::Stale,
             Self::Refused { .. } => FailureKind::NotAllowed,
             Self::Missing { .. } => FailureKind::NotFound,
             Self::RangeIgnored { .. } | Self::Nonsense { .. } => FailureKind::Nonsense,

@@ -16,6 +16,7 @@ mod hostile;
 mod hostile_hub;
 mod hub_client;
 mod hub_is_faithful;
+mod interceptions;
 mod limits;
 mod link;
 mod other_programs;

@@ -18,6 +18,7 @@ mod proxy_fault;
 mod proxy_probe;
 mod proxy_server;
 mod redirect;
+mod refusal_text;
 mod speed;
 
 pub use asked_wait::{asked_wait, wait_in_words};
@@ -33,4 +34,5 @@ pub use proxies::{EnvironmentOwner, Proxies, ProxyError, ProxyVariable};
 pub use proxy_fault::{ProxyFault, ProxyTrouble, SentLogin};
 pub use proxy_server::{ProxyFlaw, ProxyServer};
 pub use redirect::{RedirectError, redirect_target};
+pub use refusal_text::{is_said_to_be_a_page, is_web_page, page_title, refusal_body, refusal_text};
 pub use speed::{RecentSpeed, SLICE, SpeedFloor};

@@ -32,7 +32,9 @@ pub fn refusal_text(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(body);
     let text = text.trim_start_matches('\u{feff}').trim();
     let said = if is_web_page(headers, body) {
-        page_title(body).map(|title| format!("a web page, \"{title}\"")).or_else(|| Some("a web page".to_owned()))
+        page_title(body)
+            .map(|title| format!("a web page, \"{title}\""))
+            .or_else(|| Some("a web page".to_owned()))
     } else if text.starts_with('<') {
         match (element(text, "code"), element(text, "message")) {
             (Some(code), Some(message)) => Some(format!("{code}: {message}")),
@@ -51,7 +53,8 @@ pub fn is_web_page(headers: &HeaderMap, body: &[u8]) -> bool {
     let text = String::from_utf8_lossy(&body[..body.len().min(1024)]).to_ascii_lowercase();
     let text = text.trim_start_matches('\u{feff}').trim_start();
     let begins = ["<!doctype html", "<html", "<head", "<body", "<title", "<script", "<meta", "<!--"];
-    begins.iter().any(|begin| text.starts_with(begin)) || (is_said_to_be_a_page(headers) && !text.starts_with(['{', '[']))
+    begins.iter().any(|begin| text.starts_with(begin))
+        || (is_said_to_be_a_page(headers) && !text.starts_with(['{', '[']))
 }
 
 /// Whether an answer is said to be a web page.
@@ -69,9 +72,9 @@ pub fn page_title(body: &[u8]) -> Option<String> {
 /// The text of the first element of this name, whatever case it is written in.
 fn element(text: &str, name: &str) -> Option<String> {
     let small = text.to_ascii_lowercase();
-    let open = small.match_indices(&format!("<{name}")).find(|(at, tag)| {
-        small[at + tag.len()..].starts_with(['>', ' ', '\t', '\r', '\n'])
-    })?;
+    let open = small
+        .match_indices(&format!("<{name}"))
+        .find(|(at, tag)| small[at + tag.len()..].starts_with(['>', ' ', '\t', '\r', '\n']))?;
     let begin = open.0 + small[open.0..].find('>')? + 1;
     let end = begin + small[begin..].find('<')?;
     Some(printable(&text[begin..end]))
@@ -81,7 +84,8 @@ fn element(text: &str, name: &str) -> Option<String> {
 fn printable(text: &str) -> String {
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'");
     let text = text.replace("&nbsp;", " ").replace("&amp;", "&");
-    let words: Vec<_> = text.split(|character: char| character.is_whitespace() || character.is_control()).collect();
+    let words: Vec<_> =
+        text.split(|character: char| character.is_whitespace() || character.is_control()).collect();
     let words = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
     words.chars().take(TEXT).collect()
 }
@@ -98,11 +102,23 @@ mod tests {
     #[test]
     fn a_refusal_is_told_in_words() {
         for (kind_of, body, expected) in [
-            ("text/xml", "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>", Some("AccessDenied: Request has expired")),
+            (
+                "text/xml",
+                "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>",
+                Some("AccessDenied: Request has expired"),
+            ),
             ("application/xml", "<Error><Code>ExpiredToken</Code></Error>", Some("ExpiredToken")),
-            ("application/xml", "\u{feff}<?xml version='1.0' encoding='UTF-8'?><Error><Code>SignatureDoesNotMatch</Code><Message>The request\n signature &amp; more</Message><Details>x</Details></Error>", Some("SignatureDoesNotMatch: The request signature & more")),
+            (
+                "application/xml",
+                "\u{feff}<?xml version='1.0' encoding='UTF-8'?><Error><Code>SignatureDoesNotMatch</Code><Message>The request\n signature &amp; more</Message><Details>x</Details></Error>",
+                Some("SignatureDoesNotMatch: The request signature & more"),
+            ),
             ("text/plain", "Forbidden by policy\nmore", Some("Forbidden by policy")),
-            ("text/html; charset=utf-8", "<html><head><TITLE>\n403 Forbidden\u{1b}[2J</TITLE></head></html>", Some("a web page, \"403 Forbidden [2J\"")),
+            (
+                "text/html; charset=utf-8",
+                "<html><head><TITLE>\n403 Forbidden\u{1b}[2J</TITLE></head></html>",
+                Some("a web page, \"403 Forbidden [2J\""),
+            ),
             ("application/json", "<!DOCTYPE html><p>no title", Some("a web page")),
             ("text/html", "blocked", Some("a web page")),
             ("application/json", "{\"error\":\"x\"}", None),

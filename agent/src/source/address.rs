@@ -11,7 +11,7 @@ use super::network::Network;
 use crate::fault::FetchFault;
 use crate::http::{
     NetworkFault, ProxyServer, RedirectError, innermost_cause, literal_network, redirect_target,
-    refused_address,
+    refusal_body, refusal_text, refused_address,
 };
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
@@ -40,6 +40,8 @@ pub(crate) struct AddressStream {
     host: String,
     position: u64,
     response: Response,
+    /// The listed size of a file that is no web page, where one comes in its place, or is said to.
+    page_for: Option<u64>,
 }
 
 /// Asks for an extent of a file of `total` bytes, where that is known, following redirects by hand: no credential is
@@ -75,9 +77,15 @@ pub(super) async fn ask(
         let response = tokio::time::timeout(network.stall, request.send()).await;
         drop(waits);
         let response = match response {
-            Err(_) => return Err(FetchFault::Stalled { host, after: network.stall }),
+            Err(_) => {
+                let stalled = |host| FetchFault::Stalled { host, after: network.stall };
+                return Err(unanswered(network, at.expose(), host, proxy.as_deref(), stalled).await);
+            }
             Ok(Err(error)) => {
-                return Err(unanswered(network, at.expose(), host, proxy.as_deref(), &error).await);
+                let broken = |host| broken(host, &error);
+                let trusted = NetworkFault::of(&error) != NetworkFault::Certificate;
+                let proxy = proxy.as_deref().filter(|_| trusted);
+                return Err(unanswered(network, at.expose(), host, proxy, broken).await);
             }
             Ok(Ok(response)) => response,
         };
@@ -85,15 +93,24 @@ pub(super) async fn ask(
             return Err(FetchFault::Proxy { fault: Box::new(proxy.of_407(response.headers())) });
         }
         if !response.status().is_redirection() {
-            let expected = Expected { host: &host, extent, total, has_query: at.expose().query().is_some() };
+            let has_query = at.expose().query().is_some();
+            let expected =
+                Expected { host: &host, extent, total, has_query, is_page: is_page(address.expose()) };
             let checked = expected.check(response.status(), response.headers());
-            checked.inspect_err(|fault| network.cooldowns.heed(fault))?;
+            if let Err(fault) = checked {
+                network.cooldowns.heed(&fault);
+                let fault = with_reason(fault, response).await;
+                let was_led = redirected || named_by != NamedBy::Controller;
+                return Err(if was_led { without_token(fault, at.expose()) } else { fault });
+            }
+            let page_for = total.filter(|_| expected.is_foreign_page(response.headers()));
             let position = match extent {
                 Extent::Whole => 0,
                 Extent::Range(range) => range.start,
             };
             let redirected_to = hub.filter(|_| redirected).map(|hub| (at, hub));
-            return Ok(Answered { stream: AddressStream { host, position, response }, redirected_to });
+            let stream = AddressStream { host, position, response, page_for };
+            return Ok(Answered { stream, redirected_to });
         }
         // Known by now: it has been connected to.
         hub = hub.or_else(|| Some(network.names.network_of(at.expose())));
@@ -115,6 +132,17 @@ pub(super) async fn ask(
 impl AddressStream {
     pub(super) async fn next(&mut self) -> Result<Option<Chunk>, FetchFault> {
         let bytes = self.response.chunk().await.map_err(|error| broken(self.host.clone(), &error))?;
+        match (&bytes, self.page_for) {
+            (None, Some(listed)) if self.position != listed => {
+                let what = format!("{} bytes", self.position);
+                return Err(FetchFault::Page { host: self.host.clone(), what, listed });
+            }
+            (Some(bytes), Some(listed)) if self.position + bytes.len() as u64 > listed => {
+                let what = format!("more than {} bytes", self.position);
+                return Err(FetchFault::Page { host: self.host.clone(), what, listed });
+            }
+            _ => {}
+        }
         Ok(bytes.map(|bytes| {
             let (offset, wire) = (self.position, bytes.len() as u64);
             self.position += wire;
@@ -149,21 +177,49 @@ fn host_of(url: &Url) -> String {
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
+/// A refusal with what its body says, unless its head has said it.
+async fn with_reason(fault: FetchFault, mut response: Response) -> FetchFault {
+    let is_mute = matches!(
+        &fault,
+        FetchFault::Stale { why, .. } | FetchFault::Refused { why, .. } | FetchFault::Missing { why, .. } if why.is_empty()
+    );
+    if !is_mute {
+        return fault;
+    }
+    let body = refusal_body(&mut response).await;
+    fault.with_reason(refusal_text(response.headers(), &body))
+}
+
+/// A refusal of a host that the Hub has led to, which may want what it was not sent.
+fn without_token(mut fault: FetchFault, url: &Url) -> FetchFault {
+    if let FetchFault::Refused { status: 401 | 403, why, .. } = &mut fault {
+        let origin = url.origin().ascii_serialization();
+        why.push_str(" (the Hub led there, and its token was left behind; if that is the Hub that you mean, set HF_ENDPOINT=");
+        why.push_str(&origin);
+        why.push(')');
+    }
+    fault
+}
+
+/// Whether a file is a web page, by its name.
+fn is_page(url: &Url) -> bool {
+    let path = url.path().to_ascii_lowercase();
+    [".html", ".htm", ".xhtml"].iter().any(|end| path.ends_with(end))
+}
+
 /// Why there was no answer, which may be for the proxy to answer for.
 async fn unanswered(
     network: &Network,
     url: &Url,
     host: String,
     proxy: Option<&ProxyServer>,
-    error: &reqwest::Error,
+    fault: impl FnOnce(String) -> FetchFault,
 ) -> FetchFault {
-    let Some(proxy) = proxy else { return broken(host, error) };
-    if NetworkFault::of(error) != NetworkFault::Certificate
-        && let Some(fault) = proxy.examine(url, &network.names, &network.roots).await
-    {
-        return FetchFault::Proxy { fault: Box::new(fault) };
+    let Some(proxy) = proxy else { return fault(host) };
+    match proxy.examine(url, &network.names, &network.roots).await {
+        Some(fault) => FetchFault::Proxy { fault: Box::new(fault) },
+        None => fault(format!("{host} through {proxy}")),
     }
-    broken(format!("{host} through {proxy}"), error)
 }
 
 /// What failed on the network.

@@ -108,7 +108,8 @@ impl FileSource {
         }
         let opened = async {
             let location = self.locate(network).await?;
-            location.open(network, extent, self.size).await
+            // No request has been answered at it before.
+            location.open(network, extent, self.size).await.map_err(FetchFault::of_fresh_address)
         };
         let (stream, location) = opened.await.inspect_err(|fault| {
             *known = Known::Refused(fault.clone(), Instant::now());

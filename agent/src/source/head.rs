@@ -9,7 +9,7 @@ use reqwest::header::{
 
 use super::chunk::Extent;
 use crate::fault::FetchFault;
-use crate::http::asked_wait;
+use crate::http::{asked_wait, is_said_to_be_a_page};
 
 /// What was asked, and of what kind of address.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(super) struct Expected<'a> {
     pub(super) total: Option<u64>,
     /// Whether the address has a query, as signed ones have.
     pub(super) has_query: bool,
+    /// Whether the file is a web page itself.
+    pub(super) is_page: bool,
 }
 
 impl Expected<'_> {
@@ -84,11 +86,19 @@ impl Expected<'_> {
     fn check_length(&self, headers: &HeaderMap) -> Result<(), FetchFault> {
         let said: Option<u64> = text(headers, CONTENT_LENGTH.as_str()).parse().ok();
         match (said, self.total) {
+            (Some(length), Some(listed)) if length != listed && self.is_foreign_page(headers) => {
+                Err(FetchFault::Page { host: self.host.to_owned(), what: format!("{length} bytes"), listed })
+            }
             (Some(length), Some(total)) if length != total => {
                 Err(self.nonsense(format!("sends {length} bytes where the Hub lists {total}")))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether a web page comes in the place of something else.
+    pub(super) fn is_foreign_page(&self, headers: &HeaderMap) -> bool {
+        !self.is_page && is_said_to_be_a_page(headers)
     }
 
     fn refusal(&self, status: StatusCode, headers: &HeaderMap) -> FetchFault {
@@ -101,7 +111,7 @@ impl Expected<'_> {
         let is_signed = why.is_empty() && self.has_query;
         let (host, status) = (self.host.to_owned(), status.as_u16());
         match status {
-            401 | 403 | 410 if is_signed => FetchFault::Stale { host, status },
+            401 | 403 | 410 if is_signed => FetchFault::Stale { host, status, why },
             401 | 403 | 451 => FetchFault::Refused { host, status, why },
             404 | 410 => FetchFault::Missing { host, status, why },
             429 => FetchFault::RateLimited { host, status, wait: asked_wait(headers) },

@@ -12,7 +12,7 @@ fn check(
     status: u16,
     headers: &[(&'static str, &'static str)],
 ) -> Result<(), FetchFault> {
-    let expected = Expected { host: "cdn.example", extent, total, has_query };
+    let expected = Expected { host: "cdn.example", extent, total, has_query, is_page: false };
     let pair = |(name, value): &(&'static str, &'static str)| {
         (HeaderName::from_static(name), HeaderValue::from_static(value))
     };
@@ -110,7 +110,7 @@ fn where_the_hub_lists_no_total_a_server_may_claim_any() {
 #[test]
 fn a_refusal_means_what_its_status_and_the_hubs_words_say() {
     let host = || "cdn.example".to_owned();
-    let stale = |status| FetchFault::Stale { host: host(), status };
+    let stale = |status| FetchFault::Stale { host: host(), status, why: String::new() };
     let refused = |status, why: &str| FetchFault::Refused { host: host(), status, why: why.to_owned() };
     let missing = |status, why: &str| FetchFault::Missing { host: host(), status, why: why.to_owned() };
     let limited = |seconds: Option<u64>| {
@@ -158,4 +158,44 @@ fn a_refusal_means_what_its_status_and_the_hubs_words_say() {
             }
         }
     }
+}
+
+#[test]
+fn a_web_page_in_the_place_of_a_file_is_one() {
+    let page = [("content-type", "text/html; charset=utf-8"), ("content-length", "2143")];
+    let headers = |pairs: &[(&'static str, &'static str)]| {
+        let pair = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        pairs.iter().map(pair).collect::<HeaderMap>()
+    };
+    for (is_page, pairs, words) in [
+        (
+            false,
+            &page[..],
+            "cdn.example sends 2143 bytes of text/html where the Hub lists 100 bytes; a proxy or a login portal is in between",
+        ),
+        (true, &page, "cdn.example sends 2143 bytes where the Hub lists 100"),
+        (false, &page[1..], "cdn.example sends 2143 bytes where the Hub lists 100"),
+    ] {
+        let expected = Expected {
+            host: "cdn.example",
+            extent: &Extent::Whole,
+            total: Some(SIZE),
+            has_query: true,
+            is_page,
+        };
+        let fault = expected.check(StatusCode::OK, &headers(pairs)).unwrap_err();
+        assert_eq!(fault.to_string(), words);
+    }
+    // A file that is one, or that its server takes for one, has its length.
+    let right = [page[0], ("content-length", "100")];
+    let expected = Expected {
+        host: "cdn.example",
+        extent: &Extent::Whole,
+        total: Some(SIZE),
+        has_query: true,
+        is_page: false,
+    };
+    assert!(expected.check(StatusCode::OK, &headers(&right)).is_ok());
 }

@@ -19,8 +19,9 @@ key, host key), 5 not found, 6 unreachable (Hub, box, a folder that another run 
 
 Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE,
 HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_DOWNLOAD_TIMEOUT (seconds that a connection may bring
-nothing), HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE mean what they mean to `hf`; NO_COLOR turns
-colours off. HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead
+nothing), SSL_CERT_FILE, NO_PROXY, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY (proxies of http, https,
+socks4, socks4a, socks5 and socks5h) mean what they mean to `hf` and curl; NO_COLOR turns colours
+off. HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead
 of the one built in. HFDOWN_LOG=debug shows the talk with the agent.";
 
 const UNQUOTED: &str =

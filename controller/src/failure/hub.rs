@@ -45,7 +45,12 @@ fn exit(error: &HubError) -> Exit {
         | HubError::Server(_)
         | HubError::Unreachable(_)
         | HubError::Proxy(_)
+        | HubError::Intercepted(_)
         | HubError::Offline { .. } => Exit::Unreachable,
+        // The same question elsewhere is a mirror's way; anything else is hardly a Hub's.
+        HubError::Nonsense { what: Nonsense::OtherOrigin(other), .. } if other.endpoint.is_none() => {
+            Exit::Unreachable
+        }
         HubError::Nonsense { .. } => Exit::Failed,
         HubError::Corrupt { .. } => Exit::Corrupt,
     }
@@ -73,10 +78,8 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         HubError::Gated(_) => {
             format!("accept the conditions at {page}, then pass a token of that account (HF_TOKEN or --token)")
         }
-        HubError::BadToken(_) => {
-            "make a new token at https://huggingface.co/settings/tokens; public models need none (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)"
-                .to_owned()
-        }
+        HubError::BadToken(_) => bad_token(hub),
+        HubError::Intercepted(_) => interception(hub),
         HubError::NotAllowed(_) => "check what the token is allowed to read".to_owned(),
         HubError::RateLimited(answer) if has_token => {
             format!("wait {} and run the same command again", patience(answer))
@@ -86,6 +89,9 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         }
         HubError::Server(answer) if answer.wait.is_some() => {
             format!("the Hub has trouble of its own; run the same command again in {}", patience(answer))
+        }
+        HubError::Server(answer) if answer.is_page => {
+            "the Hub, or a proxy before it, has trouble; run the same command again later".to_owned()
         }
         HubError::Server(_) => "the Hub has trouble of its own; run the same command again later".to_owned(),
         HubError::Offline { .. } => "unset HF_HUB_OFFLINE to ask the Hub".to_owned(),
@@ -100,14 +106,41 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
             }
             NetworkFault::Certificate => "behind a proxy that opens TLS, let SSL_CERT_FILE name its certificate".to_owned(),
         },
-        HubError::Nonsense { what: Nonsense::OtherOrigin(origin), .. } => {
-            format!("if {origin} is the Hub that you mean, let HF_ENDPOINT be its address")
-        }
+        HubError::Nonsense { what: Nonsense::OtherOrigin(other), .. } => match &other.endpoint {
+            Some(endpoint) => format!("if that is the Hub that you mean, set HF_ENDPOINT={endpoint}"),
+            None => format!(
+                "open any page in a browser to log in to the network, or check the proxy; if that is the Hub that you mean, set \
+                 HF_ENDPOINT={}",
+                other.origin
+            ),
+        },
         HubError::Nonsense { what: Nonsense::Commit, .. } => {
             "name the commit yourself, with all of its 40 digits: --revision COMMIT".to_owned()
         }
         HubError::Disabled(_) | HubError::Nonsense { .. } | HubError::Corrupt { .. } => return None,
     })
+}
+
+fn bad_token(hub: &Hub) -> String {
+    let source =
+        hub.token_source().map(|source| format!("it is the token of {source}; ")).unwrap_or_default();
+    let made = if hub.endpoint().is_hub() {
+        "make a new one at https://huggingface.co/settings/tokens".to_owned()
+    } else {
+        format!("take one that {} knows", hub.endpoint())
+    };
+    format!(
+        "{source}{made}, for `hf auth login`, HF_TOKEN or --token; public models need none (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)"
+    )
+}
+
+fn interception(hub: &Hub) -> String {
+    let proxy = hub.proxy().unwrap_or_else(|| "the proxy settings (HTTPS_PROXY, NO_PROXY)".to_owned());
+    let hint = format!("open any page in a browser to log in to the network, or check {proxy}");
+    if hub.endpoint().is_hub() {
+        return hint;
+    }
+    format!("{hint}; HF_ENDPOINT={} must be the address of a Hub, and not that of a website", hub.endpoint())
 }
 
 /// How long to wait, by the Hub's own word if there is one.

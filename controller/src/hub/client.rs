@@ -1,20 +1,23 @@
 //! One question to the Hub: its headers, its redirects, its bounds, and trying again.
 
-use bytes::{Bytes, BytesMut};
 use hfdown_agent::http::{
-    ExtraRoots, Names, NetworkFault, Proxies, ProxyError, ProxyServer, RecentSpeed, RedirectError, SLICE,
-    SetupError, SpeedFloor, client_builder, innermost_cause, redirect_target,
+    ExtraRoots, Names, NetworkFault, Proxies, ProxyError, ProxyServer, RedirectError, SetupError,
+    client_builder, innermost_cause, redirect_target,
 };
 use hfdown_protocol::{Address, HubNetwork};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Response, StatusCode};
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 use url::Url;
 
+use super::body::{Page, read};
 use super::error_response::{Resource, printable};
 use super::retry::{HubCooldown, Retrying, retry};
 use super::settings::NetworkAccess;
-use super::{Endpoint, ErrorResponse, HubError, HubSettings, Nonsense, ProxyRefusal, Token, Unreached};
+use super::{
+    Endpoint, ErrorResponse, HubError, HubSettings, Interception, Nonsense, OtherOrigin, ProxyRefusal, Token,
+    TokenSource, Unreached,
+};
 
 /// A client of one Hub, with or without a user's token.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub struct Hub {
     /// Marked sensitive, so that even `Debug` does not show it.
     authorization: Option<HeaderValue>,
     credential: Credential,
+    token_source: Option<TokenSource>,
     client: reqwest::Client,
     names: Names,
     proxies: Proxies,
@@ -64,16 +68,6 @@ pub(super) enum FinalResponse {
     OtherOrigin(Address),
 }
 
-/// A whole answer.
-pub(super) struct Page {
-    /// Where it came from in the end.
-    pub(super) url: Url,
-    /// Its headers.
-    pub(super) headers: HeaderMap,
-    /// Its body.
-    pub(super) body: Bytes,
-}
-
 impl Hub {
     /// A client that trusts these roots beside the bundled ones.
     pub fn new(
@@ -104,7 +98,19 @@ impl Hub {
         let client = client.build().map_err(|error| SetupError::Client(innermost_cause(&error)))?;
         let cooldown = HubCooldown::default();
         let roots = roots.clone();
-        Ok(Self { endpoint, authorization, credential, client, names, proxies, roots, settings, cooldown })
+        let token_source = token.map(|token| token.source().clone());
+        Ok(Self {
+            endpoint,
+            authorization,
+            credential,
+            token_source,
+            client,
+            names,
+            proxies,
+            roots,
+            settings,
+            cooldown,
+        })
     }
 
     /// The Hub that is asked.
@@ -117,10 +123,19 @@ impl Hub {
         self.names.network_of(self.endpoint.url())
     }
 
+    /// Where the token came from, if there is one.
+    pub fn token_source(&self) -> Option<&TokenSource> {
+        self.token_source.as_ref()
+    }
+
+    /// The proxy that the Hub is asked through, in words.
+    pub fn proxy(&self) -> Option<String> {
+        Some(self.proxies.for_url(self.endpoint.url()).ok().flatten()?.to_string())
+    }
+
     /// The proxy that keeps a token from being sent to a Hub on this machine, if one does.
     pub fn withheld_for(&self) -> Option<String> {
-        let proxy = self.proxies.for_url(self.endpoint.url()).ok().flatten()?;
-        self.endpoint.is_loopback().then(|| proxy.to_string())
+        self.proxy().filter(|_| self.endpoint.is_loopback())
     }
 
     /// Whether a token goes with the questions.
@@ -135,15 +150,24 @@ impl Hub {
         self.with_retries(url, || async {
             match self.exchange(&Method::GET, url, resource).await? {
                 FinalResponse::Answered(url, response) => {
+                    Interception::check(&url, response.headers())?;
                     read(url, response, bound, self.settings.floor).await
                 }
-                FinalResponse::OtherOrigin(address) => {
-                    let origin = address.expose().origin().ascii_serialization();
-                    Err(nonsense(url, Nonsense::OtherOrigin(printable(&origin))))
-                }
+                FinalResponse::OtherOrigin(address) => Err(self.elsewhere(url, &address)),
             }
         })
         .await
+    }
+
+    /// A question that another origin is to answer.
+    pub(super) fn elsewhere(&self, asked: &Url, address: &Address) -> HubError {
+        let target = address.expose();
+        let origin = printable(&target.origin().ascii_serialization());
+        // The same question, below another path.
+        let endpoint = self.endpoint.path_below(asked).and_then(|path| target.path().strip_suffix(path));
+        let endpoint = endpoint.map(|prefix| printable(&format!("{origin}{prefix}")));
+        let credential = self.credential;
+        nonsense(asked, Nonsense::OtherOrigin(OtherOrigin { origin, endpoint, credential }))
     }
 
     /// Asks where a file is, without reading it and without leaving the endpoint's origin.
@@ -245,49 +269,6 @@ fn redirected(from: &Url, headers: &HeaderMap) -> Result<Address, HubError> {
     })
 }
 
-async fn read(url: Url, mut response: Response, bound: u64, floor: SpeedFloor) -> Result<Page, HubError> {
-    let too_long = || nonsense(&url, Nonsense::TooLong(bound));
-    if response.content_length().is_some_and(|length| length > bound) {
-        return Err(too_long());
-    }
-    let mut body = BytesMut::new();
-    let mut speed = RecentSpeed::over(floor.time);
-    while let Some(chunk) = next_chunk(&url, &mut response, &mut speed, floor).await? {
-        if (body.len() + chunk.len()) as u64 > bound {
-            return Err(too_long());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Page { headers: response.headers().clone(), body: body.freeze(), url })
-}
-
-/// The next bytes of an answer; none at its end. An error where too few have come for too long.
-async fn next_chunk(
-    url: &Url,
-    response: &mut Response,
-    speed: &mut RecentSpeed,
-    floor: SpeedFloor,
-) -> Result<Option<Bytes>, HubError> {
-    loop {
-        let since = Instant::now();
-        // Not even the beginning of a chunk is lost with a slice: it stays in the connection.
-        let next = timeout(SLICE, response.chunk()).await;
-        let came = match &next {
-            Ok(Ok(Some(chunk))) => chunk.len() as u64,
-            _ => 0,
-        };
-        let recent = speed.note(came, since.elapsed().min(SLICE));
-        if let Some((bytes, waited)) = recent.filter(|recent| floor.is_above(*recent, 1)) {
-            let detail = format!("only {bytes} B came in {} s", waited.as_secs());
-            let slow = Unreached::new(shown(url), NetworkFault::Timeout, detail);
-            return Err(HubError::Unreachable(Box::new(slow)));
-        }
-        if let Ok(next) = next {
-            return next.map_err(|error| unreached(url, &error));
-        }
-    }
-}
-
 pub(super) fn nonsense(url: &Url, what: Nonsense) -> HubError {
     HubError::Nonsense { asked: shown(url), what }
 }
@@ -302,7 +283,7 @@ fn misconfigured(url: &Url, error: &ProxyError) -> HubError {
     HubError::Unreachable(Box::new(Unreached::new(shown(url), NetworkFault::Connect, error.to_string())))
 }
 
-fn unreached(url: &Url, error: &reqwest::Error) -> HubError {
+pub(super) fn unreached(url: &Url, error: &reqwest::Error) -> HubError {
     let unreached = Unreached::new(shown(url), NetworkFault::of(error), innermost_cause(error));
     HubError::Unreachable(Box::new(unreached))
 }

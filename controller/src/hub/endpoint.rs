@@ -61,6 +61,11 @@ impl Endpoint {
         Self::new(DEFAULT)
     }
 
+    /// Whether it is that one.
+    pub fn is_hub(&self) -> bool {
+        Self::hub().is_ok_and(|hub| hub == *self)
+    }
+
     /// Its address.
     pub(super) fn url(&self) -> &Url {
         &self.0

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hfdown_agent::http::{NetworkFault, ProxyFault};
 use hfdown_protocol::Digest;
 
-use super::ErrorResponse;
+use super::{Credential, ErrorResponse, Interception};
 
 /// Why the Hub did not answer as asked.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum HubError {
     #[error("{}: access is restricted to accounts that accepted its conditions", .0.asked)]
     Gated(#[source] Box<ErrorResponse>),
     /// The Hub does not know the token, or it has expired. Public repositories are refused as well then.
-    #[error("{}: the token is not valid", .0.asked)]
+    #[error("{}: the token may be wrong or expired", .0.asked)]
     BadToken(#[source] Box<ErrorResponse>),
     /// The token is valid and does not allow this.
     #[error("{}: not allowed", .0.asked)]
@@ -47,6 +47,9 @@ pub enum HubError {
     /// The proxy on the way does not do what it is there for.
     #[error(transparent)]
     Proxy(Box<ProxyRefusal>),
+    /// Something between us and the Hub answered in its place.
+    #[error(transparent)]
+    Intercepted(Box<Interception>),
     /// An answer that makes no sense.
     #[error("the answer of {asked} makes no sense: {what}")]
     Nonsense {
@@ -96,9 +99,9 @@ pub enum Nonsense {
     /// A redirect, or a link to a next page, leads nowhere.
     #[error("it leads to no usable address")]
     Location,
-    /// A redirect leads out of the Hub's origin, to this one.
-    #[error("it leads to {0}, and what is read with the user's rights is read from the Hub alone")]
-    OtherOrigin(String),
+    /// A redirect leads out of the Hub's origin.
+    #[error("{0}")]
+    OtherOrigin(OtherOrigin),
     /// A redirect leads from https to http.
     #[error("it leads from https to http")]
     Downgrade,
@@ -116,6 +119,17 @@ pub enum Nonsense {
     /// The sizes add up to more than 64 bits hold.
     #[error("its sizes are impossible")]
     Sizes,
+}
+
+/// Another origin, to which a question was redirected and not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherOrigin {
+    /// Its scheme, host and port.
+    pub origin: String,
+    /// The endpoint there, where the same question was meant.
+    pub endpoint: Option<String>,
+    /// Whether a token was left behind.
+    pub credential: Credential,
 }
 
 /// A request that got no answer, or only a part of one.
@@ -180,6 +194,7 @@ impl HubError {
             | Self::Server(answer) => Some(answer),
             Self::Unreachable(_)
             | Self::Proxy(_)
+            | Self::Intercepted(_)
             | Self::Nonsense { .. }
             | Self::Corrupt { .. }
             | Self::Offline { .. } => None,
@@ -206,6 +221,20 @@ impl HubError {
 impl Unreached {
     pub(super) fn new(asked: impl Into<String>, fault: NetworkFault, detail: impl Into<String>) -> Self {
         Self { asked: asked.into(), fault, detail: detail.into(), through: None, tried: None }
+    }
+}
+
+impl fmt::Display for OtherOrigin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, endpoint, credential } = self;
+        write!(formatter, "it leads to {origin}, which was not asked")?;
+        if *credential == Credential::Sent {
+            formatter.write_str(": the token was left behind, because it is for the Hub alone")?;
+        }
+        if endpoint.is_none() {
+            formatter.write_str("; a proxy or a login portal may be in between")?;
+        }
+        Ok(())
     }
 }
 

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use hfdown_agent::http::{asked_wait, wait_in_words};
+use hfdown_agent::http::{asked_wait, is_web_page, refusal_body, refusal_text, wait_in_words};
 use reqwest::{Response, StatusCode};
-use tokio::time::timeout;
 
-use super::{Credential, HubError, RetrySummary};
+use super::{Credential, HubError, InterceptedAs, Interception, RetrySummary};
 
 /// What a server answered instead of what was asked for. Its texts come from the server, without control characters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,8 +19,10 @@ pub struct ErrorResponse {
     pub status: u16,
     /// The Hub's `X-Error-Code`.
     pub code: Option<String>,
-    /// The Hub's `X-Error-Message`, or the `error` of its JSON.
+    /// The Hub's `X-Error-Message`, or what the body says in words.
     pub message: Option<String>,
+    /// Whether the body is a web page, which the Hub's own refusals are not.
+    pub is_page: bool,
     /// The identifier by which the Hub's operators find the request.
     pub request: Option<String>,
     /// How long to wait before asking again.
@@ -41,10 +42,6 @@ pub(super) enum Resource {
 
 /// The longest text of an answer that is kept, in characters; the Hub's own are a sentence or two.
 const TEXT: usize = 400;
-/// The most bytes of a refusal's body that are read for its `error`.
-const BODY: usize = 16 * 1024;
-/// How long they are waited for: the status has said what matters.
-const BODY_TIME: Duration = Duration::from_secs(10);
 
 impl ErrorResponse {
     pub(super) fn new(asked: impl Into<String>, status: u16) -> Self {
@@ -54,6 +51,7 @@ impl ErrorResponse {
             status,
             code: None,
             message: None,
+            is_page: false,
             request: None,
             wait: None,
             tried: None,
@@ -73,18 +71,13 @@ impl ErrorResponse {
             ..Self::new(asked, response.status().as_u16())
         };
         if answer.message.is_none() {
-            let mut body = Vec::new();
-            let reading = async {
-                while let Ok(Some(chunk)) = response.chunk().await
-                    && body.len() + chunk.len() <= BODY
-                {
-                    body.extend_from_slice(&chunk);
-                }
-            };
-            // What has come by then may be all of it.
-            let _ = timeout(BODY_TIME, reading).await;
+            let body = refusal_body(&mut response).await;
             let json: Option<serde_json::Value> = serde_json::from_slice(&body).ok();
-            answer.message = json.and_then(|json| json.get("error")?.as_str().map(printable));
+            let text = |name: &str| json.as_ref()?.get(name)?.as_str().map(printable);
+            let headers = response.headers();
+            answer.message =
+                text("error").or_else(|| text("message")).or_else(|| refusal_text(headers, &body));
+            answer.is_page = is_web_page(headers, &body) && !body.is_empty();
         }
         answer
     }
@@ -93,15 +86,25 @@ impl ErrorResponse {
     pub(super) fn into_error(self, resource: Resource) -> HubError {
         let status = StatusCode::from_u16(self.status).unwrap_or_default();
         let message = self.message.as_deref().unwrap_or_default();
-        // Not "Invalid username or password.", which is what a stranger is told of a missing repository.
+        let sent = self.credential == Credential::Sent;
+        // "Invalid username or password." is what a stranger is told of a missing repository as well.
         let is_about_the_token = message.starts_with("Invalid credentials")
-            || (message.contains("Access Token") && message.ends_with("expired"));
+            || (message.contains("Access Token") && message.ends_with("expired"))
+            || (sent && message.starts_with("Invalid username or password"))
+            || (sent && self.code.is_none());
         let variant = match (self.code.as_deref(), status) {
             (Some("RevisionNotFound"), _) => HubError::RevisionNotFound,
             (Some("EntryNotFound"), _) => HubError::EntryNotFound,
             (Some("GatedRepo"), _) => HubError::Gated,
             (_, StatusCode::UNAUTHORIZED) if is_about_the_token => HubError::BadToken,
             _ if message == "Access to this resource is disabled." => HubError::Disabled,
+            // The Hub says so in JSON or in headers; what sends pages is something before it.
+            (None, StatusCode::FORBIDDEN) if self.is_page => {
+                return HubError::Intercepted(Box::new(self.into_interception()));
+            }
+            (_, StatusCode::NETWORK_AUTHENTICATION_REQUIRED | StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
+                return HubError::Intercepted(Box::new(self.into_interception()));
+            }
             // A missing repository is a 401 to a stranger, and some mirrors send no code with it.
             (Some("RepoNotFound"), _) | (_, StatusCode::UNAUTHORIZED) => HubError::RepoNotFound,
             (_, StatusCode::FORBIDDEN) => HubError::NotAllowed,
@@ -112,6 +115,11 @@ impl ErrorResponse {
             _ => HubError::Server,
         };
         variant(Box::new(self))
+    }
+
+    fn into_interception(self) -> Interception {
+        let what = InterceptedAs::Refused { status: self.status, said: self.message };
+        Interception { asked: self.asked, what }
     }
 
     /// Whether the status is one that passes: a timeout or a failure of the server, not a refusal.
@@ -182,6 +190,48 @@ mod tests {
             };
             let error = format!("{:?}", answer.into_error(resource));
             assert!(error.starts_with(&format!("{expected}(")), "{status} {code} {message}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_401_is_about_the_token_where_one_was_sent() {
+        for (code, message, sent, withheld) in [
+            ("", "Invalid username or password.", "BadToken", "RepoNotFound"),
+            ("RepoNotFound", "Invalid username or password.", "BadToken", "RepoNotFound"),
+            ("", "", "BadToken", "RepoNotFound"),
+            ("", "Invalid credentials in Authorization header", "BadToken", "BadToken"),
+            ("RepoNotFound", "Repository not found", "RepoNotFound", "RepoNotFound"),
+            ("GatedRepo", "", "Gated", "Gated"),
+        ] {
+            for (credential, expected) in [(Credential::Sent, sent), (Credential::Withheld, withheld)] {
+                let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+                let answer = ErrorResponse {
+                    code: some(code),
+                    message: some(message),
+                    credential,
+                    ..ErrorResponse::new("https://hub.example", 401)
+                };
+                let error = format!("{:?}", answer.into_error(Resource::Repository));
+                assert!(
+                    error.starts_with(&format!("{expected}(")),
+                    "{code} {message} {credential:?}: {error}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_sends_pages_is_something_before_the_hub() {
+        for (status, is_page, expected) in [
+            (403, true, "Intercepted"),
+            (403, false, "NotAllowed"),
+            (511, false, "Intercepted"),
+            (407, true, "Intercepted"),
+            (502, true, "Server"),
+        ] {
+            let answer = ErrorResponse { is_page, ..ErrorResponse::new("https://hub.example", status) };
+            let error = format!("{:?}", answer.into_error(Resource::Repository));
+            assert!(error.starts_with(&format!("{expected}(")), "{status}: {error}");
         }
     }
 

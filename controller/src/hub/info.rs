@@ -8,6 +8,7 @@ use url::Url;
 
 use super::client::nonsense;
 use super::error_response::{Resource, printable};
+use super::interception::json;
 use super::{Hub, HubError, Nonsense, RepoId, Revision};
 
 /// A repository at one commit. Texts are the Hub's own, without control characters.
@@ -95,8 +96,7 @@ struct Answer<'a> {
 impl Answer<'_> {
     /// Reads what was asked about a repository at a revision.
     fn read(&self, repo: &RepoId, revision: &Revision) -> Result<RepoInfo, HubError> {
-        let said: Said = serde_json::from_slice(self.body)
-            .map_err(|error| nonsense(self.url, Nonsense::Json(printable(&error.to_string()))))?;
+        let said: Said = json(self.body, self.headers, self.url)?;
         let tags: Vec<_> = strings(&said.tags).take(TAGS).collect();
         // A mirror that does not say what it is called has no other name for it.
         let id = match said.id.as_str().or(said.model_id.as_str()) {
@@ -299,6 +299,10 @@ mod tests {
             let seen = named(id).map(|info| info.id.to_string());
             assert_eq!(seen.as_deref(), expected.as_ref().copied(), "{id}");
         }
-        assert!(matches!(read("<html>", &HeaderMap::new(), "main"), Err(Nonsense::Json(_))));
+        assert!(matches!(read("<Error>", &HeaderMap::new(), "main"), Err(Nonsense::Json(_))));
+        let empty = Nonsense::Json("it is empty".to_owned());
+        assert_eq!(read(" ", &HeaderMap::new(), "main").unwrap_err(), empty);
+        let marked = format!("\u{feff}{{\"id\":\"org/name\",\"sha\":\"{SHA}\"}}");
+        assert!(read(&marked, &HeaderMap::new(), "main").is_ok());
     }
 }

@@ -4,11 +4,13 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use hfdown_protocol::{Commit, Digest, RepoPath, limits};
+use reqwest::header::HeaderMap;
 use url::Url;
 
 use super::client::nonsense;
 use super::entry::{EntryKind, ListedFile, RefusalReason, TreeEntry};
-use super::error_response::{Resource, printable};
+use super::error_response::Resource;
+use super::interception::json;
 use super::{Hub, HubError, Nonsense, RepoId, RepoInfo, page};
 
 /// All files of a repository at one commit.
@@ -56,14 +58,14 @@ impl Hub {
         let mut names = 0;
         for _ in 0..PAGES {
             let page = self.get(Resource::Repository, &url, PAGE).await?;
-            let more = read(&page.body, &page.url)?;
+            let more = read(&page.body, &page.headers, &page.url)?;
             names += more.iter().map(|entry| entry.name().len()).sum::<usize>();
             entries.extend(more);
             if entries.len() > limits::FILES || names > limits::NAMES {
                 break;
             }
             // Where the question was sent, not where redirects led it: the token goes there, and only there.
-            match page::next(&url, &page.headers) {
+            match page::next(self.endpoint(), &url, &page.headers) {
                 None => return sort_out(info, &entries).map_err(|what| nonsense(&start, what)),
                 Some(Ok(next)) if next != url => url = next,
                 Some(Ok(_)) => break,
@@ -75,9 +77,8 @@ impl Hub {
 }
 
 /// The entries of a page that may be files.
-fn read(body: &[u8], url: &Url) -> Result<Vec<TreeEntry>, HubError> {
-    let mut entries: Vec<TreeEntry> = serde_json::from_slice(body)
-        .map_err(|error| nonsense(url, Nonsense::Json(printable(&error.to_string()))))?;
+fn read(body: &[u8], headers: &HeaderMap, url: &Url) -> Result<Vec<TreeEntry>, HubError> {
+    let mut entries: Vec<TreeEntry> = json(body, headers, url)?;
     entries.retain(|entry| entry.kind() != EntryKind::Other);
     Ok(entries)
 }
@@ -178,7 +179,7 @@ mod tests {
             tags: Vec::new(),
         };
         let url = Url::parse("https://hub.example/api").unwrap();
-        sort_out(&info, &read(format!("[{entries}]").as_bytes(), &url).unwrap())
+        sort_out(&info, &read(format!("[{entries}]").as_bytes(), &HeaderMap::new(), &url).unwrap())
     }
 
     /// An entry as the Hub writes it for a regular file.

@@ -9,12 +9,14 @@
 //! And everything that arrives is hostile until it has passed a constructor: sizes, pages, redirects and waiting times
 //! are bounded, and what can't be trusted is refused by name instead of being dropped.
 
+mod body;
 mod client;
 mod endpoint;
 mod entry;
 mod error;
 mod error_response;
 mod info;
+mod interception;
 mod listing;
 mod page;
 mod pasted_text;
@@ -30,9 +32,10 @@ mod variables;
 pub use client::{Credential, Hub, HubSetupError};
 pub use endpoint::{Endpoint, EndpointError};
 pub use entry::{ListedFile, RefusalReason};
-pub use error::{HubError, Nonsense, ProxyRefusal, RetrySummary, Unreached};
+pub use error::{HubError, Nonsense, OtherOrigin, ProxyRefusal, RetrySummary, Unreached};
 pub use error_response::ErrorResponse;
 pub use info::{Gating, RepoInfo};
+pub use interception::{InterceptedAs, Interception};
 pub use listing::{Listing, Refused};
 pub use reference::{InnerPath, InnerPathKind, ReferenceError, RepoReference};
 pub use repo::{RepoId, RepoIdError, RepoKind};

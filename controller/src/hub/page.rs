@@ -3,21 +3,40 @@
 use reqwest::header::{HeaderMap, LINK};
 use url::Url;
 
+use super::Endpoint;
+
 /// The address of the page after this one, or `None` on the last.
 ///
-/// A mirror may pass on a `Link` that names the Hub it copies. What such a link adds is its cursor, so an address of
-/// another origin is taken for its query alone: the list is never continued anywhere but where it began.
-pub(super) fn next(current: &Url, headers: &HeaderMap) -> Option<Result<Url, NextPageError>> {
+/// A mirror may pass on a `Link` that names the Hub it copies, or that lacks the path under which it does. What such a link
+/// adds is its cursor, so that its query alone is taken: the list is continued where it began, and nowhere else.
+pub(super) fn next(
+    endpoint: &Endpoint,
+    current: &Url,
+    headers: &HeaderMap,
+) -> Option<Result<Url, NextPageError>> {
     let links = headers.get_all(LINK).into_iter().filter_map(|value| value.to_str().ok());
     let target = links.flat_map(targets).find(|(_, relation)| relation == "next")?.0;
-    Some(current.join(&target).map_err(|_| NextPageError).map(|next| {
-        if next.origin() == current.origin() {
-            return next;
-        }
-        let mut own = current.clone();
-        own.set_query(next.query());
-        own
-    }))
+    Some(continued(endpoint, current, &target))
+}
+
+fn continued(endpoint: &Endpoint, current: &Url, target: &str) -> Result<Url, NextPageError> {
+    let next = current.join(target).map_err(|_| NextPageError)?;
+    let is_same_place = next.origin() == current.origin() && next.path() == current.path();
+    if is_same_place && next.query().is_some() {
+        return Ok(next);
+    }
+    if !next.query_pairs().any(|(name, _)| name == "cursor") {
+        // Of no use elsewhere.
+        return endpoint.path_below(&next).map(|_| next.clone()).ok_or(NextPageError);
+    }
+    // As they are sent: what is escaped stays so.
+    let parts = |url: &Url| url.query().unwrap_or_default().split('&').map(str::to_owned).collect::<Vec<_>>();
+    let name = |part: &str| part.split('=').next().unwrap_or_default().to_owned();
+    let told = parts(&next);
+    let kept = parts(current).into_iter().filter(|part| !told.iter().any(|other| name(other) == name(part)));
+    let mut own = current.clone();
+    own.set_query(Some(&kept.chain(told.iter().cloned()).collect::<Vec<_>>().join("&")));
+    Ok(own)
 }
 
 /// A link to a next page that is no address.
@@ -49,32 +68,43 @@ mod tests {
 
     #[test]
     fn finds_the_next_page() {
-        let current = Url::parse("https://hub.example/api/models/a/b/tree/c?recursive=true").unwrap();
+        let endpoint = Endpoint::new("https://hub.example/mirror").unwrap();
+        let current = Url::parse("https://hub.example/mirror/api/models/a/b/tree/c?recursive=true").unwrap();
+        let own = |query: &str| Some(format!("https://hub.example/mirror/api/models/a/b/tree/c?{query}"));
         for (header, expected) in [
             ("", None),
             ("<https://hub.example/x>; rel=\"last\"", None),
-            ("<https://hub.example/x?cursor=1>; rel=\"next\"", Some("https://hub.example/x?cursor=1")),
-            ("<https://hub.example/x?cursor=a,b;c>;rel=next", Some("https://hub.example/x?cursor=a,b;c")),
+            ("<?recursive=true&cursor=3>; rel=next", own("recursive=true&cursor=3")),
+            ("<https://hub.example/mirror/api/models/a/b/tree/c?cursor=a,b;c>;rel=next", own("cursor=a,b;c")),
+            // Without the path prefix, of the upstream, without encryption, by an inner name.
             (
-                "</x>; rel=\"prev\", </y?c=2>; title=\"t\"; REL=\"next last\"",
-                Some("https://hub.example/y?c=2"),
-            ),
-            ("<?cursor=3>; rel=next", Some("https://hub.example/api/models/a/b/tree/c?cursor=3")),
-            (
-                "<https://huggingface.co/api/models/a/b/tree/c?recursive=true&cursor=4>; rel=\"next\"",
-                Some("https://hub.example/api/models/a/b/tree/c?recursive=true&cursor=4"),
+                "</api/models/a/b/tree/c?recursive=true&cursor=1>; rel=\"next\"",
+                own("recursive=true&cursor=1"),
             ),
             (
-                "<http://hub.example/x?cursor=5>; rel=next",
-                Some("https://hub.example/api/models/a/b/tree/c?cursor=5"),
+                "<https://huggingface.co/api/models/a/b/tree/c?cursor=4>; rel=\"next\"",
+                own("recursive=true&cursor=4"),
+            ),
+            (
+                "<http://hub.example/mirror/api/models/a/b/tree/c?limit=5&cursor=Zm9v%3D>; rel=next",
+                own("recursive=true&limit=5&cursor=Zm9v%3D"),
+            ),
+            ("<http://app-7f9:8080/api/x?cursor=5>; rel=next", own("recursive=true&cursor=5")),
+            (
+                "</x>; rel=\"prev\", </mirror/y?c=2>; title=\"t\"; REL=\"next last\"",
+                Some("https://hub.example/mirror/y?c=2".to_owned()),
             ),
             ("<unclosed; rel=next", None),
         ] {
             let headers = HeaderMap::from_iter([(LINK, HeaderValue::from_static(header))]);
-            let seen = next(&current, &headers).map(|next| next.unwrap().to_string());
-            assert_eq!(seen.as_deref(), expected, "{header}");
+            let seen = next(&endpoint, &current, &headers).map(|next| next.unwrap().to_string());
+            assert_eq!(seen, expected, "{header}");
         }
-        let headers = HeaderMap::from_iter([(LINK, HeaderValue::from_static("<http://[>; rel=next"))]);
-        assert_eq!(next(&current, &headers), Some(Err(NextPageError)));
+        for nowhere in
+            ["<http://[>; rel=next", "<https://other.example/x?page=2>; rel=next", "</x?page=2>; rel=next"]
+        {
+            let headers = HeaderMap::from_iter([(LINK, HeaderValue::from_static(nowhere))]);
+            assert_eq!(next(&endpoint, &current, &headers), Some(Err(NextPageError)), "{nowhere}");
+        }
     }
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use hfdown_agent::digest_like;
+use hfdown_agent::http::is_web_page;
 use hfdown_protocol::{Address, RepoPath};
 
+use super::body::{Page, is_page_itself};
 use super::client::{FinalResponse, nonsense, shown};
 use super::error_response::Resource;
 use super::retry::Retrying;
-use super::{Hub, HubError, ListedFile, Nonsense, RepoInfo};
+use super::{Hub, HubError, Interception, ListedFile, Nonsense, RepoInfo};
 
 /// Who serves a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,8 +52,11 @@ impl Hub {
         }
         let mut attempt = 1;
         loop {
-            let body = self.get(Resource::File, &url, file.size).await?.body;
+            let Page { headers, body, .. } = self.get(Resource::File, &url, file.size).await?;
             let length = body.len() as u64;
+            if length != file.size && is_web_page(&headers, &body) && !is_page_itself(&url) {
+                return Err(Interception::page(&url, &body));
+            }
             if length != file.size {
                 return Err(nonsense(&url, Nonsense::Length { listed: file.size, seen: length }));
             }

@@ -13,7 +13,10 @@ use super::Variables;
 
 /// An access token of the Hub.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Token(HeaderValue);
+pub struct Token {
+    header: HeaderValue,
+    source: TokenSource,
+}
 
 /// Where a token came from, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Token {
         let mut header = HeaderValue::try_from(format!("Bearer {text}"))
             .map_err(|_| TokenError::Character(source.clone()))?;
         header.set_sensitive(true);
-        Ok(Some(Self(header)))
+        Ok(Some(Self { header, source: source.clone() }))
     }
 
     /// Finds the token in `huggingface_hub`'s order; what was typed comes first.
@@ -102,7 +105,12 @@ impl Token {
 
     /// The value of the `Authorization` header, marked sensitive. For requests to the Hub's own origin only.
     pub(super) fn header(&self) -> HeaderValue {
-        self.0.clone()
+        self.header.clone()
+    }
+
+    /// Where it came from.
+    pub(super) fn source(&self) -> &TokenSource {
+        &self.source
     }
 }
 

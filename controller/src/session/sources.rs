@@ -157,9 +157,11 @@ pub(crate) fn kind(error: &HubError) -> FailureKind {
             FailureKind::NotAllowed
         }
         HubError::RateLimited(_) => FailureKind::RateLimited,
-        HubError::Server(_) | HubError::Unreachable(_) | HubError::Proxy(_) | HubError::Offline { .. } => {
-            FailureKind::Unreachable
-        }
+        HubError::Server(_)
+        | HubError::Unreachable(_)
+        | HubError::Proxy(_)
+        | HubError::Intercepted(_)
+        | HubError::Offline { .. } => FailureKind::Unreachable,
         HubError::Nonsense { .. } => FailureKind::Nonsense,
         HubError::Corrupt { .. } => FailureKind::Corrupt,
     }

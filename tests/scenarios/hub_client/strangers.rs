@@ -128,6 +128,55 @@ async fn a_list_goes_on_at_the_endpoint_whatever_its_links_say() {
 }
 
 #[tokio::test]
+async fn a_list_goes_on_below_the_endpoints_path_though_its_links_lack_it() {
+    let other = Stranger::start(|_| json("[]")).await;
+    for link in [
+        "</api/models/acme/tiny/tree/main?recursive=true&cursor=2>".to_owned(),
+        format!("<{}/api/models/acme/tiny/tree/main?limit=9&cursor=2>", other.endpoint),
+        "<https://app-7f9.inner:8080/api/models/acme/tiny/tree/main?cursor=2>".to_owned(),
+    ] {
+        let hub = Stranger::start(move |path| {
+            let oid = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391";
+            let entry = |name| format!(r#"[{{"type":"file","oid":"{oid}","size":0,"path":"{name}"}}]"#);
+            let below = path.strip_prefix("/artifactory/api/huggingfaceml/hf");
+            match below {
+                Some(path) if path.contains("/revision/") => tiny(),
+                Some(path) if path.contains("cursor=2") && path.contains("recursive=true") => {
+                    json(entry("b"))
+                }
+                Some(path) if path.contains("/tree/") => {
+                    let link = format!("{link}; rel=\"next\"");
+                    Response::builder().header("link", link).body(entry("a").into()).unwrap()
+                }
+                _ => Response::builder().status(404).body(Body::empty()).unwrap(),
+            }
+        })
+        .await;
+        let endpoint = format!("{}/artifactory/api/huggingfaceml/hf", hub.endpoint);
+        let client = connect(&endpoint, Some(TOKEN), impatient());
+        let info = info(&client, "acme/tiny").await.unwrap();
+        assert_eq!(paths(&client.list(&info).await.unwrap()), ["a", "b"]);
+    }
+    assert_eq!(other.asked(), []);
+}
+
+#[tokio::test]
+async fn json_is_read_whatever_it_is_said_to_be() {
+    let hub = Stranger::start(|path| {
+        let text = if path.contains("/revision/") {
+            format!("\u{feff}{{\"id\":\"acme/tiny\",\"sha\":\"{COMMIT}\"}}")
+        } else {
+            "\u{feff} []".to_owned()
+        };
+        Response::builder().header("content-type", "text/html; charset=utf-8").body(text.into()).unwrap()
+    })
+    .await;
+    let client = connect(&hub.endpoint, None, impatient());
+    let info = info(&client, "acme/tiny").await.unwrap();
+    assert!(client.list(&info).await.unwrap().files.is_empty());
+}
+
+#[tokio::test]
 async fn circles_end() {
     let hub = Stranger::start(|path| {
         if path.contains("/revision/main") {

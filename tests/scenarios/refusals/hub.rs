@@ -136,10 +136,10 @@ async fn a_wrong_token_opens_nothing(sandbox: Sandbox) {
         assert_eq!(
             said,
             "error: cannot list acme/tiny at main
-caused by: HUB/api/models/acme/tiny/revision/main: the token is not valid
+caused by: HUB/api/models/acme/tiny/revision/main: the token may be wrong or expired
 caused by: 401: Invalid credentials in Authorization header (request REQUEST)
 
-hint: make a new token at https://huggingface.co/settings/tokens; public models need none (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)"
+hint: it is the token of HF_TOKEN; take one that HUB knows, for `hf auth login`, HF_TOKEN or --token; public models need none (HF_HUB_DISABLE_IMPLICIT_TOKEN=1)"
         );
         assert!(!said.contains(invented));
         assert_untouched(&sandbox);

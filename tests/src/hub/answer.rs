@@ -15,13 +15,14 @@ use super::api;
 use super::body::ResponseBody;
 use super::catalogue::{Catalogue, CatalogueMatch};
 use super::cdn;
+use super::content::Content;
 use super::delivery::deliver;
-use super::fault::{HubFault, RetryAfterForm};
+use super::fault::{CannedAnswer, HubFault, RetryAfterForm};
 use super::lock;
 use super::log::{HubOrigin, HubRequest, OpenRequest};
 use super::rate::Bucket;
 use super::refusal::HubRefusal;
-use super::reply::Reply;
+use super::reply::{Payload, Reply};
 use super::resolve::Resolve;
 use super::route::{Question, RepositoryRequest, Route};
 use super::server::ServerState;
@@ -111,6 +112,11 @@ fn before(hub: &ServerState, route: &Route, entry: &OpenRequest) -> (Option<Repl
             reply = Some(bare(status).with("retry-after", &httpdate::fmt_http_date(date)));
         }
         HubFault::Expired => reply = Some(cdn::denied()),
+        HubFault::Answer(CannedAnswer { status, headers, body }) => {
+            let status = StatusCode::from_u16(status).expect("a test asks for a status that exists");
+            let empty = Reply { payload: Payload::Words(Content::bytes(body)), ..Reply::empty(status) };
+            reply = Some(headers.into_iter().fold(empty, |reply, (name, value)| reply.with(name, value)));
+        }
         HubFault::RedirectLoop => {
             let query = if request.query.is_empty() { "" } else { "?" };
             let location = format!("{}{query}{}", request.path, request.query);

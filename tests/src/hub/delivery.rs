@@ -105,6 +105,7 @@ impl FileResponse {
             | HubFault::RateLimited { .. }
             | HubFault::RetryAfter { .. }
             | HubFault::Expired
+            | HubFault::Answer(_)
             | HubFault::RedirectLoop
             | HubFault::RedirectTo(_)
             | HubFault::Delay(_) => false,

@@ -58,6 +58,8 @@ pub enum HubFault {
     ///
     /// [`TestHub::expire_signed_addresses`]: super::TestHub::expire_signed_addresses
     Expired,
+    /// This answer, whatever was asked.
+    Answer(CannedAnswer),
     /// A redirect to the very address that was asked for.
     RedirectLoop,
     /// A redirect to wherever a test likes: another scheme, another host.
@@ -74,6 +76,17 @@ pub enum HubFault {
     },
     /// The answer begins so much later.
     Delay(Duration),
+}
+
+/// An answer that a test makes up: what proxies and login portals put in the place of the right one.
+#[derive(Clone, Debug)]
+pub struct CannedAnswer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers, but for the length.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// Its body.
+    pub body: Vec<u8>,
 }
 
 /// How some servers answer a request for a range.
@@ -115,6 +128,7 @@ impl HubFault {
                 | Self::RateLimited { .. }
                 | Self::RetryAfter { .. }
                 | Self::Expired
+                | Self::Answer(_)
                 | Self::RedirectLoop
                 | Self::RedirectTo(_)
                 | Self::Delay(_)

@@ -52,7 +52,7 @@ mod wire;
 pub use access::Gate;
 pub use content::Content;
 pub use draft::Draft;
-pub use fault::{Armed, HubFault, OddRange, RetryAfterForm};
+pub use fault::{Armed, CannedAnswer, HubFault, OddRange, RetryAfterForm};
 pub use log::{HubOrigin, HubRequest};
 pub use rate::Bucket;
 pub use repository::RepositoryKind;
