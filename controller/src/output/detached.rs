@@ -33,7 +33,9 @@ pub(super) fn ended(status: &TransferStatus, conclusion: &Conclusion, ago: Durat
         Conclusion::Finished => format!("done {ago}"),
         Conclusion::Stopped => format!("stopped {ago}"),
         Conclusion::Failed { failure } => format!("failed {ago}: {}", because(failure)),
-        Conclusion::Vanished => "ended without a word: it was killed, or the box was restarted".to_owned(),
+        Conclusion::Vanished => {
+            "ended without a word: it was killed (out of memory?), or the box was restarted".to_owned()
+        }
         Conclusion::Superseded => format!("a later run took the folder over {ago}"),
     };
     let rest = match (conclusion, status.skipped.by_size) {
@@ -145,7 +147,7 @@ mod tests {
         acme/large @ 607a30d to /workspace/large: done 1 h 00 m ago · 3 of 3 files placed, 100 % of 548 MB · 2 already there (9.0 kB) · every byte proved but for 2 compared by size only
         acme/large @ 607a30d to /workspace/large: stopped 5.0 s ago · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
         acme/large @ 607a30d to /workspace/large: failed 1 h 00 m ago: the signed addresses have gone stale · 1 of 3 files placed, 73 % of 548 MB · what arrived is kept, run `hfdown rsync-to-vast` again to go on
-        acme/large @ 607a30d to /workspace/large, detached 12 m 34 s ago: ended without a word: it was killed, or the box was restarted · what arrived is kept, run `hfdown rsync-to-vast` again to go on
+        acme/large @ 607a30d to /workspace/large, detached 12 m 34 s ago: ended without a word: it was killed (out of memory?), or the box was restarted · what arrived is kept, run `hfdown rsync-to-vast` again to go on
         acme/large @ 607a30d to /workspace/large, detached 12 m 34 s ago: a later run took the folder over 2 m 05 s ago · `hfdown rsync-to-vast` with --dry-run says how it stands
         ");
     }

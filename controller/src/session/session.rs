@@ -236,9 +236,12 @@ impl Session {
                         SessionError::Killed { address: guard.address().to_owned(), signal, last_words }
                     }
                     (None, Some(exit)) if last_words.is_empty() => SessionError::Ended(exit.to_string()),
-                    // A channel that the box closed is an agent that ended; a connection that broke closes nothing.
-                    (None, exit) if closed || exit.is_some() => SessionError::Ended(last_words),
-                    (None, _) => SessionError::Lost(last_words),
+                    (None, Some(_)) => SessionError::Ended(last_words),
+                    // An agent that ends by itself has a status; some servers have no word for one that was killed.
+                    (None, None) if closed && last_words.is_empty() => {
+                        SessionError::Lost("the box closed it without a word".to_owned())
+                    }
+                    (None, None) => SessionError::Lost(last_words),
                 }
             }
         }

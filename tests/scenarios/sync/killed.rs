@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hfdown_tests::processes;
 use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, ended};
-use hfdown_tests::ssh_host::HostOptions;
+use hfdown_tests::ssh_host::{CommandPolicy, HostOptions};
 
 use super::detached::{detached, gone, is_whole, public, visiting};
 use super::lost::{HaltedRun, MODEL, assert_whole, halted, host, until_it_says};
@@ -128,6 +128,34 @@ async fn a_relay_that_is_killed_is_followed_by_a_new_one(sandbox: Sandbox) {
     assert!(is_whole(&sandbox));
 }
 
+/// Not every server has a word for it: then it is a link that broke.
+#[tokio::test]
+async fn a_server_that_says_no_signal_has_lost_the_link() {
+    let options = HostOptions { commands: CommandPolicy::RunsWithoutStatus, ..HostOptions::default() };
+    let sandbox = Sandbox::start_with(DestinationKind::InProcess, HFDOWN, options).await.unwrap();
+    let HaltedRun { proxy: _proxy, stall, child, agents, .. } = halted(&sandbox, &["--json"]).await;
+    end_by("KILL", &sandbox, &agents).await;
+    stall.release();
+    let Ended { code, stdout, stderr } = ended(child).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(reasons(&stdout), ["the link to the agent broke: the box closed it without a word"]);
+    assert_whole(&sandbox);
+}
+
+/// A box that allows so little that no agent comes up is told at once, with what to look at.
+async fn a_box_without_memory_for_an_agent_is_told(place: DestinationKind) {
+    let shell = Some("/bin/bash".into());
+    let bashrc = Some("ulimit -v 20000".to_owned());
+    let options = HostOptions { shell, bashrc, ..HostOptions::default() };
+    let Some(sandbox) = Sandbox::start_with(place, HFDOWN, options).await else { return };
+    sandbox.hub.model(MODEL).file("config.json", "{}").commit();
+    let Ended { code, stderr, .. } = sandbox.sync(MODEL, &[]).await;
+    assert_eq!(code, 1, "{stderr}");
+    let hint = stderr.split_once("\nhint: ").unwrap().1;
+    assert!(stderr.contains("the agent on 127.0.0.1:") && hint.contains("memory"), "{stderr}");
+    assert!(!stderr.contains("reconnecting"), "{stderr}");
+}
+
 /// Some login shells stay beside the command, and report its signal as shells do.
 async fn a_shell_that_says_137_has_said_it(kind: DestinationKind) {
     let folder = tempfile::tempdir().unwrap();
@@ -161,4 +189,5 @@ on_boxes! {
     an_agent_that_is_killed_before_it_has_the_folder_is_followed_by_a_new_one,
     a_relay_that_is_killed_is_followed_by_a_new_one,
     a_shell_that_says_137_has_said_it,
+    a_box_without_memory_for_an_agent_is_told,
 }

@@ -188,7 +188,10 @@ impl ServedConnection {
 
 impl ServedConnection {
     fn opens_terminals(&self) -> bool {
-        !matches!(self.state.commands, CommandPolicy::Runs | CommandPolicy::Refuses)
+        matches!(
+            self.state.commands,
+            CommandPolicy::TerminalOnly | CommandPolicy::Unanswered | CommandPolicy::Closed
+        )
     }
 
     fn note(&self, wish: &'static str) {
@@ -321,7 +324,7 @@ impl server::Handler for ServedConnection {
         session: &mut Session,
     ) -> Result<(), russh::Error> {
         match self.state.commands {
-            CommandPolicy::Runs => {}
+            CommandPolicy::Runs | CommandPolicy::RunsWithoutStatus => {}
             CommandPolicy::TerminalOnly | CommandPolicy::Refuses => return session.channel_failure(id),
             CommandPolicy::Unanswered => return Ok(()),
             CommandPolicy::Closed => {
@@ -341,21 +344,22 @@ impl server::Handler for ServedConnection {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        let (cut, handle) = (self.cut.clone(), session.handle());
+        let cut = self.cut.clone();
+        let teller = (self.state.commands == CommandPolicy::Runs).then(|| session.handle());
         tokio::spawn(async move {
             // As with sshd, a command outlives its connection and finds its standard input at its end.
             tokio::select! {
                 () = cut.cancelled() => {}
                 // An error is a connection that has gone.
-                _ = run(shell, channel, handle) => {}
+                _ = run(shell, channel, teller) => {}
             }
         });
         session.channel_success(id)
     }
 }
 
-/// Runs a command with its streams on a channel, and reports its end.
-async fn run(mut shell: Command, channel: Channel<Msg>, handle: server::Handle) -> io::Result<()> {
+/// Runs a command with its streams on a channel, and reports its end. How it ended is told where there is a teller.
+async fn run(mut shell: Command, channel: Channel<Msg>, teller: Option<server::Handle>) -> io::Result<()> {
     let mut child = shell.spawn()?;
     let id = channel.id();
     let (reader, writer) = channel.split();
@@ -370,6 +374,7 @@ async fn run(mut shell: Command, channel: Channel<Msg>, handle: server::Handle) 
     // As with sshd, how it ended is told at once, and what it has left in the background holds the channel.
     let waiting = async {
         let status = child.wait().await?;
+        let Some(handle) = teller else { return Ok(()) };
         match status.signal() {
             Some(number) => {
                 // A connection that has gone wants to know nothing.

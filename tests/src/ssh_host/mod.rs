@@ -67,6 +67,8 @@ pub enum CommandPolicy {
     Closed,
     /// It refuses both.
     Refuses,
+    /// It runs them, and does not say how they ended.
+    RunsWithoutStatus,
 }
 
 impl Default for HostOptions {
