@@ -1,7 +1,7 @@
 //! One conversation: what each order does, and what follows when work is done. One loop, one select, one match.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -197,14 +197,22 @@ impl Conversation {
                 let (root, free) = (folder.root.path().display().to_string(), folder.free);
                 self.folder = Some(folder);
                 self.say(Report::Opened { root, free }).await?;
+                self.warn().await?;
                 match self.awaits_folder.take() {
                     Some(check) => self.survey(check).await,
                     None => Ok(()),
                 }
             }
-            Done::Surveyed(Ok(folding)) => self.say(Report::Surveyed { folding }).await,
-            Done::CarriedOut(Ok(summary)) => self.say(Report::Finished { summary }).await,
+            Done::Surveyed(Ok(folding)) => {
+                self.warn().await?;
+                self.say(Report::Surveyed { folding }).await
+            }
+            Done::CarriedOut(Ok(summary)) => {
+                self.warn().await?;
+                self.say(Report::Finished { summary }).await
+            }
             Done::Opened(Err(failure)) | Done::Surveyed(Err(failure)) | Done::CarriedOut(Err(failure)) => {
+                self.warn().await?;
                 if failure.kind == FailureKind::Cancelled {
                     self.say(cancelled()).await
                 } else {
@@ -212,6 +220,15 @@ impl Conversation {
                 }
             }
         }
+    }
+
+    /// Says what the disk has turned out not to have, each once.
+    async fn warn(&self) -> Step {
+        let warnings = self.folder.as_ref().map(|folder| folder.root.take_warnings()).unwrap_or_default();
+        for warning in warnings {
+            self.say(Report::Warning { warning }).await?;
+        }
+        Ok(())
     }
 
     async fn trust(&mut self, authorities: Vec<Vec<u8>>) -> Step {
@@ -278,7 +295,9 @@ impl Conversation {
         self.work.spawn(async move {
             let surveying = tokio::task::spawn_blocking(move || {
                 let Folder { root, records, .. } = &opened;
-                Survey { root, records, wanted: &wanted, check, reports: &reports, stop: &stop }.run()
+                let folders = Mutex::default();
+                Survey { root, records, wanted: &wanted, check, reports: &reports, stop: &stop, folders }
+                    .run()
             });
             Done::Surveyed(surveying.await.unwrap_or_else(|error| Err(defect(&error))))
         });

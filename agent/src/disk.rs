@@ -1,15 +1,20 @@
 //! What the filesystem says, in the protocol's words.
 
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use cap_std::fs::Metadata;
-use hfdown_protocol::{Failure, FailureKind, Stamp};
+use hfdown_protocol::{Failure, FailureKind, Scarcity, Stamp};
 
 use crate::os_error::in_words;
-use crate::system;
+use crate::system::{self, DiskSpace};
 
-/// Turns an I/O error into a failure. `attempt` is a fragment such as `cannot write model.safetensors`.
+/// So many bytes are more than what a full disk has left.
+const BLOCKS: u64 = 1 << 20;
+
+/// Turns an I/O error into a failure. `attempt` is a fragment such as `cannot write model.safetensors`, or nothing where
+/// what was attempted is told already.
 pub(crate) fn failure(attempt: &str, error: &io::Error) -> Failure {
     let kind = match error.kind() {
         // Without an OS error it is cap-std that refused: the path leads out of the folder.
@@ -17,10 +22,49 @@ pub(crate) fn failure(attempt: &str, error: &io::Error) -> Failure {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => FailureKind::PermissionDenied,
         ErrorKind::NotADirectory => FailureKind::NotADirectory,
         ErrorKind::IsADirectory | ErrorKind::AlreadyExists => FailureKind::InTheWay,
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => FailureKind::NoSpace { needed: 0, free: 0 },
+        ErrorKind::StorageFull => FailureKind::NoSpace { needed: 0, free: 0, scarcity: Scarcity::Bytes },
+        ErrorKind::QuotaExceeded => FailureKind::NoSpace { needed: 0, free: 0, scarcity: Scarcity::Quota },
         _ => FailureKind::Disk,
     };
-    Failure::new(kind, format_args!("{attempt}: {}", reason(error)))
+    let colon = if attempt.is_empty() { "" } else { ": " };
+    Failure::new(kind, format_args!("{attempt}{colon}{}", reason(error)))
+}
+
+/// The same for an error on the disk of this folder: where there is no room for more, with what there is none of.
+pub(crate) fn failure_on(folder: &Path, attempt: &str, error: &io::Error) -> Failure {
+    let failure = failure(attempt, error);
+    let FailureKind::NoSpace { needed, scarcity, .. } = failure.kind else { return failure };
+    let space = space(folder);
+    // What a full disk has left is root's, or less than a block.
+    let has_room = space.bytes.is_none_or(|bytes| bytes >= BLOCKS);
+    let scarcity = match scarcity {
+        Scarcity::Bytes if has_room && space.inodes == Some(0) => Scarcity::Inodes,
+        scarcity => scarcity,
+    };
+    let kind = FailureKind::NoSpace { needed, free: space.bytes.unwrap_or(u64::MAX), scarcity };
+    let shown = folder.display();
+    match scarcity {
+        Scarcity::Bytes => Failure { kind, ..failure },
+        Scarcity::Quota => {
+            let whose = system::own_user();
+            Failure::new(
+                kind,
+                format_args!("{failure}: the quota of {whose} on the disk of {shown} is used up"),
+            )
+        }
+        Scarcity::Inodes => {
+            let detail = format_args!(
+                "{attempt}: no inodes are free on the disk of {shown}: it can't hold one more file"
+            );
+            Failure::new(kind, detail)
+        }
+    }
+}
+
+/// What is left on the disk of a folder, or on that of its nearest ancestor.
+pub(crate) fn space(folder: &Path) -> DiskSpace {
+    let unknown = DiskSpace { bytes: None, inodes: None, is_read_only: false };
+    folder.ancestors().find_map(system::disk_space).unwrap_or(unknown)
 }
 
 /// The reason alone.

@@ -62,6 +62,9 @@ pub(crate) enum FetchFault {
     /// The disk refused.
     #[error("{0}")]
     Disk(Failure),
+    /// The file can't have its place. What has arrived of it is kept.
+    #[error("{0}")]
+    Unplaceable(Failure),
     /// The controller could not get a source.
     #[error("{0}")]
     SourceUnavailable(Failure),
@@ -138,7 +141,7 @@ impl FetchFault {
             | Self::Page { .. } => RetryDecision::RetryBriefly,
             Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
             Self::RangeIgnored { .. } => RetryDecision::RetryWhole,
-            Self::Refused { .. } | Self::Missing { .. } => RetryDecision::GiveUp,
+            Self::Refused { .. } | Self::Missing { .. } | Self::Unplaceable(_) => RetryDecision::GiveUp,
             // The controller has tried a few times; a Hub that is away for a minute needs more.
             Self::SourceUnavailable(failure) => match failure.kind {
                 FailureKind::Unreachable => RetryDecision::Retry,
@@ -205,7 +208,9 @@ impl FetchFault {
             Self::Missing { .. } => FailureKind::NotFound,
             Self::RangeIgnored { .. } | Self::Nonsense { .. } => FailureKind::Nonsense,
             Self::Corrupt(_) => FailureKind::Corrupt,
-            Self::Disk(failure) | Self::SourceUnavailable(failure) => return failure.clone(),
+            Self::Disk(failure) | Self::Unplaceable(failure) | Self::SourceUnavailable(failure) => {
+                return failure.clone();
+            }
         };
         Failure::new(kind, self)
     }

@@ -9,6 +9,7 @@ mod conversation;
 #[cfg(unix)]
 mod detached;
 mod disk;
+mod disk_warnings;
 mod environment;
 mod fault;
 mod folder;
@@ -34,3 +35,4 @@ pub use hasher::digest_like;
 pub use os_error::in_words;
 pub use process::main;
 pub use serve::serve;
+pub use system::{DiskFeature, lacks};

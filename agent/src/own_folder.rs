@@ -9,11 +9,14 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, DirEntry, Metadata};
+use hfdown_protocol::DiskWarning;
 
-use crate::system::{self, FileAccess, FileMode, Looks};
+use crate::disk_warnings::DiskWarnings;
+use crate::system::{self, DiskFeature, FileAccess, FileMode, Looks};
 
 /// How often what stands in the way of a new file is removed before that is given up: another run may do the same.
 const ATTEMPTS: u32 = 8;
@@ -33,6 +36,8 @@ pub(crate) struct OwnFolder {
     name: String,
     dir: Dir,
     ownership: Ownership,
+    /// Where it is noted what the disk can't do.
+    warnings: Arc<DiskWarnings>,
 }
 
 /// Whether a disk tells who a file belongs to.
@@ -67,7 +72,17 @@ pub(crate) enum MissingFolders {
 
 impl OwnFolder {
     pub(crate) fn new(name: String, dir: Dir) -> Self {
-        Self { name, dir, ownership: Ownership::Shown }
+        Self { name, dir, ownership: Ownership::Shown, warnings: Arc::default() }
+    }
+
+    /// The same, with what its disk can't do noted here.
+    pub(crate) fn noting_in(self, warnings: &Arc<DiskWarnings>) -> Self {
+        Self { warnings: Arc::clone(warnings), ..self }
+    }
+
+    /// Where it is noted what the disk can't do.
+    pub(crate) fn warnings(&self) -> &Arc<DiskWarnings> {
+        &self.warnings
     }
 
     /// A folder by its path.
@@ -102,7 +117,8 @@ impl OwnFolder {
     pub(crate) fn folder(&self, name: &str, missing: MissingFolders) -> io::Result<Self> {
         let path = format!("{}/{name}", self.name);
         let dir = open_folder(&self.dir, name, &path, missing)?;
-        Ok(Self { name: path, dir, ownership: self.ownership })
+        let warnings = Arc::clone(&self.warnings);
+        Ok(Self { name: path, dir, ownership: self.ownership, warnings })
     }
 
     /// Whether a regular file of whatever kind stands there.
@@ -197,6 +213,11 @@ impl OwnFolder {
     /// Whatever is in it.
     pub(crate) fn entries(&self) -> impl Iterator<Item = DirEntry> {
         self.dir.entries().into_iter().flatten().flatten()
+    }
+
+    /// Waits until the bytes of a file in it would survive a crash of the machine, where its disk has a way to.
+    pub(crate) fn flush_file(&self, file: &File) -> io::Result<()> {
+        self.warnings.without(DiskFeature::Flush, DiskWarning::NoFlush, file.sync_all())
     }
 
     /// Makes the names in it survive a crash of the machine.

@@ -1,20 +1,21 @@
 //! What is on disk of what is wanted.
 
-use std::io::Read;
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, Report,
-    Stamp, Wanted, batches,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, RepoPath,
+    Report, Stamp, Wanted, batches,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk;
-use crate::folder::{Occupant, Origin, Records, Root};
+use crate::folder::{Obstacle, Occupant, Origin, Records, Root};
 use crate::hasher::Hasher;
 use crate::machine;
 use crate::part::Part;
@@ -35,6 +36,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) check: Check,
     pub(crate) reports: &'a mpsc::Sender<Report>,
     pub(crate) stop: &'a CancellationToken,
+    /// What keeps files from being put into folders, as far as it was looked for.
+    pub(crate) folders: Mutex<HashMap<String, Option<Obstacle>>>,
 }
 
 /// A file whose content must be read.
@@ -43,6 +46,13 @@ struct Unread<'a> {
     stamp: Stamp,
     /// The name of its part.
     part: &'a str,
+}
+
+/// Why a file's digest is not known.
+enum Unreadable {
+    /// This user may not read it.
+    Forbidden,
+    Failed(Failure),
 }
 
 impl Survey<'_> {
@@ -54,7 +64,7 @@ impl Survey<'_> {
         let mut unread = Vec::new();
         for (wanted, part) in self.wanted.iter().zip(&parts) {
             match self.glance(wanted, part) {
-                Ok(found) => known.push((wanted.id, found)),
+                Ok(found) => known.push((wanted.id, self.as_placeable(wanted, found))),
                 Err(stamp) => unread.push(Unread { wanted, stamp, part }),
             }
         }
@@ -84,6 +94,28 @@ impl Survey<'_> {
             Check::Records if is_recorded() => Ok(Found::Intact { proof: Proof::Recorded }),
             Check::Records | Check::Contents => Err(stamp),
         }
+    }
+
+    /// The same, unless it shows already that the wanted file can't have its place: then nothing is fetched in vain.
+    fn as_placeable(&self, wanted: &Wanted, found: Found) -> Found {
+        let is_there = match &found {
+            Found::Absent { .. } => false,
+            Found::OtherSize { .. } | Found::OtherContent { .. } => true,
+            Found::Intact { .. } | Found::Obstructed { .. } => return found,
+        };
+        let place = self.root.place_of(wanted);
+        let obstacle = || if is_there { self.root.obstacle_at(&place) } else { None };
+        match self.obstacle_in_folder_of(&place).or_else(obstacle) {
+            Some(obstacle) => Found::Obstructed { failure: obstacle.failure("cannot place it") },
+            None => found,
+        }
+    }
+
+    /// What keeps files from being put into the folder of a path: looked for once per folder.
+    fn obstacle_in_folder_of(&self, path: &RepoPath) -> Option<Obstacle> {
+        let folder = path.parent().unwrap_or_default().to_owned();
+        let mut known = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(folder).or_insert_with(|| self.root.obstacle_in_folder_of(path)).clone()
     }
 
     fn other_size(&self, wanted: &Wanted, part: &str, stamp: Stamp) -> Found {
@@ -123,7 +155,7 @@ impl Survey<'_> {
         };
         let reader = || -> Result<(), Failure> {
             while let Some(file) = unread.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let found = self.compare(file, &tick)?;
+                let found = self.as_placeable(file.wanted, self.compare(file, &tick)?);
                 self.send_all(&[(file.wanted.id, found)])?;
             }
             Ok(())
@@ -151,7 +183,12 @@ impl Survey<'_> {
                 if reading == 0 { self.digest(wanted, tick)? } else { self.digest(wanted, &|_| {})? };
             let digest = match digest {
                 Ok(digest) => digest,
-                Err(failure) => return Ok(Found::Obstructed { failure }),
+                Err(Unreadable::Forbidden) => {
+                    // Whatever is in it: it is replaced, where its folder allows that.
+                    let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted, part));
+                    return Ok(Found::OtherContent { stamp, provenance, partial });
+                }
+                Err(Unreadable::Failed(failure)) => return Ok(Found::Obstructed { failure }),
             };
             match self.root.occupant(&self.root.place_of(wanted)) {
                 Occupant::File(now) if now == stamp => {
@@ -175,8 +212,16 @@ impl Survey<'_> {
     }
 
     /// The digest of what is there, or why it can't be read. The outer error ends the survey.
-    fn digest(&self, wanted: &Wanted, tick: &impl Fn(usize)) -> Result<Result<Digest, Failure>, Failure> {
-        let unreadable = |error| Ok(Err(disk::failure(&format!("cannot read {}", wanted.path), &error)));
+    fn digest(&self, wanted: &Wanted, tick: &impl Fn(usize)) -> Result<Result<Digest, Unreadable>, Failure> {
+        let unreadable = |error: io::Error| {
+            // By the system, and not by our own border.
+            let is_forbidden = error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_some();
+            Ok(Err(if is_forbidden {
+                Unreadable::Forbidden
+            } else {
+                Unreadable::Failed(disk::failure(&format!("cannot read {}", wanted.path), &error))
+            }))
+        };
         let mut file = match self.root.read(&self.root.place_of(wanted)) {
             Ok(file) => file,
             Err(error) => return unreadable(error),

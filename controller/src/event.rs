@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_protocol::{Commit, Conclusion, Failure, MachineInfo, RepoPath, TransferStatus};
+use hfdown_protocol::{Commit, Conclusion, DiskWarning, Failure, MachineInfo, RepoPath, TransferStatus};
 
 use crate::hub::{Listing, RepoInfo};
 use crate::link::BadAgent;
@@ -20,6 +20,13 @@ pub enum Event {
     Warning {
         /// A lower-case fragment.
         text: String,
+    },
+    /// The disk of a folder can't do something, and the run goes on without.
+    DiskWarning {
+        /// The folder's absolute path on its machine.
+        root: String,
+        /// What.
+        warning: DiskWarning,
     },
     /// A question is asked again after a wait: to the Hub, or for a connection.
     Delayed {

@@ -9,6 +9,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use hfdown_agent::DiskFeature;
+
 use crate::system::{self, FileOwner};
 
 /// Makes a folder, and those above it. One that is there already is closed to others, if it is this user's.
@@ -57,10 +59,26 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = || -> io::Result<()> {
         let mut file = system::private(OpenOptions::new().write(true).create_new(true)).open(&new)?;
         file.write_all(bytes)?;
-        file.sync_all()?;
+        flush(&file)?;
         fs::rename(&new, path)
     };
     written().inspect_err(|_| _ = fs::remove_file(&new))
+}
+
+/// Waits for the lock of a file. A disk without locks is used without: what two runs write at the same moment is a line each.
+pub(crate) fn lock(file: &File) -> io::Result<()> {
+    match file.lock() {
+        Err(error) if hfdown_agent::lacks(DiskFeature::Locks, &error) => Ok(()),
+        locked => locked,
+    }
+}
+
+/// Waits until a file would survive a crash of the machine, where its disk has a way to.
+pub(crate) fn flush(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if hfdown_agent::lacks(DiskFeature::Flush, &error) => Ok(()),
+        flushed => flushed,
+    }
 }
 
 /// The path that a link of this user's own leads to. Another user's is opened as what it is, which fails.

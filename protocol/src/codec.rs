@@ -263,7 +263,10 @@ mod tests {
         let stamp = crate::Stamp { size: 1, modified: 2, changed: 3, inode: 4 };
         let digest = crate::Digest::Sha256([7; 32]);
         let wanted = crate::Wanted { id: FileId(1), path: path.clone(), size: 9, digest };
-        let failure = crate::Failure::new(crate::FailureKind::NoSpace { needed: 1, free: 0 }, "full");
+        let failure = crate::Failure::new(
+            crate::FailureKind::NoSpace { needed: 1, free: 0, scarcity: crate::Scarcity::Inodes },
+            "full",
+        );
         let orders = [
             Order::Hello { version: "v".to_owned(), mode: crate::Mode::Joining { root: "/r".to_owned() } },
             Order::List { files: vec![wanted.clone(), wanted.clone()] },

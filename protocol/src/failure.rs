@@ -41,6 +41,8 @@ pub enum FailureKind {
         needed: u64,
         /// Bytes free.
         free: u64,
+        /// What there is no more of.
+        scarcity: Scarcity,
     },
     /// The filesystem does not let this user do that.
     PermissionDenied,
@@ -65,6 +67,17 @@ pub enum FailureKind {
     Protocol,
     /// It was told to stop.
     Cancelled,
+}
+
+/// What there is no more of on a disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Scarcity {
+    /// Room for bytes.
+    Bytes,
+    /// What this user may have of it.
+    Quota,
+    /// Room for names: inodes.
+    Inodes,
 }
 
 impl FailureKind {

@@ -17,6 +17,7 @@
 //!   Source {file, address, hub's network}  ──▶
 //!     or Inline {file, bytes} … , or SourceUnavailable {file, why}
 //!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
+//!                                          ◀──   Warning             what the disk can't; from Opened on, each kind once
 //!                                          ◀──   Finished {summary}
 //!   Ping ⇄ Pong  ·  Cancel  ·  Bye         ──▶
 //! ```
@@ -48,6 +49,7 @@ mod batch;
 mod codec;
 mod commit;
 mod digest;
+mod disk_warning;
 mod failure;
 mod greeting;
 pub mod limits;
@@ -63,7 +65,8 @@ pub use batch::batches;
 pub use codec::{Codec, CodecError, Inbox, Message, Outbox, inbox, outbox};
 pub use commit::{Commit, CommitError};
 pub use digest::{Digest, DigestError};
-pub use failure::{Failure, FailureKind};
+pub use disk_warning::{DiskWarning, NoticedRuns};
+pub use failure::{Failure, FailureKind, Scarcity};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
 pub use order::{
     Access, Check, ExtraneousFile, FileId, HubNetwork, Job, Layout, Limits, Mode, Order, Source, Traces,

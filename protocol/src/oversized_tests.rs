@@ -289,6 +289,7 @@ fn no_text_or_list_of_a_report_may_be_too_long() {
         "Hello::machine::arch",
         "Found::files",
         "Found::files::[]::1::Obstructed::failure::detail",
+        "Warning::warning::HubMetadata::failure::detail",
         "Ended::status::failures",
         "Ended::conclusion::Failed::failure::detail",
         "Fatal::failure::detail",

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Conclusion, ExtraneousFile, Failure, FileId, Message, Remaining, TransferStatus, limits};
+use crate::{
+    Conclusion, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, TransferStatus, limits,
+};
 
 /// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,6 +114,11 @@ pub enum Report {
         index: u32,
         /// Why.
         failure: Failure,
+    },
+    /// The disk can't do something that would be better. The work goes on.
+    Warning {
+        /// What.
+        warning: DiskWarning,
     },
     /// The plan has been carried out, or cancelled.
     Finished {
@@ -307,6 +314,7 @@ impl Message for Report {
             }
             Self::Extraneous { extraneous } => extraneous.len() <= limits::ENTRIES,
             Self::Tick { files } => files.len() <= limits::ENTRIES,
+            Self::Warning { warning } => warning.is_bounded(),
             Self::Joined { status } => status.is_bounded(),
             Self::Remaining { files } => files.len() <= limits::ENTRIES,
             Self::Ended { status, conclusion, .. } => status.is_bounded() && conclusion.is_bounded(),

@@ -10,6 +10,7 @@ mod places;
 
 mod another_cpu;
 mod conventions;
+mod disks;
 mod empty_root;
 mod faults;
 mod hostile;

@@ -3,6 +3,7 @@
 pub mod counterpart;
 pub mod hf;
 pub mod hub;
+pub mod lacking;
 pub mod mount;
 pub mod odd_file;
 pub mod processes;

@@ -77,6 +77,37 @@ impl Mount {
         None
     }
 
+    /// Mounts a disk that can hold about so many files on a folder, which is made. `image` is a file that may be made for
+    /// it. `None` where this machine can't; what is left out has then been said.
+    ///
+    /// # Panics
+    /// As with [`Self::counting_seconds`].
+    pub fn of_few_files(at: &Path, image: &Path, inodes: u32) -> Option<Self> {
+        std::fs::create_dir_all(at).expect("the temporary folder can be written");
+        let (image_name, inodes) = (image.display().to_string(), inodes.to_string());
+        let is_made = quietly("mkfs.ext4", &["-q", "-N", &inodes, &image_name, "64M"]);
+        let must = env::var("CI").as_deref() == Ok("true") && is_root();
+        assert!(is_made || !must, "root can't make an ext4");
+        let is_mounted = is_made && mount(&["-o", "loop", &image_name], at);
+        // Its absence is fine.
+        _ = std::fs::remove_file(image);
+        if is_mounted {
+            return Some(Self { at: at.to_owned(), server: None });
+        }
+        left_out("an ext4 can't be made and mounted");
+        None
+    }
+
+    /// Mounts a file or a folder on another one, which both are there. `None` where this machine can't; what is left out
+    /// has then been said.
+    pub fn bound(what: &Path, at: &Path) -> Option<Self> {
+        if mount(&["--bind", &what.display().to_string()], at) {
+            return Some(Self { at: at.to_owned(), server: None });
+        }
+        left_out("nothing can be bound");
+        None
+    }
+
     /// Mounts a disk that takes such twins for the same name on a folder, which is made: of whatever kind this machine
     /// knows. `image` is a file that may be made for it. `None` where it knows none, which is so on many.
     pub fn folding(twins: Twins, at: &Path, image: &Path) -> Option<Self> {
@@ -165,6 +196,31 @@ impl Drop for Mount {
         }
         // Lazily: a process that still has a file open there keeps it, and the folder is free.
         quietly("umount", &["-l", &self.at.display().to_string()]);
+    }
+}
+
+/// A file or a folder that not even root may change (`chattr`), until it is dropped.
+#[derive(Debug)]
+pub struct Protected {
+    path: PathBuf,
+    attribute: char,
+}
+
+impl Protected {
+    /// Protects it: `i` from every change, `a` from all but growing. `None` where this machine can't; what is left out has
+    /// then been said.
+    pub fn new(path: &Path, attribute: char) -> Option<Self> {
+        if quietly("chattr", &[&format!("+{attribute}"), &path.display().to_string()]) {
+            return Some(Self { path: path.to_owned(), attribute });
+        }
+        left_out("nothing can be made immutable (chattr)");
+        None
+    }
+}
+
+impl Drop for Protected {
+    fn drop(&mut self) {
+        quietly("chattr", &[&format!("-{}", self.attribute), &self.path.display().to_string()]);
     }
 }
 

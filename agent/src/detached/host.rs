@@ -317,6 +317,7 @@ impl Host {
             began: self.state.began(),
             ended: self.conclusion.is_some().then(now),
             conclusion: self.conclusion.clone().unwrap_or(Conclusion::Vanished),
+            warnings: self.state.warnings.clone(),
         };
         // Without a record, a client that asks later hears that there was nothing; the files are what they are.
         let _ = files.write_record(&record);

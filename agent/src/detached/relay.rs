@@ -83,16 +83,17 @@ where
         let detail = format_args!("no transfer to {root} was detached there");
         Report::Fatal { failure: Failure::new(FailureKind::NotFound, detail) }
     };
-    let answer = files.read_record().map_or_else(nothing, ended);
-    say(&mut writer, [hello, answer]).await
+    let answer = files.read_record().map_or_else(|| vec![nothing()], ended);
+    say(&mut writer, [hello].into_iter().chain(answer)).await
 }
 
-fn ended(record: TransferRecord) -> Report {
-    let TransferRecord { mut status, began, ended, conclusion } = record;
+fn ended(record: TransferRecord) -> Vec<Report> {
+    let TransferRecord { mut status, began, ended, conclusion, warnings } = record;
     let since = ended.unwrap_or_else(now);
     status.age = now().saturating_sub(began);
     let conclusion = if ended.is_some() { conclusion } else { Conclusion::Vanished };
-    Report::Ended { status: Box::new(status), conclusion, ago: now().saturating_sub(since) }
+    let ended = Report::Ended { status: Box::new(status), conclusion, ago: now().saturating_sub(since) };
+    warnings.into_iter().map(|warning| Report::Warning { warning }).chain([ended]).collect()
 }
 
 /// The same program, in the same working directory, with nothing of this channel: sshd waits for every process that

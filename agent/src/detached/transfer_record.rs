@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hfdown_protocol::{Conclusion, Failure, FailureKind, Skipped, Summary, TransferStatus, VERSION};
+use hfdown_protocol::{
+    Conclusion, DiskWarning, Failure, FailureKind, NoticedRuns, Skipped, Summary, TransferStatus, VERSION,
+};
 
 /// A transfer's status and how it ended, with the times that ages are counted from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub(super) struct TransferRecord {
     pub(super) ended: Option<u64>,
     /// How it ended. [`Conclusion::Vanished`] while it runs: to a reader that finds no host, it did.
     pub(super) conclusion: Conclusion,
+    /// What its disk could not do.
+    pub(super) warnings: Vec<DiskWarning>,
 }
 
 /// A text that is no record of this version.
@@ -35,7 +39,7 @@ fn line(text: &str) -> String {
 
 impl fmt::Display for TransferRecord {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { status, began, ended, conclusion } = self;
+        let Self { status, began, ended, conclusion, warnings } = self;
         let TransferStatus { title, root, age: _, files, bytes, done, summary, skipped, failures } = status;
         let Summary { placed, failed, removed, fetched, written, end: _ } = summary;
         let Skipped { kept, kept_bytes, by_size, refused } = skipped;
@@ -49,6 +53,9 @@ impl fmt::Display for TransferRecord {
         writeln!(formatter, "fetched {fetched}\nwritten {written}")?;
         writeln!(formatter, "kept {kept}\nkept-bytes {kept_bytes}\nby-size {by_size}\nrefused {refused}")?;
         writeln!(formatter, "failures {}", failures.iter().copied().map(word).collect::<Vec<_>>().join(" "))?;
+        for warning in warnings {
+            writeln!(formatter, "warning {}", warning_line(warning))?;
+        }
         match conclusion {
             Conclusion::Finished => writeln!(formatter, "conclusion finished"),
             Conclusion::Stopped => writeln!(formatter, "conclusion stopped"),
@@ -111,7 +118,8 @@ impl FromStr for TransferRecord {
             "failed" => Conclusion::Failed { failure: Failure::new(kind(value("kind")?), value("why")?) },
             _ => return Err(InvalidRecord),
         };
-        Ok(Self { status, began: number("began")?, ended: number("ended").ok(), conclusion })
+        let warnings = text.lines().filter_map(|line| warning(line.strip_prefix("warning ")?)).collect();
+        Ok(Self { status, began: number("began")?, ended: number("ended").ok(), conclusion, warnings })
     }
 }
 
@@ -132,6 +140,35 @@ fn word(kind: FailureKind) -> &'static str {
 
 fn kind(word: &str) -> FailureKind {
     KINDS.iter().find(|(_, known)| *known == word).map_or(FailureKind::Disk, |(kind, _)| *kind)
+}
+
+/// Before what is told of `hf`'s metadata.
+const HUB_METADATA: &str = "hub-metadata ";
+
+fn warning_line(warning: &DiskWarning) -> String {
+    let word = match warning {
+        DiskWarning::NoLocks { noticed: NoticedRuns::OnThisMachine } => "machine-locks",
+        DiskWarning::NoLocks { noticed: NoticedRuns::None } => "no-locks",
+        DiskWarning::NoFlush => "no-flush",
+        DiskWarning::NoReplace => "no-replace",
+        DiskWarning::NoModes => "no-modes",
+        DiskWarning::HubMetadata { failure } => return format!("{HUB_METADATA}{}", line(&failure.detail)),
+    };
+    word.to_owned()
+}
+
+fn warning(line: &str) -> Option<DiskWarning> {
+    Some(match line {
+        "machine-locks" => DiskWarning::NoLocks { noticed: NoticedRuns::OnThisMachine },
+        "no-locks" => DiskWarning::NoLocks { noticed: NoticedRuns::None },
+        "no-flush" => DiskWarning::NoFlush,
+        "no-replace" => DiskWarning::NoReplace,
+        "no-modes" => DiskWarning::NoModes,
+        line => {
+            let failure = Failure::new(FailureKind::Disk, line.strip_prefix(HUB_METADATA)?);
+            DiskWarning::HubMetadata { failure }
+        }
+    })
 }
 
 #[cfg(test)]
@@ -159,6 +196,15 @@ mod tests {
             failures: vec![FailureKind::NotFound, FailureKind::Disk],
         };
         let failure = Failure::new(FailureKind::Stale, "no controller came\nto answer");
+        let metadata = Failure::new(FailureKind::Disk, "it is another's");
+        let warnings = vec![
+            DiskWarning::NoLocks { noticed: NoticedRuns::None },
+            DiskWarning::NoLocks { noticed: NoticedRuns::OnThisMachine },
+            DiskWarning::NoFlush,
+            DiskWarning::NoReplace,
+            DiskWarning::NoModes,
+            DiskWarning::HubMetadata { failure: metadata },
+        ];
         for (ended, conclusion) in [
             (None, Conclusion::Vanished),
             (Some(2), Conclusion::Finished),
@@ -166,14 +212,17 @@ mod tests {
             (Some(2), Conclusion::Superseded),
             (Some(2), Conclusion::Failed { failure }),
         ] {
-            let record = TransferRecord { status: status.clone(), began: 1, ended, conclusion };
+            let warnings = warnings.clone();
+            let record = TransferRecord { status: status.clone(), began: 1, ended, conclusion, warnings };
             let read: TransferRecord = record.to_string().parse().unwrap();
             assert_eq!(read.to_string(), record.to_string());
             assert_eq!((&read.status, read.ended), (&record.status, record.ended));
+            assert_eq!(read.warnings, record.warnings);
         }
         for failures in [vec![], vec![FailureKind::Corrupt]] {
             let status = TransferStatus { failures: failures.clone(), ..status.clone() };
-            let record = TransferRecord { status, began: 1, ended: None, conclusion: Conclusion::Vanished };
+            let (conclusion, warnings) = (Conclusion::Vanished, Vec::new());
+            let record = TransferRecord { status, began: 1, ended: None, conclusion, warnings };
             assert_eq!(record.to_string().parse::<TransferRecord>().unwrap().status.failures, failures);
         }
         for text in ["", "hfdown 0", "conclusion finished"] {

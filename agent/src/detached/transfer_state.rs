@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use hfdown_protocol::{
-    Failure, FailureKind, FileId, Found, Order, Remaining, Report, Skipped, Summary, Ticked, TransferStatus,
-    Wanted, batches,
+    DiskWarning, Failure, FailureKind, FileId, Found, Order, Remaining, Report, Skipped, Summary, Ticked,
+    TransferStatus, Wanted, batches,
 };
 
 use super::source_requests::{SourceRequests, TooMuch};
@@ -27,6 +27,8 @@ pub(super) struct TransferState {
     fetched: u64,
     written: u64,
     requests: SourceRequests,
+    /// What the disk can't do.
+    pub(super) warnings: Vec<DiskWarning>,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +99,7 @@ impl TransferState {
                 self.settle(*file, (*fetched, *written), ReportedStage::Failed(failure.clone()));
             }
             Report::Removed { .. } => self.removed += 1,
+            Report::Warning { warning } => self.warnings.push(warning.clone()),
             _ => {}
         }
     }
@@ -181,6 +184,7 @@ impl TransferState {
     pub(super) fn catch_up(&self) -> Vec<Report> {
         let mut reports = vec![Report::Joined { status: Box::new(self.status()) }];
         reports.extend(self.remaining());
+        reports.extend(self.warnings.iter().map(|warning| Report::Warning { warning: warning.clone() }));
         for (file, file_record) in &self.files {
             match &file_record.stage {
                 ReportedStage::Waiting | ReportedStage::Placed => {}

@@ -4,16 +4,18 @@
 //! not be before the file's last change. The `ETag` is the digest's hex form, quotes removed.
 //!
 //! It is written and never read: what stands there proves nothing here. Whatever that is, no link is followed, and only
-//! names are replaced. The folders may be another user's, who may have run `hf`.
+//! names are replaced. The folders may be another user's, who may have run `hf`: what may not be written is left out, with
+//! a warning. `hf` then looks at the file itself.
 
 use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Commit, Digest, RepoPath, limits};
+use hfdown_protocol::{Commit, Digest, DiskWarning, RepoPath, limits};
 
+use super::work_folder::{DestinationFolder, Writable};
 use crate::own_folder::{MissingFolders, OwnFolder};
-use crate::system::FileMode;
+use crate::system::{self, FileMode};
 
 const FOLDER: &str = ".cache/huggingface";
 const DOWNLOAD: &str = "download";
@@ -26,7 +28,11 @@ const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     #\thttps://bford.info/cachedir/\n";
 
 /// Writes the metadata of one file, which must have its final modification time.
-pub(super) fn write(root: &Dir, path: &RepoPath, commit: &Commit, digest: Digest) -> io::Result<()> {
+pub(super) fn write(at: Writable<'_>, path: &RepoPath, commit: &Commit, digest: Digest) -> io::Result<()> {
+    as_courtesy(at, path, try_write(at.folder, path, commit, digest))
+}
+
+fn try_write(root: &Dir, path: &RepoPath, commit: &Commit, digest: Digest) -> io::Result<()> {
     if path.file_name().len() + SUFFIX.len() > limits::PATH_COMPONENT {
         // `hf` itself has no name for it either.
         return Ok(());
@@ -54,7 +60,24 @@ fn mark(folder: &OwnFolder) -> io::Result<()> {
 }
 
 /// Forgets a file.
-pub(super) fn remove(root: &Dir, path: &RepoPath) -> io::Result<()> {
+pub(super) fn remove(at: Writable<'_>, path: &RepoPath) -> io::Result<()> {
+    as_courtesy(at, path, try_remove(at.folder, path))
+}
+
+/// What may not be written is left out. A disk that is full or broken is another matter.
+fn as_courtesy(at: Writable<'_>, path: &RepoPath, done: io::Result<()>) -> io::Result<()> {
+    let Err(error) = done else { return Ok(()) };
+    if system::stops_all(&error) {
+        return Err(error);
+    }
+    let file = format!("{}/{}", folder(path), name(path));
+    let destination = DestinationFolder { folder: at.folder, path: at.path };
+    let failure = destination.refusal("cannot write there", &file, &error);
+    at.work.own().warnings().note(DiskWarning::HubMetadata { failure });
+    Ok(())
+}
+
+fn try_remove(root: &Dir, path: &RepoPath) -> io::Result<()> {
     match open(root, path, MissingFolders::Fail) {
         Ok(folder) => folder.remove(&name(path)),
         // Nothing of ours is there.
@@ -67,11 +90,15 @@ pub(super) fn remove(root: &Dir, path: &RepoPath) -> io::Result<()> {
 
 /// The folder of a file's metadata.
 fn open(root: &Dir, path: &RepoPath, missing: MissingFolders) -> io::Result<OwnFolder> {
-    let folder = match path.parent() {
+    OwnFolder::below(root, &folder(path), missing)
+}
+
+/// Where that is.
+fn folder(path: &RepoPath) -> String {
+    match path.parent() {
         Some(parent) => format!("{FOLDER}/{DOWNLOAD}/{parent}"),
         None => format!("{FOLDER}/{DOWNLOAD}"),
-    };
-    OwnFolder::below(root, &folder, missing)
+    }
 }
 
 fn name(path: &RepoPath) -> String {

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 
 use cap_std::fs::Metadata;
-use hfdown_protocol::Nonce;
+use hfdown_protocol::{DiskWarning, Nonce, NoticedRuns};
 
 use crate::disk;
 use crate::own_folder::OwnFolder;
-use crate::system::{self, FileAccess, FileMode};
+use crate::system::{self, DiskFeature, FileAccess, FileMode, MachineLock};
 
 const NAME: &str = "lock";
 /// What a line with the holder's run begins with.
@@ -26,6 +26,8 @@ pub(crate) struct Lock {
     file: File,
     /// When it was taken, by the clock of its disk, in nanoseconds since the Unix epoch.
     pub(super) since: i128,
+    /// What stands for the disk's own lock where there is none.
+    _stand_in: Option<MachineLock>,
 }
 
 /// What an attempt to take the lock came to.
@@ -49,21 +51,37 @@ impl Lock {
                     created => created?,
                 },
             };
-            match file.try_lock() {
-                Ok(()) => {}
+            let stand_in = match file.try_lock() {
+                Ok(()) => None,
                 Err(std::fs::TryLockError::WouldBlock) => return Ok(LockAttempt::Busy(holder(&mut file))),
+                Err(std::fs::TryLockError::Error(error)) if system::lacks(DiskFeature::Locks, &error) => {
+                    match MachineLock::take(work.dir()) {
+                        Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                            return Ok(LockAttempt::Busy(holder(&mut file)));
+                        }
+                        taken => Some(taken.ok()),
+                    }
+                }
                 Err(std::fs::TryLockError::Error(error)) => return Err(error),
-            }
+            };
             // The holder before us may have removed the file while we waited for it: then ours locks nothing.
             let ours = disk::stamp(&Metadata::from_file(&file)?);
             match work.dir().symlink_metadata(NAME) {
                 Ok(there) if disk::stamp(&there).inode == ours.inode => {}
                 _ => continue,
             }
-            file.set_len(0)?;
+            if let Some(stand_in) = &stand_in {
+                let noticed = if stand_in.is_some() { NoticedRuns::OnThisMachine } else { NoticedRuns::None };
+                work.warnings().note(DiskWarning::NoLocks { noticed });
+            }
+            match file.set_len(0) {
+                // It still says who held it before, which locks nothing.
+                Err(error) if system::lacks(DiskFeature::Truncate, &error) => {}
+                cut => cut?,
+            }
             file.write_all(format!("process {}", std::process::id()).as_bytes())?;
             let since = disk::stamp(&Metadata::from_file(&file)?).modified;
-            return Ok(LockAttempt::Held(Self { file, since }));
+            return Ok(LockAttempt::Held(Self { file, since, _stand_in: stand_in.flatten() }));
         }
         Ok(LockAttempt::Busy(UNKNOWN.to_owned()))
     }

@@ -6,6 +6,7 @@ mod lock;
 mod open;
 mod place;
 mod records;
+mod refusal;
 mod root;
 mod traces;
 mod work_folder;
@@ -14,6 +15,7 @@ pub(crate) use layout::Completeness;
 pub(crate) use open::{Folder, Opening};
 pub(crate) use place::{Durable, PlaceFault, place, remove_extraneous};
 pub(crate) use records::{Origin, Records};
+pub(crate) use refusal::Obstacle;
 #[cfg(unix)]
 pub(crate) use root::absolute;
 pub(crate) use root::{Occupant, Root};

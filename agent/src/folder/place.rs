@@ -6,7 +6,6 @@ use hfdown_protocol::{ExtraneousFile, Failure, FailureKind, RepoPath, Stamp, Wan
 
 use super::records::{Origin, Records};
 use super::root::{Occupant, Root};
-use crate::disk;
 use crate::part::{ProvedPart, RenameFault};
 use crate::system;
 
@@ -25,8 +24,10 @@ pub(crate) enum Durable {
 pub(crate) enum PlaceFault {
     /// Another program has changed the part since it was proved. It has no final name, and is worth nothing.
     PartChanged,
-    /// The folder does not allow it.
-    Folder(Failure),
+    /// Something is in the way of this file, or its folder refuses it. The part is kept; others may be placed.
+    File(Failure),
+    /// The disk is broken, full or read-only: no file can be placed.
+    Disk(Failure),
 }
 
 /// Gives a proved and flushed part its final name: atomic, and only over what the plan has seen. Returns what it looks
@@ -39,17 +40,27 @@ pub(crate) fn place(
     durable: Durable,
 ) -> Result<Stamp, PlaceFault> {
     let path = &*root.place_of(wanted);
-    let attempt = || format!("cannot place {}", wanted.path);
     let there = match root.occupant(path) {
         Occupant::Nothing => None,
         Occupant::File(stamp) => Some(stamp),
-        Occupant::Obstacle(failure) => return Err(PlaceFault::Folder(failure)),
+        Occupant::Obstacle(failure) => return Err(PlaceFault::File(failure)),
     };
     if there.is_some() && there != replaces {
-        return Err(PlaceFault::Folder(changed_meanwhile(&wanted.path)));
+        // To protect a file changes it as well.
+        if let Some(obstacle) = root.obstacle_at(path) {
+            return Err(PlaceFault::File(obstacle.failure("cannot place it")));
+        }
+        return Err(PlaceFault::File(changed_meanwhile(&wanted.path)));
     }
-    let at = root.writable().map_err(PlaceFault::Folder)?;
-    let refused = |error: &io::Error| PlaceFault::Folder(disk::failure(&attempt(), error));
+    let at = root.writable().map_err(PlaceFault::Disk)?;
+    let refused = |error: &io::Error| {
+        let is_read_only = || error.kind() == io::ErrorKind::ReadOnlyFilesystem && root.space().is_read_only;
+        if system::stops_all(error) || is_read_only() {
+            PlaceFault::Disk(root.failure(&format!("cannot place {}", wanted.path), error))
+        } else {
+            PlaceFault::File(root.refusal("cannot place it", path, error))
+        }
+    };
     let stamp = root.layout().place(at, part, wanted).map_err(|fault| match fault {
         RenameFault::Changed => PlaceFault::PartChanged,
         RenameFault::Disk(error) => refused(&error),
@@ -81,11 +92,11 @@ pub(crate) fn remove_extraneous(
         Occupant::File(_) => return Err(changed_meanwhile(path)),
         Occupant::Obstacle(failure) => return Err(failure),
     }
-    let folder = root.writable()?.folder;
-    folder
-        .remove_file(path.as_str())
-        .and_then(|()| root.layout().forget(folder, path))
-        .map_err(|error| disk::failure(&format!("cannot remove {path}"), &error))?;
+    let at = root.writable()?;
+    let folder = at.folder;
+    let refused = |error: io::Error| root.refusal("", path, &error);
+    folder.remove_file(path.as_str()).map_err(refused)?;
+    root.layout().forget(at, path).map_err(refused)?;
     records.remove(path);
     let mut parent = path.parent();
     while let Some(emptied) = parent.filter(|parent| folder.remove_dir(parent).is_ok()) {
@@ -113,7 +124,7 @@ impl Root {
         parents
             .iter()
             .try_for_each(flush)
-            .map_err(|error| disk::failure(&format!("cannot flush {}", self.path().display()), &error))
+            .map_err(|error| self.failure(&format!("cannot flush {}", self.path().display()), &error))
     }
 }
 

@@ -154,7 +154,7 @@ impl Records {
         let mut file = file.into_inner()?;
         self.settle(&mut file)?;
         // A crash of the machine leaves these or those before, and never a name without its content.
-        file.sync_all()?;
+        work.flush_file(&file)?;
         work.rename_over(REWRITTEN, NAME)?;
         work.flush()?;
         self.on_disk = OnDisk::Same;

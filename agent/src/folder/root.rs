@@ -5,20 +5,22 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use hfdown_protocol::{
-    Access, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces, Wanted,
+    Access, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces, Wanted,
 };
 
 use super::layout::{DiskLayout, disk_layout};
 use super::lock::{Lock, LockAttempt};
+use super::refusal::{Obstacle, folder_of, if_anothers};
 use super::work_folder::{DestinationFolder, WorkFolder, Writable};
 use crate::disk;
+use crate::disk_warnings::DiskWarnings;
 use crate::own_folder::OwnFolder;
-use crate::system;
+use crate::system::{self, DiskSpace};
 
 /// An open destination folder.
 #[derive(Debug)]
@@ -35,6 +37,8 @@ pub(crate) struct Root {
     unflushed: Mutex<BTreeSet<String>>,
     /// Folders whose own names it could not, once they themselves are flushed.
     durable: Mutex<BTreeSet<String>>,
+    /// What its disk turned out not to have.
+    warnings: Arc<DiskWarnings>,
 }
 
 /// What is at a path.
@@ -75,6 +79,7 @@ impl Root {
             lock: None,
             unflushed: Mutex::default(),
             durable: Mutex::default(),
+            warnings: Arc::default(),
         };
         root.work = root.open_work(access)?;
         Ok(root)
@@ -82,7 +87,8 @@ impl Root {
 
     fn open_work(&self, access: Access) -> Result<Option<WorkFolder>, Failure> {
         let Some(folder) = &self.folder else { return Ok(None) };
-        WorkFolder::open(DestinationFolder { folder, path: &self.path }, self.layout.work_folder(), access)
+        let at = DestinationFolder { folder, path: &self.path };
+        WorkFolder::open(at, self.layout.work_folder(), access, &self.warnings)
     }
 
     /// Tries to take the folder's lock; says who holds it otherwise.
@@ -103,7 +109,9 @@ impl Root {
                 Ok(None)
             }
             Ok(LockAttempt::Busy(holder)) => Ok(Some(holder)),
-            Err(error) => Err(disk::failure(&format!("cannot lock {}", self.path.display()), &error)),
+            Err(error) => {
+                Err(disk::failure_on(&self.path, &format!("cannot lock {}", self.path.display()), &error))
+            }
         }
     }
 
@@ -134,7 +142,7 @@ impl Root {
     /// The folder as one that is written to. An error during a dry run, which has no use for it.
     pub(crate) fn writable(&self) -> Result<Writable<'_>, Failure> {
         let (Some(folder), Some(work)) = (&self.folder, &self.work) else { return Err(looked_only()) };
-        Ok(Writable { folder, work })
+        Ok(Writable { folder, path: &self.path, work })
     }
 
     /// The folder of the lock and the records.
@@ -147,19 +155,47 @@ impl Root {
         self.work.as_ref().map(WorkFolder::parts).ok_or_else(looked_only)
     }
 
-    /// Free bytes for this user on the folder's filesystem, or on that of its nearest ancestor.
+    /// Free bytes for this user on the folder's filesystem, or on that of its nearest ancestor; [`u64::MAX`] where it
+    /// does not say.
     pub(crate) fn free(&self) -> u64 {
-        self.path.ancestors().find_map(|ancestor| fs4::available_space(ancestor).ok()).unwrap_or(u64::MAX)
+        self.space().bytes.unwrap_or(u64::MAX)
     }
 
-    /// A full disk's failure with its figures; any other as it is.
-    pub(crate) fn with_space(&self, failure: Failure) -> Failure {
-        match failure.kind {
-            FailureKind::NoSpace { .. } => {
-                Failure { kind: FailureKind::NoSpace { needed: 0, free: self.free() }, ..failure }
+    /// What is left on the folder's filesystem.
+    pub(crate) fn space(&self) -> DiskSpace {
+        disk::space(&self.path)
+    }
+
+    /// The failure of an attempt that concerns the disk.
+    pub(crate) fn failure(&self, attempt: &str, error: &io::Error) -> Failure {
+        disk::failure_on(&self.path, attempt, error)
+    }
+
+    /// The failure of an attempt to make, replace or remove what is at a path.
+    pub(super) fn refusal(&self, attempt: &str, path: &RepoPath, error: &io::Error) -> Failure {
+        match &self.folder {
+            Some(folder) => {
+                DestinationFolder { folder, path: &self.path }.refusal(attempt, path.as_str(), error)
             }
-            _ => failure,
+            None => self.failure(attempt, error),
         }
+    }
+
+    /// What keeps files from being put into the folder of a path, as far as it shows.
+    pub(crate) fn obstacle_in_folder_of(&self, path: &RepoPath) -> Option<Obstacle> {
+        let folder = self.folder.as_ref()?;
+        DestinationFolder { folder, path: &self.path }.obstacle_in(folder_of(path.as_str()))
+    }
+
+    /// What keeps a file that is there from being replaced, as far as it shows.
+    pub(crate) fn obstacle_at(&self, path: &RepoPath) -> Option<Obstacle> {
+        let folder = self.folder.as_ref()?;
+        DestinationFolder { folder, path: &self.path }.obstacle_at(path.as_str())
+    }
+
+    /// What its disk turned out not to have, each once.
+    pub(crate) fn take_warnings(&self) -> Vec<DiskWarning> {
+        self.warnings.take()
     }
 
     /// What is at a path. A link inside the folder is followed; one that leads out is an obstacle.
@@ -176,14 +212,16 @@ impl Root {
                 return Occupant::Obstacle(Failure::new(FailureKind::InTheWay, detail));
             }
             Err(error) => {
-                return Occupant::Obstacle(disk::failure(&format!("cannot look at {path}"), &error));
+                return Occupant::Obstacle(self.refusal(&format!("cannot look at {path}"), path, &error));
             }
         };
         if metadata.is_file() {
             return Occupant::File(disk::stamp(&metadata));
         }
         let what = if metadata.is_dir() { "a folder" } else { "no regular file" };
-        Occupant::Obstacle(Failure::new(FailureKind::InTheWay, format_args!("{what} stands at {path}")))
+        let whose = if_anothers(&metadata);
+        let detail = format_args!("{what} stands at {path}{whose}");
+        Occupant::Obstacle(Failure::new(FailureKind::InTheWay, detail))
     }
 
     /// Opens a regular file for reading.
@@ -294,8 +332,20 @@ fn create_folder(path: &Path) -> Result<(), Failure> {
     };
     create().map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(path),
-        _ => disk::failure(&format!("cannot create {}", path.display()), &error),
+        _ => cannot_create(path, &error),
     })
+}
+
+/// Why a folder can't be made: whose the nearest one above it is that there is.
+fn cannot_create(path: &Path, error: &io::Error) -> Failure {
+    let attempt = format!("cannot create {}", path.display());
+    let above = path.ancestors().skip(1).find(|above| above.exists());
+    let opened =
+        above.and_then(|above| Some((above, Dir::open_ambient_dir(above, ambient_authority()).ok()?)));
+    match opened {
+        Some((path, folder)) => DestinationFolder { folder: &folder, path }.refusal(&attempt, "*", error),
+        None => disk::failure_on(path, &attempt, error),
+    }
 }
 
 /// The file in the way, which may be further up.

@@ -8,7 +8,6 @@ use super::layout::Completeness;
 use super::open::Folder;
 use super::records::{Origin, Record, Records};
 use super::root::Root;
-use crate::disk;
 
 impl Records {
     /// Remembers that a file is right, where anything may stay of it.
@@ -25,7 +24,7 @@ impl Records {
                 let record = Record { origin, digest: wanted.digest, stamp };
                 root.layout()
                     .remember(root.writable()?, self, wanted, record)
-                    .map_err(|error| disk::failure(&format!("cannot record {}", wanted.path), &error))
+                    .map_err(|error| root.failure(&format!("cannot record {}", wanted.path), &error))
             }
         }
     }
@@ -52,6 +51,6 @@ impl Folder {
             }),
         };
         let attempt = || format!("cannot record what is in {}", root.path().display());
-        finished.map_err(|error| disk::failure(&attempt(), &error))
+        finished.map_err(|error| root.failure(&attempt(), &error))
     }
 }

@@ -8,13 +8,15 @@
 use std::collections::HashSet;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::sync::Arc;
 
 use cap_std::fs::Dir;
 use hfdown_protocol::{Access, Failure, FailureKind};
 
 use super::lock::Lock;
 use super::records::Records;
-use crate::disk;
+use super::refusal::quoted;
+use crate::disk_warnings::DiskWarnings;
 use crate::own_folder::{Distrust, MissingFolders, OwnFolder};
 use crate::system::{self, FileMode};
 
@@ -32,6 +34,8 @@ pub(crate) struct WorkFolder {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Writable<'a> {
     pub(crate) folder: &'a Dir,
+    /// What it is called.
+    pub(crate) path: &'a Path,
     pub(crate) work: &'a WorkFolder,
 }
 
@@ -49,11 +53,14 @@ impl WorkFolder {
         at: DestinationFolder<'_>,
         name: &str,
         access: Access,
+        warnings: &Arc<DiskWarnings>,
     ) -> Result<Option<Self>, Failure> {
-        match access {
-            Access::ReadOnly => Ok(Self::find(at.folder, name).ok()),
-            Access::ReadWrite => Self::make(at, name).map(Some),
-        }
+        let opened = match access {
+            Access::ReadOnly => Self::find(at.folder, name).ok(),
+            Access::ReadWrite => Some(Self::make(at, name)?),
+        };
+        let noting = |folder: OwnFolder| folder.noting_in(warnings);
+        Ok(opened.map(|Self { own, parts }| Self { own: noting(own), parts: noting(parts) }))
     }
 
     /// Opens it if it looks as if it were ours. Nothing is made to find out.
@@ -71,10 +78,11 @@ impl WorkFolder {
                 .and_then(|above| above.folder(name, MissingFolders::MakeOurs)),
             None => OwnFolder::below(at.folder, name, MissingFolders::MakeOurs),
         };
-        let own = at.checked(own)?;
-        let parts = at.checked(own.folder(PARTS, MissingFolders::MakeOurs))?;
+        let own = at.checked(own, name)?;
+        let parts = at.checked(own.folder(PARTS, MissingFolders::MakeOurs), &format!("{name}/{PARTS}"))?;
         if !own.has_file(IGNORED) {
-            own.replace(IGNORED, b"*", FileMode::Usual).map_err(|error| at.failure(&error))?;
+            let file = format!("{name}/{IGNORED}");
+            own.replace(IGNORED, b"*", FileMode::Usual).map_err(|error| at.failure(&file, &error))?;
         }
         Ok(Self { own, parts })
     }
@@ -132,17 +140,17 @@ impl WorkFolder {
 
 impl DestinationFolder<'_> {
     /// A folder that was opened, unless it is not ours alone.
-    fn checked(self, opened: io::Result<OwnFolder>) -> Result<OwnFolder, Failure> {
-        let mut folder = opened.map_err(|error| self.failure(&error))?;
+    fn checked(self, opened: io::Result<OwnFolder>, path: &str) -> Result<OwnFolder, Failure> {
+        let mut folder = opened.map_err(|error| self.failure(path, &error))?;
         folder
             .check()
-            .map_err(|error| self.failure(&error))?
+            .map_err(|error| self.failure(&format!("{path}/*"), &error))?
             .map_err(|distrust| refusal(&self.path.join(folder.name()), distrust))?;
         Ok(folder)
     }
 
-    fn failure(self, error: &io::Error) -> Failure {
-        disk::failure(&format!("cannot write to {}", self.path.display()), error)
+    fn failure(self, path: &str, error: &io::Error) -> Failure {
+        self.refusal(&format!("cannot write to {}", self.path.display()), path, error)
     }
 }
 
@@ -164,13 +172,6 @@ fn refusal(path: &Path, distrust: Distrust) -> Failure {
         ),
     };
     Failure::new(FailureKind::NotOurs, detail)
-}
-
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = |character: char| character.is_alphanumeric() || "/._-+@:,=".contains(character);
-    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

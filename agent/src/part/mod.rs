@@ -13,27 +13,29 @@ mod journal;
 mod new_file;
 mod proved;
 mod ranges;
+mod replace;
 mod small;
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cap_std::fs::Metadata;
-use hfdown_protocol::{Digest, Stamp};
+use hfdown_protocol::{Digest, DiskWarning, Stamp};
 
 use crate::disk::{self, At as _};
+use crate::disk_warnings::DiskWarnings;
 use crate::own_folder::OwnFolder;
-use crate::system::{self, FileMode};
+use crate::system::{self, DiskFeature, FileMode};
 pub(crate) use guard::Guard;
 use guard::Watched;
 use journal::Journal;
 use new_file::NewFile;
 pub(crate) use proved::{ProvedPart, RenameFault};
 pub(crate) use ranges::RangeSet;
-pub(crate) use small::write_small;
+pub(crate) use small::{keep_small, kept_small, write_small};
 
 /// Longer than the clock of any local disk stands still: kernels before 6.13 count in steps of up to 10 ms.
 const TICK: Duration = Duration::from_millis(20);
@@ -53,6 +55,8 @@ pub(crate) struct Part {
     /// lets only one write to a file at a time anyway, and burns the time of the other.
     pen: Mutex<Pen>,
     size: u64,
+    /// Where it is noted what the disk can't do.
+    warnings: Arc<DiskWarnings>,
 }
 
 /// What the last write of our own left behind.
@@ -115,7 +119,14 @@ impl Part {
         let (journal, mut written) = Journal::open(parts, &journal_name(name), size)?;
         let length = data.metadata()?.len();
         if length > size {
-            data.set_len(size)?;
+            match data.set_len(size) {
+                // It is begun anew.
+                Err(error) if system::lacks(DiskFeature::Truncate, &error) => {
+                    Self::discard(parts, name)?;
+                    return Self::open(parts, guard, name, size);
+                }
+                cut => cut?,
+            }
         }
         // The journal outlived its data: after a crash of the machine, or because the folder was tidied up.
         written.remove(length..size);
@@ -129,6 +140,7 @@ impl Part {
             written: Mutex::new(written),
             pen,
             size,
+            warnings: Arc::clone(parts.warnings()),
         })
     }
 
@@ -224,7 +236,7 @@ impl Part {
 
     /// Waits until the bytes would survive a crash of the machine.
     pub(crate) fn flush(&self) -> io::Result<()> {
-        self.data.sync_all()
+        self.warnings.without(DiskFeature::Flush, DiskWarning::NoFlush, self.data.sync_all())
     }
 
     /// Flushes a part whose digest is right, and gives it the mode of a placed file. None if what the digest has gone
@@ -249,7 +261,7 @@ impl Part {
             return Ok(None);
         }
         // As late as can be: a later run goes on from a part only if none but its user may write to it.
-        self.new_file.set_usual_mode(&self.data)?;
+        self.new_file.set_usual_mode(&self.data, &self.warnings)?;
         pen.stamp = stamp(&self.data)?;
         let is_same = self.new_file.is_same(Stamp { changed: pen.stamp.changed, ..flushed }, pen.stamp);
         let data = self.data.try_clone()?;

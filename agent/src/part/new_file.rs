@@ -8,10 +8,11 @@ use std::io;
 use std::time::SystemTime;
 
 use cap_std::fs::Metadata;
-use hfdown_protocol::Stamp;
+use hfdown_protocol::{DiskWarning, Stamp};
 
+use crate::disk_warnings::DiskWarnings;
 use crate::own_folder::OwnFolder;
-use crate::system::{self, FileAccess, FileMode};
+use crate::system::{self, DiskFeature, FileAccess, FileMode};
 
 /// User, group and others may read and write and so on; no set-user-id.
 const MODE: u32 = 0o777;
@@ -47,8 +48,18 @@ impl NewFile {
     }
 
     /// Gives a part the mode of a placed file.
-    pub(super) fn set_usual_mode(self, file: &File) -> io::Result<()> {
-        if mode(file)? == self.usual { Ok(()) } else { system::set_mode(file, self.usual) }
+    pub(super) fn set_usual_mode(self, file: &File, warnings: &DiskWarnings) -> io::Result<()> {
+        if mode(file)? == self.usual {
+            return Ok(());
+        }
+        let changed = system::set_mode(file, self.usual);
+        warnings.without(DiskFeature::Modes, DiskWarning::NoModes, changed)
+    }
+
+    /// Gives a part that did not get its place the mode of one: a later run goes on from it.
+    pub(super) fn set_private_mode(file: &File) {
+        // A disk without modes refuses; then all its files look alike.
+        let _ = system::set_mode(file, PRIVATE);
     }
 
     /// Gives a file a time that no write of another program gives it: the clock of a disk ticks, so that a write within the

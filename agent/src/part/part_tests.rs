@@ -40,7 +40,7 @@ impl Ground {
     }
 
     fn place(&self, part: &ProvedPart) -> Result<Stamp, RenameFault> {
-        part.rename(self.parts.dir(), &self.root, &RepoPath::new("sub/placed").unwrap())
+        part.rename(&self.parts, &self.root, &RepoPath::new("sub/placed").unwrap())
     }
 }
 

@@ -10,8 +10,13 @@ use cap_std::fs::{Dir, Metadata};
 use hfdown_protocol::{RepoPath, Stamp};
 
 use super::new_file::NewFile;
+use super::replace::{Renames, replace};
 use crate::disk;
+use crate::own_folder::OwnFolder;
 use crate::system;
+
+/// What a file is called that makes room for a part, behind the part's name.
+const OLD: &str = ".old";
 
 /// A proved and flushed part.
 #[derive(Debug)]
@@ -39,15 +44,31 @@ impl ProvedPart {
     }
 
     /// Gives it its final name, atomically, and makes the folders that are missing. Returns what it looks like there.
-    pub(crate) fn rename(&self, parts: &Dir, folder: &Dir, place: &RepoPath) -> Result<Stamp, RenameFault> {
+    pub(crate) fn rename(
+        &self,
+        parts: &OwnFolder,
+        folder: &Dir,
+        place: &RepoPath,
+    ) -> Result<Stamp, RenameFault> {
+        let renamed = self.try_rename(parts, folder, place);
+        if let Err(RenameFault::Disk(_)) = renamed {
+            // It stays where it is, for a run that can place it.
+            NewFile::set_private_mode(&self.data);
+        }
+        renamed
+    }
+
+    fn try_rename(&self, parts: &OwnFolder, folder: &Dir, place: &RepoPath) -> Result<Stamp, RenameFault> {
+        let (warnings, parts) = (parts.warnings(), parts.dir());
         let is_as_proved = self.look()?.is_some_and(|now| self.new_file.is_same(self.stamp, now));
         if !is_as_proved || !self.is_at(parts, &self.name)? {
             return Err(RenameFault::Changed);
         }
-        let rename = || parts.rename(&self.name, folder, place.as_str());
-        disk::within_folders(rename, || {
-            place.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent))
-        })?;
+        let renames = PartRenames { part: &self.name, parts, folder, place: place.as_str() };
+        disk::within_folders(
+            || replace(&renames, warnings),
+            || place.parent().map_or(Ok(()), |parent| folder.create_dir_all(parent)),
+        )?;
         // Before the disk takes its time. Only the rename's own trace is new here: whatever else is, is not what was
         // proved.
         let now = self.look()?;
@@ -78,5 +99,43 @@ impl ProvedPart {
             there => there?,
         };
         Ok(there.is_file() && self.new_file.is_one_file(disk::stamp(&there), self.stamp))
+    }
+}
+
+/// The renames of a part, and of the file that has its place.
+struct PartRenames<'a> {
+    part: &'a str,
+    parts: &'a Dir,
+    folder: &'a Dir,
+    place: &'a str,
+}
+
+impl PartRenames<'_> {
+    fn old(&self) -> String {
+        format!("{}{OLD}", self.part)
+    }
+}
+
+impl Renames for PartRenames<'_> {
+    fn place(&self) -> io::Result<()> {
+        self.parts.rename(self.part, self.folder, self.place)
+    }
+
+    fn set_aside(&self) -> io::Result<()> {
+        // Of what stands in the way a file alone is one that a file may replace.
+        if !self.folder.symlink_metadata(self.place)?.is_file() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        // One that a run left here that was killed after the new one had its name.
+        let _ = self.drop_old();
+        self.folder.rename(self.place, self.parts, self.old())
+    }
+
+    fn put_back(&self) -> io::Result<()> {
+        self.parts.rename(self.old(), self.folder, self.place)
+    }
+
+    fn drop_old(&self) -> io::Result<()> {
+        self.parts.remove_file(self.old())
     }
 }

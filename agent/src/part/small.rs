@@ -2,8 +2,11 @@
 
 use std::io::{self, Write as _};
 
+use bytes::Bytes;
+
 use super::guard::Guard;
-use super::{ProvedPart, stamp};
+use super::journal::Journal;
+use super::{Part, ProvedPart, journal_name, stamp};
 use crate::disk::At as _;
 use crate::own_folder::OwnFolder;
 use crate::system::FileMode;
@@ -24,10 +27,10 @@ pub(crate) fn write_small(
     for _ in 0..ATTEMPTS {
         let mut data = parts.create(name, FileMode::Private)?;
         data.write_all(bytes)?;
-        new_file.set_usual_mode(&data)?;
+        new_file.set_usual_mode(&data, parts.warnings())?;
         new_file.set_time_apart(&data);
         let before = stamp(&data)?;
-        data.sync_all()?;
+        parts.flush_file(&data)?;
         let written = stamp(&data)?;
         // What another program wrote in between is found by looking: it is in memory still.
         if new_file.is_same(before, written)
@@ -57,4 +60,18 @@ fn holds(data: &std::fs::File, bytes: &[u8]) -> io::Result<bool> {
         }
     }
     Ok(data.metadata()?.len() == bytes.len() as u64)
+}
+
+/// Claims all of a small file's part, which could not be placed, for a later run.
+pub(crate) fn keep_small(parts: &OwnFolder, name: &str, size: u64) -> io::Result<()> {
+    let (journal, claimed) = Journal::open(parts, &journal_name(name), size)?;
+    if claimed.total() == size { Ok(()) } else { journal.append(&(0..size)) }
+}
+
+/// What is in a part that [`keep_small`] has claimed.
+pub(crate) fn kept_small(parts: &OwnFolder, name: &str, size: u64) -> Option<Bytes> {
+    if Part::peek(parts, name, size) < size {
+        return None;
+    }
+    parts.read(name, size).ok().flatten().map(Bytes::from)
 }

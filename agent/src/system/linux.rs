@@ -1,14 +1,20 @@
 //! What only Linux has.
 
 use std::fs::{self, File};
+use std::io;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use cap_std::fs::{Dir, MetadataExt as _};
 use rustix::fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags};
+use rustix::fs::{AtFlags, StatxAttributes, StatxFlags, statx};
 
+use super::file_access::Protection;
 use super::own_uid;
 
 /// Another program opens a file, or closes one that it had opened for writing before we looked. We close ours last.
@@ -154,6 +160,47 @@ pub(crate) fn stamps_follow_writes(file: &File) -> bool {
         .is_ok_and(|disk| u64::try_from(disk.f_type).is_ok_and(|kind| LOCAL.contains(&kind)))
 }
 
+/// Stands for the lock of a folder on a disk that has none: a name that one process of this machine can have at a time,
+/// and that is free again when it ends in whatever way. Containers have names of their own, and so have other machines.
+#[derive(Debug)]
+pub(crate) struct MachineLock(#[expect(dead_code, reason = "it is held")] UnixListener);
+
+impl MachineLock {
+    /// Takes it. [`io::ErrorKind::AddrInUse`] where another process has it.
+    pub(crate) fn take(folder: &Dir) -> io::Result<Self> {
+        let folder = folder.dir_metadata()?;
+        let name = format!("hfdown-folder-{:x}-{:x}", folder.dev(), folder.ino());
+        UnixListener::bind_addr(&SocketAddr::from_abstract_name(name)?).map(Self)
+    }
+}
+
+/// What keeps a file from being changed, as far as its disk tells.
+pub(crate) fn protection(folder: &Dir, path: &str) -> Protection {
+    let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT;
+    let Ok(found) = statx(folder, path, flags, StatxFlags::empty()) else { return Protection::default() };
+    let has = |attribute| found.stx_attributes.contains(attribute);
+    Protection {
+        immutable: has(StatxAttributes::IMMUTABLE),
+        append_only: has(StatxAttributes::APPEND),
+        is_mount_point: has(StatxAttributes::MOUNT_ROOT),
+    }
+}
+
+/// What the file of users calls a user.
+pub(crate) fn user_name(uid: u32) -> Option<String> {
+    name_of(uid, &fs::read("/etc/passwd").ok()?)
+}
+
+/// As `name:password:uid:gid:title:home:shell` says.
+fn name_of(uid: u32, users: &[u8]) -> Option<String> {
+    let users = String::from_utf8_lossy(users);
+    users.lines().find_map(|user| {
+        let mut fields = user.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    })
+}
+
 /// This user's own folder. Where no `HOME` is set, the file of users is all that is asked: the system's own look-up loads
 /// libraries, and a static program that does so crashes.
 pub(crate) fn own_home() -> Option<PathBuf> {
@@ -182,6 +229,19 @@ mod tests {
         for (uid, home) in [(0, Some("/root")), (7, Some("/home/seven")), (8, None), (9, None)] {
             assert_eq!(home_of(uid, users), home.map(PathBuf::from), "{uid}");
         }
+        for (uid, name) in [(0, Some("root")), (8, Some("old")), (9, None)] {
+            assert_eq!(name_of(uid, users).as_deref(), name, "{uid}");
+        }
+    }
+
+    #[test]
+    fn one_process_has_a_folder_where_its_disk_has_no_locks() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = || Dir::open_ambient_dir(folder.path(), cap_std::ambient_authority()).unwrap();
+        let held = MachineLock::take(&open()).unwrap();
+        assert_eq!(MachineLock::take(&open()).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        drop(held);
+        MachineLock::take(&open()).unwrap();
     }
 
     #[test]

@@ -6,12 +6,13 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use cap_std::fs::{Dir, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use hfdown_protocol::RepoPath;
-use rustix::fs::{Mode, OFlags, mkdirat, openat};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, StatVfsMountFlags, accessat, mkdirat, openat, statvfs};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::signal::unix::SignalKind;
 
-use super::file_access::{FileAccess, FileMode, Looks};
+use super::disk_feature::DiskFeature;
+use super::file_access::{DiskSpace, FileAccess, FileMode, Looks};
 
 /// Of a folder of ours: its owner's, and others' to look at.
 const FOLDER: Mode = Mode::from_raw_mode(0o755);
@@ -35,12 +36,55 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 pub(crate) fn flush_folder(root: &Dir, path: &str) -> io::Result<()> {
     // Opened as a file: cap-std's own handles of folders are `O_PATH`, which can't be flushed.
     let flags = OFlags::DIRECTORY | OFlags::NONBLOCK;
-    let folder =
-        root.open_with(path, OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()))?;
-    match folder.sync_all() {
-        // A disk that has no such thing for folders.
-        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+    let mut options = OpenOptions::new();
+    let opened = root.open_with(path, options.read(true).custom_flags(flags.bits().cast_signed()));
+    match opened.and_then(|folder| folder.sync_all()) {
+        // At worst a name is not there after a power loss, and the next run fetches the file: nothing to be warned of.
+        Err(error) if lacks(DiskFeature::FolderFlush, &error) => Ok(()),
         flushed => flushed,
+    }
+}
+
+/// Whether an error says that the disk has no such thing.
+pub fn lacks(feature: DiskFeature, error: &io::Error) -> bool {
+    let also: &[Errno] = match feature {
+        // NFS without its lock manager; FUSE.
+        DiskFeature::Locks => &[Errno::NOLCK, Errno::INVAL],
+        DiskFeature::Flush => &[Errno::INVAL],
+        // Some want to be able to write to what they flush. A folder that may be written to need not be one that may be
+        // read.
+        DiskFeature::FolderFlush => &[Errno::INVAL, Errno::BADF, Errno::ISDIR, Errno::ACCESS, Errno::PERM],
+        // FAT; network disks that have one mode for all, or files that can only grow.
+        DiskFeature::Modes | DiskFeature::Truncate => &[Errno::INVAL, Errno::PERM],
+        // SMB while another program has the file open, sshfs with servers that only rename to free names. Where it is
+        // the permission that is missing, it is missing for the other way as well.
+        DiskFeature::Replace => &[Errno::EXIST, Errno::BUSY, Errno::INVAL, Errno::ACCESS, Errno::PERM],
+    };
+    let always = [Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::NOTTY];
+    let is = |errno: &Errno| error.raw_os_error() == Some(errno.raw_os_error());
+    always.iter().chain(also).any(is)
+}
+
+/// What is left on the disk of a folder. `None` where it does not say.
+pub(crate) fn disk_space(folder: &std::path::Path) -> Option<DiskSpace> {
+    let disk = statvfs(folder).ok()?;
+    Some(DiskSpace {
+        // A disk of no size at all is one that does not say: FUSE, memory without a limit.
+        bytes: (disk.f_blocks > 0).then(|| disk.f_bavail.saturating_mul(disk.f_frsize)),
+        inodes: (disk.f_files > 0).then_some(disk.f_favail),
+        is_read_only: disk.f_flag.contains(StatVfsMountFlags::RDONLY),
+    })
+}
+
+/// Whether this user may make, rename and remove files in a folder, as far as its mode and its disk tell.
+pub(crate) fn may_change(folder: &Dir, path: &str) -> io::Result<()> {
+    // Opened first: what is asked of is in the folder then, whatever links are on the way.
+    let opened = folder.open_dir(path)?;
+    let how = Access::WRITE_OK | Access::EXEC_OK;
+    match accessat(&opened, ".", how, AtFlags::EACCESS) {
+        Err(error @ (Errno::ACCESS | Errno::ROFS)) => Err(error.into()),
+        // A kernel or a sandbox that does not know the question forbids nothing.
+        Ok(()) | Err(_) => Ok(()),
     }
 }
 
@@ -96,6 +140,28 @@ pub(crate) fn create_folder(folder: &Dir, name: &str) -> io::Result<()> {
 /// Who may have written to a file or a folder.
 pub(crate) fn looks(metadata: &Metadata) -> Looks {
     Looks { uid: metadata.uid(), mode: metadata.mode() & 0o7777, links: metadata.nlink() }
+}
+
+/// The number of the disk that a file or a folder is on.
+pub(crate) fn disk_of(metadata: &Metadata) -> u64 {
+    metadata.dev()
+}
+
+/// Whether an error says that the disk is full, broken or gone, or the process at its limits: nothing can go on.
+pub(crate) fn stops_all(error: &io::Error) -> bool {
+    let known = [
+        Errno::IO,
+        Errno::NOSPC,
+        Errno::DQUOT,
+        Errno::STALE,
+        Errno::NODEV,
+        Errno::NXIO,
+        Errno::NOTCONN,
+        Errno::NOMEM,
+        Errno::MFILE,
+        Errno::NFILE,
+    ];
+    error.raw_os_error().is_some_and(|error| known.iter().any(|known| known.raw_os_error() == error))
 }
 
 /// The user that runs this program, as disks know it.

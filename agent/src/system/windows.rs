@@ -7,7 +7,8 @@ use std::os::windows::fs::FileExt;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use hfdown_protocol::RepoPath;
 
-use super::file_access::{FileAccess, FileMode, Looks};
+use super::disk_feature::DiskFeature;
+use super::file_access::{DiskSpace, FileAccess, FileMode, Looks};
 
 /// Neither is to be had without opening the file. What is left of a stamp, size and time, is what others go by as well.
 pub(crate) fn changed_and_inode(_metadata: &Metadata) -> (i128, u64) {
@@ -36,6 +37,23 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result
 /// Folders can't be flushed here, and need not be: NTFS keeps a journal of names.
 #[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
 pub(crate) fn flush_folder(_root: &Dir, _path: &str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether an error says that the disk has no such thing.
+pub fn lacks(_feature: DiskFeature, error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported
+}
+
+/// What is left on the disk of a folder. `None` where it does not say.
+pub(crate) fn disk_space(folder: &std::path::Path) -> Option<DiskSpace> {
+    let bytes = fs4::available_space(folder).ok()?;
+    Some(DiskSpace { bytes: Some(bytes), inodes: None, is_read_only: false })
+}
+
+/// What may be done in a folder is found out by doing it.
+#[expect(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+pub(crate) fn may_change(_folder: &Dir, _path: &str) -> io::Result<()> {
     Ok(())
 }
 
@@ -82,6 +100,16 @@ pub(crate) fn create_folder(folder: &Dir, name: &str) -> io::Result<()> {
 /// Owners are another matter here: whatever is there counts as this user's.
 pub(crate) fn looks(_metadata: &Metadata) -> Looks {
     Looks { uid: own_uid(), mode: 0, links: 1 }
+}
+
+/// The number of the disk that a file or a folder is on. It is not to be had without opening it.
+pub(crate) fn disk_of(_metadata: &Metadata) -> u64 {
+    0
+}
+
+/// Whether an error says that the disk is full: nothing can go on.
+pub(crate) fn stops_all(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 /// The user that runs this program.

@@ -107,9 +107,7 @@ async fn at_disk<T: Send + 'static>(
     let (part, path, root) = (Arc::clone(part), file.wanted.path.clone(), Arc::clone(&context.root));
     context
         .blocking(move || {
-            act(&part).map_err(|error| {
-                FetchFault::Disk(root.with_space(disk::failure(&format!("{attempt} {path}"), &error)))
-            })
+            act(&part).map_err(|error| FetchFault::Disk(root.failure(&format!("{attempt} {path}"), &error)))
         })
         .await
 }
@@ -192,9 +190,7 @@ impl FlushAhead {
 }
 
 fn flush(part: &Part, path: &RepoPath, root: &Root) -> Result<(), FetchFault> {
-    part.flush().map_err(|error| {
-        FetchFault::Disk(root.with_space(disk::failure(&format!("cannot flush {path}"), &error)))
-    })
+    part.flush().map_err(|error| FetchFault::Disk(root.failure(&format!("cannot flush {path}"), &error)))
 }
 
 fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> io::Result<()> {
@@ -231,8 +227,7 @@ pub(super) fn prove_small(
     }
     let parts = context.root.parts().map_err(FetchFault::Disk)?;
     let written = part::write_small(parts, &context.guard, &file.part, bytes).map_err(|error| {
-        let failure = disk::failure(&format!("cannot write {}", file.wanted.path), &error);
-        FetchFault::Disk(context.root.with_space(failure))
+        FetchFault::Disk(context.root.failure(&format!("cannot write {}", file.wanted.path), &error))
     })?;
     context.wrote(file, bytes.len() as u64);
     written.map(SmallProof::Proved).ok_or_else(|| kept_changing(&file.wanted.path))
@@ -266,7 +261,7 @@ async fn begin_again(
             let parts = world.root.parts().map_err(FetchFault::Disk)?;
             let attempt = || format!("cannot discard the part of {}", file.wanted.path);
             Part::discard(parts, &file.part)
-                .map_err(|error| FetchFault::Disk(disk::failure(&attempt(), &error)))
+                .map_err(|error| FetchFault::Disk(world.root.failure(&attempt(), &error)))
         })
     };
     if let Err(fault) = discarding.await {
@@ -294,16 +289,18 @@ pub(super) async fn place(
             let stamp = match folder::place(&world.root, &part, wanted, file.replaces, durable) {
                 Ok(stamp) => stamp,
                 Err(PlaceFault::PartChanged) => return Ok(Placing::PartChanged),
-                Err(PlaceFault::Folder(failure)) => return Err(FetchFault::Disk(failure)),
+                Err(PlaceFault::File(failure)) => {
+                    keep(&world, &file);
+                    return Err(FetchFault::Unplaceable(failure));
+                }
+                Err(PlaceFault::Disk(failure)) => return Err(FetchFault::Disk(failure)),
             };
-            // A small file never had one.
-            if let (false, Ok(parts)) = (is_small, world.root.parts()) {
+            // Of the small ones only those have one that could not be placed before.
+            if let (true, Ok(parts)) = (!is_small || file.was_kept, world.root.parts()) {
                 Part::forget_journal(parts, &file.part);
             }
             let mut records = world.records();
-            records
-                .remember(&world.root, wanted, stamp, Origin::Placed)
-                .map_err(|failure| FetchFault::Disk(world.root.with_space(failure)))?;
+            records.remember(&world.root, wanted, stamp, Origin::Placed).map_err(FetchFault::Disk)?;
             Ok(Placing::Placed)
         })
     };
@@ -320,6 +317,27 @@ pub(super) async fn place(
         }
         Err(fault) => context.faulted(index, file, None, fault).await,
     }
+}
+
+/// Keeps the part of a file that could not be placed for a run that can. That of a large one has a journal already.
+fn keep(context: &TransferContext, file: &FileTransfer) {
+    if let (true, Ok(parts)) = (file.is_small(), context.root.parts()) {
+        // Without it, the file is fetched again.
+        let _ = part::keep_small(parts, &file.part, file.wanted.size);
+    }
+}
+
+/// The bytes of a small file that an earlier run could not place. They are proved as those that come over the network.
+pub(super) async fn kept_small(context: &Arc<TransferContext>, file: &Arc<FileTransfer>) -> Option<Bytes> {
+    if !file.take_kept() {
+        return None;
+    }
+    let (world, file) = (Arc::clone(context), Arc::clone(file));
+    let reading = context.blocking(move || {
+        let parts = world.root.parts().map_err(FetchFault::Disk)?;
+        Ok(part::kept_small(parts, &file.part, file.wanted.size))
+    });
+    reading.await.ok().flatten()
 }
 
 /// What an attempt to place a part came to.

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hfdown_protocol::{End, Failure, FailureKind, Limits, Summary};
+use hfdown_protocol::{End, Failure, FailureKind, Limits, Scarcity, Summary};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -49,20 +49,23 @@ impl Engine {
     /// Gets ready; an error if the disk is too small. Blocks.
     pub(crate) fn new(
         workshop: Workshop,
-        tasks: Vec<FileTransfer>,
+        mut tasks: Vec<FileTransfer>,
         limits: &Limits,
     ) -> Result<Self, Failure> {
         let Workshop { root, records, network, timing, stop } = workshop;
-        let missing = tasks.iter().map(|task| task.wanted.size - on_disk(&root, task));
-        // The sizes are whatever the Hub says.
-        let needed = missing.fold(0, u64::saturating_add);
+        let mut needed = DiskNeeds::default();
+        for task in &mut tasks {
+            let missing = task.wanted.size - on_disk(&root, task);
+            task.was_kept = missing == 0 && task.wanted.size > 0;
+            needed.add(task, missing);
+        }
         let concurrency = Concurrency::new(limits.connections.map(NonZeroU16::get).map(usize::from));
         let digests = machine::cpus().min(HASHES);
         let tasks = tasks.into_iter().map(Arc::new).collect();
         let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, timing);
         let throttle = Throttle::new(limits.bytes_per_second);
         let context = Arc::new(TransferContext::new(root, records, scheduler, network, throttle, stop));
-        check_space(&context.root, needed)?;
+        needed.check(&context.root)?;
         Ok(Self { context, concurrency })
     }
 
@@ -121,16 +124,48 @@ impl Engine {
     }
 }
 
-/// Better to say so now than at 99 %.
-fn check_space(root: &Root, needed: u64) -> Result<(), Failure> {
-    let margin = (SMALLEST_MARGIN + needed / 8).min(LARGEST_MARGIN);
-    let (with_margin, free) = (needed.saturating_add(margin), root.free());
-    if needed == 0 || with_margin <= free {
-        return Ok(());
+/// What the files to fetch need of the disk, at least.
+#[derive(Debug, Default)]
+struct DiskNeeds {
+    bytes: u64,
+    /// Names that are not there yet.
+    files: u64,
+}
+
+impl DiskNeeds {
+    fn add(&mut self, task: &FileTransfer, missing: u64) {
+        // The sizes are whatever the Hub says.
+        self.bytes = self.bytes.saturating_add(missing);
+        self.files += u64::from(task.replaces.is_none() && missing == task.wanted.size);
     }
-    let root = root.path().display();
-    let detail = format_args!("the disk of {root} is too small for what is missing and its bookkeeping");
-    Err(Failure::new(FailureKind::NoSpace { needed: with_margin, free }, detail))
+
+    /// Better to say so now than at 99 %.
+    fn check(&self, root: &Root) -> Result<(), Failure> {
+        let margin = (SMALLEST_MARGIN + self.bytes / 8).min(LARGEST_MARGIN);
+        let needed = self.bytes.saturating_add(margin);
+        let (space, shown) = (root.space(), root.path().display());
+        // A disk that does not say how much is left is tried.
+        if let Some(free) = space.bytes.filter(|free| self.bytes > 0 && needed > *free) {
+            let detail =
+                format_args!("the disk of {shown} is too small for what is missing and its bookkeeping");
+            return Err(Failure::new(
+                FailureKind::NoSpace { needed, free, scarcity: Scarcity::Bytes },
+                detail,
+            ));
+        }
+        if let Some(inodes) = space.inodes.filter(|inodes| self.files > *inodes) {
+            let detail = format_args!(
+                "the disk of {shown} can hold {inodes} more files (inodes), and {} are missing",
+                self.files
+            );
+            let free = space.bytes.unwrap_or(u64::MAX);
+            return Err(Failure::new(
+                FailureKind::NoSpace { needed: 0, free, scarcity: Scarcity::Inodes },
+                detail,
+            ));
+        }
+        Ok(())
+    }
 }
 
 fn on_disk(root: &Root, task: &FileTransfer) -> u64 {

@@ -1,6 +1,6 @@
 //! One file to fetch, as the connections that work on it share it without the queue's lock.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hfdown_protocol::{Source, Stamp, Wanted};
 use tokio::sync::Notify;
@@ -20,6 +20,9 @@ pub(crate) struct FileTransfer {
     /// The name of its part.
     pub(super) part: String,
     pub(super) source: FileSource,
+    /// Whether all of it was on disk at the beginning.
+    pub(super) was_kept: bool,
+    kept_is_used: AtomicBool,
     pub(super) counts: FileCounts,
     /// Rung when bytes have been written.
     pub(super) advanced: Notify,
@@ -42,7 +45,13 @@ impl FileTransfer {
     pub(crate) fn new(wanted: Wanted, replaces: Option<Stamp>, part: String, source: Source) -> Self {
         let source = FileSource::new(wanted.id, wanted.size, source);
         let (counts, advanced, abandoned) = (FileCounts::default(), Notify::new(), CancellationToken::new());
-        Self { wanted, replaces, part, source, counts, advanced, abandoned }
+        let (was_kept, kept_is_used) = (false, AtomicBool::new(false));
+        Self { wanted, replaces, part, source, was_kept, kept_is_used, counts, advanced, abandoned }
+    }
+
+    /// Whether all of it was on disk at the beginning and no attempt has used that: it may turn out wrong.
+    pub(super) fn take_kept(&self) -> bool {
+        self.was_kept && !self.kept_is_used.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn is_small(&self) -> bool {

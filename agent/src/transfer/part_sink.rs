@@ -7,7 +7,6 @@ use bytes::Bytes;
 use super::context::TransferContext;
 use super::lease::Piece;
 use super::receive::Sink;
-use crate::disk;
 use crate::fault::FetchFault;
 use crate::source::Chunk;
 
@@ -61,8 +60,7 @@ impl Sink for PartSink<'_> {
 fn write(context: &TransferContext, piece: &Piece, start: u64, chunks: &[Bytes]) -> Result<(), FetchFault> {
     let Piece { file, part, lease, .. } = piece;
     let written = part.write(start, chunks).map_err(|error| {
-        let failure = disk::failure(&format!("cannot write {}", file.wanted.path), &error);
-        FetchFault::Disk(context.root.with_space(failure))
+        FetchFault::Disk(context.root.failure(&format!("cannot write {}", file.wanted.path), &error))
     })?;
     lease.advance(written.end);
     file.counts.set_done(part.total());

@@ -78,7 +78,7 @@ fn each_fault_has_its_decision_and_its_first_step() {
         GiveUp, Retry, RetryBriefly, RetryFromNothing, RetryWhole, RetryWithNewAddress, StopAll,
     };
     let again = |seconds| NextStep::Again { attempt: 1, wait: Duration::from_secs(seconds) };
-    let no_space = FailureKind::NoSpace { needed: 1, free: 0 };
+    let no_space = FailureKind::NoSpace { needed: 1, free: 0, scarcity: hfdown_protocol::Scarcity::Quota };
     let (why, what) = (String::new, || "makes no sense".to_owned());
     for (fault, decision, step) in [
         (FetchFault::Connect { host: host(), why: why() }, Retry, again(1)),

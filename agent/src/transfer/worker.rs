@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hfdown_protocol::Report;
 
 use super::context::{TransferContext, defect};
@@ -11,7 +12,6 @@ use super::file_transfer::FileTransfer;
 use super::lease::{Lease, Piece};
 use super::part_sink::PartSink;
 use super::receive::{MemorySink, receive};
-use crate::disk;
 use crate::fault::FetchFault;
 use crate::part::Part;
 use crate::source::Extent;
@@ -45,7 +45,7 @@ async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransf
             let parts = world.root.parts().map_err(FetchFault::Disk)?;
             let attempt = || format!("cannot begin {}", file.wanted.path);
             Part::open(parts, &world.guard, &file.part, file.wanted.size)
-                .map_err(|error| FetchFault::Disk(disk::failure(&attempt(), &error)))
+                .map_err(|error| FetchFault::Disk(world.root.failure(&attempt(), &error)))
         })
     };
     match opening.await {
@@ -80,18 +80,35 @@ async fn fetch(context: &Arc<TransferContext>, piece: &Piece) {
 
 /// Fetches a small file, proves it in memory, and places it.
 async fn small(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransfer>, lease: &Arc<Lease>) {
+    if let Some(bytes) = delivery::kept_small(context, &file).await {
+        return prove_and_place(context, index, file, lease, bytes).await;
+    }
     let mut sink = MemorySink::new(lease, file.wanted.size);
     let outcome = tokio::select! {
         () = lease.taken_over() => return,
         outcome = receive_small(context, &file, lease, &mut sink) => outcome,
     };
+    match outcome {
+        Ok(()) => prove_and_place(context, index, file, lease, sink.into_bytes()).await,
+        Err(fault) => {
+            if context.scheduler.carried(index, lease) {
+                context.faulted(index, &file, None, fault).await;
+            }
+        }
+    }
+}
+
+/// Proves the bytes of a small file, and places it.
+async fn prove_and_place(
+    context: &Arc<TransferContext>,
+    index: usize,
+    file: Arc<FileTransfer>,
+    lease: &Arc<Lease>,
+    bytes: Bytes,
+) {
     if !context.scheduler.carried(index, lease) {
         return;
     }
-    if let Err(fault) = outcome {
-        return context.faulted(index, &file, None, fault).await;
-    }
-    let bytes = sink.into_bytes();
     let proving = {
         let (world, file) = (Arc::clone(context), Arc::clone(&file));
         context.blocking(move || delivery::prove_small(&world, &file, &bytes))

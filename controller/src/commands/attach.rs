@@ -73,7 +73,7 @@ impl Attachment<'_> {
         attempts.next = ConnectAttempt::Reconnect;
         let (mut session, status, plan) = match joined {
             Joined::Underway { session, status, plan } => (session, status, plan),
-            Joined::Ended { status, conclusion, ago } => {
+            Joined::Ended { status, conclusion, ago, warnings } => {
                 self.forget_record(&status);
                 let exit = match verb {
                     AttachVerb::Attach => exit_of_conclusion(&status, &conclusion),
@@ -81,6 +81,9 @@ impl Attachment<'_> {
                     AttachVerb::Stop => Exit::Done,
                 };
                 let (status, ago) = (Box::new(status), Duration::from_secs(ago));
+                for warning in warnings {
+                    events.send(warning).await;
+                }
                 events.send(Event::Ended { status, conclusion, ago }).await;
                 return Ok(exit);
             }

@@ -19,8 +19,7 @@ use crate::link::Leftovers;
 use crate::plan::{self, Intent, Inventory, Plan};
 use crate::selection::Selected;
 use crate::session::{
-    self, Carryover, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Session, Sources,
-    left_running,
+    self, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Session, Sources, left_running,
 };
 use crate::tally::Tally;
 use crate::text::sanitize;
@@ -45,7 +44,7 @@ pub(super) async fn sync(
     let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {
         let mut session = connect(request, target, &listing, attempt, cancel).await?;
         let ended = async {
-            let inventory = survey(request, target, &selected, &mut session).await?;
+            let inventory = survey(request, target, &selected, &mut session, run).await?;
             let plan = Arc::new(plan::plan(&selected, &inventory, &request.policy));
             announce(request, target, &plan, run).await;
             let execution = execution(request, &listing, &plan);
@@ -94,9 +93,10 @@ async fn survey(
     target: &Target,
     selected: &Selected,
     session: &mut Session,
+    run: &mut SyncRun,
 ) -> Result<Inventory, Interrupted> {
     session
-        .survey(selected, request.policy.check, &target.events)
+        .survey(selected, request.policy.check, &target.events, &mut run.carryover)
         .await
         .map_err(|error| Interrupted { attempted: format!("cannot look at {}", target.destination), error })
 }
@@ -115,7 +115,7 @@ async fn announce(request: &SyncRequest, target: &Target, plan: &Arc<Plan>, run:
     for (file, failure) in plan.obstructed() {
         events.send(Event::Failed { path: file.path.to_string(), failure: failure.clone() }).await;
     }
-    run.carryover = Carryover::of_plan(plan);
+    run.carryover.begin(plan);
     run.plan = Some(Arc::clone(plan));
 }
 

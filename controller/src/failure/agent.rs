@@ -1,6 +1,6 @@
 //! What an agent could not do.
 
-use hfdown_protocol::{Failure, FailureKind};
+use hfdown_protocol::{Failure, FailureKind, Scarcity};
 
 use super::{Exit, Problem};
 use crate::text::units::bytes;
@@ -12,10 +12,13 @@ pub(super) const PROXY: &str = "let it be like http://HOST:PORT or socks5h://HOS
 pub(super) fn agent(attempted: String, failure: &Failure) -> Problem {
     let problem = Problem::new(exit(failure.kind), attempted).because(failure);
     let problem = match failure.kind {
-        FailureKind::NoSpace { needed, free } if needed > 0 => {
+        FailureKind::NoSpace { needed, free, scarcity: Scarcity::Bytes } if needed > 0 => {
             problem.because(format_args!("{} are needed, {} are free", bytes(needed), bytes(free)))
         }
-        FailureKind::NoSpace { free, .. } => problem.because(format_args!("{} are free", bytes(free))),
+        // Where it is a quota or inodes that are used up, the bytes that are free say nothing; and a disk may not say.
+        FailureKind::NoSpace { free, scarcity: Scarcity::Bytes, .. } if free < u64::MAX => {
+            problem.because(format_args!("{} are free", bytes(free)))
+        }
         _ => problem,
     };
     match advice(failure.kind) {
@@ -59,7 +62,15 @@ fn exit(kind: FailureKind) -> Exit {
 
 fn advice(kind: FailureKind) -> Option<&'static str> {
     Some(match kind {
-        FailureKind::NoSpace { .. } => {
+        FailureKind::NoSpace { scarcity: Scarcity::Quota, .. } => {
+            "remove what is not needed there (`quota -s` tells what counts), have the quota raised, or choose another folder; then \
+             run the same command again: what has arrived is kept"
+        }
+        FailureKind::NoSpace { scarcity: Scarcity::Inodes, .. } => {
+            "remove files that are not needed there, however small (`df -i` tells how many there may be), or choose another folder; \
+             then run the same command again: what has arrived is kept"
+        }
+        FailureKind::NoSpace { scarcity: Scarcity::Bytes, .. } => {
             "make room, or choose another folder, and run the same command again: what has arrived is kept"
         }
         FailureKind::PermissionDenied => "choose a folder that you may write to",

@@ -83,7 +83,11 @@ fn verbose_tells_every_file_and_why() {
 #[test]
 fn quiet_says_nothing_but_errors() {
     assert_eq!(said(Verbosity::Quiet, &sample::run()), "");
-    let failure = sample::failure(FailureKind::NoSpace { needed: 5_000_000, free: 12_000 });
+    let failure = sample::failure(FailureKind::NoSpace {
+        needed: 5_000_000,
+        free: 12_000,
+        scarcity: hfdown_protocol::Scarcity::Bytes,
+    });
     let events = [
         Event::Warning { text: "option -L is ignored".to_owned() },
         Event::Failed { path: "config.json".to_owned(), failure },

@@ -8,6 +8,7 @@
 mod bars;
 mod console;
 mod detached;
+mod disk_warning;
 mod info;
 mod json;
 mod lines;

@@ -1,5 +1,6 @@
 //! The forms of `--json`'s objects. Their documentation is the table in `json.rs`.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use hfdown_protocol::{Failure, FailureKind};
@@ -10,7 +11,9 @@ use serde::{Serialize, Serializer};
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Object<'a> {
     Warning {
-        text: &'a str,
+        text: Cow<'a, str>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        kind: Option<&'static str>,
     },
     Delayed {
         why: &'a str,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use hfdown_protocol::{Conclusion, End, Provenance, Summary, TransferStatus};
 
 use super::detached::lost;
+use super::disk_warning;
 use super::object::{
     FileInFlight, Object, PlannedFetch, PlannedKeep, PlannedRemoval, RefusedName, Seconds, StatusFields, kind,
 };
@@ -21,7 +22,11 @@ use crate::text::units::mean_rate;
 pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> {
     Some(match event {
         Event::Described { .. } => return None,
-        Event::Warning { text } => Object::Warning { text },
+        Event::Warning { text } => Object::Warning { text: text.into(), kind: None },
+        Event::DiskWarning { root, warning } => Object::Warning {
+            text: disk_warning::text(root, warning).into(),
+            kind: Some(disk_warning::kind(warning)),
+        },
         Event::Delayed { why, attempt, wait } => {
             Object::Delayed { why, attempt: *attempt, wait_seconds: Seconds(*wait) }
         }

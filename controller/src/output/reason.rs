@@ -12,7 +12,7 @@ const REFUSED_NAME: usize = 200;
 /// A failure's detail, with the figures that only its kind holds.
 pub(super) fn because(failure: &Failure) -> String {
     match failure.kind {
-        FailureKind::NoSpace { needed, free } if needed > 0 => {
+        FailureKind::NoSpace { needed, free, .. } if needed > 0 => {
             format!("{} ({} missing, {} free)", failure.detail, bytes(needed), bytes(free))
         }
         _ => failure.detail.clone(),

@@ -8,7 +8,7 @@ use hfdown_protocol::{Digest, MachineInfo, RepoPath};
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
-use super::{detached, info, plan_lines};
+use super::{detached, disk_warning, info, plan_lines};
 use crate::event::{Agent, Event, Progress};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -103,6 +103,9 @@ impl Sentences {
         let run = self.runs.get(name.unwrap_or_default());
         let (level, text) = match event {
             Event::Warning { text } => (Verbosity::Normal, format!("warning: {text}")),
+            Event::DiskWarning { root, warning } => {
+                (Verbosity::Normal, format!("warning: {}", disk_warning::text(root, warning)))
+            }
             Event::Delayed { why, attempt, wait } => {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; trying again in {wait} (attempt {attempt} failed)"))
@@ -136,11 +139,13 @@ impl Sentences {
                 // Who wrote `~/models` would not know where the files land.
                 let is_elsewhere = root != asked.trim_end_matches('/');
                 let place = self.place(name, root, is_elsewhere, machine, *agent);
-                let free = bytes(*free);
-                (
-                    Verbosity::Normal,
-                    format!("{place}{free} free{}", readiness(*agent, *after, self.verbosity)),
-                )
+                // A disk may not say.
+                let free = if *free == u64::MAX {
+                    "free space unknown".to_owned()
+                } else {
+                    format!("{} free", bytes(*free))
+                };
+                (Verbosity::Normal, format!("{place}{free}{}", readiness(*agent, *after, self.verbosity)))
             }
             Event::Started { path, size, resumed } if *resumed > 0 => {
                 let (size, resumed) = (bytes(*size), bytes(*resumed));

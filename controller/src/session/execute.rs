@@ -150,6 +150,11 @@ impl Session {
                         answers.spawn(sources.clone().answer(file, listed, self.orders()));
                     }
                 }
+                Heard::Report(Report::Warning { warning }) => {
+                    if let Some(event) = monitor.warning(&self.root, warning) {
+                        events.send(event).await;
+                    }
+                }
                 Heard::Report(Report::Finished { summary }) => {
                     return monitor.finish(summary).map(|()| Listened::Finished);
                 }

@@ -13,12 +13,16 @@ use super::monitor::TransferMonitor;
 use super::session::{Heard, Session, cleaned, unexpected};
 use super::sources::Sources;
 use crate::display::Events;
+use crate::event::Event;
 use crate::plan::{Action, Plan, Planned, Reason};
 use crate::tally::Tally;
 use crate::text::sanitize;
 
 /// No transfer is older than this, in seconds, whatever an agent says.
 const LONGEST_TIME: u64 = u32::MAX as u64;
+
+/// The most that may be said of what a disk can't do. There are fewer kinds.
+const MOST_WARNINGS: usize = 16;
 
 /// What was found where a transfer was detached. Texts in it are sanitised.
 #[expect(clippy::large_enum_variant, reason = "there is one per run")]
@@ -40,6 +44,8 @@ pub enum Joined {
         conclusion: Conclusion,
         /// Seconds since then.
         ago: u64,
+        /// What its disk could not do, as events.
+        warnings: Vec<Event>,
     },
 }
 
@@ -67,6 +73,7 @@ pub async fn join(
 
 async fn hear(mut session: Session) -> Result<Joined, SessionError> {
     let mut has_greeted = false;
+    let mut warnings = Vec::new();
     loop {
         match session.hear().await? {
             Heard::Cancelled => return Err(SessionError::Cancelled),
@@ -78,17 +85,21 @@ async fn hear(mut session: Session) -> Result<Joined, SessionError> {
                 let status = shown(*status);
                 check(&status)?;
                 let plan = remaining(&mut session, &status).await?;
+                session.root.clone_from(&status.root);
                 return Ok(Joined::Underway { session, status, plan });
+            }
+            Heard::Report(Report::Warning { warning }) if warnings.len() < MOST_WARNINGS => {
+                warnings.push(warning);
             }
             Heard::Report(Report::Ended { status, conclusion, ago }) => {
                 session.close().await;
                 check(&status)?;
-                let ago = ago.min(LONGEST_TIME);
-                return Ok(Joined::Ended {
-                    status: shown(*status),
-                    conclusion: conclusion_shown(conclusion),
-                    ago,
-                });
+                let (status, ago) = (shown(*status), ago.min(LONGEST_TIME));
+                let mut told = Carryover::default();
+                let warnings =
+                    warnings.into_iter().filter_map(|warning| told.warning(&status.root, warning)).collect();
+                let conclusion = conclusion_shown(conclusion);
+                return Ok(Joined::Ended { status, conclusion, ago, warnings });
             }
             Heard::Report(report) => return Err(unexpected(&report)),
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use hfdown_protocol::{End, ExtraneousFile, FileId, Report, Summary, Ticked};
+use hfdown_protocol::{DiskWarning, End, ExtraneousFile, FileId, Report, Summary, Ticked};
 use tokio::time::Instant;
 
 use super::carryover::Carryover;
@@ -198,6 +198,11 @@ impl<'a> TransferMonitor<'a> {
     fn extraneous(&mut self, index: u32) -> Result<&'a ExtraneousFile, SessionError> {
         let file = self.extraneous.get_mut(index as usize).and_then(Option::take);
         file.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to remove"))
+    }
+
+    /// What is told of a warning of the folder's agent.
+    pub(super) fn warning(&mut self, root: &str, warning: DiskWarning) -> Option<Event> {
+        self.run.warning(root, warning)
     }
 
     /// Takes note of a report, and says what of it is to be told.

@@ -155,7 +155,8 @@ fn what_arrived_unheard_counts_once_though_the_next_link_breaks_at_once() {
 #[test]
 fn a_file_that_was_placed_while_the_link_broke_counts_as_placed() {
     let first = plan(&[100, 50]);
-    let mut run = Carryover::of_plan(&first);
+    let mut run = Carryover::default();
+    run.begin(&first);
     let mut monitor = TransferMonitor::new(&first, &mut run);
     monitor.event(Report::Started { file: FileId(0), resumed: 0 }).unwrap();
     drop(monitor);

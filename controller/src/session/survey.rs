@@ -3,6 +3,7 @@
 use hfdown_protocol::{Check, FileId, Folding, Found, Order, RepoPath, Report, Wanted, batches, limits};
 use std::collections::HashSet;
 
+use super::carryover::Carryover;
 use super::error::SessionError;
 use super::session::{Heard, Session, cleaned, unexpected};
 use super::twins::PlacedNames;
@@ -18,6 +19,7 @@ impl Session {
         selected: &Selected,
         check: Check,
         events: &Events,
+        run: &mut Carryover,
     ) -> Result<Inventory, SessionError> {
         for files in batches(wanted(selected)) {
             self.say(Order::List { files }).await?;
@@ -38,6 +40,11 @@ impl Session {
                         self.lull.end();
                     }
                     events.sample(Event::Surveying { read, of });
+                }
+                Heard::Report(Report::Warning { warning }) => {
+                    if let Some(event) = run.warning(&self.root, warning) {
+                        events.send(event).await;
+                    }
                 }
                 Heard::Report(Report::Found { files }) => {
                     for (id, this) in files {

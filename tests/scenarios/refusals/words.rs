@@ -36,6 +36,13 @@ pub(crate) fn plain(sandbox: &Sandbox, text: &str) -> String {
     text.split('/').map(|word| if is_commit(word) { "COMMIT" } else { word }).collect::<Vec<_>>().join("/")
 }
 
+/// The lines that begin so, without the box's name before them.
+pub(crate) fn lines(sandbox: &Sandbox, ended: &Ended, begin: &str) -> Vec<String> {
+    let said = plain(sandbox, &ended.stderr);
+    let lines = said.lines().map(|line| line.strip_prefix("BOX: ").unwrap_or(line));
+    lines.filter(|line| line.starts_with(begin)).map(str::to_owned).collect()
+}
+
 /// Runs the program twice, once for people and once for programs, which are told the same. Gives what people are told.
 pub(crate) async fn refused(
     sandbox: &Sandbox,

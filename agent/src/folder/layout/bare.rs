@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::io;
 
-use cap_std::fs::Dir;
 use hfdown_protocol::{RepoPath, Wanted};
 
 use super::disk_layout::DiskLayout;
@@ -27,8 +26,8 @@ impl DiskLayout for Bare {
     }
 
     /// A file that is recorded here was placed by a run with another layout.
-    fn forget(&self, folder: &Dir, path: &RepoPath) -> io::Result<()> {
-        hub_metadata::remove(folder, path)
+    fn forget(&self, at: Writable<'_>, path: &RepoPath) -> io::Result<()> {
+        hub_metadata::remove(at, path)
     }
 
     /// A part of another file may be another transfer's, so it stays, and our folder with it.

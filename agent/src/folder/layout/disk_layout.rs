@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io;
 
-use cap_std::fs::Dir;
 use hfdown_protocol::{Digest, RepoPath, Stamp, Wanted};
 
 use crate::folder::records::{Record, Records};
@@ -60,7 +59,7 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
 
     /// Gives a proved and flushed part its final name, atomically. Returns what it looks like there.
     fn place(&self, at: Writable<'_>, part: &ProvedPart, wanted: &Wanted) -> Result<Stamp, RenameFault> {
-        part.rename(at.work.parts().dir(), at.folder, &self.place_of(wanted))
+        part.rename(at.work.parts(), at.folder, &self.place_of(wanted))
     }
 
     /// Remembers that the bytes at a file's place are right.
@@ -73,7 +72,7 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
     ) -> io::Result<()>;
 
     /// Forgets what was remembered beside the records of a file that is removed.
-    fn forget(&self, folder: &Dir, path: &RepoPath) -> io::Result<()>;
+    fn forget(&self, at: Writable<'_>, path: &RepoPath) -> io::Result<()>;
 
     /// The last step of a run, when every file that could be had has its place.
     fn complete(&self, _at: Writable<'_>, _wanted: &[Wanted], _completeness: Completeness) -> io::Result<()> {

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::io;
 
-use cap_std::fs::Dir;
 use hfdown_protocol::{Commit, RepoPath, Wanted};
 
 use super::disk_layout::DiskLayout;
@@ -33,12 +32,12 @@ impl DiskLayout for LocalDir {
         wanted: &Wanted,
         record: Record,
     ) -> io::Result<()> {
-        hub_metadata::write(at.folder, &wanted.path, &self.commit, wanted.digest)?;
+        hub_metadata::write(at, &wanted.path, &self.commit, wanted.digest)?;
         records.insert(at.work.own(), wanted.path.clone(), record)
     }
 
-    fn forget(&self, folder: &Dir, path: &RepoPath) -> io::Result<()> {
-        hub_metadata::remove(folder, path)
+    fn forget(&self, at: Writable<'_>, path: &RepoPath) -> io::Result<()> {
+        hub_metadata::remove(at, path)
     }
 
     /// The folder is all of one listing: a part that this listing does not want is wanted by none.

@@ -175,7 +175,7 @@ pub(super) fn learn(path: &Path, name: &str, key: &PublicKey) -> Result<(), Know
 fn append(path: &Path, line: &str) -> io::Result<()> {
     path.parent().map_or(Ok(()), own_files::make_folder)?;
     let mut file = own_files::open(path, fs::OpenOptions::new().create(true).read(true).append(true))?;
-    file.lock()?;
+    own_files::lock(&file)?;
     file.seek(SeekFrom::Start(0))?;
     let text = own_files::bounded(&file, LARGEST)?;
     if text.split_inclusive(|byte| *byte == b'\n').any(|known| known == line.as_bytes()) {
@@ -183,7 +183,7 @@ fn append(path: &Path, line: &str) -> io::Result<()> {
     }
     let gap = if text.last().is_none_or(|byte| *byte == b'\n') { "" } else { "\n" };
     file.write_all(format!("{gap}{line}").as_bytes())?;
-    file.sync_data()
+    own_files::flush(&file)
 }
 
 /// Removes the lines that remember a key for this name, and says how many there were. Revoked keys and authorities
@@ -198,7 +198,7 @@ fn without(path: &Path, name: &str) -> io::Result<usize> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };
-    file.lock()?;
+    own_files::lock(&file)?;
     let bytes = own_files::bounded(&file, LARGEST)?;
     let remembers = |line: &[u8]| {
         let place = FileLine { file: PathBuf::new(), line: 0 };
@@ -213,7 +213,7 @@ fn without(path: &Path, name: &str) -> io::Result<usize> {
         file.seek(SeekFrom::Start(0))?;
         file.write_all(&kept)?;
         file.set_len(kept.len() as u64)?;
-        file.sync_data()?;
+        own_files::flush(&file)?;
     }
     Ok(forgotten)
 }
