@@ -17,7 +17,9 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::environment::Environment;
 use crate::folder::{Folder, Opening};
 use crate::machine;
-use crate::source::{Cooldowns, Network, PendingSources, SourceAnswer, WaitingConnections};
+use crate::source::{
+    Cooldowns, Network, PendingSources, SourceAnswer, Streams, WaitingConnections, WantsToken,
+};
 use crate::survey::Survey;
 use crate::work_order::WorkOrder;
 
@@ -179,6 +181,14 @@ impl Conversation {
             }
             Order::Inline { file, bytes } => {
                 let given = self.network.pending.give_bytes(file, &bytes);
+                self.expect_asked(given.is_ok()).await
+            }
+            Order::Relayed { file, host } => {
+                let given = self.network.pending.give(file, SourceAnswer::Relayed(host));
+                self.expect_asked(given.is_ok()).await
+            }
+            Order::Stream { stream, event } => {
+                let given = self.network.streams.hand_over(stream, event);
                 self.expect_asked(given.is_ok()).await
             }
             Order::Ping => {
@@ -373,6 +383,8 @@ fn network(environment: &Environment, reports: &mpsc::Sender<Report>) -> Arc<Net
         waiting: WaitingConnections::default(),
         cooldowns: Cooldowns::default(),
         pending: PendingSources::default(),
+        wants_token: WantsToken::default(),
+        streams: Arc::new(Streams::default()),
         reports: reports.clone(),
     })
 }

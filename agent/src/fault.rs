@@ -50,6 +50,9 @@ pub(crate) enum FetchFault {
     /// Refused for good.
     #[error("{host} refuses it: {status}{}", said(.why))]
     Refused { host: String, status: u16, why: String },
+    /// Refused at an address that is said to be public: with a token it may be had.
+    #[error("{host} refuses it: {status}{}", said(.why))]
+    Unauthorized { host: String, status: u16, why: String },
     /// There is no such thing.
     #[error("{host} does not have it: {status}{}", said(.why))]
     Missing { host: String, status: u16, why: String },
@@ -141,10 +144,15 @@ impl FetchFault {
             | Self::Page { .. } => RetryDecision::RetryBriefly,
             Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
             Self::RangeIgnored { .. } => RetryDecision::RetryWhole,
-            Self::Refused { .. } | Self::Missing { .. } | Self::Unplaceable(_) => RetryDecision::GiveUp,
+            Self::Refused { .. }
+            | Self::Unauthorized { .. }
+            | Self::Missing { .. }
+            | Self::Unplaceable(_) => RetryDecision::GiveUp,
             // The controller has tried a few times; a Hub that is away for a minute needs more.
             Self::SourceUnavailable(failure) => match failure.kind {
                 FailureKind::Unreachable => RetryDecision::Retry,
+                // Its bytes are elsewhere now.
+                FailureKind::Stale => RetryDecision::RetryWithNewAddress,
                 // It has waited as long as it was told to, or was told to wait for too long.
                 FailureKind::RateLimited => RetryDecision::RetryBriefly,
                 _ => RetryDecision::GiveUp,
@@ -204,7 +212,7 @@ impl FetchFault {
             | Self::Server { .. } => FailureKind::Unreachable,
             Self::RateLimited { .. } => FailureKind::RateLimited,
             Self::Stale { .. } | Self::FreshRefused { .. } => FailureKind::Stale,
-            Self::Refused { .. } => FailureKind::NotAllowed,
+            Self::Refused { .. } | Self::Unauthorized { .. } => FailureKind::NotAllowed,
             Self::Missing { .. } => FailureKind::NotFound,
             Self::RangeIgnored { .. } | Self::Nonsense { .. } => FailureKind::Nonsense,
             Self::Corrupt(_) => FailureKind::Corrupt,

@@ -28,6 +28,11 @@ pub enum Event {
         /// What.
         warning: DiskWarning,
     },
+    /// What can be done about something that went wrong.
+    Hint {
+        /// A lower-case fragment.
+        text: String,
+    },
     /// A question is asked again after a wait: to the Hub, or for a connection.
     Delayed {
         /// A lower-case fragment: what failed.

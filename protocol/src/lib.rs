@@ -15,7 +15,9 @@
 //!   Begin                                  ──▶
 //!                                          ◀──   NeedSource {file}     its source must be asked for, or has gone stale
 //!   Source {file, address, hub's network}  ──▶
-//!     or Inline {file, bytes} … , or SourceUnavailable {file, why}
+//!     or Inline {file, bytes} … , or Relayed {file}, or SourceUnavailable {file, why}
+//!                                          ◀──   Stream {Open {file, range}}, Stream {Window}, Stream {Close}
+//!   Stream {Head}, Stream {Bytes} …, Stream {End | Failed}     ──▶   of a file that is relayed, as far as its window goes
 //!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
 //!                                          ◀──   Warning             what the disk can't; from Opened on, each kind once
 //!                                          ◀──   Finished {summary}
@@ -41,7 +43,7 @@
 //! A `…` marks what may travel as several frames. Any [`Report::Fatal`] ends the conversation.
 //!
 //! Two promises are kept by types here. No message has a field that could carry a Hub token: a source is a public or a
-//! signed [`Address`], or the bytes themselves. And what arrives has been checked: paths, digests, commits and
+//! signed [`Address`], the bytes themselves, or a stream of them that the controller reads. And what arrives has been checked: paths, digests, commits and
 //! addresses are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
 
 mod address;
@@ -58,6 +60,7 @@ mod order;
 mod oversized_tests;
 mod path;
 mod report;
+mod stream;
 mod transfer_status;
 
 pub use address::{Address, AddressError};
@@ -74,7 +77,8 @@ pub use order::{
 };
 pub use path::{PathError, RepoPath};
 pub use report::{End, Folding, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked};
+pub use stream::{StreamEvent, StreamHead, StreamId, StreamRequest};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/6");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/7");

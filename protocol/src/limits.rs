@@ -31,6 +31,13 @@ pub const AUTHORITIES: usize = 256 * 1024;
 /// The most bytes of file content in one `Inline` frame.
 pub const INLINE: usize = 256 * 1024;
 
+/// How many bytes of a stream may be on their way or wait to be taken. At 100 ms of delay, four streams carry 10 MB/s.
+pub const WINDOW: usize = 256 * 1024;
+
+/// The most streams at once: one for each connection that a user may ask for, and as many that have just been closed.
+/// Their windows are 32 MiB.
+pub const STREAMS: usize = 128;
+
 /// The most files one conversation may speak of. A listing of a million entries is about 200 MB on either side.
 pub const FILES: usize = 1_000_000;
 

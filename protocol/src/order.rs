@@ -5,7 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Commit, Digest, Failure, FailureKind, Message, RepoPath, Skipped, Stamp, codec, limits,
+    Address, Commit, Digest, Failure, FailureKind, Message, RepoPath, Skipped, Stamp, StreamEvent, StreamId,
+    codec, limits,
 };
 
 /// Everything a controller can say, in the order it says it.
@@ -89,6 +90,20 @@ pub enum Order {
         /// At most [`limits::INLINE`].
         #[serde(with = "codec::byte_string")]
         bytes: Vec<u8>,
+    },
+    /// The answer to `NeedSource`: only the controller may read it, and passes its bytes on: open streams of it.
+    Relayed {
+        /// The wanted file.
+        file: FileId,
+        /// The host that sends it, for messages.
+        host: String,
+    },
+    /// Something of a stream that the agent has opened.
+    Stream {
+        /// Which.
+        stream: StreamId,
+        /// What.
+        event: StreamEvent,
     },
     /// The answer to `NeedSource`: the controller could not get a source.
     SourceUnavailable {
@@ -261,6 +276,8 @@ impl Message for Order {
             Self::Fetch { jobs } => jobs.len() <= limits::ENTRIES,
             Self::Remove { extraneous } => extraneous.len() <= limits::ENTRIES,
             Self::Inline { bytes, .. } => bytes.len() <= limits::INLINE,
+            Self::Relayed { host, .. } => host.len() <= limits::TEXT,
+            Self::Stream { event, .. } => event.is_bounded(),
             Self::SourceUnavailable { failure, .. } => failure.is_bounded(),
             Self::Survey { .. }
             | Self::Begin

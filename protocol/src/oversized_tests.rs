@@ -276,6 +276,9 @@ fn no_text_or_list_of_an_order_may_be_too_long() {
         "Fetch::jobs::[]::source::Public",
         "Detach::refusals",
         "Inline::bytes",
+        "Relayed::host",
+        "Stream::event::Head::range",
+        "Stream::event::Bytes::bytes",
         "SourceUnavailable::failure::detail",
     ] {
         assert!(bounded.contains(location), "{location} is not among {bounded:?}");

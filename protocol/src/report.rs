@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Conclusion, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, TransferStatus, limits,
+    Conclusion, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, StreamId, StreamRequest,
+    TransferStatus, limits,
 };
 
 /// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
@@ -54,6 +55,13 @@ pub enum Report {
     NeedSource {
         /// Which.
         file: FileId,
+    },
+    /// A stream of a file that the controller relays.
+    Stream {
+        /// Which.
+        stream: StreamId,
+        /// What of it is wanted.
+        request: StreamRequest,
     },
     /// The first request for this file is about to be made.
     Started {
@@ -325,6 +333,7 @@ impl Message for Report {
             Self::Surveying { .. }
             | Self::Surveyed { .. }
             | Self::NeedSource { .. }
+            | Self::Stream { .. }
             | Self::Started { .. }
             | Self::Verified { .. }
             | Self::Placed { .. }

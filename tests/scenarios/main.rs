@@ -20,6 +20,7 @@ mod hub_is_faithful;
 mod interceptions;
 mod limits;
 mod link;
+mod mirror;
 mod other_programs;
 mod proxies;
 mod refusals;

@@ -243,6 +243,7 @@ impl Host {
             }
             Order::Source { file, .. }
             | Order::Inline { file, .. }
+            | Order::Relayed { file, .. }
             | Order::SourceUnavailable { file, .. } => {
                 if let Ok(answer) = self.state.answered(file, order) {
                     self.pending_orders.extend(answer);

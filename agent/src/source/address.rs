@@ -101,7 +101,13 @@ pub(super) async fn ask(
                 network.cooldowns.heed(&fault);
                 let fault = with_reason(fault, response).await;
                 let was_led = redirected || named_by != NamedBy::Controller;
-                return Err(if was_led { without_token(fault, at.expose()) } else { fault });
+                let is_at_home =
+                    named_by == NamedBy::Controller && at.expose().origin() == address.expose().origin();
+                return Err(match (is_at_home, was_led) {
+                    (true, _) => unauthorized(fault),
+                    (false, true) => without_token(fault, at.expose()),
+                    (false, false) => fault,
+                });
             }
             let page_for = total.filter(|_| expected.is_foreign_page(response.headers()));
             let position = match extent {
@@ -168,6 +174,17 @@ fn admit(network: &Network, url: &Url, host: &str) -> Result<(), FetchFault> {
         (Some(HubNetwork::Private), _) | (None, None) => {
             refused("is in a private network, and the Hub that leads there is not")
         }
+    }
+}
+
+/// A refusal by the Hub itself, at an address that is said to be public.
+fn unauthorized(fault: FetchFault) -> FetchFault {
+    match fault {
+        FetchFault::Refused { host, status: status @ (401 | 403), why }
+        | FetchFault::Stale { host, status: status @ (401 | 403), why } => {
+            FetchFault::Unauthorized { host, status, why }
+        }
+        fault => fault,
     }
 }
 

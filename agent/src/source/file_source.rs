@@ -1,8 +1,8 @@
 //! The source of one file: finds out where its bytes are, remembers it for the ranges that follow, and forgets what has
 //! turned stale.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use hfdown_protocol::{Address, FileId, Report, Source};
@@ -15,6 +15,7 @@ use super::cuts::Cuts;
 use super::inline::InlineStream;
 use super::network::Network;
 use super::pending::SourceAnswer;
+use super::relayed;
 use super::stream::ByteStream;
 use crate::fault::{FetchFault, RetryDecision};
 
@@ -48,6 +49,8 @@ enum Known {
 enum Location {
     Address(Address, NamedBy),
     Inline(Bytes),
+    /// At this host, for the controller alone.
+    Relayed(Arc<str>),
 }
 
 impl FileSource {
@@ -108,8 +111,16 @@ impl FileSource {
         }
         let opened = async {
             let location = self.locate(network).await?;
+            let opened = match location.open(self.file, network, extent, self.size).await {
+                Err(FetchFault::Unauthorized { .. }) => {
+                    network.wants_token.learn();
+                    let location = self.ask_controller(network).await?;
+                    location.open(self.file, network, extent, self.size).await
+                }
+                opened => opened,
+            };
             // No request has been answered at it before.
-            location.open(network, extent, self.size).await.map_err(FetchFault::of_fresh_address)
+            opened.map_err(FetchFault::of_fresh_address)
         };
         let (stream, location) = opened.await.inspect_err(|fault| {
             *known = Known::Refused(fault.clone(), Instant::now());
@@ -130,30 +141,37 @@ impl FileSource {
         location: &Location,
         extent: &Extent,
     ) -> Result<ByteStream, FetchFault> {
-        let opened = location.open(network, extent, self.size).await;
-        let is_stale = |fault: &FetchFault| fault.retry_decision() == RetryDecision::RetryWithNewAddress;
-        if opened.as_ref().is_err_and(is_stale) {
+        let opened = location.open(self.file, network, extent, self.size).await;
+        let fault = match opened {
+            Ok((stream, _)) => return Ok(stream),
+            Err(fault) => fault,
+        };
+        let wants_token = matches!(fault, FetchFault::Unauthorized { .. });
+        if wants_token || fault.retry_decision() == RetryDecision::RetryWithNewAddress {
             let mut known = self.known.lock().await;
             // Another request may have found the next place meanwhile.
             if matches!(&*known, Known::Location(stale) if stale == location) {
                 *known = Known::Nothing;
             }
         }
-        opened.map(|(stream, _)| stream)
+        if wants_token {
+            network.wants_token.learn();
+            // Not there again: the controller is asked from here on.
+            return Box::pin(self.open(network, extent)).await;
+        }
+        Err(fault)
     }
 
     async fn locate(&self, network: &Network) -> Result<Location, FetchFault> {
         match &self.ordered {
-            Source::Public(address) => Ok(Location::Address(address.clone(), NamedBy::Controller)),
-            Source::OnRequest => match self.ask_controller(network).await? {
-                SourceAnswer::Address(address, hub) => Ok(Location::Address(address, NamedBy::Hub(hub))),
-                SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
-                SourceAnswer::SourceUnavailable(failure) => Err(FetchFault::SourceUnavailable(failure)),
-            },
+            Source::Public(address) if !network.wants_token.is_known() => {
+                Ok(Location::Address(address.clone(), NamedBy::Controller))
+            }
+            Source::Public(_) | Source::OnRequest => self.ask_controller(network).await,
         }
     }
 
-    async fn ask_controller(&self, network: &Network) -> Result<SourceAnswer, FetchFault> {
+    async fn ask_controller(&self, network: &Network) -> Result<Location, FetchFault> {
         let answer = network.pending.expect(self.file, self.size);
         // Both fail only when the conversation is over, and then the fault is not read.
         let gone = || FetchFault::Broken {
@@ -161,7 +179,12 @@ impl FileSource {
             why: "the conversation ended".to_owned(),
         };
         network.reports.send(Report::NeedSource { file: self.file }).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())
+        match answer.await.map_err(|_| gone())? {
+            SourceAnswer::Address(address, hub) => Ok(Location::Address(address, NamedBy::Hub(hub))),
+            SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
+            SourceAnswer::Relayed(host) => Ok(Location::Relayed(host.into())),
+            SourceAnswer::SourceUnavailable(failure) => Err(FetchFault::SourceUnavailable(failure)),
+        }
     }
 }
 
@@ -169,6 +192,7 @@ impl Location {
     /// Opens an extent of a file of `size` bytes. Also says where to ask for the next one: where redirects led to.
     async fn open(
         &self,
+        file: FileId,
         network: &Network,
         extent: &Extent,
         size: u64,
@@ -180,6 +204,10 @@ impl Location {
                 Ok((ByteStream::Address(answered.stream), next.unwrap_or_else(|| self.clone())))
             }
             Self::Inline(bytes) => Ok((ByteStream::Inline(InlineStream::new(bytes, extent)?), self.clone())),
+            Self::Relayed(host) => {
+                let stream = relayed::ask(network, file, host, extent, size).await?;
+                Ok((ByteStream::Relayed(stream), self.clone()))
+            }
         }
     }
 }
@@ -187,7 +215,7 @@ impl Location {
 #[cfg(test)]
 mod tests {
     use super::super::cooldowns::Cooldowns;
-    use super::super::network::WaitingConnections;
+    use super::super::network::{WaitingConnections, WantsToken};
     use super::super::pending::PendingSources;
     use super::*;
     use crate::environment::Environment;
@@ -211,6 +239,8 @@ mod tests {
             waiting: WaitingConnections::default(),
             cooldowns: Cooldowns::default(),
             pending,
+            wants_token: WantsToken::default(),
+            streams: Arc::default(),
             reports,
         };
         let source = FileSource::new(FileId(0), 4, Source::OnRequest);

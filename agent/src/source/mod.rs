@@ -11,6 +11,7 @@
 //! |---|---|---|---|
 //! | [`Location::Address`](file_source) | [`address`] | come over the network, one wire byte each | anywhere, or nowhere where a server ignores ranges |
 //! | [`Location::Inline`](file_source) | [`inline`] | are in memory, sent by the controller | anywhere |
+//! | [`Location::Relayed`](file_source) | [`relayed`] | are read by the controller and passed on, one wire byte each | as of an address |
 //!
 //! # Adding a kind
 //!
@@ -40,12 +41,14 @@ mod head;
 mod inline;
 mod network;
 mod pending;
+mod relayed;
 mod stream;
 
 pub(crate) use chunk::{Chunk, Extent};
 pub(crate) use cooldowns::Cooldowns;
 pub(crate) use cuts::Cuts;
 pub(crate) use file_source::FileSource;
-pub(crate) use network::{Network, WaitingConnections};
+pub(crate) use network::{Network, WaitingConnections, WantsToken};
 pub(crate) use pending::{PendingSources, SourceAnswer};
+pub(crate) use relayed::Streams;
 pub(crate) use stream::ByteStream;

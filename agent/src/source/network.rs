@@ -1,6 +1,7 @@
 //! What sources need from outside: the way to the network and to the controller.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hfdown_protocol::Report;
@@ -9,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::cooldowns::Cooldowns;
 use super::pending::PendingSources;
+use super::relayed::Streams;
 use crate::http::{ExtraRoots, Names, Proxies, SpeedFloor};
 
 /// The ways out that all sources of one conversation share.
@@ -29,7 +31,24 @@ pub(crate) struct Network {
     pub(crate) waiting: WaitingConnections,
     pub(crate) cooldowns: Cooldowns,
     pub(crate) pending: PendingSources,
+    /// Whether a public address wanted a token: then the controller is asked for every file.
+    pub(crate) wants_token: WantsToken,
+    pub(crate) streams: Arc<Streams>,
     pub(crate) reports: mpsc::Sender<Report>,
+}
+
+/// Whether the Hub wants a token also for what is public, as far as it was seen.
+#[derive(Debug, Default)]
+pub(crate) struct WantsToken(AtomicBool);
+
+impl WantsToken {
+    pub(super) fn learn(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_known(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// How many wait.

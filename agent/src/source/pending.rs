@@ -20,6 +20,8 @@ pub(crate) enum SourceAnswer {
     Address(Address, HubNetwork),
     /// These are its bytes.
     Bytes(Bytes),
+    /// The controller passes its bytes on, from this host.
+    Relayed(String),
     /// It can't be had.
     SourceUnavailable(Failure),
 }

@@ -3,6 +3,7 @@
 use super::address::AddressStream;
 use super::chunk::Chunk;
 use super::inline::InlineStream;
+use super::relayed::RelayedStream;
 use crate::fault::FetchFault;
 
 /// The bytes of an extent. Its chunks follow one another without a gap, from the extent's beginning. It may end early
@@ -11,6 +12,7 @@ use crate::fault::FetchFault;
 pub(crate) enum ByteStream {
     Address(AddressStream),
     Inline(InlineStream),
+    Relayed(RelayedStream),
 }
 
 impl ByteStream {
@@ -19,13 +21,14 @@ impl ByteStream {
         match self {
             Self::Address(stream) => stream.next().await,
             Self::Inline(stream) => Ok(stream.next()),
+            Self::Relayed(stream) => stream.next().await,
         }
     }
 
     /// Whether its bytes come over the network, and so count for the rate, the throttle, and how fast a connection is.
     pub(crate) fn is_over_network(&self) -> bool {
         match self {
-            Self::Address(_) => true,
+            Self::Address(_) | Self::Relayed(_) => true,
             Self::Inline(_) => false,
         }
     }
@@ -35,6 +38,7 @@ impl ByteStream {
         match self {
             Self::Address(stream) => stream.host(),
             Self::Inline(_) => InlineStream::HOST,
+            Self::Relayed(stream) => stream.host(),
         }
     }
 }

@@ -156,6 +156,10 @@ pub enum Command {
         /// Only parts of a run that was cut off stay, for the next one
         #[arg(long)]
         no_trace: bool,
+        /// Send what the Hub gives no signed address for over the link, by way of this machine: a company's mirror that sends
+        /// its files itself, to those who show the token. They travel twice
+        #[arg(long, conflicts_with = "detach")]
+        through_controller: bool,
         /// How long a detached box may wait for addresses that have gone stale to be renewed by `attach`
         #[arg(
             long,

@@ -17,7 +17,9 @@ use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, AttachVerb, Exit, Problem};
 use crate::hub::HubError;
-use crate::session::{self, ConnectAttempt, Joined, Machine, Purpose, SessionError, Sources, left_running};
+use crate::session::{
+    self, ConnectAttempt, Joined, Machine, Purpose, Relaying, SessionError, Sources, left_running,
+};
 use crate::tally::Tally;
 
 /// One client of a detached transfer.
@@ -170,5 +172,5 @@ async fn renewed(record: DetachedRecord, token: Option<&str>, events: &Events) -
     let words = |error: HubError| failure::in_words(&error.to_string());
     let info = hub.info(&repo, &revision).await.map_err(words)?;
     let listing = hub.list(&info).await.map_err(words)?;
-    Ok(Sources::new(hub, Arc::new(info)).within(listing))
+    Ok(Sources::new(hub, Arc::new(info), Relaying::Never).within(listing))
 }

@@ -23,6 +23,7 @@ use hfdown_agent::program;
 use hfdown_protocol::Traces;
 use tokio_util::sync::CancellationToken;
 
+use self::request::Through;
 use crate::cli::{Arguments, Command, OutputArguments, begin_log};
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{AttachVerb, Exit, Problem};
@@ -112,10 +113,20 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
         Command::RsyncSync { source, folder, sync, transfer } => {
             rsync_sync::request(source, folder, sync, transfer, context)?
         }
-        Command::RsyncToVast { source, there, detach, no_trace, idle_timeout, sync, transfer } => {
+        Command::RsyncToVast {
+            source,
+            there,
+            detach,
+            no_trace,
+            through_controller,
+            idle_timeout,
+            sync,
+            transfer,
+        } => {
             let detach = detach.then_some(*idle_timeout);
             let traces = if *no_trace { Traces::Remove } else { Traces::Keep };
-            let typed = rsync_to_vast::BoxSync { source, there, sync, transfer, traces, detach };
+            let through = if *through_controller { Through::Controller } else { Through::Nothing };
+            let typed = rsync_to_vast::BoxSync { source, there, sync, transfer, traces, through, detach };
             rsync_to_vast::request(typed, context).await?
         }
         Command::Info { source, .. } => return info::run(source, context).await,

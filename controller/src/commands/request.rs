@@ -31,6 +31,8 @@ pub(super) struct SyncRequest {
     pub(super) limits: Limits,
     /// Whether it is carried out.
     pub(super) intent: Intent,
+    /// By what way a box gets what it can't fetch by itself.
+    pub(super) through: Through,
     /// For how many seconds an agent that is left alone may wait for new addresses, where it is to be left alone.
     pub(super) detach: Option<NonZeroU32>,
 }
@@ -42,6 +44,15 @@ pub(super) enum FolderLayout {
     LocalDir,
     /// Files among others of the user's.
     Bare,
+}
+
+/// By what way a box gets what only this machine may read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Through {
+    /// By none.
+    Nothing,
+    /// Through this machine, byte by byte (`--through-controller`).
+    Controller,
 }
 
 /// Where it is wanted.
@@ -71,6 +82,7 @@ impl SyncRequest {
             layout: FolderLayout::LocalDir,
             traces: Traces::Keep,
             policy: Policy { check: Check::Records, extraneous: Extraneous::Keep },
+            through: Through::Nothing,
             detach: None,
         }
     }

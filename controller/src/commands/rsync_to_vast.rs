@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use hfdown_protocol::Traces;
 
 use super::Context;
-use super::request::{SyncRequest, Target};
+use super::request::{SyncRequest, Target, Through};
 use crate::cli::{
     BoxArguments, Model, RepoArguments, Settings, SyncArguments, TransferArguments, TypedCommand,
 };
@@ -18,6 +18,7 @@ pub(super) struct BoxSync<'a> {
     pub(super) sync: &'a SyncArguments,
     pub(super) transfer: &'a TransferArguments,
     pub(super) traces: Traces,
+    pub(super) through: Through,
     /// For how many seconds a box that is left alone may wait for new addresses, where it is to be left alone.
     pub(super) detach: Option<NonZeroU32>,
 }
@@ -32,6 +33,7 @@ pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(Sy
     let request = SyncRequest {
         policy: typed.sync.policy(),
         traces: typed.traces,
+        through: typed.through,
         detach: typed.detach,
         ..SyncRequest::new(settings, typed.transfer)
     };

@@ -9,20 +9,23 @@ use tokio_util::sync::CancellationToken;
 use super::attempts::{Interrupted, SyncRun, attempts};
 use super::listing::{list, select};
 use super::misplaced::{in_order, refuse_name_of_a_file};
-use super::request::{SyncRequest, Target};
+use super::request::{SyncRequest, Target, Through};
 use super::summary::exit;
+use crate::cli::Settings;
 use crate::detached_records::DetachedRecord;
 use crate::event::Event;
-use crate::failure::{Exit, Problem};
+use crate::failure::{self, Exit, Problem};
 use crate::hub::Listing;
 use crate::link::Leftovers;
 use crate::plan::{self, Intent, Inventory, Plan};
 use crate::selection::Selected;
 use crate::session::{
-    self, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Session, Sources, left_running,
+    self, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Relaying, SelfServed, Session,
+    Sources, left_running,
 };
 use crate::tally::Tally;
 use crate::text::sanitize;
+use crate::text::units::{bytes, count};
 
 /// The most characters of a name that is listed and refused.
 const LONGEST_NAME: usize = 200;
@@ -40,7 +43,12 @@ pub(super) async fn sync(
     };
     refuse_name_of_a_file(request, target, &listing, cancel).await?;
     let selected = select(request, &info, &listing, &target.events, cancel).await?;
-    let sources = Sources::new(Arc::clone(&request.settings.hub), Arc::new(info));
+    let relaying = match (&target.machine, request.through) {
+        (Machine::Local(_), _) => Relaying::Here,
+        (Machine::Box { .. }, Through::Controller) => Relaying::ToBox,
+        (Machine::Box { .. }, Through::Nothing) => Relaying::Never,
+    };
+    let sources = Sources::new(Arc::clone(&request.settings.hub), Arc::new(info), relaying);
     let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {
         let mut session = connect(request, target, &listing, attempt, cancel).await?;
         let ended = async {
@@ -49,6 +57,9 @@ pub(super) async fn sync(
             announce(request, target, &plan, run).await;
             let execution = execution(request, &listing, &plan);
             if let Execution::Detached(_) = execution {
+                if let Some(first) = plan.to_fetch().next() {
+                    sources.try_without_token(&first.listed()).await;
+                }
                 // Before the client can leave: links break at any time.
                 keep_record(request, target, &listing, &sources, session.root()).await;
             }
@@ -70,6 +81,7 @@ pub(super) async fn sync(
     })
     .await;
     tell_what_stays(request, target, &run, &ended).await;
+    advise(request, target, &sources).await;
     Ok(summarise(request, target, run, ended?, began).await)
 }
 
@@ -108,6 +120,14 @@ async fn announce(request: &SyncRequest, target: &Target, plan: &Arc<Plan>, run:
     }
     let events = &target.events;
     events.send(Event::Planned { plan: Arc::clone(plan), intent: request.intent }).await;
+    if request.through == Through::Controller {
+        let (host, size) = (request.settings.hub.host(), bytes(plan.missing_bytes()));
+        let text = format!(
+            "files that {host} gives no signed address for travel twice, from there to this machine and from here to the box: \
+             up to {size} down this machine's line and {size} up"
+        );
+        events.send(Event::Warning { text }).await;
+    }
     for refused in &plan.refused {
         let path = sanitize(&refused.name, LONGEST_NAME);
         events.send(Event::Failed { path, failure: refused.reason.failure() }).await;
@@ -180,6 +200,24 @@ async fn tell_what_stays(
             "what has arrived of files that are not complete stays in {}/.cache/hfdown on the box, for the next run to go on \
              from",
             target.folder
+        ))
+        .await;
+    }
+}
+
+/// Says once what can be done about files that were refused.
+async fn advise(request: &SyncRequest, target: &Target, sources: &Sources) {
+    let Settings { hub, repo, .. } = &request.settings;
+    let hint = async |text: String| target.events.send(Event::Hint { text }).await;
+    if let Some(text) = sources.take_refusal().and_then(|error| failure::hub_advice(&error, hub, repo)) {
+        hint(text).await;
+    }
+    if let Some(SelfServed { files, bytes: size }) = sources.withheld() {
+        let (files, size) = (count(files, "file"), bytes(size));
+        hint(format!(
+            "{} gives out no signed addresses that a box could fetch from: `--through-controller` sends {files} ({size}) over \
+             the link, by way of this machine; or use `hfdown rsync-sync` here and copy",
+            hub.host()
         ))
         .await;
     }

@@ -15,7 +15,7 @@ const WINDOW: Duration = Duration::from_secs(300);
 /// A question to the Hub about a repository that failed.
 pub fn hub(attempted: impl Into<String>, error: &HubError, hub: &Hub, repo: &RepoId) -> Problem {
     let problem = Problem::new(exit(error), attempted).because_of(error);
-    match advice(error, hub, repo) {
+    match hub_advice(error, hub, repo) {
         Some(hint) => problem.hint(hint),
         None => problem,
     }
@@ -56,7 +56,8 @@ fn exit(error: &HubError) -> Exit {
     }
 }
 
-fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
+/// What can be done about it.
+pub fn hub_advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
     let page = hub.endpoint().page(repo);
     let has_token = hub.credential() == Credential::Sent;
     Some(match error {
@@ -66,6 +67,12 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         HubError::RepoNotFound(_) if has_token => {
             format!("check the name, and that the token's account may see {page}")
         }
+        // The Hub itself says which it is.
+        HubError::RepoNotFound(answer) if answer.code.is_none() => format!(
+            "check the name; if the repository is private, or {} wants a token for everything, pass one of an account that may \
+             see it (HF_TOKEN or --token)",
+            hub.host()
+        ),
         HubError::RepoNotFound(_) => {
             "check the name; if the repository is private, pass a token of an account that may see it (HF_TOKEN or --token)"
                 .to_owned()
@@ -80,7 +87,17 @@ fn advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> {
         }
         HubError::BadToken(_) => bad_token(hub),
         HubError::Intercepted(_) => interception(hub),
-        HubError::NotAllowed(_) => "check what the token is allowed to read".to_owned(),
+        HubError::NotAllowed(_) => match hub.credential() {
+            Credential::Absent => format!(
+                "{} may want a token for files, also of what it lists as public: pass one of its own (HF_TOKEN or --token)",
+                hub.host()
+            ),
+            Credential::Withheld => format!(
+                "the token was not sent, because {} is not encrypted; use https",
+                hub.endpoint()
+            ),
+            Credential::Sent => format!("check that the token is one of {}, and what it is allowed to read", hub.host()),
+        },
         HubError::RateLimited(answer) if has_token => {
             format!("wait {} and run the same command again", patience(answer))
         }
@@ -146,4 +163,34 @@ fn interception(hub: &Hub) -> String {
 /// How long to wait, by the Hub's own word if there is one.
 fn patience(answer: &ErrorResponse) -> String {
     left(answer.wait.unwrap_or(WINDOW))
+}
+
+#[cfg(test)]
+mod tests {
+    use hfdown_agent::http::{ExtraRoots, Proxies};
+
+    use super::*;
+    use crate::hub::{Endpoint, HubSettings, Token, TokenSource};
+
+    #[test]
+    fn a_file_that_is_refused_has_the_hint_that_fits_the_token() {
+        let answer = ErrorResponse::new("https://mirror.example/x", 401);
+        let error = HubError::NotAllowed(Box::new(answer));
+        for (endpoint, token, expected) in [
+            ("https://mirror.example/hf", None, "mirror.example may want a token for files"),
+            ("https://mirror.example:8443", Some("t"), "check that the token is one of mirror.example:8443"),
+            (
+                "http://mirror.example/hf",
+                Some("t"),
+                "the token was not sent, because http://mirror.example/hf is not",
+            ),
+        ] {
+            let token = token.and_then(|token| Token::new(token, &TokenSource::Typed).unwrap());
+            let (endpoint, settings) = (Endpoint::new(endpoint).unwrap(), HubSettings::default());
+            let hub = Hub::new(endpoint, token.as_ref(), &ExtraRoots::default(), Proxies::none(), settings)
+                .unwrap();
+            let hint = hub_advice(&error, &hub, &"acme/model".parse().unwrap()).unwrap();
+            assert!(hint.contains(expected), "{hint}");
+        }
+    }
 }

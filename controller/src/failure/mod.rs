@@ -11,7 +11,7 @@ mod shell;
 
 pub use agent::exit_of;
 pub(crate) use hfdown_agent::in_words;
-pub use hub::{hub, hub_setup};
+pub use hub::{hub, hub_advice, hub_setup};
 pub use link::known_hosts;
 pub use session::{AttachVerb, session, session_after};
 

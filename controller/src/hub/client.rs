@@ -1,17 +1,21 @@
 //! One question to the Hub: its headers, its redirects, its bounds, and trying again.
 
+use std::sync::Mutex;
+use std::time::Duration;
+
 use hfdown_agent::http::{
     ExtraRoots, Names, NetworkFault, Proxies, ProxyError, ProxyServer, RedirectError, SetupError,
     client_builder, innermost_cause, redirect_target,
 };
 use hfdown_protocol::{Address, HubNetwork};
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 use tokio::time::timeout;
 use url::Url;
 
 use super::body::{Page, read};
 use super::error_response::{Resource, printable};
+use super::head::UseOfHead;
 use super::retry::{HubCooldown, Retrying, retry};
 use super::settings::NetworkAccess;
 use super::{
@@ -27,12 +31,15 @@ pub struct Hub {
     authorization: Option<HeaderValue>,
     credential: Credential,
     token_source: Option<TokenSource>,
-    client: reqwest::Client,
+    pub(super) client: reqwest::Client,
+    /// The same for bytes that are read as fast as an agent takes them, which decides how long it waits.
+    pub(super) patient: reqwest::Client,
+    pub(super) use_of_head: Mutex<UseOfHead>,
     names: Names,
     proxies: Proxies,
     roots: ExtraRoots,
-    settings: HubSettings,
-    cooldown: HubCooldown,
+    pub(super) settings: HubSettings,
+    pub(super) cooldown: HubCooldown,
 }
 
 /// Why a Hub can't be asked at all.
@@ -91,12 +98,18 @@ impl Hub {
         // Compressed answers have no length to compare with the listing's.
         let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
         let names = Names::default();
-        let client = client_builder(roots, &names, &proxies)?
-            .default_headers(headers)
-            .connect_timeout(settings.connect)
-            .read_timeout(settings.idle);
-        let client = client.build().map_err(|error| SetupError::Client(innermost_cause(&error)))?;
-        let cooldown = HubCooldown::default();
+        let build = |idle: Option<Duration>| {
+            let client = client_builder(roots, &names, &proxies)?
+                .default_headers(headers.clone())
+                .connect_timeout(settings.connect);
+            let client = match idle {
+                Some(idle) => client.read_timeout(idle),
+                None => client,
+            };
+            client.build().map_err(|error| SetupError::Client(innermost_cause(&error)))
+        };
+        let (client, patient) = (build(Some(settings.idle))?, build(None)?);
+        let (cooldown, use_of_head) = (HubCooldown::default(), Mutex::default());
         let roots = roots.clone();
         let token_source = token.map(|token| token.source().clone());
         Ok(Self {
@@ -105,6 +118,8 @@ impl Hub {
             credential,
             token_source,
             client,
+            patient,
+            use_of_head,
             names,
             proxies,
             roots,
@@ -116,6 +131,13 @@ impl Hub {
     /// The Hub that is asked.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Its host, and its port where that is not the usual one.
+    pub fn host(&self) -> String {
+        let url = self.endpoint.url();
+        let host = url.host_str().unwrap_or_default();
+        url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
     /// In what kind of network it is, once it has been asked.
@@ -148,7 +170,7 @@ impl Hub {
     /// this machine may be able to go there, and what is there is not for a box.
     pub(super) async fn get(&self, resource: Resource, url: &Url, bound: u64) -> Result<Page, HubError> {
         self.with_retries(url, || async {
-            match self.exchange(&Method::GET, url, resource).await? {
+            match self.exchange(&self.client, &Method::GET, url, resource, None).await? {
                 FinalResponse::Answered(url, response) => {
                     Interception::check(&url, response.headers())?;
                     read(url, response, bound, self.settings.floor).await
@@ -170,13 +192,8 @@ impl Hub {
         nonsense(asked, Nonsense::OtherOrigin(OtherOrigin { origin, endpoint, credential }))
     }
 
-    /// Asks where a file is, without reading it and without leaving the endpoint's origin.
-    pub(super) async fn head(&self, url: &Url) -> Result<FinalResponse, HubError> {
-        self.with_retries(url, || self.exchange(&Method::HEAD, url, Resource::File)).await
-    }
-
     /// Wraps one attempt in its deadline and in further tries.
-    async fn with_retries<T, F>(&self, url: &Url, attempt: impl Fn() -> F) -> Result<T, HubError>
+    pub(super) async fn with_retries<T, F>(&self, url: &Url, attempt: impl Fn() -> F) -> Result<T, HubError>
     where
         F: Future<Output = Result<T, HubError>>,
     {
@@ -202,16 +219,21 @@ impl Hub {
     }
 
     /// One attempt: sends, follows redirects by hand within the endpoint's origin, and tells refusals from answers.
-    async fn exchange(
+    pub(super) async fn exchange(
         &self,
+        client: &reqwest::Client,
         method: &Method,
         start: &Url,
         resource: Resource,
+        range: Option<&str>,
     ) -> Result<FinalResponse, HubError> {
         let mut url = start.clone();
         for _ in 0..=HOPS {
             let proxy = self.proxies.for_url(&url).map_err(|error| misconfigured(&url, &error))?;
-            let mut request = self.client.request(method.clone(), url.clone());
+            let mut request = client.request(method.clone(), url.clone());
+            if let Some(range) = range {
+                request = request.header(RANGE, range);
+            }
             if let Some(token) = self.authorization.as_ref().filter(|_| self.endpoint.is_origin_of(&url)) {
                 request = request.header(AUTHORIZATION, token.clone());
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use hfdown_agent::http::{NetworkFault, ProxyFault};
 use hfdown_protocol::Digest;
 
+use super::head::UseOfHead;
 use super::{Credential, ErrorResponse, Interception};
 
 /// Why the Hub did not answer as asked.
@@ -199,6 +200,16 @@ impl HubError {
             | Self::Corrupt { .. }
             | Self::Offline { .. } => None,
         }
+    }
+
+    /// Whether a server that was asked with HEAD may have meant that, and not the file: it says so, or names no reason and
+    /// is not known to answer HEAD as it does GET.
+    pub(super) fn may_be_of_the_method(&self, known: UseOfHead) -> bool {
+        self.answer().is_some_and(|answer| {
+            let is_bare = answer.code.is_none() && answer.message.is_none();
+            let is_unclear = is_bare && matches!(answer.status, 400 | 401 | 403 | 404);
+            matches!(answer.status, 405 | 501) || (is_unclear && known != UseOfHead::Fine)
+        })
     }
 
     /// The wait that the server asked for.

@@ -44,7 +44,7 @@ pub(super) enum Resource {
 const TEXT: usize = 400;
 
 impl ErrorResponse {
-    pub(super) fn new(asked: impl Into<String>, status: u16) -> Self {
+    pub(crate) fn new(asked: impl Into<String>, status: u16) -> Self {
         Self {
             asked: asked.into(),
             credential: Credential::Absent,
@@ -105,6 +105,8 @@ impl ErrorResponse {
             (_, StatusCode::NETWORK_AUTHENTICATION_REQUIRED | StatusCode::PROXY_AUTHENTICATION_REQUIRED) => {
                 return HubError::Intercepted(Box::new(self.into_interception()));
             }
+            // The repository has been listed: what is refused without a code is the file.
+            (None, StatusCode::UNAUTHORIZED) if resource == Resource::File => HubError::NotAllowed,
             // A missing repository is a 401 to a stranger, and some mirrors send no code with it.
             (Some("RepoNotFound"), _) | (_, StatusCode::UNAUTHORIZED) => HubError::RepoNotFound,
             (_, StatusCode::FORBIDDEN) => HubError::NotAllowed,
@@ -176,6 +178,10 @@ mod tests {
             (Resource::Repository, 403, "", disabled, "Disabled"),
             (Resource::Repository, 451, "", "", "Disabled"),
             (Resource::File, 403, "", "no permission", "NotAllowed"),
+            (Resource::File, 401, "", "", "NotAllowed"),
+            (Resource::File, 401, "", "Invalid username or password.", "NotAllowed"),
+            (Resource::File, 401, "RepoNotFound", "", "RepoNotFound"),
+            (Resource::File, 401, "", invalid, "BadToken"),
             (Resource::File, 404, "", "", "EntryNotFound"),
             (Resource::Repository, 404, "", "", "RepoNotFound"),
             (Resource::Repository, 429, "", "", "RateLimited"),

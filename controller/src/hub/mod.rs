@@ -2,7 +2,8 @@
 //!
 //! [`Hub`] asks, in this order: [`Hub::info`] pins a revision to a commit; [`Hub::list`] lists that commit's files;
 //! [`Hub::public_address`] and [`Hub::sign`] say where a file's bytes can be had without a token, and
-//! [`Hub::read_small`] reads the few that only the token's owner may read. Model bytes never pass here.
+//! [`Hub::read_small`] and [`Hub::read_range`] read those that only the token's owner may read. Other model bytes never pass
+//! here.
 //!
 //! Two promises. Questions go to the endpoint's own origin and nowhere else, so the token does, and never unencrypted over
 //! a network: a redirect out of it is an answer, not a way.
@@ -15,11 +16,13 @@ mod endpoint;
 mod entry;
 mod error;
 mod error_response;
+mod head;
 mod info;
 mod interception;
 mod listing;
 mod page;
 mod pasted_text;
+mod ranged;
 mod reference;
 mod repo;
 mod retry;
@@ -37,6 +40,7 @@ pub use error_response::ErrorResponse;
 pub use info::{Gating, RepoInfo};
 pub use interception::{InterceptedAs, Interception};
 pub use listing::{Listing, Refused};
+pub use ranged::{HubBody, RangeAnswer};
 pub use reference::{InnerPath, InnerPathKind, ReferenceError, RepoReference};
 pub use repo::{RepoId, RepoIdError, RepoKind};
 pub use retry::Retrying;

@@ -26,14 +26,14 @@ pub struct Retrying<'a> {
 pub(super) type HubCooldown = Mutex<Cooldown<Box<ErrorResponse>>>;
 
 /// Heeds a refusal that names its time.
-fn heed(cooldown: &HubCooldown, error: &HubError) {
+pub(super) fn heed(cooldown: &HubCooldown, error: &HubError) {
     let HubError::RateLimited(answer) = error else { return };
     let Some(wait) = answer.wait else { return };
     cooldown.lock().unwrap_or_else(PoisonError::into_inner).heed(wait, answer.clone());
 }
 
 /// What the Hub would answer now, without asking it, where that is known.
-fn refusal(cooldown: &HubCooldown) -> Option<HubError> {
+pub(super) fn refusal(cooldown: &HubCooldown) -> Option<HubError> {
     let cooldown = cooldown.lock().unwrap_or_else(PoisonError::into_inner);
     let (left, answer) = cooldown.remaining()?;
     Some(HubError::RateLimited(Box::new(ErrorResponse { wait: Some(left), ..ErrorResponse::clone(answer) })))

@@ -11,7 +11,7 @@ use super::body::{Page, is_page_itself};
 use super::client::{FinalResponse, nonsense, shown};
 use super::error_response::Resource;
 use super::retry::Retrying;
-use super::{Hub, HubError, Interception, ListedFile, Nonsense, RepoInfo};
+use super::{Credential, Hub, HubError, Interception, ListedFile, Nonsense, RepoInfo};
 
 /// Who serves a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,12 @@ impl Hub {
     pub fn public_address(&self, info: &RepoInfo, path: &RepoPath) -> Result<Address, HubError> {
         let url = self.endpoint().resolve(&info.id, &info.commit, path);
         Address::new(url.as_str()).map_err(|_| nonsense(&url, Nonsense::Location))
+    }
+
+    /// Whether a file that is listed as public is refused to those who show no token, and there is one to show.
+    pub async fn wants_token(&self, info: &RepoInfo, path: &RepoPath) -> bool {
+        let url = self.endpoint().resolve(&info.id, &info.commit, path);
+        self.credential() == Credential::Sent && self.refuses_strangers(&url).await
     }
 
     /// Asks, with the token, who serves a file. The redirect to the CDN is read and not followed.

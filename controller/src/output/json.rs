@@ -8,6 +8,7 @@
 //! | `type` | fields | when |
 //! |---|---|---|
 //! | `warning` | `text`, and `kind` where a disk can't do something: `no_locks`, `no_flush`, `no_replace`, `no_modes`, `hub_metadata` | something worth knowing |
+//! | `hint` | `text` | what can be done about something that went wrong |
 //! | `delayed` | `why`, `attempt`, `wait_seconds` | a question is asked again after a wait |
 //! | `model` | `id`, `kind`, `commit`, `private`, `gating` (`none`, `automatic`, `manual`), `license` or null, `last_modified` or null, `tags`, `files`, `bytes` | `info`, first |
 //! | `file` | `path`, `size`, `digest` (`sha256:…` or `git-sha1:…`) | `info`, per file |

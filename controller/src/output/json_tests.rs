@@ -38,6 +38,7 @@ fn the_others() -> Vec<Event> {
     vec![
         Event::Warning { text: "a \"text\"".to_owned() },
         Event::DiskWarning { root: "/w".to_owned(), warning: hfdown_protocol::DiskWarning::NoFlush },
+        Event::Hint { text: "do that".to_owned() },
         Event::Delayed { why: "no answer".to_owned(), attempt: 1, wait: Duration::from_millis(2_500) },
         Event::NotReady { why: "refused".to_owned(), left: Duration::from_secs(180) },
         Event::Reconnecting { why: "lost".to_owned(), attempt: 1, of: 8, wait: Duration::from_millis(500) },
@@ -69,6 +70,7 @@ fn a_run_is_a_line_per_event() {
     assert_snapshot!(draw(Verbosity::Normal, None, &the_others()), @r#"
     {"type":"warning","text":"a \"text\""}
     {"type":"warning","text":"the disk of /w can't flush files: after a power loss, a file there may be incomplete under its own name; --checksum finds such files","kind":"no_flush"}
+    {"type":"hint","text":"do that"}
     {"type":"delayed","why":"no answer","attempt":1,"wait_seconds":2.5}
     {"type":"not_ready","why":"refused","left_seconds":180.0}
     {"type":"reconnecting","why":"lost","attempt":1,"of":8,"wait_seconds":0.5}

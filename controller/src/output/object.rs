@@ -15,6 +15,9 @@ pub(super) enum Object<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         kind: Option<&'static str>,
     },
+    Hint {
+        text: &'a str,
+    },
     Delayed {
         why: &'a str,
         attempt: u32,

@@ -106,6 +106,7 @@ impl Sentences {
             Event::DiskWarning { root, warning } => {
                 (Verbosity::Normal, format!("warning: {}", disk_warning::text(root, warning)))
             }
+            Event::Hint { text } => (Verbosity::Quiet, format!("hint: {text}")),
             Event::Delayed { why, attempt, wait } => {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; trying again in {wait} (attempt {attempt} failed)"))

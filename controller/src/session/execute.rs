@@ -11,6 +11,7 @@ use super::carryover::Carryover;
 use super::detach::DetachOptions;
 use super::error::SessionError;
 use super::monitor::TransferMonitor;
+use super::relay::Relay;
 use super::session::{Heard, Session};
 use super::sources::Sources;
 use crate::display::Events;
@@ -103,6 +104,7 @@ impl Session {
             self.lull.begin(total);
         }
         let mut answers = JoinSet::new();
+        let mut relay = Relay::new(self.relayed());
         let mut is_detached = false;
         let mut has_complained = false;
         let mut deadline = matches!(until, Until::Stopped(_)).then(|| Instant::now() + ENDING);
@@ -154,6 +156,12 @@ impl Session {
                     if let Some(event) = monitor.warning(&self.root, warning) {
                         events.send(event).await;
                     }
+                }
+                Heard::Report(Report::Stream { stream, request }) => {
+                    let Some(sources) = sources else {
+                        return Err(SessionError::protocol("it asks for bytes that it was not to ask for"));
+                    };
+                    relay.hear(stream, request, sources, &mut monitor)?;
                 }
                 Heard::Report(Report::Finished { summary }) => {
                     return monitor.finish(summary).map(|()| Listened::Finished);

@@ -17,9 +17,11 @@ mod monitor;
 mod prompt;
 mod prompter;
 mod rate_meter;
+mod relay;
 mod repetition;
 #[expect(clippy::module_inception, reason = "the room is called what it is about")]
 mod session;
+mod source_findings;
 mod sources;
 mod startup;
 mod survey;
@@ -32,4 +34,5 @@ pub use error::SessionError;
 pub use execute::{Execution, Listened};
 pub use join::{Joined, Purpose, join};
 pub use session::Session;
-pub use sources::Sources;
+pub use source_findings::SelfServed;
+pub use sources::{Relaying, Sources};

@@ -1,5 +1,6 @@
 //! One agent's orders and reports, with the heartbeat between them.
 
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -28,12 +29,16 @@ pub(super) const SILENCE: Duration = Duration::from_secs(limits::PING_SECONDS * 
 /// How long an agent may take to end after it was told to.
 const PARTING: Duration = Duration::from_secs(5);
 
+/// Bytes that are relayed, in frames on their way out: orders overtake them.
+const RELAYED: usize = 2;
+
 type Reader = Box<dyn AsyncRead + Send + Unpin>;
 type Writer = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// A conversation with an agent that has the folder.
 pub struct Session {
     orders: mpsc::Sender<Order>,
+    relayed: mpsc::Sender<Order>,
     writing: JoinHandle<()>,
     reports: Inbox<Reader, Report>,
     check: Interval,
@@ -90,10 +95,12 @@ impl Session {
         cancel: CancellationToken,
     ) -> Self {
         let (orders, queue) = mpsc::channel(ORDERS);
+        let (relayed, behind) = mpsc::channel(RELAYED);
         let interval = silence / SILENT_CHECKS;
         Self {
             orders,
-            writing: tokio::spawn(write(Box::new(writer), queue, interval)),
+            relayed,
+            writing: tokio::spawn(write(Box::new(writer), queue, behind, interval)),
             reports: inbox(Box::new(reader), already_read),
             check: ticks(interval),
             silent_checks: 0,
@@ -117,6 +124,11 @@ impl Session {
     /// Where answers that are worked out elsewhere can be sent.
     pub(super) fn orders(&self) -> mpsc::Sender<Order> {
         self.orders.clone()
+    }
+
+    /// Where bytes that are relayed can be sent: they wait for whatever else is to be said.
+    pub(super) fn relayed(&self) -> mpsc::Sender<Order> {
+        self.relayed.clone()
     }
 
     /// The agent's next word; pongs are not worth mentioning. Cancel-safe.
@@ -248,14 +260,22 @@ impl Session {
     }
 }
 
-/// Sends orders, and a ping now and then whatever else is going on: also while the controller has no time to listen.
-async fn write(writer: Writer, mut queue: mpsc::Receiver<Order>, interval: Duration) {
+/// Sends orders, and a ping now and then whatever else is going on: also while the controller has no time to listen. Behind
+/// them comes what is relayed.
+async fn write(
+    writer: Writer,
+    mut queue: mpsc::Receiver<Order>,
+    mut relayed: mpsc::Receiver<Order>,
+    interval: Duration,
+) {
     let mut out = outbox(writer);
     let mut heartbeat = ticks(interval);
     loop {
         let order = tokio::select! {
+            biased;
             order = queue.recv() => order,
             _ = heartbeat.tick() => Some(Order::Ping),
+            Some(order) = relayed.recv() => Some(order),
         };
         let Some(order) = order else {
             // Whatever stands between it and the agent sees the end as well.
@@ -277,9 +297,26 @@ fn ticks(interval: Duration) -> Interval {
 }
 
 /// The name of an order or a report, without what is in it.
-fn word(message: &impl std::fmt::Debug) -> String {
-    let text = format!("{message:?}");
-    text.chars().take_while(|character| character.is_alphanumeric()).collect()
+fn word(message: &impl fmt::Debug) -> String {
+    let mut word = FirstWord(String::new());
+    // It refuses the rest, which may be a frame full of bytes.
+    let _ = write!(word, "{message:?}");
+    word.0
+}
+
+/// Takes a text up to where its first word ends.
+struct FirstWord(String);
+
+impl fmt::Write for FirstWord {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for character in text.chars() {
+            if !character.is_alphanumeric() {
+                return Err(fmt::Error);
+            }
+            self.0.push(character);
+        }
+        Ok(())
+    }
 }
 
 /// A failure whose text may be shown.

@@ -1,42 +1,59 @@
 //! Answers to `NeedSource`: who may have a file, and from where.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::Arc;
 
 use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Report, Source, limits};
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::hub::{Hub, HubError, ListedFile, Listing, RepoInfo, Resolved};
+use super::source_findings::{SelfServed, SourceFindings};
+use crate::hub::{Hub, HubError, ListedFile, Listing, RangeAnswer, RepoInfo, Resolved, SMALL};
 use crate::plan::Planned;
 
 /// Questions to the Hub at once, whatever an agent asks for.
 const QUESTIONS: usize = 16;
-/// Files of which is remembered what the Hub said. Of those beyond, the half of it that the box was told is told.
-const MOST_REFUSALS: usize = 10_000;
+/// The largest file that is read here as a whole where it can be passed on bit by bit as well: what fits one frame.
+const WHOLE: u64 = limits::INLINE as u64;
+
+/// What becomes of the bytes of a large file that the Hub sends itself to those who show the token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Relaying {
+    /// They are passed on: the agent is in this process.
+    Here,
+    /// They are passed on to a box, which is to ask this machine for everything (`--through-controller`).
+    ToBox,
+    /// They stay where they are: a box never gets the token.
+    Never,
+}
 
 /// Where the bytes of one repository's files come from.
 #[derive(Debug, Clone)]
 pub struct Sources {
     hub: Arc<Hub>,
     info: Arc<RepoInfo>,
+    relaying: Relaying,
     /// What the repository contains, where an agent's word for it is not enough.
     listed: Option<Arc<HashMap<RepoPath, ListedFile>>>,
     questions: Arc<Semaphore>,
-    refusals: Arc<Mutex<HashMap<FileId, Refusal>>>,
+    findings: Arc<SourceFindings>,
 }
 
-/// Why a file can't be had: as the box is told, and with what the Hub said of it, which is told here alone.
-#[derive(Debug)]
-struct Refusal {
-    there: Failure,
-    here: Failure,
+/// Why a question has no answer.
+enum NoSource {
+    /// The Hub said so.
+    Refused(HubError),
+    /// Only this machine may read it, and it is not passed on.
+    Withheld,
+    /// The conversation is over.
+    Over,
 }
 
 impl Sources {
     /// The Hub that is asked, about the repository that was asked for.
-    pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>) -> Self {
+    pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>, relaying: Relaying) -> Self {
         let questions = Arc::new(Semaphore::new(QUESTIONS));
-        Self { hub, info, listed: None, questions, refusals: Arc::default() }
+        Self { hub, info, relaying, listed: None, questions, findings: Arc::default() }
     }
 
     /// The same for a plan that was heard from an agent: only what is listed is given away.
@@ -48,20 +65,40 @@ impl Sources {
 
     /// Whether an agent has to ask for every file.
     pub fn are_on_request(&self) -> bool {
-        !self.info.is_public()
+        !self.info.is_public() || self.relaying == Relaying::ToBox || self.findings.is_token_wanted()
+    }
+
+    /// Finds out with one file whether the Hub wants a token for what it lists as public: an agent that is left alone would
+    /// have no one to ask then.
+    pub async fn try_without_token(&self, file: &ListedFile) {
+        if !self.are_on_request() && self.hub.wants_token(&self.info, &file.path).await {
+            self.findings.wants_token();
+        }
+    }
+
+    /// The first file that the Hub refused to this account, as it said it.
+    pub fn take_refusal(&self) -> Option<HubError> {
+        self.findings.take_first()
+    }
+
+    /// What a box did not get because only this machine may read it.
+    pub fn withheld(&self) -> Option<SelfServed> {
+        self.findings.withheld()
     }
 
     /// What the agent is told when it is told to fetch a file. A public one it can find by itself.
     pub(super) fn source(&self, planned: &Planned) -> Result<Source, HubError> {
-        if self.info.is_public() {
-            self.hub.public_address(&self.info, &planned.listed().path).map(Source::Public)
-        } else {
+        if self.are_on_request() {
             Ok(Source::OnRequest)
+        } else {
+            self.hub.public_address(&self.info, &planned.listed().path).map(Source::Public)
         }
     }
 
     /// Asks the Hub with the token and hands down what the agent may know: a signed address, or the bytes themselves.
     pub(super) async fn answer(self, id: FileId, file: ListedFile, orders: mpsc::Sender<Order>) {
+        // Of a public file an agent asks only when it was refused it.
+        self.findings.wants_token();
         if let Err(failure) = self.give(id, file, &orders).await {
             // Without room for it the conversation is over, and so is the need for an answer.
             let _ = orders.send(Order::SourceUnavailable { file: id, failure }).await;
@@ -84,31 +121,37 @@ impl Sources {
         // Never closed, so its turn comes.
         let _turn = self.questions.acquire().await;
         match self.ask(id, &file, orders).await {
-            // Without an error the conversation is over, and so is the need for an answer.
-            Ok(()) | Err(None) => Ok(()),
-            Err(Some(error)) => Err(self.refused(id, &error)),
+            // The need for an answer is over as well.
+            Ok(()) | Err(NoSource::Over) => Ok(()),
+            Err(NoSource::Refused(error)) => {
+                let failure = self.refused(id, &error);
+                if failure.kind == FailureKind::NotAllowed {
+                    self.findings.keep_first(error);
+                }
+                Err(failure)
+            }
+            Err(NoSource::Withheld) => {
+                self.findings.withhold(id, file.size);
+                let host = self.hub.host();
+                Err(Failure::new(
+                    FailureKind::NotAllowed,
+                    format_args!("{host} sends it only to those who show the token, which a box never gets"),
+                ))
+            }
         }
     }
 
     /// What the box is told of an error: our words, and none of the text of a server's answer.
-    fn refused(&self, id: FileId, error: &HubError) -> Failure {
+    pub(super) fn refused(&self, id: FileId, error: &HubError) -> Failure {
         let kind = kind(error);
-        let refusal = Refusal { there: Failure::new(kind, error), here: Failure::new(kind, words(error)) };
-        let there = refusal.there.clone();
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        if refusals.len() < MOST_REFUSALS {
-            refusals.insert(id, refusal);
-        }
+        let there = Failure::new(kind, error);
+        self.findings.refuse(id, &there, Failure::new(kind, words(error)));
         there
     }
 
     /// A failure that a box reports, with what it was not told where it is what it was told.
     pub(super) fn in_full(&self, id: FileId, failure: Failure) -> Failure {
-        let refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
-        match refusals.get(&id) {
-            Some(Refusal { there, here }) if *there == failure => here.clone(),
-            _ => failure,
-        }
+        self.findings.in_full(id, failure)
     }
 
     /// The same for whatever it reports.
@@ -124,24 +167,52 @@ impl Sources {
         }
     }
 
-    async fn ask(
+    /// An agent is told to ask for the bytes of a file.
+    pub(super) fn will_relay(&self, id: FileId) {
+        self.findings.relay(id);
+    }
+
+    /// Whether it was.
+    pub(super) fn relays(&self, id: FileId) -> bool {
+        self.findings.is_relayed(id)
+    }
+
+    /// Asks for bytes of a file that is relayed.
+    pub(super) async fn read_range(
         &self,
         id: FileId,
         file: &ListedFile,
-        orders: &mpsc::Sender<Order>,
-    ) -> Result<(), Option<HubError>> {
-        let gone = |_| None;
-        match self.hub.sign(&self.info, &file.path).await.map_err(Some)? {
+        range: Option<&Range<u64>>,
+    ) -> Result<RangeAnswer, Failure> {
+        let read = self.hub.read_range(&self.info, &file.path, range).await;
+        read.map_err(|error| self.refused(id, &error))
+    }
+
+    /// What is said where a file that was relayed is somewhere else now.
+    pub(super) fn moved(&self) -> Failure {
+        Failure::new(FailureKind::Stale, format_args!("{} sends it from another place now", self.hub.host()))
+    }
+
+    async fn ask(&self, id: FileId, file: &ListedFile, orders: &mpsc::Sender<Order>) -> Result<(), NoSource> {
+        let over = |_| NoSource::Over;
+        let whole = if self.relaying == Relaying::Never { SMALL } else { WHOLE };
+        match self.hub.sign(&self.info, &file.path).await.map_err(NoSource::Refused)? {
             Resolved::Elsewhere(address) => {
                 let hub = self.hub.network();
-                orders.send(Order::Source { file: id, address, hub }).await.map_err(gone)
+                orders.send(Order::Source { file: id, address, hub }).await.map_err(over)
             }
-            Resolved::Here => {
-                let bytes = self.hub.read_small(&self.info, file).await.map_err(Some)?;
+            Resolved::Here if file.size <= whole => {
+                let bytes = self.hub.read_small(&self.info, file).await.map_err(NoSource::Refused)?;
                 for chunk in bytes.chunks(limits::INLINE) {
-                    orders.send(Order::Inline { file: id, bytes: chunk.to_vec() }).await.map_err(gone)?;
+                    orders.send(Order::Inline { file: id, bytes: chunk.to_vec() }).await.map_err(over)?;
                 }
                 Ok(())
+            }
+            Resolved::Here if self.relaying == Relaying::Never => Err(NoSource::Withheld),
+            Resolved::Here => {
+                self.will_relay(id);
+                let host = self.hub.host();
+                orders.send(Order::Relayed { file: id, host }).await.map_err(over)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_tests::hub::Content;
+use hfdown_tests::hub::{Content, Mirror};
 use hfdown_tests::processes::Process;
 use hfdown_tests::sandbox::{DestinationKind, Sandbox, ended};
 use hfdown_tests::ssh_host::SshHost;
@@ -10,6 +10,7 @@ use hfdown_tests::ssh_host::SshHost;
 use crate::HFDOWN;
 
 const MODEL: &str = "acme/mixed";
+const TOKEN: &str = "hf_owner";
 /// What each side may have resident.
 const ALLOWED: u64 = 64 << 20;
 
@@ -28,7 +29,16 @@ fn sizes(total: u64) -> Vec<u64> {
     sizes
 }
 
-async fn stays_small(place: DestinationKind, total: u64) {
+/// Who sends the files.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum SentBy {
+    /// A CDN, to the agent.
+    Cdn,
+    /// A mirror that wants the token, to the controller, which passes them on.
+    Mirror,
+}
+
+async fn stays_small(place: DestinationKind, total: u64, sent_by: SentBy) {
     let Some(sandbox) = Sandbox::start(place, HFDOWN).await else { return };
     let sizes = sizes(total);
     let draft = sandbox.hub.model(MODEL);
@@ -38,7 +48,19 @@ async fn stays_small(place: DestinationKind, total: u64) {
             draft.lfs(&format!("file-{seed}.bin"), Content::random(seed, *size))
         })
         .commit();
-    let child = sandbox.syncing(MODEL, &["--quiet"]).spawn().unwrap();
+    let more: &[&str] = match (sent_by, place) {
+        (SentBy::Cdn, _) => &["--quiet"],
+        // As many connections as a user may ask for, whose windows are all full at times.
+        (SentBy::Mirror, DestinationKind::Here) => &["--quiet", "--connections", "64"],
+        (SentBy::Mirror, _) => &["--quiet", "--connections", "64", "--through-controller"],
+    };
+    if sent_by == SentBy::Mirror {
+        sandbox.hub.token(TOKEN);
+        sandbox.hub.mirror(Mirror::default());
+    }
+    let mut command = sandbox.syncing(MODEL, more);
+    command.env("HF_TOKEN", TOKEN).env("HF_ENDPOINT", sandbox.hub.endpoint());
+    let child = command.spawn().unwrap();
     let controller = Process { pid: child.id().unwrap() };
     let mut end = std::pin::pin!(ended(child));
     let (mut here, mut there) = (0, 0);
@@ -70,22 +92,32 @@ const ALL: u64 = 20_000_000_000;
 
 #[tokio::test]
 async fn memory_does_not_grow_with_a_model_here() {
-    stays_small(DestinationKind::Here, SOME).await;
+    stays_small(DestinationKind::Here, SOME, SentBy::Cdn).await;
 }
 
 #[tokio::test]
 async fn memory_does_not_grow_with_a_model_on_either_side_of_a_link() {
-    stays_small(DestinationKind::Sshd, SOME).await;
+    stays_small(DestinationKind::Sshd, SOME, SentBy::Cdn).await;
+}
+
+#[tokio::test]
+async fn memory_does_not_grow_with_a_model_that_is_relayed_here() {
+    stays_small(DestinationKind::Here, SOME, SentBy::Mirror).await;
+}
+
+#[tokio::test]
+async fn memory_does_not_grow_with_a_model_that_is_relayed_over_a_link() {
+    stays_small(DestinationKind::Sshd, SOME, SentBy::Mirror).await;
 }
 
 #[tokio::test]
 #[ignore = "minutes, and 20 GB of disk"]
 async fn memory_does_not_grow_with_20_gb_here() {
-    stays_small(DestinationKind::Here, ALL).await;
+    stays_small(DestinationKind::Here, ALL, SentBy::Cdn).await;
 }
 
 #[tokio::test]
 #[ignore = "minutes, and 20 GB of disk"]
 async fn memory_does_not_grow_with_20_gb_on_either_side_of_a_link() {
-    stays_small(DestinationKind::Sshd, ALL).await;
+    stays_small(DestinationKind::Sshd, ALL, SentBy::Cdn).await;
 }

@@ -40,7 +40,10 @@ pub(super) async fn answer(
 ) -> Result<Response<ResponseBody>, Infallible> {
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
-    let route = Route::of(&path);
+    let route = match (origin, hub.mirror()) {
+        (HubOrigin::Hub, Some(mirror)) => mirror.route(&path),
+        _ => Route::of(&path),
+    };
     let file = match origin {
         HubOrigin::Hub => route.file().map(str::to_owned),
         HubOrigin::Cdn => lock(&hub.catalogue).object(&path).map(|file| file.path.clone()),
@@ -159,7 +162,14 @@ fn of_the_hub(
     request: &HubRequest,
     question: &[u8],
 ) -> Result<Reply, HubRefusal> {
-    let visitor = visitor(&request.headers, catalogue)?;
+    let visitor = visitor(&request.headers, catalogue);
+    let mirror = hub.mirror();
+    let is_known = matches!(visitor, Ok(Visitor::Known { .. }));
+    if let Some(refusal) = mirror.and_then(|mirror| mirror.refuses(route, method, is_known)) {
+        return Ok(refusal);
+    }
+    // A mirror minds only what it guards.
+    let visitor = if mirror.is_some() { visitor.unwrap_or(Visitor::Anonymous) } else { visitor? };
     let subject = match route {
         Route::WhoAmI => return api::who_am_i(&visitor),
         Route::Unknown { .. } => return Err(HubRefusal::Route),
@@ -184,9 +194,16 @@ fn of_the_hub(
         headers: &request.headers,
         asked: &request.path,
         cdn: &hub.cdn_origin,
+        bodies: mirror.map(|mirror| mirror.bodies),
     };
     match &subject.question {
-        Question::Info { revision } => api::info(repository, revision.as_deref(), &request.query),
+        Question::Info { revision } => {
+            let reply = api::info(repository, revision.as_deref(), &request.query)?;
+            Ok(match mirror {
+                Some(mirror) => mirror.told(reply),
+                None => reply,
+            })
+        }
         Question::Tree { revision, folder } => {
             let address = format!("{}{}", hub.endpoint, request.path);
             api::tree(repository, revision, folder, &request.query, hub.page_size(), &address)

@@ -6,6 +6,7 @@ use hyper::{HeaderMap, Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::access::Visitor;
+use super::mirror::Bodies;
 use super::refusal::HubRefusal;
 use super::reply::Reply;
 use super::repository::{Repository, Snapshot, Storage, Stored};
@@ -28,6 +29,8 @@ pub(super) struct Resolve<'a> {
     /// The path that was asked for, as it was sent.
     pub(super) asked: &'a str,
     pub(super) cdn: &'a str,
+    /// Who sends large files, where this is a mirror.
+    pub(super) bodies: Option<Bodies>,
 }
 
 impl Resolve<'_> {
@@ -35,6 +38,8 @@ impl Resolve<'_> {
     pub(super) fn reply(&self, signer: &AddressSigner) -> Result<Reply, HubRefusal> {
         let (snapshot, file) = self.find()?;
         let reply = match &file.storage {
+            _ if self.bodies == Some(Bodies::Own) => whole(&file),
+            Storage::Regular if self.bodies.is_some() => whole(&file),
             Storage::Lfs { address, .. } => self.to_the_cdn(&file, address, signer),
             Storage::Regular if self.is_cached(&file) => self.to_the_cache(&snapshot, &file),
             Storage::Regular => whole(&file),

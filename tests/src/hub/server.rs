@@ -18,6 +18,7 @@ use super::draft::Draft;
 use super::fault::{Armed, Faults, HubFault};
 use super::lock;
 use super::log::{HubOrigin, HubRequest, RequestLog};
+use super::mirror::Mirror;
 use super::page::PAGE;
 use super::rate::{Bucket, RateLimits};
 use super::repository::RepositoryKind;
@@ -37,6 +38,7 @@ pub(super) struct ServerState {
     pub(super) faults: Faults,
     pub(super) endpoint: String,
     pub(super) cdn_origin: String,
+    pub(super) mirror: Mutex<Option<Mirror>>,
     page_size: AtomicUsize,
     counter: AtomicU64,
 }
@@ -44,6 +46,10 @@ pub(super) struct ServerState {
 impl ServerState {
     pub(super) fn page_size(&self) -> usize {
         self.page_size.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn mirror(&self) -> Option<Mirror> {
+        *lock(&self.mirror)
     }
 
     /// Another number each time.
@@ -92,6 +98,7 @@ impl TestHub {
             endpoint: origin("127.0.0.1", &main, main_front)?,
             // Another name as well as another port, so that no client can take it for the same site.
             cdn_origin: origin("localhost", &cdn, cdn_front)?,
+            mirror: Mutex::default(),
             page_size: AtomicUsize::new(PAGE),
             counter: AtomicU64::new(1),
         });
@@ -139,7 +146,13 @@ impl TestHub {
 
     /// What `HF_ENDPOINT` must be.
     pub fn endpoint(&self) -> String {
-        self.hub.endpoint.clone()
+        let prefix = self.hub.mirror().map_or("", |mirror| mirror.prefix);
+        format!("{}{prefix}", self.hub.endpoint)
+    }
+
+    /// From now on it is a mirror, and its endpoint is another one.
+    pub fn mirror(&self, mirror: Mirror) {
+        *lock(&self.hub.mirror) = Some(mirror);
     }
 
     /// Where signed addresses lead.

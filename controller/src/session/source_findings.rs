@@ -1,0 +1,108 @@
+//! What a run has learned about where its files come from: it is asked for once, and told once.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use hfdown_protocol::{Failure, FileId};
+
+use crate::hub::HubError;
+
+/// Files of which is remembered what the Hub said. Of those beyond, the half of it that the box was told is told.
+const MOST_REFUSALS: usize = 10_000;
+
+/// What is known, whatever becomes of the link.
+#[derive(Debug, Default)]
+pub(super) struct SourceFindings {
+    wants_token: AtomicBool,
+    found: Mutex<NotedSources>,
+}
+
+#[derive(Debug, Default)]
+struct NotedSources {
+    refusals: HashMap<FileId, Refusal>,
+    /// The first of them, in full.
+    first: Option<HubError>,
+    relayed: HashSet<FileId>,
+    withheld: HashMap<FileId, u64>,
+}
+
+/// Why a file can't be had: as the box is told, and with what the Hub said of it, which is told here alone.
+#[derive(Debug)]
+struct Refusal {
+    there: Failure,
+    here: Failure,
+}
+
+/// Files that the Hub sends itself to those who show the token, and that a box therefore did not get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SelfServed {
+    /// How many.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl SourceFindings {
+    /// The Hub wants a token for what it says is public.
+    pub(super) fn wants_token(&self) {
+        self.wants_token.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether that is known.
+    pub(super) fn is_token_wanted(&self) -> bool {
+        self.wants_token.load(Ordering::Relaxed)
+    }
+
+    /// A file can't be had.
+    pub(super) fn refuse(&self, id: FileId, there: &Failure, here: Failure) {
+        let mut found = self.found();
+        if found.refusals.len() < MOST_REFUSALS {
+            found.refusals.insert(id, Refusal { there: there.clone(), here });
+        }
+    }
+
+    /// Keeps the first refusal for the end of the run.
+    pub(super) fn keep_first(&self, error: HubError) {
+        self.found().first.get_or_insert(error);
+    }
+
+    /// That one, if there was any.
+    pub(super) fn take_first(&self) -> Option<HubError> {
+        self.found().first.take()
+    }
+
+    /// A failure that a box reports, with what it was not told where it is what it was told.
+    pub(super) fn in_full(&self, id: FileId, failure: Failure) -> Failure {
+        match self.found().refusals.get(&id) {
+            Some(Refusal { there, here }) if *there == failure => here.clone(),
+            _ => failure,
+        }
+    }
+
+    /// An agent is told to ask for the bytes of a file.
+    pub(super) fn relay(&self, id: FileId) {
+        self.found().relayed.insert(id);
+    }
+
+    /// Whether it was.
+    pub(super) fn is_relayed(&self, id: FileId) -> bool {
+        self.found().relayed.contains(&id)
+    }
+
+    /// A box does not get a file of this size.
+    pub(super) fn withhold(&self, id: FileId, size: u64) {
+        self.found().withheld.insert(id, size);
+    }
+
+    /// Those files together, if there are any.
+    pub(super) fn withheld(&self) -> Option<SelfServed> {
+        let withheld = &self.found().withheld;
+        let bytes = withheld.values().copied().fold(0, u64::saturating_add);
+        (!withheld.is_empty()).then_some(SelfServed { files: withheld.len(), bytes })
+    }
+
+    fn found(&self) -> MutexGuard<'_, NotedSources> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
