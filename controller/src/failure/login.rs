@@ -17,6 +17,9 @@ pub(super) fn not_let_in(tried: &[TriedKey], methods: &str) -> String {
             format!("try again; `ssh-keygen -y -f {quoted}` shows whether a passphrase is the right one")
         };
     }
+    if let Some(advice) = tried.iter().find_map(unopened) {
+        return advice;
+    }
     let has = |result: &KeyFailure| tried.iter().any(|tried| tried.result == *result);
     let rejected = tried.iter().filter(|tried| tried.result == KeyFailure::Rejected).count();
     if has(&KeyFailure::HungUp) && rejected >= MANY {
@@ -39,6 +42,24 @@ pub(super) fn not_let_in(tried: &[TriedKey], methods: &str) -> String {
     "name the right key in the SSH command (-i KEY), or add its public half to the box; a box that was just started may need \
      a minute to learn it"
         .to_owned()
+}
+
+/// A key that would have to be another file.
+fn unopened(tried: &TriedKey) -> Option<String> {
+    let key = shell_words::quote(&tried.key);
+    Some(match tried.result {
+        KeyFailure::Encryption(_) => format!(
+            "`ssh-keygen -p -f {key}` writes it anew in a format that hfdown opens (its passphrase may stay), or `ssh-add {key}` lets \
+             an ssh-agent sign with it"
+        ),
+        KeyFailure::Hardware => format!("`ssh-add {key}`, then try again: the ssh-agent asks for its touch"),
+        KeyFailure::Putty(_) => {
+            format!(
+                "`puttygen {key} -O private-openssh -o NEW` writes it as OpenSSH has it; then name that (-i NEW)"
+            )
+        }
+        _ => return None,
+    })
 }
 
 /// The server takes no keys at all.

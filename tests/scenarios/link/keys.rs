@@ -32,7 +32,7 @@ impl PassphraseScript {
         Arc::new(Self { answers, asked: AtomicUsize::new(0), meanwhile: Box::new(meanwhile) })
     }
 
-    fn asked(&self) -> usize {
+    pub(super) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }

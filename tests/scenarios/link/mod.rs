@@ -12,6 +12,7 @@ mod hijacked;
 mod idle_shells;
 mod installed;
 mod jumps;
+mod key_formats;
 mod keys;
 mod life;
 mod logins;

@@ -85,6 +85,25 @@ async fn a_server_that_has_had_enough_of_keys_is_said_to(sandbox: Sandbox) {
     assert!(said.contains("and that one alone (-i KEY -o IdentitiesOnly=yes)"), "{said}");
 }
 
+async fn a_key_whose_encryption_is_not_known_is_said_to_be_that(sandbox: Sandbox) {
+    publish(&sandbox);
+    let key = sandbox.host.as_ref().expect("a box").near().join("my key");
+    let mut openssl = std::process::Command::new("openssl");
+    openssl.args(["genrsa", "-traditional", "-camellia128", "-passout", "pass:right", "-out"]).arg(&key);
+    let made = openssl.arg("2048").stderr(std::process::Stdio::null()).status();
+    assert!(made.is_ok_and(|status| status.success()), "openssl makes a key");
+    let command =
+        format!("{} -i '{}'", sandbox.host.as_ref().expect("a box").command_without_key(), key.display());
+    let ended = push(&sandbox, &command, &[]).await;
+    let said = refusal(&sandbox, &ended, 4);
+    assert!(
+        said.contains("NEAR/my key (it is encrypted with CAMELLIA-128-CBC, which hfdown can't open)"),
+        "{said}"
+    );
+    assert!(said.contains("hint: `ssh-keygen -p -f 'NEAR/my key'` writes it anew"), "{said}");
+    assert!(!said.contains("wrong"), "{said}");
+}
+
 async fn a_changed_host_key_is_refused_until_it_is_pinned(mut sandbox: Sandbox) {
     publish(&sandbox);
     assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
@@ -209,6 +228,7 @@ async fn what_was_placed_on_a_box_is_told_though_nothing_came_of_it() {
 on_boxes! {
     a_closed_port_is_refused,
     a_rejected_key_is_named,
+    a_key_whose_encryption_is_not_known_is_said_to_be_that,
     a_server_that_has_had_enough_of_keys_is_said_to,
     a_changed_host_key_is_refused_until_it_is_pinned,
     an_unknown_host_key_is_refused_when_strict,

@@ -121,7 +121,7 @@ impl HostFolder {
         self.authorize_line(&keys.public());
     }
 
-    fn authorize_line(&self, line: &str) {
+    pub(super) fn authorize_line(&self, line: &str) {
         let mut options = fs::OpenOptions::new();
         let file = options.create(true).append(true).open(&self.authorized_keys);
         writeln!(file.expect("the file can be opened"), "{line}").expect("the file can be written");

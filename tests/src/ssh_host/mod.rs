@@ -258,6 +258,11 @@ impl SshHost {
         self.host_folder.authorize(keys);
     }
 
+    /// Lets in the key of a line as `authorized_keys` has it.
+    pub fn authorize_line(&self, line: &str) {
+        self.host_folder.authorize_line(line);
+    }
+
     /// Lets in users with a certificate that this key signed.
     pub fn trust_certificates_of(&self, authority: &Keys) {
         self.host_folder.trust_certificates_of(authority);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use russh::keys::agent::AgentIdentity;
 use russh::keys::{Certificate, PrivateKey, PublicKey, load_openssh_certificate, ssh_key};
 
-use crate::link::keys::{KeyFailure, KeyFile, PrivateHalf, TriedKey, certificate_beside};
+use crate::link::keys::{KeyFailure, KeyFile, PrivateHalf, TriedKey, certificate_beside, key_of_certificate};
 use crate::link::settings::LinkSettings;
 use crate::link::ssh_command::{IdentitiesOnly, SshTarget};
 use crate::text::sanitize;
@@ -75,8 +75,20 @@ pub(super) fn identities(
         }
     }
     // `IdentityFile none` keeps the default keys away.
+    let mut named = Vec::new();
     for path in target.identities.iter().filter(|key| key.as_os_str() != "none") {
-        found.file(&settings.expand(path), KeySource::CommandLine, &certificates, agent_keys);
+        let path = settings.expand(path);
+        // `-i id_x-cert.pub` is a certificate, and names the key beside it.
+        match key_of_certificate(&path).map(|key| (key, load_openssh_certificate(&path))) {
+            Some((key, Ok(certificate))) => {
+                certificates.push((path.display().to_string(), certificate));
+                named.extend(Some(key).filter(|key| key.is_file()));
+            }
+            _ => named.push(path),
+        }
+    }
+    for path in named {
+        found.file(&path, KeySource::CommandLine, &certificates, agent_keys);
     }
     // A named certificate is as good as a named key, where the ssh-agent has that.
     for (name, certificate) in &certificates {
@@ -157,6 +169,9 @@ impl Identities {
         let beside = load_openssh_certificate(&beside).map(|found| (beside.display().to_string(), found));
         let mut certificates: Vec<_> = certificates.iter().cloned().chain(beside).collect();
         let Some(public) = file.public else {
+            if let PrivateHalf::Elsewhere(failure) = file.private {
+                return self.unusable(path, failure);
+            }
             // Only a locked file may hide it.
             let signing_key = SigningKey::Locked(path.to_owned());
             return self.show(path.display().to_string(), OfferedKey::Unknown(certificates), signing_key);
@@ -166,8 +181,8 @@ impl Identities {
             (PrivateHalf::Open(key), _) => SigningKey::Open(key),
             (_, Some(holder)) => SigningKey::SshAgent(Box::new(holder.clone())),
             (PrivateHalf::Locked, None) => SigningKey::Locked(path.to_owned()),
-            (PrivateHalf::Elsewhere, None) if source == KeySource::Default => return,
-            (PrivateHalf::Elsewhere, None) => return self.unusable(path, KeyFailure::PublicOnly),
+            (PrivateHalf::Elsewhere(KeyFailure::PublicOnly), None) if source == KeySource::Default => return,
+            (PrivateHalf::Elsewhere(failure), None) => return self.unusable(path, failure),
         };
         certificates.retain(|(_, certificate)| certificate.public_key() == public.key_data());
         for identity in holders() {

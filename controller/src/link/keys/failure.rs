@@ -30,6 +30,12 @@ pub enum KeyFailure {
     PublicOnly,
     /// It is a certificate, and its key is neither in a file nor in an ssh-agent.
     CertificateOnly,
+    /// It is encrypted with this, which can't be opened here.
+    Encryption(String),
+    /// The key is in a FIDO security key, of which the file has but the handle.
+    Hardware,
+    /// It is PuTTY's, and can't be opened, for this reason.
+    Putty(String),
     /// It can't be read or used, for this reason.
     Unusable(String),
     /// The server hung up.
@@ -64,20 +70,31 @@ pub enum AnswerFailure {
 /// `~/.ssh/id_rsa (rejected)`.
 impl fmt::Display for TriedKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { key, result } = self;
-        let result = match result {
-            KeyFailure::Rejected => "rejected",
-            KeyFailure::PartialSuccess => "accepted, but something else is wanted as well",
-            KeyFailure::Locked(locked) => return write!(formatter, "{key} (accepted, but {locked})"),
-            KeyFailure::NotOffered(locked) => return write!(formatter, "{key} ({locked})"),
-            KeyFailure::Missing => "no such file",
-            KeyFailure::PublicOnly => "its private half is neither here nor in an ssh-agent",
-            KeyFailure::CertificateOnly => "its key is neither in a file nor in an ssh-agent",
-            KeyFailure::Unusable(reason) => reason,
-            KeyFailure::HungUp => "the server hung up",
-            KeyFailure::Answer(failure) => return write!(formatter, "{key} ({failure})"),
-        };
-        write!(formatter, "{key} ({result})")
+        write!(formatter, "{} ({})", self.key, self.result)
+    }
+}
+
+impl fmt::Display for KeyFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Rejected => "rejected",
+            Self::PartialSuccess => "accepted, but something else is wanted as well",
+            Self::Locked(locked) => return write!(formatter, "accepted, but {locked}"),
+            Self::NotOffered(locked) => return locked.fmt(formatter),
+            Self::Missing => "no such file",
+            Self::PublicOnly => "its private half is neither here nor in an ssh-agent",
+            Self::CertificateOnly => "its key is neither in a file nor in an ssh-agent",
+            Self::Encryption(cipher) => {
+                return write!(formatter, "it is encrypted with {cipher}, which hfdown can't open");
+            }
+            Self::Hardware => "it is the handle of a FIDO security key, and no ssh-agent holds it",
+            Self::Putty(reason) => {
+                return write!(formatter, "it is a PuTTY key that can't be opened: {reason}");
+            }
+            Self::Unusable(reason) => reason,
+            Self::HungUp => "the server hung up",
+            Self::Answer(failure) => return failure.fmt(formatter),
+        })
     }
 }
 

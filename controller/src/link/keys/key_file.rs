@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use russh::keys::{PrivateKey, PublicKey, load_openssh_certificate, load_public_key, ssh_key};
+use russh::keys::{Algorithm, PrivateKey, PublicKey, load_openssh_certificate, load_public_key};
 
 use super::failure::KeyFailure;
+use super::key_text::{self, Sealed};
 use crate::text::sanitize;
 
 /// Where the private half of a key is.
@@ -15,8 +16,8 @@ pub(in crate::link) enum PrivateHalf {
     Open(Arc<PrivateKey>),
     /// In the file, encrypted with a passphrase.
     Locked,
-    /// Not in this file. An ssh-agent may have it.
-    Elsewhere,
+    /// Not in this file, or of no use there. An ssh-agent may have it; else this is what is wrong.
+    Elsewhere(KeyFailure),
 }
 
 /// What a key's file says, and the one beside it. Keys are small, so reading them blocks.
@@ -28,26 +29,48 @@ pub(in crate::link) struct KeyFile {
 
 impl KeyFile {
     pub(in crate::link) fn read(path: &Path) -> Result<Self, KeyFailure> {
-        let elsewhere = |public| Self { private: PrivateHalf::Elsewhere, public: Some(public) };
-        match russh::keys::load_secret_key(path, None) {
+        let elsewhere = |failure, public| Self { private: PrivateHalf::Elsewhere(failure), public };
+        let text = match key_text::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let public = public_beside(path).ok_or(KeyFailure::Missing)?;
+                return Ok(elsewhere(KeyFailure::PublicOnly, Some(public)));
+            }
+            Err(error) => return Err(KeyFailure::unusable(&error)),
+        };
+        match key_text::open(&text, None) {
+            Ok(key) if is_of_hardware(key.public_key()) => {
+                Ok(elsewhere(KeyFailure::Hardware, Some(key.public_key().clone())))
+            }
             Ok(key) => {
                 let public = Some(key.public_key().clone());
                 Ok(Self { private: PrivateHalf::Open(Arc::new(key)), public })
             }
-            Err(error) if is_locked(path, &error) => {
-                // The newer format keeps the public half readable; older ones have it in `….pub`.
-                let own = PrivateKey::read_openssh_file(path).ok().map(|key| key.public_key().clone());
-                Ok(Self { private: PrivateHalf::Locked, public: own.or_else(|| public_beside(path)) })
+            Err(Sealed::Locked(Some(public))) if is_of_hardware(&public) => {
+                Ok(elsewhere(KeyFailure::Hardware, Some(public)))
             }
-            Err(russh::keys::Error::IO(error)) if error.kind() == ErrorKind::NotFound => {
-                public_beside(path).map(elsewhere).ok_or(KeyFailure::Missing)
+            // The newer format keeps the public half readable; older ones have it in `….pub`.
+            Err(Sealed::Locked(public)) => {
+                Ok(Self { private: PrivateHalf::Locked, public: public.or_else(|| public_beside(path)) })
             }
-            // `-i id_x.pub` names a key that an ssh-agent has.
-            Err(error) => {
-                load_public_key(path).ok().map(elsewhere).ok_or_else(|| KeyFailure::unusable(&error))
+            Err(Sealed::Unusable(failure)) => Ok(elsewhere(failure, public_beside(path))),
+            // `-i id_x.pub` names a key that an ssh-agent has, or else the private one beside it.
+            Err(Sealed::NoPrivateKey | Sealed::WrongPassphrase) => {
+                let Ok(public) = load_public_key(path) else {
+                    return Err(KeyFailure::Unusable("it is no private key".to_owned()));
+                };
+                match path.to_str().and_then(|path| path.strip_suffix(".pub")).map(Path::new) {
+                    Some(private) if private.is_file() => Self::read(private),
+                    _ => Ok(elsewhere(KeyFailure::PublicOnly, Some(public))),
+                }
             }
         }
     }
+}
+
+/// Whether the file has but a handle, and a FIDO security key the rest.
+fn is_of_hardware(public: &PublicKey) -> bool {
+    matches!(public.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
 }
 
 /// `id_x.pub`, or else what `id_x-cert.pub` certifies.
@@ -67,16 +90,9 @@ pub(in crate::link) fn certificate_beside(path: &Path) -> PathBuf {
     PathBuf::from(beside)
 }
 
-/// Of some encrypted formats russh says only that they make no sense.
-fn is_locked(path: &Path, error: &russh::keys::Error) -> bool {
-    match error {
-        russh::keys::Error::KeyIsEncrypted => true,
-        russh::keys::Error::IO(_) => false,
-        _ => std::fs::read_to_string(path).is_ok_and(|text| {
-            let marks = ["-----BEGIN ENCRYPTED PRIVATE KEY-----", "Encryption: aes256-cbc"];
-            text.lines().any(|line| marks.contains(&line.trim()))
-        }),
-    }
+/// The key of `id_x-cert.pub`, where it has its usual name.
+pub(in crate::link) fn key_of_certificate(path: &Path) -> Option<PathBuf> {
+    path.to_str().and_then(|path| path.strip_suffix("-cert.pub")).map(PathBuf::from)
 }
 
 /// Why a passphrase did not decrypt a key file.
@@ -88,15 +104,11 @@ pub(super) enum DecryptError {
 
 /// Tries a passphrase. Slow on purpose of the file's format.
 pub(super) fn decrypt(path: &Path, passphrase: &str) -> Result<PrivateKey, DecryptError> {
-    use russh::keys::Error;
-    russh::keys::load_secret_key(path, Some(passphrase)).map_err(|error| match error {
-        Error::IO(_)
-        | Error::UnsupportedKeyType { .. }
-        | Error::UnknownAlgorithm(_)
-        | Error::SshKey(ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. }) => {
-            DecryptError::Unusable(sanitize(error.to_string(), 200))
-        }
-        // What a wrong passphrase makes of a key is rubbish, which each format notices in its own way.
-        _ => DecryptError::WrongPassphrase,
+    let unusable = |error: &dyn std::fmt::Display| DecryptError::Unusable(sanitize(error.to_string(), 200));
+    let text = key_text::read(path).map_err(|error| unusable(&error))?;
+    key_text::open(&text, Some(passphrase)).map_err(|sealed| match sealed {
+        Sealed::WrongPassphrase | Sealed::Locked(_) => DecryptError::WrongPassphrase,
+        Sealed::Unusable(failure) => unusable(&failure),
+        Sealed::NoPrivateKey => unusable(&"it is no private key any more"),
     })
 }

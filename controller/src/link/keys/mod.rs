@@ -4,7 +4,9 @@ mod answers;
 mod askpass;
 mod failure;
 mod key_file;
+mod key_text;
 mod keyring;
+mod pem;
 mod user_prompt;
 
 pub use askpass::Askpass;
@@ -13,4 +15,4 @@ pub use keyring::Keyring;
 pub use user_prompt::{Echo, UserAnswer, UserPrompt};
 
 pub(super) use answers::{Passwords, RememberedPassword, is_password};
-pub(super) use key_file::{KeyFile, PrivateHalf, certificate_beside};
+pub(super) use key_file::{KeyFile, PrivateHalf, certificate_beside, key_of_certificate};
