@@ -16,6 +16,12 @@ pub(super) fn link(attempted: String, error: &LinkError) -> Problem {
         "" => problem,
         banner => problem.because(format_args!("the box says: {banner}")),
     };
+    let problem = match error {
+        LinkError::WithoutMatch { skipped, .. } => problem.because(format_args!(
+            "{skipped} was skipped, because hfdown runs no commands and looks at no networks: it may say how to reach this host"
+        )),
+        _ => problem,
+    };
     match advice(error) {
         Some(hint) => problem.hint(hint),
         None => problem,
@@ -27,14 +33,14 @@ fn banner(error: &LinkError) -> &str {
         LinkError::Auth { banner, .. }
         | LinkError::NoKeys { banner, .. }
         | LinkError::SecondFactor { banner, .. } => banner,
-        LinkError::Jump { source, .. } => banner(source),
+        LinkError::Jump { source, .. } | LinkError::WithoutMatch { source, .. } => banner(source),
         _ => "",
     }
 }
 
 fn exit(error: &LinkError) -> Exit {
     match error {
-        LinkError::Jump { source, .. } => exit(source),
+        LinkError::Jump { source, .. } | LinkError::WithoutMatch { source, .. } => exit(source),
         LinkError::Resolve { .. }
         | LinkError::NotForwarded { why: NotForwarded::Unreachable, .. }
         | LinkError::Refused { .. }
@@ -70,6 +76,9 @@ fn exit(error: &LinkError) -> Exit {
 fn advice(error: &LinkError) -> Option<String> {
     Some(match error {
         LinkError::Jump { source, .. } => return advice(source),
+        LinkError::WithoutMatch { .. } => {
+            "write its HostName, User and IdentityFile into a `Host` block, or into the SSH command".to_owned()
+        }
         LinkError::NotForwarded { why: NotForwarded::Forbidden, .. } => {
             "`AllowTcpForwarding` in the jump host's sshd_config decides about that".to_owned()
         }

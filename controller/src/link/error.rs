@@ -6,6 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use super::command_exit::{CommandExit, SignalCause};
+use super::config::SkippedMatch;
 use super::host_key::HostKeyError;
 use super::keys::{AnswerFailure, KeyFailure, TriedKey};
 use super::platform::Platform;
@@ -36,6 +37,14 @@ pub enum LinkError {
         address: String,
         /// How long it was given.
         after: Duration,
+    },
+    /// The same, and a block of the configuration that may be about this host was passed over.
+    #[error("{source}")]
+    WithoutMatch {
+        /// What happened.
+        source: Box<LinkError>,
+        /// The block.
+        skipped: SkippedMatch,
     },
     /// A host on the way can't be passed.
     #[error("cannot go through the jump host {jump}")]
@@ -278,7 +287,7 @@ impl LinkError {
             | Self::Lost { .. } => true,
             // A box that is still starting, seen from its jump host.
             Self::NotForwarded { why, .. } => *why == NotForwarded::Unreachable,
-            Self::Jump { source, .. } => source.is_of_the_moment(),
+            Self::Jump { source, .. } | Self::WithoutMatch { source, .. } => source.is_of_the_moment(),
             _ => false,
         }
     }
@@ -298,8 +307,24 @@ impl LinkError {
     pub fn has_cost_a_login(&self) -> bool {
         match self {
             Self::Auth { .. } | Self::Busy { .. } | Self::NotForwarded { .. } => true,
-            Self::Jump { source, .. } => source.has_cost_a_login(),
+            Self::Jump { source, .. } | Self::WithoutMatch { source, .. } => source.has_cost_a_login(),
             _ => false,
+        }
+    }
+
+    /// The same with a block of the configuration that was passed over, where that may have made it so.
+    pub(super) fn without(self, skipped: Option<&SkippedMatch>) -> Self {
+        match (self, skipped) {
+            (
+                source @ (Self::Resolve { .. }
+                | Self::Refused { .. }
+                | Self::Timeout { .. }
+                | Self::Unreachable { .. }
+                | Self::Auth { .. }
+                | Self::NoUser),
+                Some(skipped),
+            ) => Self::WithoutMatch { source: Box::new(source), skipped: skipped.clone() },
+            (error, _) => error,
         }
     }
 
@@ -307,7 +332,7 @@ impl LinkError {
     pub(super) fn hung_up(&self) -> bool {
         match self {
             Self::Auth { tried, .. } => tried.iter().any(|tried| tried.result == KeyFailure::HungUp),
-            Self::Jump { source, .. } => source.hung_up(),
+            Self::Jump { source, .. } | Self::WithoutMatch { source, .. } => source.hung_up(),
             _ => false,
         }
     }

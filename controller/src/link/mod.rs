@@ -29,7 +29,7 @@ pub use agent::{
     LinkGuard, TmuxOptOut,
 };
 pub use command_exit::{CommandExit, ExitSignal, SignalCause};
-pub use config::{ConfigError, ConfigFile, Presence};
+pub use config::{ConfigError, ConfigFile, EnvironmentVariables, Presence, SkippedMatch};
 pub use connection::{ChannelReader, ChannelWriter};
 pub use error::{AutoTmux, InstallStage, LinkError, NotForwarded};
 pub use file_line::FileLine;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::{ConfigFile, Tokens, settings_for};
+use super::config::{ConfigFile, ConfigQuery, ConfigSetting, Tokens, settings_for};
 use super::settings::LinkSettings;
 use super::ssh_command::{
     DEFAULT_PORT, Destination, IgnoredOption, MOST_JUMPS, ProxyRoute, SshOptions, SshTarget, TargetError,
@@ -55,8 +55,17 @@ impl TargetResolver<'_> {
         let named = Destination::parse(&destination)?;
         options.port = options.port.or(named.port);
         options.user = options.user.or(named.user);
-        let home = self.settings.and_then(|settings| settings.home.as_deref());
-        for setting in settings_for(&named.host, &self.files, home)? {
+        let user = options.user.clone();
+        let query = ConfigQuery {
+            host: &named.host,
+            user: user.as_deref(),
+            local_user: self.settings.and_then(|settings| settings.user.as_deref()),
+            home: self.settings.and_then(|settings| settings.home.as_deref()),
+            variables: self.settings.map(|settings| &settings.variables),
+        };
+        let (found, skipped_matches) = settings_for(query, &self.files)?;
+        for setting in found {
+            self.check_variables(&setting)?;
             option_rules::configure(&setting, &mut options)?;
         }
         let host = match options.host_name.take() {
@@ -66,6 +75,10 @@ impl TargetResolver<'_> {
                 tokens.expand(&name).ok_or(TargetError::Host(name))?
             }
             None => named.host.clone(),
+        };
+        let through = match &options.route {
+            Some(ProxyRoute::Jump(hosts)) => hosts.clone(),
+            _ => String::new(),
         };
         let jumps = self.jumps(options.route.take(), jumps_left)?;
         let mut target = SshTarget {
@@ -80,14 +93,33 @@ impl TargetResolver<'_> {
             strict_host_key_checking: options.strict_host_key_checking,
             host_key_alias: options.host_key_alias.map(check_host).transpose()?,
             known_hosts: options.known_hosts,
+            global_known_hosts: options.global_known_hosts,
+            identity_agent: options.identity_agent,
+            skipped_matches,
             address_family: options.address_family.unwrap_or_default(),
             connect_timeout: options.connect_timeout,
             jumps,
         };
         if let Some(settings) = self.settings {
-            expand(&mut target, &named.host, settings)?;
+            expand(&mut target, &named.host, &through, settings)?;
         }
         Ok(target)
+    }
+
+    /// A variable that is not set is an error, with its line, where OpenSSH would look it up.
+    fn check_variables(&self, setting: &ConfigSetting) -> Result<(), TargetError> {
+        let Some(settings) = self.settings else { return Ok(()) };
+        if !option_rules::has_variables(&setting.keyword) {
+            return Ok(());
+        }
+        match setting.arguments.iter().find_map(|argument| settings.variables.missing(argument)) {
+            None => Ok(()),
+            Some(name) => {
+                let option = setting.keyword.clone();
+                let error = Box::new(TargetError::NoVariable { option, name: name.to_owned() });
+                Err(TargetError::At { place: setting.place.clone(), error })
+            }
+        }
     }
 
     /// The last one named is the nearest to the host, and those before it are the way to that one, as with OpenSSH:
@@ -117,9 +149,24 @@ impl TargetResolver<'_> {
     }
 }
 
-/// The tokens in the paths of a target.
-fn expand(target: &mut SshTarget, alias: &str, settings: &LinkSettings) -> Result<(), TargetError> {
-    let SshTarget { host, port, user, identities, certificates, known_hosts, .. } = target;
+/// The tokens and variables in the paths of a target.
+fn expand(
+    target: &mut SshTarget,
+    alias: &str,
+    through: &str,
+    settings: &LinkSettings,
+) -> Result<(), TargetError> {
+    let SshTarget {
+        host,
+        port,
+        user,
+        identities,
+        certificates,
+        known_hosts,
+        identity_agent,
+        host_key_alias,
+        ..
+    } = target;
     let tokens = Tokens {
         home: settings.home.as_deref().and_then(Path::to_str),
         host: Some(host),
@@ -127,16 +174,43 @@ fn expand(target: &mut SshTarget, alias: &str, settings: &LinkSettings) -> Resul
         port: Some(*port),
         user: user.as_deref().or(settings.user.as_deref()),
         local_user: settings.user.as_deref(),
+        host_key_alias: Some(host_key_alias.as_deref().unwrap_or(host)),
+        jumps: Some(through),
+        variables: Some(&settings.variables),
     };
     let expand = |path: &mut PathBuf, option: &str| -> Result<(), TargetError> {
-        let Some(text) = path.to_str().filter(|text| text.contains('%')) else { return Ok(()) };
+        let Some(text) = path.to_str().filter(|text| text.contains(['%', '$'])) else { return Ok(()) };
+        if let Some(name) = settings.variables.missing(text) {
+            return Err(TargetError::NoVariable { option: option.to_owned(), name: name.to_owned() });
+        }
         let wrong = || TargetError::BadValue { option: option.to_owned(), value: text.to_owned() };
         *path = PathBuf::from(tokens.expand(text).ok_or_else(wrong)?);
         Ok(())
     };
     identities.iter_mut().try_for_each(|path| expand(path, "IdentityFile"))?;
     certificates.iter_mut().try_for_each(|path| expand(path, "CertificateFile"))?;
-    known_hosts.iter_mut().flatten().try_for_each(|path| expand(path, "UserKnownHostsFile"))
+    known_hosts.iter_mut().flatten().try_for_each(|path| expand(path, "UserKnownHostsFile"))?;
+    let Some(agent) = identity_agent else { return Ok(()) };
+    // The whole word may be a variable: `$OTHER_SOCK`, or the usual one by its bare name.
+    let variable = match agent.to_str() {
+        Some("SSH_AUTH_SOCK") => Some("SSH_AUTH_SOCK"),
+        Some(text) => text.strip_prefix('$').filter(|name| !name.starts_with('{')),
+        None => None,
+    };
+    match variable {
+        None => expand(agent, "IdentityAgent"),
+        Some("SSH_AUTH_SOCK") => {
+            *identity_agent = None;
+            Ok(())
+        }
+        Some(name) => {
+            let unset =
+                || TargetError::NoVariable { option: "IdentityAgent".to_owned(), name: name.to_owned() };
+            let socket = settings.variables.get(name).ok_or_else(unset)?;
+            *identity_agent = Some(PathBuf::from(socket));
+            Ok(())
+        }
+    }
 }
 
 #[cfg(test)]

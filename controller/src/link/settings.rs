@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{Nonce, Traces};
 
-use super::config::{ConfigFile, Presence};
+use super::config::{ConfigFile, EnvironmentVariables, Presence};
 use super::host_key::HostKeyPolicy;
 use super::keys::{Askpass, Keyring};
 use super::ssh_command::{SshTarget, StrictHostKeyChecking};
@@ -26,10 +26,14 @@ pub struct LinkSettings {
     pub user: Option<String>,
     /// What `~` stands for.
     pub home: Option<PathBuf>,
+    /// What `${…}` stands for.
+    pub variables: EnvironmentVariables,
     /// What is done about a key that no file knows.
     pub host_keys: HostKeyPolicy,
-    /// The user's and the system's `known_hosts`: read, never written.
+    /// The user's `known_hosts`: read, never written.
     pub known_hosts: Vec<PathBuf>,
+    /// The system's, the same.
+    pub global_known_hosts: Vec<PathBuf>,
     /// hfdown's own `known_hosts`, where new keys are written.
     pub own_known_hosts: PathBuf,
     /// The socket of the ssh-agent, if one runs.
@@ -61,9 +65,7 @@ impl LinkSettings {
         let in_ssh = |names: &[&str]| -> Vec<PathBuf> {
             ssh.iter().flat_map(|folder| names.iter().map(|name| folder.join(name))).collect()
         };
-        let mut known_hosts = in_ssh(&["known_hosts", "known_hosts2"]);
-        known_hosts
-            .extend(["ssh_known_hosts", "ssh_known_hosts2"].map(|name| Path::new("/etc/ssh").join(name)));
+        let global = ["ssh_known_hosts", "ssh_known_hosts2"].map(|name| Path::new("/etc/ssh").join(name));
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let config = set("XDG_CONFIG_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
         let config = config.or_else(|| home.as_ref().map(|home| home.join(".config"))).unwrap_or_default();
@@ -74,12 +76,14 @@ impl LinkSettings {
             config: files.map(optional).collect(),
             user: ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| env::var(name).ok()),
             host_keys: HostKeyPolicy::AcceptNew,
-            known_hosts,
+            known_hosts: in_ssh(&["known_hosts", "known_hosts2"]),
+            global_known_hosts: global.into(),
             own_known_hosts: config.join("hfdown").join("known_hosts"),
             agent_socket: set("SSH_AUTH_SOCK").map(PathBuf::from).or_else(system::usual_ssh_agent),
             keyring: Keyring::default(),
             askpass: Askpass::from_environment(),
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
+            variables: EnvironmentVariables::from_environment(),
             traces: Traces::Keep,
             run: Nonce(rand::random()),
             connect_timeout: CONNECT_TIMEOUT,
@@ -108,7 +112,15 @@ impl LinkSettings {
     /// The `known_hosts` files to read for one target.
     pub(super) fn known_hosts_for(&self, target: &SshTarget) -> Vec<PathBuf> {
         let files = target.known_hosts.as_ref().unwrap_or(&self.known_hosts);
-        files.iter().map(|file| self.expand(file)).collect()
+        let global = target.global_known_hosts.as_ref().unwrap_or(&self.global_known_hosts);
+        files.iter().chain(global).map(|file| self.expand(file)).collect()
+    }
+
+    /// Where the keys of a target are written. `UserKnownHostsFile /dev/null` is how one asks to remember none.
+    pub(super) fn own_known_hosts_for(&self, target: &SshTarget) -> Option<PathBuf> {
+        let is_nothing = |file: &PathBuf| file == Path::new("/dev/null");
+        let remembers = target.known_hosts.as_ref().is_none_or(|files| !files.iter().all(is_nothing));
+        remembers.then(|| self.own_known_hosts.clone())
     }
 
     /// The configuration files where `-F` names one: that one alone, or none at all.

@@ -14,7 +14,8 @@ use super::startup::until_ready;
 use crate::display::Events;
 use crate::event::{Agent, Event};
 use crate::link::{
-    AgentImages, AgentLink, AgentOrigin, Dismissal, LinkSettings, SshTarget, TmuxOptOut, reach_leaving,
+    AgentImages, AgentLink, AgentOrigin, Dismissal, HostKeyTrust, LinkSettings, SshTarget, TmuxOptOut,
+    reach_leaving,
 };
 use crate::text::sanitize;
 
@@ -269,6 +270,17 @@ pub(super) async fn find(
                     .await
                     .map_err(|error| SessionError::Link { error: Box::new(error), waited: None })?,
             };
+            if let ConnectAttempt::First = attempt {
+                for (address, trust) in &link.trust {
+                    if let HostKeyTrust::NotWritten { file, reason } = trust {
+                        let file = file.display();
+                        let text = format!(
+                            "can't remember the host key of {address} in {file}: {reason}; it will not be noticed if it changes"
+                        );
+                        events.send(Event::Warning { text }).await;
+                    }
+                }
+            }
             if let Some(placed) = link.tmux_opt_out {
                 events.send(Event::Warning { text: past_the_shell(placed, settings.traces) }).await;
             }

@@ -95,7 +95,7 @@ fn may_pass(error: &LinkError) -> bool {
                 |tried: &TriedKey| matches!(tried.result, KeyFailure::Rejected | KeyFailure::HungUp);
             !tried.iter().any(is_final) && tried.iter().any(may_be_learned)
         }
-        LinkError::Jump { source, .. } => may_pass(source),
+        LinkError::Jump { source, .. } | LinkError::WithoutMatch { source, .. } => may_pass(source),
         _ => error.is_of_the_moment(),
     }
 }

@@ -52,8 +52,6 @@ const OPENED: &[(&str, &str)] = &[
         "openssl genrsa 2048 | openssl pkcs8 -topk8 -v2 aes192 -v2prf hmacWithSHA512 -passout pass:right -out $KEY",
     ),
     ("pkcs8-scrypt", "openssl genrsa 2048 | openssl pkcs8 -topk8 -scrypt -passout pass:right -out $KEY"),
-    ("crlf", "ssh-keygen -q -t ed25519 -N right -f $KEY && sed -i 's/$/\\r/' $KEY"),
-    ("pem-crlf", "ssh-keygen -q -t rsa -b 2048 -m PEM -N right -f $KEY && sed -i 's/$/\\r/' $KEY"),
 ];
 
 /// What OpenSSH opens with OpenSSL's help and we don't, and what it is called.
@@ -61,7 +59,7 @@ const NOT_OPENED: &[(&str, &str)] = &[
     ("CAMELLIA-256-CBC", "openssl genrsa -traditional -camellia256 -passout pass:right -out $KEY 2048"),
     ("ARIA-128-CBC", "openssl genrsa -traditional -aria128 -passout pass:right -out $KEY 2048"),
     (
-        "PBES1, an old scheme of PKCS#8",
+        "a cipher of PKCS#8 that it does not know",
         "openssl genrsa 2048 | openssl pkcs8 -topk8 -v1 PBE-SHA1-3DES -passout pass:right -out $KEY",
     ),
     (
@@ -152,7 +150,10 @@ async fn files_that_are_no_keys_are_called_what_they_are() {
     // As Windows' editors save it.
     let utf16: Vec<u8> =
         "\u{feff}".encode_utf16().chain(key.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-    for text in [format!("\u{feff}{key}").into_bytes(), format!("a comment\n\n  {key}").into_bytes(), utf16] {
+    let crlf = key.replace('\n', "\r\n").into_bytes();
+    for text in
+        [format!("\u{feff}{key}").into_bytes(), format!("a comment\n\n  {key}").into_bytes(), utf16, crlf]
+    {
         fs::write(host.near().join("odd"), text).unwrap();
         let command = format!("{} -i ~/odd", host.command_without_key());
         talk(&mut go(&command, &host.settings()).await.unwrap()).await;

@@ -24,6 +24,33 @@ async fn refuses_a_changed_host_key(kind: SshServerKind) {
     assert!(!host.users_known_hosts().exists(), "the user's own file is never written");
 }
 
+/// What the pages of rental services print: nothing is remembered, so nothing can have changed.
+async fn remembers_nothing_where_that_is_asked_for(kind: SshServerKind) {
+    let Some(mut host) = SshHost::start(kind, HostOptions::default()).await else { return };
+    go(&host.command(), &host.settings()).await.unwrap();
+    let before = fs::read(host.own_known_hosts()).unwrap();
+    host.change_host_key().await;
+    fs::write(
+        host.users_known_hosts(),
+        format!("[127.0.0.1]:{} {}\n", host.port(), host.client_keys().public()),
+    )
+    .unwrap();
+    for nothing in ["/dev/null", "none"] {
+        let command =
+            format!("{} -o StrictHostKeyChecking=no -o UserKnownHostsFile={nothing}", host.command());
+        assert_eq!(go(&command, &host.settings()).await.unwrap().host_key, HostKeyTrust::Unremembered);
+    }
+    assert_eq!(fs::read(host.own_known_hosts()).unwrap(), before);
+    // Which is no word against strictness, nor against the system's own file.
+    let strict = format!("{} -o StrictHostKeyChecking=yes -o UserKnownHostsFile=/dev/null", host.command());
+    let failed = error(go(&strict, &host.settings()).await);
+    assert!(matches!(failed, LinkError::HostKey { source: HostKeyError::Unknown { .. }, .. }), "{failed:?}");
+    let global = host.near().join("global");
+    fs::write(&global, format!("[127.0.0.1]:{} {}\n", host.port(), host.host_keys().public())).unwrap();
+    let command = format!("{strict} -o GlobalKnownHostsFile={}", global.display());
+    assert_eq!(go(&command, &host.settings()).await.unwrap().host_key, HostKeyTrust::Known);
+}
+
 async fn refuses_an_unknown_host_key_when_strict(kind: SshServerKind) {
     let Some(host) = SshHost::start(kind, HostOptions::default()).await else { return };
     let settings = LinkSettings { host_keys: HostKeyPolicy::Strict, ..host.settings() };
@@ -118,6 +145,7 @@ async fn believes_a_host_whose_authority_is_known() {
 
 on_boxes! {
     refuses_a_changed_host_key,
+    remembers_nothing_where_that_is_asked_for,
     refuses_an_unknown_host_key_when_strict,
     believes_only_the_pinned_key,
     refuses_a_revoked_host_key,

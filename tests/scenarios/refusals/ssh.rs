@@ -142,6 +142,75 @@ async fn an_unknown_host_key_is_refused_when_strict(sandbox: Sandbox) {
     assert_untouched(&sandbox);
 }
 
+async fn a_home_that_can_t_be_written_costs_a_warning(sandbox: Sandbox) {
+    publish(&sandbox);
+    let read_only = sandbox.scratch().join("read-only");
+    std::fs::create_dir(&read_only).expect("the temporary folder can be written");
+    // Under a file that is no folder; and on a disk that takes nothing, where this machine lets us make one.
+    let disk = Mount::memory(&read_only, "ro");
+    let homes = [Some("/dev/null/home".into()), disk.as_ref().map(|_| read_only)];
+    for home in homes.into_iter().flatten() {
+        let mut command = sandbox.syncing(MODEL, &[]);
+        command.env("HOME", &home);
+        let ended = run(command).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        let said = "can't remember the host key of 127.0.0.1:";
+        assert_eq!(ended.stderr.matches(said).count(), 1, "{}", ended.stderr);
+        assert!(ended.stderr.contains("it will not be noticed if it changes"), "{}", ended.stderr);
+        // One that is refused is refused still.
+        let mut command = sandbox.syncing(MODEL, &["--strict-host-key"]);
+        command.env("HOME", &home);
+        assert_eq!(run(command).await.code, 4);
+    }
+}
+
+fn configure(sandbox: &Sandbox, text: &str) {
+    let folder = sandbox.scratch().join("home/.ssh");
+    std::fs::create_dir_all(&folder).expect("the temporary folder can be written");
+    std::fs::write(folder.join("config"), text).expect("the temporary folder can be written");
+}
+
+async fn a_block_that_is_skipped_is_said_where_no_host_is_found(sandbox: Sandbox) {
+    publish(&sandbox);
+    configure(
+        &sandbox,
+        "Host other\nPort 1\n\nMatch originalhost gpu.invalid exec \"true\"\nHostName 127.0.0.1\n",
+    );
+    let ended = push(&sandbox, "gpu.invalid", &[]).await;
+    assert_eq!(ended.code, 6, "{}", ended.stderr);
+    let said = &ended.stderr;
+    assert!(said.contains("cannot find the address of gpu.invalid"), "{said}");
+    assert!(said.contains("/.ssh/config:4 was skipped, because hfdown runs no commands"), "{said}");
+    assert!(said.contains("hint: write its HostName, User and IdentityFile into a `Host` block"), "{said}");
+    // It is not said of another host.
+    let ended = push(&sandbox, "cpu.invalid", &[]).await;
+    assert!(ended.code == 6 && !ended.stderr.contains("Match"), "{}", ended.stderr);
+}
+
+async fn a_host_of_the_configuration_is_found_by_variables_and_match(sandbox: Sandbox) {
+    publish(&sandbox);
+    let host = sandbox.host.as_ref().expect("a box");
+    let user = host.command_without_key().rsplit(' ').next().expect("a word").replace("@127.0.0.1", "");
+    configure(
+        &sandbox,
+        &format!(
+            "Match originalhost box,fox\n HostName 127.0.0.1\n Port {}\n User {user}\n\
+             Match host 127.0.0.* user {user}\n IdentityFile ${{MY_KEYS}}/id_ed25519\n IdentityAgent none\n",
+            host.port()
+        ),
+    );
+    let root = sandbox.root();
+    let words = ["rsync-to-vast", MODEL, "box", root.to_str().expect("plain names"), "--wait", "0"];
+    let mut command = sandbox.hfdown(words);
+    command.env("MY_KEYS", host.near());
+    let ended = run(command).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let ended = run(sandbox.hfdown(words)).await;
+    assert_ne!(ended.code, 0);
+    let why = "/.ssh/config:6: IdentityFile needs the variable MY_KEYS, which is not set";
+    assert!(ended.stderr.contains(why), "{}", ended.stderr);
+}
+
 async fn other_machines_are_refused_by_name(sandbox: Sandbox) {
     publish(&sandbox);
     let host = sandbox.host.as_ref().expect("a box");
@@ -227,6 +296,9 @@ async fn what_was_placed_on_a_box_is_told_though_nothing_came_of_it() {
 
 on_boxes! {
     a_closed_port_is_refused,
+    a_home_that_can_t_be_written_costs_a_warning,
+    a_block_that_is_skipped_is_said_where_no_host_is_found,
+    a_host_of_the_configuration_is_found_by_variables_and_match,
     a_rejected_key_is_named,
     a_key_whose_encryption_is_not_known_is_said_to_be_that,
     a_server_that_has_had_enough_of_keys_is_said_to,

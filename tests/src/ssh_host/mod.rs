@@ -189,6 +189,7 @@ impl SshHost {
             home: Some(self.host_folder.near.clone()),
             user: None,
             known_hosts: vec![self.users_known_hosts()],
+            global_known_hosts: Vec::new(),
             own_known_hosts: self.own_known_hosts(),
             agent_socket: None,
             default_keys: Vec::new(),

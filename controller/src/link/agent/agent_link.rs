@@ -32,6 +32,8 @@ pub struct AgentLink {
     pub platform: Platform,
     /// Why the host's key is trusted.
     pub host_key: HostKeyTrust,
+    /// The same of every host on the way as well, by its address, the box last.
+    pub trust: Vec<(String, HostKeyTrust)>,
     /// Holds the connection. Once it is dropped, reads end, writes fail, and the agent sees the end of its input.
     pub guard: LinkGuard,
 }
@@ -109,9 +111,9 @@ impl AgentLink {
     ) -> Self {
         let Launched { running, already_read, origin, platform, .. } = launched;
         let RemoteCommand { reader, writer, status, .. } = running;
-        let host_key = connection.host_key.clone();
+        let (host_key, trust) = (connection.host_key.clone(), connection.trust());
         let guard = LinkGuard { connection: Box::new(connection), status, dismissal, sweep };
-        Self { reader, writer, already_read, origin, tmux_opt_out, platform, host_key, guard }
+        Self { reader, writer, already_read, origin, tmux_opt_out, platform, host_key, trust, guard }
     }
 }
 

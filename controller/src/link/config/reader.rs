@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::ConfigError;
 use super::line::{split_arguments, split_keyword};
+use super::skipped_match::SkippedMatch;
+use super::tokens::{EnvironmentVariables, Tokens};
 use crate::link::file_line::FileLine;
 use crate::link::pattern::matches_pattern;
 
@@ -48,13 +50,27 @@ pub(in super::super) struct ConfigSetting {
     pub(in super::super) place: FileLine,
 }
 
-/// Everything that the files say of a host, in their order. `host` is as it was typed.
+/// Whose settings are wanted.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in super::super) struct ConfigQuery<'a> {
+    /// The host as it was typed.
+    pub(in super::super) host: &'a str,
+    /// The user there, if one was typed.
+    pub(in super::super) user: Option<&'a str>,
+    /// The user here.
+    pub(in super::super) local_user: Option<&'a str>,
+    /// What `~` stands for.
+    pub(in super::super) home: Option<&'a Path>,
+    /// What `${…}` stands for in an `Include`.
+    pub(in super::super) variables: Option<&'a EnvironmentVariables>,
+}
+
+/// Everything that the files say of a host, in their order, and the blocks that could not be judged.
 pub(in super::super) fn settings_for(
-    host: &str,
+    query: ConfigQuery<'_>,
     files: &[ConfigFile],
-    home: Option<&Path>,
-) -> Result<Vec<ConfigSetting>, ConfigError> {
-    let mut reader = ConfigReader { host, home, found: Vec::new(), files: 0 };
+) -> Result<(Vec<ConfigSetting>, Vec<SkippedMatch>), ConfigError> {
+    let mut reader = ConfigReader { query, found: Vec::new(), skipped: Vec::new(), files: 0 };
     for file in files {
         match text(&file.path)? {
             Some(text) => reader.read(&text, &file.path, &file.folder, 0)?,
@@ -65,7 +81,7 @@ pub(in super::super) fn settings_for(
             }
         }
     }
-    Ok(reader.found)
+    Ok((reader.found, reader.skipped))
 }
 
 /// Whether the lines of the block that is being read apply to the host.
@@ -76,9 +92,9 @@ enum Block {
 }
 
 struct ConfigReader<'a> {
-    host: &'a str,
-    home: Option<&'a Path>,
+    query: ConfigQuery<'a>,
     found: Vec<ConfigSetting>,
+    skipped: Vec<SkippedMatch>,
     files: usize,
 }
 
@@ -103,10 +119,7 @@ impl ConfigReader<'_> {
             }
             match kind.as_str() {
                 "host" => block = if self.is_host(&arguments) { Block::Applies } else { Block::Skipped },
-                "match" => {
-                    let all = matches!(&arguments[..], [all] if all.eq_ignore_ascii_case("all"));
-                    block = if all { Block::Applies } else { Block::Skipped };
-                }
+                "match" => block = self.matches(keyword, &arguments, place)?,
                 "include" => self.include(&arguments, folder, &place, depth)?,
                 _ => self.found.push(ConfigSetting { keyword: keyword.to_owned(), arguments, place }),
             }
@@ -116,9 +129,74 @@ impl ConfigReader<'_> {
 
     /// One negated pattern that matches undoes the whole line.
     fn is_host(&self, patterns: &[String]) -> bool {
-        let fits = |pattern: &str| matches_pattern(pattern.as_bytes(), self.host.as_bytes());
+        let fits = |pattern: &str| matches_pattern(pattern.as_bytes(), self.query.host.as_bytes());
         let undone = patterns.iter().filter_map(|pattern| pattern.strip_prefix('!')).any(fits);
         !undone && patterns.iter().any(|pattern| fits(pattern))
+    }
+
+    /// Criterion by criterion, as OpenSSH does: one that does not fit decides, whatever the others are.
+    fn matches(&mut self, keyword: &str, words: &[String], place: FileLine) -> Result<Block, ConfigError> {
+        let mut words = words.iter();
+        let mut unknown = None;
+        while let Some(word) = words.next() {
+            let (word, is_negated) = match word.strip_prefix('!') {
+                Some(word) => (word, true),
+                None => (word.as_str(), false),
+            };
+            let (name, glued) = match word.split_once('=') {
+                Some((name, value)) => (name.to_ascii_lowercase(), Some(value)),
+                None => (word.to_ascii_lowercase(), None),
+            };
+            let fits = match name.as_str() {
+                "all" => true,
+                // There is one pass, and no name is made canonical.
+                "canonical" | "final" => false,
+                _ => {
+                    let value = glued.or_else(|| words.next().map(String::as_str));
+                    let Some(value) = value else {
+                        let keyword = format!("{keyword} {name}");
+                        return Err(ConfigError::NoValue { place, keyword });
+                    };
+                    match name.as_str() {
+                        "host" => is_listed(value, &self.host_name()),
+                        "originalhost" => is_listed(value, self.query.host),
+                        "user" => is_listed(value, self.user()),
+                        "localuser" => is_listed(value, self.query.local_user.unwrap_or_default()),
+                        // No `-P` has an effect.
+                        "tagged" => is_listed(value, ""),
+                        _ => {
+                            unknown.get_or_insert(name);
+                            continue;
+                        }
+                    }
+                }
+            };
+            if fits == is_negated {
+                return Ok(Block::Skipped);
+            }
+        }
+        Ok(match unknown {
+            None => Block::Applies,
+            Some(criterion) => {
+                self.skipped.push(SkippedMatch { place, criterion });
+                Block::Skipped
+            }
+        })
+    }
+
+    fn said(&self, keyword: &str) -> Option<&str> {
+        let setting = self.found.iter().find(|setting| setting.keyword.eq_ignore_ascii_case(keyword))?;
+        setting.arguments.first().map(String::as_str)
+    }
+
+    /// As the lines before this one have it.
+    fn host_name(&self) -> String {
+        let host = self.query.host;
+        self.said("hostname").map_or(host.to_owned(), |name| name.replace("%h", host))
+    }
+
+    fn user(&self) -> &str {
+        self.query.user.or_else(|| self.said("user")).or(self.query.local_user).unwrap_or_default()
     }
 
     fn include(
@@ -129,9 +207,11 @@ impl ConfigReader<'_> {
         depth: usize,
     ) -> Result<(), ConfigError> {
         for pattern in patterns {
-            let path = match (pattern.strip_prefix("~/"), self.home) {
+            let tokens = Tokens { variables: self.query.variables, ..Tokens::default() };
+            let pattern = tokens.expand(pattern).unwrap_or_else(|| pattern.clone());
+            let path = match (pattern.strip_prefix("~/"), self.query.home) {
                 (Some(rest), Some(home)) => home.join(rest),
-                _ => folder.join(pattern),
+                _ => folder.join(&pattern),
             };
             for path in matching(&path) {
                 self.files += 1;
@@ -146,6 +226,13 @@ impl ConfigReader<'_> {
         }
         Ok(())
     }
+}
+
+/// A list of patterns with commas between them; one negated pattern that matches undoes it.
+fn is_listed(patterns: &str, text: &str) -> bool {
+    let fits = |pattern: &str| matches_pattern(pattern.as_bytes(), text.as_bytes());
+    let undone = patterns.split(',').filter_map(|pattern| pattern.strip_prefix('!')).any(fits);
+    !undone && patterns.split(',').any(fits)
 }
 
 /// The files that a pattern names, in alphabetical order. What is no pattern names nothing.
@@ -166,7 +253,9 @@ fn text(path: &Path) -> Result<Option<String>, ConfigError> {
         |error: &io::Error| ConfigError::Unreadable { file: path.to_owned(), kind: error.kind() };
     let file = match fs::File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(None);
+        }
         Err(error) => return Err(unreadable(&error)),
     };
     let mut bytes = Vec::new();

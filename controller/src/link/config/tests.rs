@@ -33,6 +33,7 @@ impl ConfigHome {
         let config = ConfigFile { path: folder.join("config"), folder, presence: Presence::Optional };
         LinkSettings {
             user: Some("here".into()),
+            variables: EnvironmentVariables::of([("HFDOWN_TEST_KEYS", "/the keys")]),
             home: Some(self.folder.path().to_owned()),
             config: vec![config],
             ..LinkSettings::from_environment()
@@ -84,7 +85,14 @@ fn reads_what_the_file_says_of_a_host() {
         ),
         ("Host box\nHostName h\nHostKeyAlias farm\n", "box", "h:22 alias=farm"),
         // `Match` never leaks.
-        ("Match host box\nPort 7\n", "box", "box:22"),
+        ("Match host box\nPort 7\n", "box", "box:7"),
+        ("Match host=b*,!bax\nPort 7\n", "bax", "bax:22"),
+        ("HostName 1.2.3.4\nMatch host 1.2.* !user you\nPort 7\n", "box", "1.2.3.4:7"),
+        ("Match originalhost box user you\nPort 7\n", "you@box", "you@box:7"),
+        ("User you\nMatch user you,me\nPort 7\n", "me@box", "me@box:7"),
+        ("Match localuser here\nPort 7\nMatch !localuser here\nUser me\n", "box", "box:7"),
+        ("Match host fox exec true\nPort 7\nMatch exec true host box\nPort 8\n", "box", "box:22"),
+        ("IdentityFile ${HFDOWN_TEST_KEYS}/%n-%k\n", "box", "box:22 key=/the keys/box-box"),
         ("Match exec true\nPort 7\nHost box\nUser me\n", "box", "me@box:22"),
         ("Match final all\nPort 7\nMatch canonical\nPort 8\n", "box", "box:22"),
         ("Host fox\nPort 7\nMatch all\nUser me\n", "box", "me@box:22"),
@@ -125,6 +133,11 @@ fn says_which_line_makes_no_sense() {
         ("Include config\n", "CONFIG:1: too many files include each other"),
         ("ProxyJump box\n", "the jump hosts lead in a circle, or are more than 8"),
         ("HostName -oProxyCommand=x\n", "`-oProxyCommand=x` is not a host name"),
+        (
+            "\nIdentityFile ${NONE_SUCH}/k\n",
+            "CONFIG:2: IdentityFile needs the variable NONE_SUCH, which is not set",
+        ),
+        ("Match host\n", "CONFIG:1: Match host needs a value"),
         ("IdentityFile ~/%C\n", "IdentityFile can't be `~/%C`"),
         (
             "ProxyCommand nc %h %p\n",
@@ -164,7 +177,8 @@ fn agrees_with_ssh() {
     }
     let text = "Include extra.conf\nHost box b?x*\n HostName %h.example.com\n Port=7\n User \"me\"\n\
         IdentityFile ~/.ssh/a\n\nHost * !fox\n Port 8\n IdentityFile \"/my key\"\n IdentitiesOnly yes\n\
-        Match all\n User all\nMatch host nothing\n Port 9\nhost FOX\n Port 10\nHost via\n ProxyJump me@jump:3\n";
+        Match all\n User all\nMatch host nothing\n Port 9\nMatch host *.example.com user me\n ServerAliveInterval 3\n\
+        Match !originalhost fox,vox user me\n IdentityFile /matched\nhost FOX\n Port 10\nHost via\n ProxyJump me@jump:3\n";
     let home = ConfigHome::with(&[("config", text), ("extra.conf", "Host vox\nPort 11\nCompression yes\n")]);
     let settings = home.settings();
     for host in ["box", "bix2", "fox", "FOX", "vox", "via", "other"] {
@@ -204,7 +218,8 @@ proptest::proptest! {
         for text in [text, any] {
             let home = ConfigHome::with(&[("config", &text)]);
             _ = home.read("box");
-            _ = settings_for("box", &home.settings().config, Some(Path::new("/none")));
+            let query = ConfigQuery { host: "box", home: Some(Path::new("/none")), ..ConfigQuery::default() };
+            _ = settings_for(query, &home.settings().config);
             _ = split_arguments(&text);
             _ = Tokens::default().expand(&text);
         }

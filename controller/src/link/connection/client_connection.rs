@@ -64,7 +64,7 @@ impl ClientConnection {
             let answers = settings.keyring.answers();
             match Box::pin(Self::attempt(target, settings)).await {
                 Err(error) if error.hung_up() && settings.keyring.answers() > answers => {}
-                reached => return reached,
+                reached => return reached.map_err(|error| error.without(target.skipped_matches.first())),
             }
         }
     }
@@ -130,7 +130,8 @@ impl ClientConnection {
         let policy = settings.host_keys_for(target);
         let files = settings.known_hosts_for(target);
         let untrusted = |source: HostKeyError| LinkError::HostKey { address: address.clone(), source };
-        let verifier = HostKeyVerifier::new(target, policy, &files, settings.own_known_hosts.clone())
+        let own_file = settings.own_known_hosts_for(target);
+        let verifier = HostKeyVerifier::new(target, policy, &files, own_file)
             .map_err(|error| untrusted(error.into()))?;
         let config = Arc::new(transport::config(&verifier));
         let record = HandshakeRecord::default();
@@ -201,6 +202,13 @@ impl ClientConnection {
     /// Waits for a sign of life. A link that is silent gives none.
     pub(in crate::link) async fn ping(&self) -> Result<(), LinkError> {
         self.handle.send_ping().await.map_err(|error| self.lost(&error))
+    }
+
+    /// The hosts on the way and the last one, with why their keys are trusted.
+    pub(in crate::link) fn trust(&self) -> Vec<(String, HostKeyTrust)> {
+        let mut trust = self.through.as_ref().map(|through| through.trust()).unwrap_or_default();
+        trust.push((self.address.clone(), self.host_key.clone()));
+        trust
     }
 
     /// `host:port`.

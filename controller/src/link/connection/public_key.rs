@@ -4,7 +4,7 @@
 //! first, so that the user is not asked for a passphrase, or to confirm a signature, for a key that opens nothing.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,7 +39,10 @@ impl LoginKeys {
     /// Those of files and of the ssh-agent.
     pub(super) async fn find(target: &SshTarget, settings: &LinkSettings, keyring: &Keyring) -> Self {
         let mut unusable = Vec::new();
-        let (agent, agent_keys) = match open_agent(settings.agent_socket.as_deref()).await {
+        let named = target.identity_agent.as_ref().map(|socket| settings.expand(socket));
+        let socket =
+            named.as_ref().or(settings.agent_socket.as_ref()).filter(|named| named.as_os_str() != "none");
+        let (agent, agent_keys) = match open_agent(socket.map(PathBuf::as_path)).await {
             Ok((agent, agent_keys)) => (agent, agent_keys),
             Err(problem) => {
                 let result = KeyFailure::Unusable(problem);

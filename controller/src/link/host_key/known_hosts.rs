@@ -103,7 +103,9 @@ fn parsed(
     match read {
         // A host's name in a comment need not be UTF-8.
         Ok(bytes) => Ok(entries_of(&String::from_utf8_lossy(&bytes), path, name)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
         Err(source) => Err(KnownHostsError { path: path.to_owned(), source }),
     }
 }

@@ -35,6 +35,15 @@ pub enum HostKeyTrust {
         /// Where it was written.
         file: PathBuf,
     },
+    /// It is new, and was to be written down, but could not be.
+    NotWritten {
+        /// Where.
+        file: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// It is new, and nothing is remembered (`UserKnownHostsFile /dev/null`).
+    Unremembered,
 }
 
 /// Verifies the host key of one connection: by all that the files say about its host, and the policy.
@@ -51,23 +60,25 @@ pub(in crate::link) struct HostKeyVerifier {
     /// Lines for the host without its port. They can vouch for a key, as with OpenSSH, but a different one there says
     /// nothing: behind one address every port may be another box.
     without_port: Vec<KnownHostsEntry>,
-    own_file: PathBuf,
+    own_file: Option<PathBuf>,
 }
 
 impl HostKeyVerifier {
-    /// Reads the files. `own_file` is the one that new keys are written to; it is read as well.
+    /// Reads the files. `own_file` is the one that new keys are written to; it is read as well. Without it no key is
+    /// remembered.
     pub(in crate::link) fn new(
         target: &SshTarget,
         policy: HostKeyPolicy,
         files: &[PathBuf],
-        own_file: PathBuf,
+        own_file: impl Into<Option<PathBuf>>,
     ) -> Result<Self, KnownHostsError> {
+        let own_file = own_file.into();
         let name = known_hosts::name_of(target);
         let host = target.host_key_alias.as_deref().unwrap_or(&target.host);
         let plain = known_hosts::host_name(host, DEFAULT_PORT);
         let read = |name: &str| -> Result<Vec<KnownHostsEntry>, KnownHostsError> {
             let lists = files.iter().map(|file| known_hosts::entries(file, name));
-            let lists = lists.chain(std::iter::once_with(|| known_hosts::own_entries(&own_file, name)));
+            let lists = lists.chain(own_file.iter().map(|file| known_hosts::own_entries(file, name)));
             Ok(lists.collect::<Result<Vec<_>, _>>()?.concat())
         };
         let without_port = if plain == name { Vec::new() } else { read(&plain)? };
@@ -142,7 +153,7 @@ impl HostKeyVerifier {
         match (other, &self.policy) {
             (Some(entry), _) => {
                 let place = entry.place.clone();
-                let remedy = if place.file == self.own_file {
+                let remedy = if Some(&place.file) == self.own_file.as_ref() {
                     ForgetCommand::Hfdown(self.host.clone())
                 } else {
                     ForgetCommand::SshKeygen { name: self.name.clone(), file: place.file.clone() }
@@ -155,10 +166,18 @@ impl HostKeyVerifier {
                 })
             }
             (None, HostKeyPolicy::Strict) => Err(HostKeyError::Unknown { shown }),
-            (None, _) => {
-                known_hosts::learn(&self.own_file, &self.name, key)?;
-                Ok(HostKeyTrust::Learned { fingerprint: shown, file: self.own_file.clone() })
-            }
+            (None, _) => Ok(self.learn(key, shown)),
+        }
+    }
+}
+
+impl HostKeyVerifier {
+    /// Writes a new key down. A folder that can't be written is no reason to stay away from a box whose key is believed.
+    fn learn(&self, key: &PublicKey, fingerprint: String) -> HostKeyTrust {
+        let Some(file) = self.own_file.clone() else { return HostKeyTrust::Unremembered };
+        match known_hosts::learn(&file, &self.name, key) {
+            Ok(()) => HostKeyTrust::Learned { fingerprint, file },
+            Err(error) => HostKeyTrust::NotWritten { file, reason: error.source.to_string() },
         }
     }
 }

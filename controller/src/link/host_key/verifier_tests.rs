@@ -45,6 +45,8 @@ fn word(verified: &Result<HostKeyTrust, HostKeyError>) -> &'static str {
         Err(HostKeyError::Revoked { .. }) => "revoked",
         Err(HostKeyError::NotPinned { .. }) => "not pinned",
         Err(HostKeyError::Certificate(_)) => "certificate",
+        Ok(HostKeyTrust::NotWritten { .. }) => "not written",
+        Ok(HostKeyTrust::Unremembered) => "unremembered",
         Err(HostKeyError::File(_)) => "file",
     }
 }

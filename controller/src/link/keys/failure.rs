@@ -34,7 +34,7 @@ pub enum KeyFailure {
     Encryption(String),
     /// The key is in a FIDO security key, of which the file has but the handle.
     Hardware,
-    /// It is PuTTY's, and can't be opened, for this reason.
+    /// It is a key of `PuTTY`, and can't be opened, for this reason.
     Putty(String),
     /// It can't be read or used, for this reason.
     Unusable(String),

@@ -47,12 +47,13 @@ impl KeyFile {
                 Ok(Self { private: PrivateHalf::Open(Arc::new(key)), public })
             }
             Err(Sealed::Locked(Some(public))) if is_of_hardware(&public) => {
-                Ok(elsewhere(KeyFailure::Hardware, Some(public)))
+                Ok(elsewhere(KeyFailure::Hardware, Some(*public)))
             }
             // The newer format keeps the public half readable; older ones have it in `….pub`.
-            Err(Sealed::Locked(public)) => {
-                Ok(Self { private: PrivateHalf::Locked, public: public.or_else(|| public_beside(path)) })
-            }
+            Err(Sealed::Locked(public)) => Ok(Self {
+                private: PrivateHalf::Locked,
+                public: public.map(|public| *public).or_else(|| public_beside(path)),
+            }),
             Err(Sealed::Unusable(failure)) => Ok(elsewhere(failure, public_beside(path))),
             // `-i id_x.pub` names a key that an ssh-agent has, or else the private one beside it.
             Err(Sealed::NoPrivateKey | Sealed::WrongPassphrase) => {

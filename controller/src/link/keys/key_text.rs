@@ -1,4 +1,4 @@
-//! The text of a private key, in every format that OpenSSH opens: its own, PEM (PKCS#1, SEC 1), PKCS#8; and PuTTY's.
+//! The text of a private key, in every format that OpenSSH opens: its own, PEM (PKCS#1, SEC 1), PKCS#8; and those of `PuTTY`.
 //!
 //! What encrypts a key is looked at before the user is asked for its passphrase, so that no passphrase is called wrong
 //! that was right, and none is asked for that is of no use.
@@ -17,7 +17,7 @@ use crate::text::sanitize;
 #[derive(Debug)]
 pub(super) enum Sealed {
     /// It has a passphrase. The public half, where that can be read without.
-    Locked(Option<PublicKey>),
+    Locked(Option<Box<PublicKey>>),
     /// The passphrase is another one.
     WrongPassphrase,
     /// It can't be used, for this reason.
@@ -71,7 +71,7 @@ fn openssh(body: &[u8], passphrase: Option<&str>) -> Result<PrivateKey, Sealed> 
     if !key.is_encrypted() {
         return Ok(key);
     }
-    let passphrase = passphrase.ok_or_else(|| Sealed::Locked(Some(key.public_key().clone())))?;
+    let passphrase = passphrase.ok_or_else(|| Sealed::Locked(Some(Box::new(key.public_key().clone()))))?;
     key.decrypt(passphrase).map_err(|error| match error {
         ssh_key::Error::AlgorithmUnknown | ssh_key::Error::AlgorithmUnsupported { .. } => {
             encrypted_with(&cipher)

@@ -35,6 +35,14 @@ pub enum TargetError {
         /// Its value.
         value: String,
     },
+    /// A variable of the environment that is not set.
+    #[error("{option} needs the variable {name}, which is not set")]
+    NoVariable {
+        /// The option.
+        option: String,
+        /// The variable.
+        name: String,
+    },
     /// An option that `ssh` does not have.
     #[error("ssh has no option {0}")]
     NoSuchOption(String),

@@ -81,6 +81,8 @@ fn keyword_rule(keyword: &str) -> Rule {
         "numberofpasswordprompts" => Accept(Keyword::NumberOfPasswordPrompts),
         "stricthostkeychecking" => Accept(Keyword::StrictHostKeyChecking),
         "userknownhostsfile" => Accept(Keyword::UserKnownHostsFile),
+        "globalknownhostsfile" => Accept(Keyword::GlobalKnownHostsFile),
+        "identityagent" => Accept(Keyword::IdentityAgent),
         "connecttimeout" => Accept(Keyword::ConnectTimeout),
         "addressfamily" => Accept(Keyword::AddressFamily),
         "certificatefile" => Accept(Keyword::CertificateFile),
@@ -102,6 +104,14 @@ fn keyword_rule(keyword: &str) -> Rule {
         "controlmaster" | "controlpath" | "controlpersist" => Ignore(CONTROL),
         _ => Ignore("hfdown does not know this setting"),
     }
+}
+
+/// Whether `${VARIABLE}` means something in the value of a keyword: those that `ssh_config(5)` lists, as far as they have
+/// an effect here.
+pub(in crate::link) fn has_variables(keyword: &str) -> bool {
+    ["certificatefile", "identityagent", "identityfile", "userknownhostsfile"]
+        .iter()
+        .any(|known| keyword.eq_ignore_ascii_case(known))
 }
 
 /// Reads the words after `ssh` as `ssh` does: options before and after the host, the first value of each wins.

@@ -23,6 +23,8 @@ pub(in crate::link) struct SshOptions {
     pub(in crate::link) strict_host_key_checking: Option<StrictHostKeyChecking>,
     pub(in crate::link) host_key_alias: Option<String>,
     pub(in crate::link) known_hosts: Option<Vec<PathBuf>>,
+    pub(in crate::link) global_known_hosts: Option<Vec<PathBuf>>,
+    pub(in crate::link) identity_agent: Option<PathBuf>,
     pub(in crate::link) address_family: Option<AddressFamily>,
     pub(in crate::link) connect_timeout: Option<Duration>,
     pub(in crate::link) route: Option<ProxyRoute>,
@@ -58,6 +60,8 @@ pub(super) enum Keyword {
     StrictHostKeyChecking,
     HostKeyAlias,
     UserKnownHostsFile,
+    GlobalKnownHostsFile,
+    IdentityAgent,
     ConnectTimeout,
     AddressFamily,
     V4,
@@ -77,7 +81,7 @@ impl SshOptions {
     ) -> Result<(), TargetError> {
         let wrong = || TargetError::BadValue { option: option.to_owned(), value: arguments.join(" ") };
         let value = match arguments {
-            _ if matches!(keyword, Keyword::UserKnownHostsFile) => "",
+            _ if matches!(keyword, Keyword::UserKnownHostsFile | Keyword::GlobalKnownHostsFile) => "",
             [value] => value,
             _ => return Err(wrong()),
         };
@@ -118,10 +122,15 @@ impl SshOptions {
                 self.strict_host_key_checking.get_or_insert(wish);
             }
             Keyword::HostKeyAlias => _ = self.host_key_alias.get_or_insert_with(|| value.to_owned()),
-            Keyword::UserKnownHostsFile => {
+            Keyword::UserKnownHostsFile | Keyword::GlobalKnownHostsFile => {
                 let files = arguments.iter().filter(|file| *file != "none").map(PathBuf::from).collect();
-                self.known_hosts.get_or_insert(files);
+                let known_hosts = match keyword {
+                    Keyword::UserKnownHostsFile => &mut self.known_hosts,
+                    _ => &mut self.global_known_hosts,
+                };
+                known_hosts.get_or_insert(files);
             }
+            Keyword::IdentityAgent => _ = self.identity_agent.get_or_insert_with(|| PathBuf::from(value)),
             Keyword::ConnectTimeout if value.eq_ignore_ascii_case("none") => {}
             Keyword::ConnectTimeout => {
                 let seconds = value.parse::<u32>().ok().filter(|seconds| *seconds > 0).ok_or_else(wrong)?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::auth_methods::AuthMethods;
+use crate::link::config::SkippedMatch;
 
 /// The port when none is given.
 pub(in crate::link) const DEFAULT_PORT: u16 = 22;
@@ -34,6 +35,12 @@ pub struct SshTarget {
     pub host_key_alias: Option<String>,
     /// `UserKnownHostsFile`: read instead of the user's own files.
     pub known_hosts: Option<Vec<PathBuf>>,
+    /// `GlobalKnownHostsFile`: read instead of the system's files.
+    pub global_known_hosts: Option<Vec<PathBuf>>,
+    /// `IdentityAgent`: the socket of the ssh-agent to ask, or `none`.
+    pub identity_agent: Option<PathBuf>,
+    /// `Match` blocks of the configuration that could not be judged.
+    pub skipped_matches: Vec<SkippedMatch>,
     /// Which addresses of the host are used.
     pub address_family: AddressFamily,
     /// `ConnectTimeout`.
