@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use hfdown_protocol::RepoPath;
+use tokio_util::sync::CancellationToken;
 
 use super::Context;
+use super::misplaced::look;
 use super::request::{FolderLayout, SyncRequest, Target};
 use crate::cli::{Model, RepoArguments, Settings, TransferArguments, TypedCommand, check_path_here};
 use crate::failure::{Exit, Problem};
@@ -15,7 +17,7 @@ use crate::text::sanitize;
 /// The most characters of a name that a user typed.
 const LONGEST_NAME: usize = 200;
 
-pub(super) fn request(
+pub(super) async fn request(
     source: &RepoArguments,
     words: [Option<&str>; 2],
     transfer: &TransferArguments,
@@ -26,7 +28,7 @@ pub(super) fn request(
     let (model, inner) = Model::with_path(source, &command)?;
     let (name, destination) = named(&model, inner, words)?;
     let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
-    let (folder, placed_as) = place(&name, destination.unwrap_or("."))?;
+    let (folder, placed_as) = place(&name, destination.unwrap_or("."), &context.cancel).await?;
     let destination = format!("{}/{placed_as}", folder.trim_end_matches('/'));
     let target = Target { destination, ..Target::local(&settings, folder, events)? };
     let request = SyncRequest {
@@ -80,9 +82,13 @@ fn named<'a>(
 
 /// The folder, and the file's name in it: as `cp` has it, a folder that exists or ends in `/` keeps the file's own
 /// name.
-fn place(name: &str, destination: &str) -> Result<(String, RepoPath), Problem> {
+async fn place(
+    name: &str,
+    destination: &str,
+    cancel: &CancellationToken,
+) -> Result<(String, RepoPath), Problem> {
     let own = name.rsplit('/').next().unwrap_or(name);
-    let is_folder = destination.ends_with('/') || Path::new(destination).is_dir();
+    let is_folder = destination.ends_with('/') || look(destination.into(), Path::is_dir, cancel).await?;
     let (root, placed_as) = if is_folder {
         (destination.to_owned(), own)
     } else {
@@ -104,9 +110,9 @@ fn place(name: &str, destination: &str) -> Result<(String, RepoPath), Problem> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_destination_is_read_as_cp_reads_it() {
-        let folder = tempfile::tempdir().unwrap();
+    #[tokio::test]
+    async fn a_destination_is_read_as_cp_reads_it() {
+        let (folder, cancel) = (tempfile::tempdir().unwrap(), CancellationToken::new());
         let folder = folder.path().to_str().unwrap();
         let in_folder = format!("{folder}/x.bin");
         for (destination, root, file) in [
@@ -118,9 +124,9 @@ mod tests {
             ("a/b/x.bin", "a/b", "x.bin"),
             ("/x.bin", "/", "x.bin"),
         ] {
-            let (found_root, found_file) = place("onnx/model.onnx", destination).unwrap();
+            let (found_root, found_file) = place("onnx/model.onnx", destination, &cancel).await.unwrap();
             assert_eq!((found_root.as_str(), found_file.as_str()), (root, file), "{destination}");
         }
-        assert!(place("onnx/model.onnx", "a/..").is_err() || Path::new("a/..").is_dir());
+        assert!(place("onnx/model.onnx", "a/..", &cancel).await.is_err() || Path::new("a/..").is_dir());
     }
 }

@@ -72,7 +72,11 @@ pub(super) async fn in_order(
 }
 
 /// Looks at a path, on a thread of its own: a disk that does not answer must not hold up Ctrl-C.
-async fn look(path: PathBuf, at: fn(&Path) -> bool, cancel: &CancellationToken) -> Result<bool, Problem> {
+pub(super) async fn look(
+    path: PathBuf,
+    at: fn(&Path) -> bool,
+    cancel: &CancellationToken,
+) -> Result<bool, Problem> {
     let looking = async { Ok(spawn_blocking(move || at(&path)).await.unwrap_or_default()) };
     unless_cancelled(cancel, looking).await
 }

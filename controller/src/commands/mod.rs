@@ -108,7 +108,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             download::request(source, folder.as_deref(), transfer, context)?
         }
         Command::File { source, name, destination, transfer } => {
-            file::request(source, [name.as_deref(), destination.as_deref()], transfer, context)?
+            file::request(source, [name.as_deref(), destination.as_deref()], transfer, context).await?
         }
         Command::RsyncSync { source, folder, sync, transfer } => {
             rsync_sync::request(source, folder, sync, transfer, context)?

@@ -395,14 +395,18 @@ hint: that file alone comes here with `hfdown file acme/tiny config.json`; all o
 async fn ctrl_c_ends_a_run_that_looks_for_such_a_folder(sandbox: Sandbox) {
     publish(&sandbox);
     let Some(_disk) = Mount::silent(&sandbox.scratch().join("models")) else { return };
-    let mut child = sandbox.hfdown(["rsync-sync", MODEL, "models/config.json"]).spawn().unwrap();
-    let pid = child.id().unwrap();
-    while !(Process { pid }).waits_in("fuse") {
-        assert!(child.try_wait().unwrap().is_none(), "it ended before the disk held it up");
-        tokio::task::yield_now().await;
+    for words in
+        [&["rsync-sync", MODEL, "models/config.json"][..], &["file", MODEL, "config.json", "models/x.json"]]
+    {
+        let mut child = sandbox.hfdown(words).spawn().unwrap();
+        let pid = child.id().unwrap();
+        while !(Process { pid }).waits_in("fuse") {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before the disk held it up");
+            tokio::task::yield_now().await;
+        }
+        processes::interrupt(pid);
+        assert_eq!(child.wait().await.unwrap().code(), Some(130), "{words:?}");
     }
-    processes::interrupt(pid);
-    assert_eq!(child.wait().await.unwrap().code(), Some(130));
 }
 
 /// What `huggingface_hub` reads in addresses and URIs, where it and we read anything at all.
