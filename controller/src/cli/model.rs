@@ -149,17 +149,25 @@ pub fn names_no_repository(typed: &str) -> Problem {
     Problem::new(Exit::Usage, format!("`{}` names no repository", shown(typed)))
 }
 
-/// What was typed, without what it may hold of a password.
+/// What was typed, without what it may hold of a password, or of a signature.
 fn shown(typed: &str) -> String {
     let public = match typed.split_once("://") {
         Some((scheme, rest)) => {
             let host = rest.find('/').unwrap_or(rest.len());
             let begin = rest[..host].rfind('@').filter(|_| scheme != "ssh").map_or(0, |at| at + 1);
-            format!("{scheme}://{}", &rest[begin..])
+            let rest = &rest[begin..];
+            let end = rest.find('?').filter(|at| is_secret(&rest[*at..])).unwrap_or(rest.len());
+            format!("{scheme}://{}", &rest[..end])
         }
         None => typed.to_owned(),
     };
     sanitize(public, LONGEST)
+}
+
+/// Whether the query of an address lets in those who have it.
+fn is_secret(query: &str) -> bool {
+    let query = query.to_ascii_lowercase();
+    ["signature=", "sig=", "token=", "credential=", "key="].iter().any(|name| query.contains(name))
 }
 
 fn advice(error: &ReferenceError, typed: &str, command: &TypedCommand<'_>, endpoint: &Endpoint) -> String {
@@ -231,11 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn passwords_in_addresses_are_not_shown() {
+    fn secrets_in_addresses_are_not_shown() {
         for (typed, expected) in [
             ("https://user:hf_secret@hub.example/a@b", "https://hub.example/a@b"),
             ("https://hub.example/a@b", "https://hub.example/a@b"),
             ("ssh://root@h:22", "ssh://root@h:22"),
+            ("https://cdn.example/x?Expires=1&Signature=s~-", "https://cdn.example/x"),
+            ("https://cdn.example/x?X-Amz-Security-Token=s", "https://cdn.example/x"),
+            ("https://hub.example/a/b?download=true", "https://hub.example/a/b?download=true"),
             ("org/name@v1", "org/name@v1"),
             ("a\u{1b}[2Jb", "a[2Jb"),
         ] {
