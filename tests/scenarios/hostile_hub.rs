@@ -79,13 +79,21 @@ async fn wrong_bytes_of_a_small_file_stay_here(sandbox: Sandbox) {
 /// A Hub by a name that is nowhere, which the test Hub answers for as a proxy.
 const PUBLIC: &str = "http://hub.example";
 
-/// The same sync by way of a proxy, here and on the box.
+/// What is asked without the proxy, where the guard is: what the proxy connects to is its business.
+const DIRECT: &str = "127.0.0.0/8,::ffff:127.0.0.1,localhost";
+
+/// The same sync with the Hub behind a proxy, here and on the box.
 async fn sync_by_proxy(sandbox: &Sandbox) -> hfdown_tests::sandbox::Ended {
     let (proxy, agent) = (sandbox.hub.endpoint(), sandbox.scratch().join("agent"));
     let real = env!("CARGO_BIN_EXE_hfdown-agent-tested");
-    std::fs::write(&agent, format!("#!/bin/sh\nhttp_proxy={proxy} exec {real} \"$@\"\n")).unwrap();
+    std::fs::write(&agent, format!("#!/bin/sh\nhttp_proxy={proxy} no_proxy={DIRECT} exec {real} \"$@\"\n"))
+        .unwrap();
     let mut command = sandbox.syncing(MODEL, &["--verbose"]);
-    command.env("HF_ENDPOINT", PUBLIC).env("http_proxy", proxy).env("HFDOWN_AGENT_X86_64", agent);
+    command
+        .env("HF_ENDPOINT", PUBLIC)
+        .env("http_proxy", proxy)
+        .env("no_proxy", DIRECT)
+        .env("HFDOWN_AGENT_X86_64", agent);
     run(command).await
 }
 

@@ -105,6 +105,27 @@ async fn socks_4a_carries_names(place: DestinationKind) {
     assert!(of_cdn.iter().map(Carried::bytes_down).sum::<u64>() > SIZE);
 }
 
+/// A mirror in a private network, as it is seen from outside: its name is known to the proxy alone, and its files are at an
+/// address that is no one else's business either.
+async fn where_a_hub_leads_is_the_business_of_the_proxy(place: DestinationKind) {
+    for scheme in ["socks5h", "http", "socks4a"] {
+        let (near, there) = (
+            WebProxy::start(WebProxyOptions::default()).await,
+            WebProxy::start(WebProxyOptions::default()).await,
+        );
+        let Some(sandbox) = sandbox(place, ("ALL_PROXY", &there.named(scheme))).await else { return };
+        let hub = place_of(&sandbox.hub.endpoint()).replace("127.0.0.1", "hub.test");
+        let endpoint = format!("http://{hub}");
+        let ended =
+            sync(&sandbox, &[("ALL_PROXY", &near.named(scheme)), ("HF_ENDPOINT", &endpoint)], &[]).await;
+        assert_whole(&sandbox, &ended);
+        let at_the_agent = if sandbox.host.is_some() { &there } else { &near };
+        assert!(near.bytes_from(&hub) > 100, "{:?}", near.carried());
+        let from_cdn = at_the_agent.bytes_from(&place_of(&sandbox.hub.cdn_origin()));
+        assert!(from_cdn > SIZE, "{from_cdn} bytes of a file of {SIZE} came through the proxy");
+    }
+}
+
 async fn a_login_is_sent_where_it_is_wanted(place: DestinationKind) {
     let options = WebProxyOptions { login: Some(("ann", "p@ss:w/rd")), refuses: None };
     let login = "ann:p%40ss%3Aw%2Frd";
@@ -383,6 +404,7 @@ everywhere! {
 
 here_and_on_a_box! {
     socks_4a_carries_names,
+    where_a_hub_leads_is_the_business_of_the_proxy,
     a_login_is_sent_where_it_is_wanted,
     a_login_that_is_not_wanted_does_no_harm,
     what_is_encrypted_stays_so,

@@ -1,8 +1,8 @@
 //! What names stand for, as the connections find it: a guarded name leads to no private address, however often its owner
 //! changes his mind, because what is checked is what is connected to.
 //!
-//! Where a proxy is used, it resolves the names that are asked of it, and only its own is resolved here: the guard then sees
-//! addresses that are written as such, and the rest is the proxy's business.
+//! Where a proxy is used, what it connects to is its business: no name that is asked of it is guarded, also where the proxy is
+//! told addresses that are found here.
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;

@@ -45,7 +45,8 @@ pub(crate) struct AddressStream {
 }
 
 /// Asks for an extent of a file of `total` bytes, where that is known, following redirects by hand: no credential is
-/// ever sent, an https address never leads to an http one, and none from the open Internet into a private network.
+/// ever sent, an https address never leads to an http one, and this machine connects to none in a private network to which
+/// a Hub on the open Internet leads.
 pub(super) async fn ask(
     network: &Network,
     address: &Address,
@@ -61,14 +62,15 @@ pub(super) async fn ask(
     };
     for _ in 0..HOPS {
         let host = host_of(at.expose());
-        if hub == Some(HubNetwork::Public) {
-            admit(network, at.expose(), &host)?;
-        }
-        network.cooldowns.check(&host)?;
         let proxy = network
             .proxies
             .for_url(at.expose())
             .map_err(|error| FetchFault::ProxySetting(Box::new(error)))?;
+        // Where a proxy connects, it decides to what.
+        if hub == Some(HubNetwork::Public) && proxy.is_none() {
+            admit(network, at.expose(), &host)?;
+        }
+        network.cooldowns.check(&host)?;
         let mut request = network.client.get(at.expose().clone()).header(ACCEPT_ENCODING, "identity");
         if let Extent::Range(range) = extent {
             request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
