@@ -47,6 +47,9 @@ pub(crate) enum FetchFault {
         "{host} sends {what} of text/html where the Hub lists {listed} bytes; a proxy or a login portal is in between"
     )]
     Page { host: String, what: String, listed: u64 },
+    /// An answer that only what stands before a server gives.
+    #[error("{host} answered {status}; a proxy or a login portal is in between")]
+    Intercepted { host: String, status: u16 },
     /// Refused for good.
     #[error("{host} refuses it: {status}{}", said(.why))]
     Refused { host: String, status: u16, why: String },
@@ -141,6 +144,7 @@ impl FetchFault {
             | Self::Untrusted { .. }
             | Self::Proxy { .. }
             | Self::FreshRefused { .. }
+            | Self::Intercepted { .. }
             | Self::Page { .. } => RetryDecision::RetryBriefly,
             Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
             Self::RangeIgnored { .. } => RetryDecision::RetryWhole,
@@ -205,6 +209,7 @@ impl FetchFault {
             Self::Connect { .. }
             | Self::Proxy { .. }
             | Self::Page { .. }
+            | Self::Intercepted { .. }
             | Self::Untrusted { .. }
             | Self::Broken { .. }
             | Self::Stalled { .. }

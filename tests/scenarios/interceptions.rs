@@ -180,6 +180,15 @@ async fn a_page_in_the_place_of_a_file_is_one(place: DestinationKind) {
     assert_eq!(sandbox.files(), ["README.html", "config.json"]);
     armed.lift();
 
+    for status in [511, 407] {
+        let armed = sandbox.hub.fault(html(status, PAGE), When::file(FILE).at(HubOrigin::Cdn));
+        let ended = sandbox.sync(MODEL, &["--first-wait", "1"]).await;
+        assert_eq!(ended.code, 3, "{}", ended.stderr);
+        assert!(ended.stderr.contains(&format!("answered {status}{IN_BETWEEN}")), "{}", ended.stderr);
+        assert!((1..=FEW).contains(&armed.times_struck()), "{}", armed.times_struck());
+        armed.lift();
+    }
+
     // Without a length, from a portal that the address leads to.
     let portal = Stranger::start(|_| {
         let page = futures_util::stream::iter([Ok::<_, std::io::Error>(PAGE)]);

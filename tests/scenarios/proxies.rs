@@ -343,6 +343,23 @@ async fn what_is_no_working_proxy_is_named(sandbox: Sandbox) {
     }
 }
 
+/// As `ssh -D` does.
+async fn one_that_hangs_up_on_what_it_cannot_reach_says_what_that_is(sandbox: Sandbox) {
+    let (proxy, target) =
+        (WebProxy::start(WebProxyOptions::default()).await, format!("127.0.0.1:{}", free_port()));
+    for scheme in ["socks5h", "socks4"] {
+        let mut command = sandbox.hfdown(["info", MODEL]);
+        command.env("all_proxy", proxy.named(scheme)).env("HF_ENDPOINT", format!("http://{target}"));
+        let ended = run(command).await;
+        assert_eq!(ended.code, 6, "{}", ended.stderr);
+        let words = format!("(all_proxy) closes the connection when it is asked for {target}");
+        let hint = format!(
+            "hint: check that {target} is there and can be reached from the proxy; NO_PROXY lists hosts that are asked without it"
+        );
+        assert!(ended.stderr.contains(&words) && ended.stderr.contains(&hint), "{}", ended.stderr);
+    }
+}
+
 async fn a_dead_one_beside_the_agent_is_named(place: DestinationKind) {
     let wants = WebProxy::start(WebProxyOptions { login: Some(("ann", "word")), refuses: None }).await;
     let closed = format!("socks5h://127.0.0.1:{}", free_port());
@@ -420,5 +437,6 @@ here! {
     one_that_cannot_be_understood_is_refused_before_anything_is_sent,
     a_login_that_is_wanted_is_named,
     what_is_no_working_proxy_is_named,
+    one_that_hangs_up_on_what_it_cannot_reach_says_what_that_is,
     a_hub_on_this_machine_is_asked_through_it_as_well,
 }

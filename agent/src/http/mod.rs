@@ -15,6 +15,7 @@ mod no_proxy;
 mod private_network;
 mod proxies;
 mod proxy_fault;
+mod proxy_login;
 mod proxy_probe;
 mod proxy_server;
 mod redirect;

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use url::Url;
 
 use super::no_proxy::NoProxy;
-use super::proxy_server::{ProxyFlaw, ProxyServer, shown};
+use super::proxy_login::shown;
+use super::proxy_server::{ProxyFlaw, ProxyServer};
 
 /// The proxies that a machine's environment asks for. Clones are one.
 #[derive(Debug, Clone, Default)]

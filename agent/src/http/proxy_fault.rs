@@ -53,6 +53,11 @@ pub enum ProxyTrouble {
         /// Whether it may be otherwise a moment later.
         passes: bool,
     },
+    /// It closes the connection when it is asked for the host.
+    HangsUp {
+        /// For what.
+        target: String,
+    },
     /// Names are resolved here for it, and this one can't be; or only to addresses that it does not know.
     Target {
         /// The name.
@@ -84,6 +89,7 @@ impl ProxyFault {
             | ProxyTrouble::Connect(_)
             | ProxyTrouble::Silent(_)
             | ProxyTrouble::Closed
+            | ProxyTrouble::HangsUp { .. }
             | ProxyTrouble::NoLogin => true,
             ProxyTrouble::Refuses { passes, .. } => *passes,
             ProxyTrouble::Tls(_)
@@ -123,7 +129,13 @@ impl ProxyFault {
                     "with socks5h:// in {variable}, where the proxy knows that, names are resolved by the proxy"
                 )
             }
-            ProxyTrouble::Refuses { target, .. } => {
+            // It is not said whether the proxy, its network or the host is at fault.
+            ProxyTrouble::Refuses { target, passes: true, .. } | ProxyTrouble::HangsUp { target } => {
+                format!(
+                    "check that {target} is there and can be reached from the proxy; NO_PROXY lists hosts that are asked without it"
+                )
+            }
+            ProxyTrouble::Refuses { target, passes: false, .. } => {
                 format!(
                     "ask whose proxy it is to let {target} through; NO_PROXY lists hosts that are asked without it"
                 )
@@ -208,6 +220,9 @@ impl fmt::Display for ProxyTrouble {
             Self::Stranger(kind) => write!(formatter, "does not answer as a proxy of {kind} does"),
             Self::Refuses { target, code, why, .. } => {
                 write!(formatter, "does not connect to {target}: {code} {why}")
+            }
+            Self::HangsUp { target } => {
+                write!(formatter, "closes the connection when it is asked for {target}")
             }
             Self::Target { host, why } => write!(formatter, "cannot be told where {host} is: {why}"),
         }

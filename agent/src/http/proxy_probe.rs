@@ -1,7 +1,7 @@
 //! Looks at a proxy after a request through it has failed: the client says only that it did. One more connection does by
 //! hand what the client did, as far as the proxy answers for itself, and sees what is wrong.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use url::{Host, Url};
 use super::extra_roots::ExtraRoots;
 use super::names::Names;
 use super::proxy_fault::{ProxyFault, ProxyTrouble, printable};
-use super::proxy_server::{Login, ProxyScheme, ProxyServer};
+use super::proxy_login::Login;
+use super::proxy_server::{ProxyScheme, ProxyServer};
 use crate::os_error::in_words;
 
 /// How long all of it may take: what is slower than this is as good as silent, and the request has waited before.
@@ -45,7 +46,7 @@ impl ProxyServer {
         let trouble = match looked {
             Ok(Ok(())) => return None,
             Ok(Err(Seen::Trouble(trouble))) => trouble,
-            Ok(Err(Seen::Io(error))) if error.kind() == io::ErrorKind::UnexpectedEof => ProxyTrouble::Closed,
+            Ok(Err(Seen::Io(error))) if error.kind() == ErrorKind::UnexpectedEof => ProxyTrouble::Closed,
             Ok(Err(Seen::Io(error))) => ProxyTrouble::Connect(in_words(&error.to_string())),
             Err(_) => ProxyTrouble::Silent(PATIENCE.as_secs()),
         };
@@ -137,7 +138,7 @@ impl ProxyServer {
             }
         }
         if head.is_empty() {
-            return Err(Seen::Trouble(ProxyTrouble::Closed));
+            return Err(hangs_up(host, port));
         }
         let head = String::from_utf8_lossy(&head);
         let mut lines = head.lines();
@@ -215,8 +216,7 @@ impl ProxyServer {
         }
         message.extend_from_slice(&port.to_be_bytes());
         wire.write_all(&message).await?;
-        let mut answer = [0; 2];
-        wire.read_exact(&mut answer).await?;
+        let answer = connected(wire, host, port).await?;
         let (why, passes) = match answer {
             [5, 0] => return Ok(()),
             [5, 1] => ("general failure", true),
@@ -253,9 +253,7 @@ impl ProxyServer {
             }
         }
         wire.write_all(&message).await?;
-        let mut answer = [0; 2];
-        wire.read_exact(&mut answer).await?;
-        match answer {
+        match connected(wire, host, port).await? {
             [0, 90] => Ok(()),
             [0, code @ 91..=93] => {
                 let why = if code == 91 { "rejected or failed" } else { "it wants to know who the user is" };
@@ -264,6 +262,22 @@ impl ProxyServer {
             _ => Err(self.is_a_stranger()),
         }
     }
+}
+
+/// How SOCKS answers to what it is to connect to. Some proxies (`ssh -D`) say nothing where they can't.
+async fn connected(wire: &mut Box<dyn Wire>, host: &Host, port: u16) -> Result<[u8; 2], Seen> {
+    let mut answer = [0; 2];
+    match wire.read_exact(&mut answer).await {
+        Ok(_) => Ok(answer),
+        Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) => {
+            Err(hangs_up(host, port))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn hangs_up(host: &Host, port: u16) -> Seen {
+    Seen::Trouble(ProxyTrouble::HangsUp { target: format!("{host}:{port}") })
 }
 
 fn refuses(host: &Host, port: u16, code: u16, why: &str, passes: bool) -> Seen {

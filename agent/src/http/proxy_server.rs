@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use url::{Host, Url};
 
 use super::proxies::ProxyVariable;
+use super::proxy_login::{Login, shown};
 
 /// A proxy, and the variable that names it.
 #[derive(Debug)]
@@ -35,13 +36,6 @@ pub(super) enum ProxyScheme {
     Socks4a,
 }
 
-/// A user name and a password, which are not printed.
-#[derive(Clone, PartialEq, Eq)]
-pub(super) struct Login {
-    pub(super) user: String,
-    pub(super) password: String,
-}
-
 /// Why a text names no proxy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyFlaw {
@@ -69,9 +63,6 @@ pub enum ProxyFlaw {
     #[error("its user name or its password is longer than 255 bytes")]
     LongLogin,
 }
-
-/// The longest text of a variable that is shown.
-const SHOWN: usize = 200;
 
 impl ProxyServer {
     /// Reads `scheme://user:password@host:port`. Without a scheme it is an http proxy, as for curl. `socks` is what
@@ -142,8 +133,7 @@ impl ProxyServer {
 
     /// The proxy as the client takes it: with its login, which is not to be printed.
     pub(super) fn address_with_login(&self) -> String {
-        let login =
-            self.login().map(|Login { user, password }| format!("{}:{}@", escaped(user), escaped(password)));
+        let login = self.login().map(|login| format!("{}@", login.escaped()));
         let scheme = self.scheme.name();
         format!("{scheme}://{}{}:{}", login.unwrap_or_default(), self.host, self.port)
     }
@@ -170,13 +160,6 @@ impl ProxyScheme {
     }
 }
 
-impl Login {
-    fn parse(text: &str) -> Self {
-        let (user, password) = text.split_once(':').unwrap_or((text, ""));
-        Self { user: unescaped(user), password: unescaped(password) }
-    }
-}
-
 /// A host as URLs have it: a name becomes small and ASCII, an address gets its usual form.
 fn parse_host(text: &str) -> Option<Host> {
     if text.is_empty()
@@ -194,56 +177,9 @@ fn port_is_digits(place: &str) -> bool {
     place.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(3 * text.len());
-    for digits in data_encoding::HEXUPPER.encode(text.as_bytes()).as_bytes().chunks(2) {
-        escaped.push('%');
-        escaped.extend(digits.iter().map(|digit| char::from(*digit)));
-    }
-    escaped
-}
-
-fn unescaped(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut plain = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let digits = bytes.get(at + 1..at + 3).and_then(|digits| str::from_utf8(digits).ok());
-        let byte = digits.filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-        match byte.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if bytes[at] == b'%' => {
-                plain.push(byte);
-                at += 3;
-            }
-            _ => {
-                plain.push(bytes[at]);
-                at += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&plain).into_owned()
-}
-
-/// The text of a variable without its login, and without what could move a terminal's cursor.
-pub(super) fn shown(text: &str) -> String {
-    let text = text.trim();
-    let begin = text.find("://").map_or(0, |at| at + 3);
-    let hidden = match text[begin..].rfind('@') {
-        Some(at) => format!("{}***{}", &text[..begin], &text[begin + at..]),
-        None => text.to_owned(),
-    };
-    hidden.chars().map(|character| if character.is_control() { ' ' } else { character }).take(SHOWN).collect()
-}
-
 impl fmt::Display for ProxyServer {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "the proxy {}:{} ({})", self.host, self.port, self.variable)
-    }
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Login(hidden)")
     }
 }
 
@@ -272,10 +208,10 @@ mod tests {
             (" http://[::1]:3128 ", "http://[::1]:3128"),
             ("http://[::1]", "http://[::1]:80"),
             ("http://proxy.example:", "http://proxy.example:80"),
-            ("http://user:p%40ss%2f@proxy:1", "http://%75%73%65%72:%70%40%73%73%2F@proxy:1"),
-            ("user@proxy:1", "http://%75%73%65%72:@proxy:1"),
+            ("http://user:p%40ss%2f@proxy:1", "http://user:p%40ss%2F@proxy:1"),
+            ("user@proxy:1", "http://user:@proxy:1"),
             ("http://@proxy:1", "http://proxy:1"),
-            ("http://a:b@c@proxy:1", "http://%61:%62%40%63@proxy:1"),
+            ("http://a:b@c@proxy:1", "http://a:b%40c@proxy:1"),
             ("http://münchen.example:1", "http://xn--mnchen-3ya.example:1"),
         ] {
             assert_eq!(parse(text).unwrap().address_with_login(), expected, "{text}");

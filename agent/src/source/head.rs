@@ -115,6 +115,7 @@ impl Expected<'_> {
             401 | 403 | 451 => FetchFault::Refused { host, status, why },
             404 | 410 => FetchFault::Missing { host, status, why },
             429 => FetchFault::RateLimited { host, status, wait: asked_wait(headers) },
+            407 | 511 => FetchFault::Intercepted { host, status },
             408 | 425 | 500..=599 => FetchFault::Server { host, status, wait: asked_wait(headers) },
             _ => self.nonsense(format!("answered {status}")),
         }
