@@ -35,6 +35,11 @@ pub(super) fn not_let_in(tried: &[TriedKey], methods: &str) -> String {
         return "log in with ssh once: it shows what the server wants, and lets you change the password"
             .to_owned();
     }
+    if has(&KeyFailure::Answer(AnswerFailure::Declined)) && !methods.contains("publickey") {
+        return "run the same command again with the answer at hand, or let its SSH server take keys (`PubkeyAuthentication yes` \
+                in its sshd_config)"
+            .to_owned();
+    }
     if tried.is_empty() && methods.contains("password") {
         return "name a key in the SSH command (-i KEY), or run hfdown on a terminal, where it asks for the password"
             .to_owned();
@@ -74,6 +79,11 @@ pub(super) fn no_keys(methods: &str, failure: Option<&AnswerFailure>) -> String 
         Some(AnswerFailure::NotAsked) => format!(
             "an option forbids to ask for it: run hfdown on a terminal without BatchMode and the like; or {keys}"
         ),
+        Some(AnswerFailure::Unasked) => {
+            format!(
+                "it asked nothing and refused: check the user; its PAM modules decide about that; or {keys}"
+            )
+        }
         _ if methods.is_empty() => format!("check user, host and port; or {keys}"),
         _ => format!("hfdown has keys, passwords and keyboard-interactive; {keys}"),
     }
@@ -98,6 +108,10 @@ pub(super) fn second_factor(methods: &str, failure: Option<&AnswerFailure>) -> S
         }
         Some(AnswerFailure::Unheard) => {
             "log in with ssh once: it shows what the server wants, and lets you change the password"
+                .to_owned()
+        }
+        Some(AnswerFailure::Unasked) => {
+            "its sshd_config (`AuthenticationMethods`, `UsePAM`) and its PAM modules decide about that"
                 .to_owned()
         }
         Some(AnswerFailure::Unusable(_)) | None => {

@@ -70,7 +70,10 @@ pub(super) fn of_silence(
             "a start-up file of that shell (.bashrc, .profile) ends every session: let it do so at a terminal only (`[ -t 0 ] || \
              return` at its top)"
         }
-        (AutoTmux::Possible, ..) => TMUX,
+        (AutoTmux::Possible, ..) => {
+            "`ssh HOST true` must come back with 0: a start-up file of that shell (.bashrc, .profile) may be in its way; if the box \
+             opens tmux at login, run `touch ~/.no_auto_tmux` there once, then try again"
+        }
     }
 }
 

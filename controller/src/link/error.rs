@@ -422,7 +422,7 @@ fn because(question: &str, failure: Option<&AnswerFailure>) -> String {
 fn idle(exit: Option<&CommandExit>, waited: Option<Duration>) -> String {
     match (exit, waited) {
         (Some(exit), _) => format!(" ({exit})"),
-        (None, Some(waited)) => format!(" (it was waited for for {} s)", waited.as_secs()),
+        (None, Some(waited)) => format!(" (we waited for it for {} s)", waited.as_secs()),
         (None, None) => String::new(),
     }
 }

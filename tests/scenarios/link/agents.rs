@@ -1,6 +1,7 @@
 //! Keys and certificates of an ssh-agent.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -25,7 +26,8 @@ impl KeyAgent {
         let child =
             Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
         let agent = Self { child, socket };
-        eventually("the ssh-agent listens", || agent.socket.exists()).await;
+        // Its file is there a moment before it listens.
+        eventually("the ssh-agent listens", || UnixStream::connect(&agent.socket).is_ok()).await;
         Some(agent)
     }
 

@@ -35,7 +35,7 @@ async fn a_start_up_file_that_waits_is_told_with_what_it_printed(kind: SshServer
         assert!(!failed.is_of_the_moment(), "it is not asked again for minutes");
         let words = failed.to_string();
         assert!(
-            words.contains(" let us in, but its shell runs nothing (it was waited for for 2 s); it printed"),
+            words.contains(" let us in, but its shell runs nothing (we waited for it for 2 s); it printed"),
             "{words}"
         );
         let LinkError::Shell { exit: None, waited: Some(SHORT), said, tmux, .. } = failed else {
@@ -141,7 +141,7 @@ async fn a_run_to_a_shell_that_waits_ends_with_what_to_do(place: DestinationKind
     let Ended { code, stderr, .. } = sandbox.sync("acme/small", &[]).await;
     assert_eq!(code, 1, "{stderr}");
     let told =
-        "let us in, but its shell runs nothing (it was waited for for 20 s); it printed: Loading modules\n";
+        "let us in, but its shell runs nothing (we waited for it for 20 s); it printed: Loading modules\n";
     assert!(stderr.contains(told), "{stderr}");
     assert!(stderr.contains("\nhint: a start-up file of that shell"), "{stderr}");
     assert!(!stderr.contains("asking again") && !stderr.contains("reconnecting"), "{stderr}");

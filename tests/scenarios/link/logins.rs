@@ -310,6 +310,31 @@ async fn a_key_that_is_not_taken_is_shown_again_after_a_pause(place: Destination
     assert_eq!(host.connections(), 2, "{stderr}");
 }
 
+/// A server without PAM offers keyboard-interactive, and then refuses it without a question: no answer was wrong, and the
+/// box may still learn the key.
+#[tokio::test]
+async fn a_server_that_refuses_without_a_question_is_said_to() {
+    for (methods, logins, told) in [
+        ("any", 2, "keyboard-interactive (the server refused it without a question); it takes "),
+        ("publickey,keyboard-interactive", 1, " as well: the server refused it without a question\n"),
+    ] {
+        let lines = format!("Match all\nKbdInteractiveAuthentication yes\nAuthenticationMethods {methods}");
+        let options = HostOptions { configuration: Some(lines), ..HostOptions::default() };
+        let Some(sandbox) = Sandbox::start_with(DestinationKind::Sshd, HFDOWN, options).await else { return };
+        sandbox.hub.model(MODEL).file("config.json", "{}").commit();
+        let host = host(&sandbox);
+        let other = Keys::generate(host.near(), "other", Algorithm::Ed25519);
+        let key = if methods == "any" { &other } else { host.client_keys() };
+        let ssh = format!("{} -i {}", host.command_without_key(), key.private.display());
+        let root = sandbox.root();
+        let words = ["rsync-to-vast", MODEL, &ssh, root.to_str().unwrap(), "--wait", "2"];
+        let Ended { code, stderr, .. } = run(without_terminal(&sandbox.hfdown(words))).await;
+        assert_eq!(code, 4, "{stderr}");
+        assert!(stderr.contains(told) && !stderr.contains("wrong"), "{stderr}");
+        assert_eq!(host.connections(), logins, "{stderr}");
+    }
+}
+
 on_boxes! {
     a_box_that_takes_no_keys_says_so_at_once,
     a_password_is_asked_for_and_never_shown,

@@ -38,11 +38,12 @@ async fn is(host: &SshHost, expected: ShellKind, printed: &str) {
     let LinkError::NoShell { kind, said, .. } = &failed else { panic!("{failed:?}") };
     assert_eq!(*kind, expected, "{failed}");
     assert!(said.contains(printed), "{failed}");
+    assert!(!said.contains("uname"), "our own command says nothing: {failed}");
 }
 
 async fn the_shells_of_accounts_that_run_nothing_are_called_what_they_are(kind: SshServerKind) {
     for (program, expected, printed) in [
-        ("git-shell", ShellKind::GitServer, "fatal: unrecognized command"),
+        ("git-shell", ShellKind::GitServer, "fatal: unrecognized command 'exec …'"),
         ("nologin", ShellKind::NoLogin, "This account is currently not available."),
         ("rbash", ShellKind::Restricted, "exec: restricted"),
     ] {
@@ -85,6 +86,30 @@ async fn other_systems_are_known_by_what_they_print(kind: SshServerKind) {
         let shell = script(folder.path(), printed, status);
         let Some(host) = SshHost::start(kind, with_shell(shell)).await else { return };
         is(&host, expected, printed.lines().next().unwrap().trim()).await;
+    }
+}
+
+/// On standard output as on standard error, however it is quoted.
+async fn our_own_command_is_not_quoted_back(kind: SshServerKind) {
+    for (quoting, told) in [
+        ("printf 'Unknown command: %s\\n' \"$2\"", "Unknown command: exec …"),
+        ("printf '%% Invalid input detected at %s\\n' \"$2\" >&2", "% Invalid input detected at exec …"),
+        (
+            "printf '+ %s\\n+ FullyQualifiedErrorId\\n' \"$2\" | fold -w 60",
+            "+ exec … · + FullyQualifiedErrorId",
+        ),
+        ("printf '%s' \"$2\"", "exec …"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let shell = folder.path().join("shell");
+        fs::write(&shell, format!("#!/bin/sh\n{quoting}\nexit 1\n")).unwrap();
+        fs::set_permissions(&shell, fs::Permissions::from_mode(0o755)).unwrap();
+        let Some(host) = SshHost::start(kind, with_shell(shell)).await else { return };
+        let failed = self::told(&host).await;
+        let (LinkError::NoShell { said, .. } | LinkError::Shell { said, .. }) = &failed else {
+            panic!("{failed:?}")
+        };
+        assert_eq!(said, told, "{failed}");
     }
 }
 
@@ -149,5 +174,6 @@ async fn a_run_to_a_terminal_ends_with_the_way_round_it(place: DestinationKind) 
 on_boxes! {
     the_shells_of_accounts_that_run_nothing_are_called_what_they_are,
     other_systems_are_known_by_what_they_print,
+    our_own_command_is_not_quoted_back,
     a_run_to_a_terminal_ends_with_the_way_round_it,
 }

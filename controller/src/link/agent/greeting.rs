@@ -119,7 +119,7 @@ impl NoGreeting {
         let address = connection.address().to_owned();
         let status = &running.status;
         let answer = |outcome| ShellAnswer {
-            printed: without_marks(&self.said, nonce),
+            printed: status.without_command(&without_marks(&self.said, nonce)),
             errors: status.errors(),
             exit: status.exit(),
             outcome,
@@ -155,7 +155,9 @@ pub(super) fn marked(said: &[u8], mark: &str, nonce: Nonce) -> Option<Vec<String
 /// What was said, but for our own lines.
 fn without_marks(said: &[u8], nonce: Nonce) -> Vec<u8> {
     let nonce = nonce.to_string().into_bytes();
-    let is_ours = |line: &&[u8]| line.windows(nonce.len()).any(|window| window == nonce);
+    let is_ours = |line: &&[u8]| {
+        line.starts_with(script::MARK.as_bytes()) && line.windows(nonce.len()).any(|window| window == nonce)
+    };
     let lines: Vec<&[u8]> = said.split(|byte| *byte == b'\n').filter(|line| !is_ours(line)).collect();
     lines.join(&b'\n')
 }
@@ -214,5 +216,7 @@ mod tests {
         assert_eq!(marked(said.as_bytes(), script::MISSING, Nonce(8)), None);
         assert_eq!(marked(said.as_bytes(), script::FAILED, nonce), None);
         assert_eq!(without_marks(said.as_bytes(), nonce), b"Welcome\r\nHFDOWN-MISSING 00|x|y|\n\nbye");
+        let echo = format!("Unknown command: exec printf {nonce}");
+        assert_eq!(without_marks(echo.as_bytes(), nonce), echo.as_bytes());
     }
 }

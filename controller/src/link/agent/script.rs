@@ -15,6 +15,8 @@ use super::image::{AgentImage, AgentImages};
 use super::traces::{CacheFolder, TmuxOptOut};
 use crate::link::platform::Cpu;
 
+/// What every line of ours begins with.
+pub(super) const MARK: &str = "HFDOWN-";
 /// Precedes the platform when the box begins to start the agent: `…LAUNCH <nonce>|Linux|x86_64|`.
 pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";
 /// Precedes nothing: what is sent after it is the agent's file.

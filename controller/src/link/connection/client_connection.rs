@@ -187,6 +187,10 @@ impl ClientConnection {
                 Err(error) => return Err(lost(error)),
             }
         };
+        let command = match request {
+            ChannelRequest::Exec(command) => command,
+            ChannelRequest::Sftp | ChannelRequest::Terminal => "",
+        };
         match request {
             ChannelRequest::Exec(command) => channel.exec(true, command).await,
             ChannelRequest::Sftp => channel.request_subsystem(true, "sftp").await,
@@ -196,7 +200,7 @@ impl ClientConnection {
             },
         }
         .map_err(lost)?;
-        Ok(RemoteCommand::new(channel))
+        Ok(RemoteCommand::new(channel, command))
     }
 
     /// Waits for a sign of life. A link that is silent gives none.
@@ -254,7 +258,10 @@ fn not_let_in(address: String, user: String, failed: FailedLogin, record: &Hands
     banner.retain(|line| !line.is_empty());
     let (banner, methods) = (banner.join(" · "), methods.join(", "));
     let unasked = |tried: &TriedKey| {
-        matches!(tried.result, KeyFailure::Answer(AnswerFailure::NoPrompt | AnswerFailure::NotAsked))
+        matches!(
+            tried.result,
+            KeyFailure::Answer(AnswerFailure::NoPrompt | AnswerFailure::NotAsked | AnswerFailure::Unasked)
+        )
     };
     match accepted {
         // A server that hangs up while the user looks for the answer is gone to again.

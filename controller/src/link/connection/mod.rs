@@ -2,6 +2,7 @@
 
 mod cancellable_stream;
 mod client_connection;
+mod command_echo;
 mod dial;
 mod handshake;
 mod identification;

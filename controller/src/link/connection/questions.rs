@@ -96,6 +96,7 @@ impl<'a> Questions<'a> {
         for _ in 0..self.tries {
             let mut kept = Vec::new();
             let mut rounds = 0;
+            let mut has_asked = false;
             let mut reply = handle.authenticate_keyboard_interactive_start(user, None).await;
             let methods = loop {
                 match reply {
@@ -110,6 +111,7 @@ impl<'a> Questions<'a> {
                             return Err(unusable("the server asks too much"));
                         }
                         let count = prompts.len();
+                        has_asked |= count > 0;
                         match self.answers(&mut known, &mut kept, &[name, instructions], prompts).await {
                             Ok(answers) => {
                                 reply = handle.authenticate_keyboard_interactive_respond(answers).await;
@@ -138,6 +140,9 @@ impl<'a> Questions<'a> {
                     remaining_methods: MethodSet::empty(),
                     partial_success: false,
                 });
+            }
+            if !has_asked {
+                return Err(KeyFailure::Answer(AnswerFailure::Unasked));
             }
             for question in kept {
                 known.remove(&question);

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
+use super::command_echo::without_command;
 use crate::link::command_exit::CommandExit;
 
 /// How much of a command's standard error is kept, in bytes: the last part, as that holds the reason.
@@ -47,6 +48,8 @@ pub(in crate::link) struct RemoteCommand {
 /// What is known of a command's end. Shared with the task that reads its channel.
 #[derive(Clone)]
 pub(in crate::link) struct CommandStatus {
+    /// What was asked for; nothing where it is no command.
+    command: Arc<str>,
     facts: Arc<Mutex<CommandFacts>>,
     /// Woken at each request that the server agrees to.
     agreed: Arc<Notify>,
@@ -76,8 +79,8 @@ impl Drop for AbortOnDrop {
 }
 
 impl RemoteCommand {
-    /// Takes over a channel on which a command was asked for.
-    pub(in crate::link) fn new(channel: russh::Channel<Msg>) -> Self {
+    /// Takes over a channel on which this command was asked for.
+    pub(in crate::link) fn new(channel: russh::Channel<Msg>, command: &str) -> Self {
         let (half, sender) = channel.split();
         let sender = Arc::new(sender);
         let facts = Arc::new(Mutex::new(CommandFacts::default()));
@@ -98,7 +101,9 @@ impl RemoteCommand {
             inner: Box::pin(sender.make_writer()),
             ended: Box::pin(ended.clone().cancelled_owned()),
         };
-        let status = CommandStatus { facts, agreed, exited, ended, _task: Arc::new(AbortOnDrop(task)) };
+        let command = command.into();
+        let status =
+            CommandStatus { command, facts, agreed, exited, ended, _task: Arc::new(AbortOnDrop(task)) };
         Self { reader: ChannelReader { blocks: reader, rest: Bytes::new() }, writer, status, sender }
     }
 
@@ -203,9 +208,15 @@ impl CommandStatus {
         self.ended.cancelled().await;
     }
 
-    /// The last part of standard error, as it came.
+    /// The last part of standard error, without the command.
     pub(in crate::link) fn errors(&self) -> Vec<u8> {
-        self.facts().errors.iter().copied().collect()
+        let errors = self.facts().errors.iter().copied().collect::<Vec<_>>();
+        self.without_command(&errors)
+    }
+
+    /// What was printed, without the command where it is quoted.
+    pub(in crate::link) fn without_command(&self, printed: &[u8]) -> Vec<u8> {
+        without_command(printed, self.command.as_bytes())
     }
 
     pub(in crate::link) fn exit(&self) -> Option<CommandExit> {

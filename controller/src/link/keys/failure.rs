@@ -53,6 +53,9 @@ pub enum AnswerFailure {
     /// An option (`BatchMode`, `PreferredAuthentications` and their kin) forbids to ask.
     #[error("an option forbids to ask for it")]
     NotAsked,
+    /// The server asked nothing, and refused: where it has no PAM, for one, or where the user may not log in.
+    #[error("the server refused it without a question")]
+    Unasked,
     /// The user gave none.
     #[error("no answer was given")]
     Declined,
