@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use hfdown::link::{
     AnswerFailure, Echo, KeyFailure, Keyring, LinkError, LinkSettings, UserAnswer, UserPrompt,
@@ -310,12 +311,38 @@ async fn a_key_that_is_not_taken_is_shown_again_after_a_pause(place: Destination
     assert_eq!(host.connections(), 2, "{stderr}");
 }
 
+/// Falls silent when it asks.
+struct Silencing(Proxy);
+
+impl UserPrompt for Silencing {
+    fn ask(&self, _: String, _: Echo) -> Pin<Box<dyn Future<Output = UserAnswer> + Send + '_>> {
+        self.0.go_silent();
+        Box::pin(async { UserAnswer::Given(PASSWORD.to_owned().into()) })
+    }
+}
+
+async fn a_server_that_falls_silent_within_a_login_is_not_waited_for_for_ever(kind: SshServerKind) {
+    for login in [&[LoginStep::Key][..], &[LoginStep::Password(PASSWORD)]] {
+        let Some(host) = SshHost::start(kind, HostOptions { login, ..HostOptions::default() }).await else {
+            return;
+        };
+        host.client_keys().lock(PASSWORD);
+        let proxy = Proxy::to(host.port()).await;
+        let command = format!("{} -o ConnectTimeout=60", host.command_via(proxy.port()));
+        let keyring = Keyring::default().with_prompt(Arc::new(Silencing(proxy)));
+        let connect_timeout = Duration::from_millis(250);
+        let settings = LinkSettings { keyring, connect_timeout, ..host.settings() };
+        let failed = error(go(&command, &settings).await);
+        assert!(matches!(failed, LinkError::Timeout { .. }) && failed.is_of_the_moment(), "{failed:?}");
+    }
+}
+
 /// A server without PAM offers keyboard-interactive, and then refuses it without a question: no answer was wrong, and the
 /// box may still learn the key.
 #[tokio::test]
 async fn a_server_that_refuses_without_a_question_is_said_to() {
     for (methods, logins, told) in [
-        ("any", 2, "keyboard-interactive (the server refused it without a question); it takes "),
+        ("publickey keyboard-interactive", 2, "keyboard-interactive (the server refused it without a question); it takes "),
         ("publickey,keyboard-interactive", 1, " as well: the server refused it without a question\n"),
     ] {
         let lines = format!("Match all\nKbdInteractiveAuthentication yes\nAuthenticationMethods {methods}");
@@ -324,7 +351,7 @@ async fn a_server_that_refuses_without_a_question_is_said_to() {
         sandbox.hub.model(MODEL).file("config.json", "{}").commit();
         let host = host(&sandbox);
         let other = Keys::generate(host.near(), "other", Algorithm::Ed25519);
-        let key = if methods == "any" { &other } else { host.client_keys() };
+        let key = if logins == 2 { &other } else { host.client_keys() };
         let ssh = format!("{} -i {}", host.command_without_key(), key.private.display());
         let root = sandbox.root();
         let words = ["rsync-to-vast", MODEL, &ssh, root.to_str().unwrap(), "--wait", "2"];
@@ -344,4 +371,5 @@ on_boxes! {
     a_host_on_the_way_asks_by_its_name,
     what_ssh_may_not_try_is_not_tried,
     a_key_that_is_not_taken_is_shown_again_after_a_pause,
+    a_server_that_falls_silent_within_a_login_is_not_waited_for_for_ever,
 }

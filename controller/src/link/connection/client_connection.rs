@@ -15,6 +15,7 @@ use super::handshake::{Farewell, HandshakeError, HandshakeRecord, SshHandler};
 use super::identification::{Identification, Peer, RecordedStream};
 use super::login::{self, FailedLogin};
 use super::remote_command::RemoteCommand;
+use super::reply_clock::ReplyClock;
 use super::transport;
 use crate::link::error::{LinkError, NotForwarded};
 use crate::link::host_key::{HostKeyError, HostKeyTrust, HostKeyVerifier};
@@ -26,6 +27,10 @@ use crate::text::{sanitize, sanitize_lines};
 /// How often a channel is asked for again, and after how long.
 const REFUSALS: u32 = 3;
 const BETWEEN_CHANNELS: Duration = Duration::from_millis(200);
+
+/// How long a server may think within a login, in times that it may take to answer a connection: 120 s, after which OpenSSH's
+/// hangs up. One that has the user asked on a phone is silent for a while.
+const LOGIN_PATIENCE: u32 = 8;
 
 /// How long disconnecting may take.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -138,7 +143,9 @@ impl ClientConnection {
         let handler = SshHandler::new(verifier, record.clone());
         let cut = CancellationToken::new();
         let identification = Identification::default();
-        let stream = CancellableStream::new(RecordedStream::new(stream, identification.clone()), cut.clone());
+        let replies = ReplyClock::default();
+        let stream = RecordedStream::new(stream, identification.clone(), replies.clone());
+        let stream = CancellableStream::new(stream, cut.clone());
         let guard = cut.drop_guard();
         let mut handle = match timeout(limit, client::connect_stream(config, stream, handler)).await {
             Ok(Ok(handle)) => handle,
@@ -154,9 +161,13 @@ impl ClientConnection {
                 });
             }
         };
-        login::log_in(&mut handle, &user, target, settings)
-            .await
-            .map_err(|failed| not_let_in(address.clone(), user.clone(), failed, &record))?;
+        let patience = settings.connect_timeout * LOGIN_PATIENCE;
+        tokio::select! {
+            logged_in = login::log_in(&mut handle, &user, target, settings) => {
+                logged_in.map_err(|failed| not_let_in(address.clone(), user.clone(), failed, &record))?;
+            }
+            () = replies.overdue(patience) => return Err(LinkError::Timeout { address, after: patience }),
+        }
         let host_key = record.take_host_key().unwrap_or(HostKeyTrust::Known);
         Ok(Self { handle, address, host_key, through: None, _cut: guard })
     }

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::reply_clock::ReplyClock;
 use crate::text::{sanitize, sanitize_lines};
 
 /// How much is listened to, in bytes. An SSH server may say this much before it names itself: 20 lines of 255 bytes are
@@ -63,17 +64,18 @@ impl Identification {
     }
 }
 
-/// A stream whose first bytes are recorded.
+/// A stream whose first bytes are recorded, and on which answers are timed.
 pub(super) struct RecordedStream<S> {
     stream: S,
     identification: Identification,
+    replies: ReplyClock,
     /// What is left to listen to.
     left: usize,
 }
 
 impl<S> RecordedStream<S> {
-    pub(super) fn new(stream: S, identification: Identification) -> Self {
-        Self { stream, identification, left: LISTENED_TO }
+    pub(super) fn new(stream: S, identification: Identification, replies: ReplyClock) -> Self {
+        Self { stream, identification, replies, left: LISTENED_TO }
     }
 }
 
@@ -85,8 +87,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for RecordedStream<S> {
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
         let polled = pin!(&mut self.stream).poll_read(context, buffer);
+        let words = &buffer.filled()[before..];
+        if !words.is_empty() {
+            self.replies.heard();
+        }
         if self.left > 0 {
-            let words = &buffer.filled()[before..];
             self.identification.hear(words);
             self.left = self.left.saturating_sub(words.len());
         }
@@ -100,7 +105,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for RecordedStream<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        pin!(&mut self.stream).poll_write(context, bytes)
+        let polled = pin!(&mut self.stream).poll_write(context, bytes);
+        if matches!(polled, Poll::Ready(Ok(_))) {
+            self.replies.sent();
+        }
+        polled
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -11,6 +11,7 @@ mod login;
 mod public_key;
 mod questions;
 mod remote_command;
+mod reply_clock;
 mod transport;
 
 pub use remote_command::{ChannelReader, ChannelWriter};
