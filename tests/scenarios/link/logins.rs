@@ -342,7 +342,11 @@ async fn a_server_that_falls_silent_within_a_login_is_not_waited_for_for_ever(ki
 #[tokio::test]
 async fn a_server_that_refuses_without_a_question_is_said_to() {
     for (methods, logins, told) in [
-        ("publickey keyboard-interactive", 2, "keyboard-interactive (the server refused it without a question); it takes "),
+        (
+            "publickey keyboard-interactive",
+            2,
+            "keyboard-interactive (the server refused it without a question); it takes ",
+        ),
         ("publickey,keyboard-interactive", 1, " as well: the server refused it without a question\n"),
     ] {
         let lines = format!("Match all\nKbdInteractiveAuthentication yes\nAuthenticationMethods {methods}");

@@ -30,7 +30,7 @@ const BLOCKS_WAITING: usize = 16;
 
 /// A command has ended, and the channel has not: something that it left in the background holds it. What is printed before
 /// its end comes within this time, as a server sends it together with the exit status.
-const QUIET: Duration = Duration::from_secs(1);
+const QUIET: Duration = Duration::from_secs(3);
 /// What is left in the background may print, but not for longer than this.
 const LINGER: Duration = Duration::from_secs(5);
 
