@@ -306,7 +306,8 @@ impl LinkError {
     /// Whether getting to it has cost a login, at the box or at a host on the way. Servers count those that fail.
     pub fn has_cost_a_login(&self) -> bool {
         match self {
-            Self::Auth { .. } | Self::Busy { .. } | Self::NotForwarded { .. } => true,
+            // What was lost was logged in.
+            Self::Auth { .. } | Self::Busy { .. } | Self::NotForwarded { .. } | Self::Lost { .. } => true,
             Self::Jump { source, .. } | Self::WithoutMatch { source, .. } => source.has_cost_a_login(),
             _ => false,
         }

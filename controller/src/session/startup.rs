@@ -142,6 +142,9 @@ mod tests {
         let why = crate::link::NotForwarded::Unreachable;
         let not_forwarded = |_| LinkError::NotForwarded { jump: jump.clone(), address: address.clone(), why };
         assert_eq!(attempts(180, not_forwarded).len(), 7);
+        // One that lets us in and hangs up.
+        let lost = |_| LinkError::Lost { address: address.clone(), detail: "it hung up".into() };
+        assert_eq!(attempts(180, lost).len(), 7);
         // A box that shuts out who has failed.
         let penalty = |at| match at {
             1 => rejected(),
