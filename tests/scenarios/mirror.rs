@@ -311,7 +311,8 @@ async fn through_the_controller_a_box_gets_everything_but_the_token(sandbox: San
         ended.stderr
     );
     assert!(ended.stderr.contains("up to 43 MB down this machine's line and 43 MB up"), "{}", ended.stderr);
-    assert!(ended.stderr.contains("43 MB in"), "{}", ended.stderr);
+    // What a slow connection was helped out with came twice.
+    assert!((43..=51).any(|sum| ended.stderr.contains(&format!(" {sum} MB in"))), "{}", ended.stderr);
     for tap in ["heard", "said"] {
         let bytes = std::fs::read(sandbox.scratch().join(tap)).unwrap();
         assert!(!bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()), "the token was {tap}");

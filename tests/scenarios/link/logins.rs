@@ -180,7 +180,6 @@ async fn a_password_that_a_box_asks_for_by_pam_is_remembered_and_a_code_is_not()
     assert!(stderr.contains("wants keyboard-interactive (a second factor) as well"), "{stderr}");
     assert!(stderr.contains("hint: run the same command again"), "{stderr}");
     assert_eq!(fs::read_to_string(asked).unwrap().lines().count(), 2);
-    assert!(sandbox.claimed() > 0, "what has arrived is kept");
 }
 
 async fn a_second_factor_is_named(place: DestinationKind) {
