@@ -64,6 +64,11 @@ pub fn hub_advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> 
         HubError::RepoNotFound(_) if hub.credential() == Credential::Withheld => {
             "the token was not sent, because the endpoint is not encrypted; if the repository is private, use https".to_owned()
         }
+        // What answers with pages may be no Hub at all.
+        HubError::RepoNotFound(answer) if answer.is_page => format!(
+            "check the name; as a web page came with it, check also that {} is a Hub, and that no proxy or login portal is in between",
+            hub.endpoint()
+        ),
         HubError::RepoNotFound(_) if has_token => {
             format!("check the name, and that the token's account may see {page}")
         }
@@ -192,5 +197,18 @@ mod tests {
             let hint = hub_advice(&error, &hub, &"acme/model".parse().unwrap()).unwrap();
             assert!(hint.contains(expected), "{hint}");
         }
+    }
+
+    #[test]
+    fn a_page_that_says_404_may_be_no_hubs() {
+        let (endpoint, settings) =
+            (Endpoint::new("https://website.example").unwrap(), HubSettings::default());
+        let hub = Hub::new(endpoint, None, &ExtraRoots::default(), Proxies::none(), settings).unwrap();
+        let hint = |is_page| {
+            let answer = ErrorResponse { is_page, ..ErrorResponse::new("https://website.example/api", 404) };
+            hub_advice(&HubError::RepoNotFound(Box::new(answer)), &hub, &"acme/model".parse().unwrap())
+        };
+        assert!(hint(true).unwrap().contains("check also that https://website.example is a Hub"));
+        assert!(!hint(false).unwrap().contains("web page"));
     }
 }
