@@ -18,6 +18,7 @@ use super::records::Records;
 use super::refusal::quoted;
 use crate::disk_warnings::DiskWarnings;
 use crate::own_folder::{Distrust, MissingFolders, OwnFolder};
+use crate::part;
 use crate::system::{self, FileMode};
 
 const PARTS: &str = "parts";
@@ -101,7 +102,7 @@ impl WorkFolder {
     pub(super) fn sweep_parts(&self, resumable: &HashSet<String>) {
         for entry in self.parts.entries() {
             let name = entry.file_name();
-            let part = name.to_str().map(|name| name.strip_suffix(".journal").unwrap_or(name));
+            let part = name.to_str().map(part::of_entry);
             if part.is_some_and(|part| !resumable.contains(part)) {
                 // What can't be removed now is tried again by the next run.
                 let _ = entry.remove_file();
@@ -162,10 +163,13 @@ fn refusal(path: &Path, distrust: Distrust) -> Failure {
     let sudo = if own == 0 { "" } else { "sudo " };
     let (shown, quoted) = (path.display(), quoted(path));
     let detail = match distrust {
-        Distrust::Owner { uid } => format!(
-            "{shown} belongs to another user (uid {uid}; this one is uid {own}), {DECIDES}: run hfdown as that user, or make \
-             it yours with `{sudo}chown {own} {quoted}`, or remove it with `{sudo}rm -r {quoted}`"
-        ),
+        Distrust::Owner { uid } => {
+            let (owner, who) = (system::user(uid), system::own_user());
+            format!(
+                "{shown} belongs to another user, {owner}, and this one is {who}, {DECIDES}: run hfdown as that user, or make \
+                 it yours with `{sudo}chown {own} {quoted}`, or remove it with `{sudo}rm -r {quoted}`"
+            )
+        }
         Distrust::Writable { mode } => format!(
             "{shown} may be written to by other users (mode {mode:04o}), {DECIDES}: run `chmod go-w {quoted}`, or remove \
              it with `rm -r {quoted}`"
@@ -179,11 +183,34 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_made_room_for_a_part_is_kept_for_as_long_as_the_part_is() {
+        let ground = tempfile::tempdir().unwrap();
+        let folder = Dir::open_ambient_dir(ground.path(), cap_std::ambient_authority()).unwrap();
+        let at = DestinationFolder { folder: &folder, path: ground.path() };
+        let work = WorkFolder::make(at, ".cache/hfdown").unwrap();
+        for name in ["a", "a.journal", "a.old", "b", "b.journal", "b.old"] {
+            work.parts.dir().write(name, "bytes").unwrap();
+        }
+        work.sweep_parts(&HashSet::from(["a".to_owned()]));
+        let mut left: Vec<_> = work.parts.entries().map(|entry| entry.file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["a", "a.journal", "a.old"]);
+    }
+
+    #[test]
     fn a_refusal_names_a_command_that_can_be_pasted() {
         let failure = refusal(Path::new("/models/it's mine"), Distrust::Writable { mode: 0o777 });
         assert!(failure.detail.contains(r"run `chmod go-w '/models/it'\''s mine'`"), "{failure}");
         let failure = refusal(Path::new("/models/mine"), Distrust::Owner { uid: 7 });
-        assert!(failure.detail.contains("belongs to another user (uid 7; this one is uid"), "{failure}");
+        assert!(failure.detail.contains("belongs to another user, "), "{failure}");
+        assert!(
+            failure.detail.contains(&format!(
+                "{}, and this one is {}, and",
+                system::user(7),
+                system::own_user()
+            )),
+            "{failure}"
+        );
         assert!(failure.detail.contains("rm -r /models/mine`"), "{failure}");
     }
 }

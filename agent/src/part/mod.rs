@@ -37,6 +37,8 @@ pub(crate) use proved::{ProvedPart, RenameFault};
 pub(crate) use ranges::RangeSet;
 pub(crate) use small::{keep_small, kept_small, write_small};
 
+/// What a part's journal is called, behind the part's name.
+const JOURNAL: &str = ".journal";
 /// Longer than the clock of any local disk stands still: kernels before 6.13 count in steps of up to 10 ms.
 const TICK: Duration = Duration::from_millis(20);
 /// A part that never is at rest for a tick is read all the same, and found out at the end.
@@ -96,8 +98,13 @@ fn index(position: u64) -> usize {
     usize::try_from(position).unwrap_or(usize::MAX)
 }
 
+/// The part that a file in the folder of parts belongs to: it, its journal, or a file that makes room for it.
+pub(crate) fn of_entry(name: &str) -> &str {
+    name.strip_suffix(JOURNAL).or_else(|| name.strip_suffix(proved::OLD)).unwrap_or(name)
+}
+
 fn journal_name(name: &str) -> String {
-    format!("{name}.journal")
+    format!("{name}{JOURNAL}")
 }
 
 impl Part {

@@ -16,7 +16,7 @@ use crate::own_folder::OwnFolder;
 use crate::system;
 
 /// What a file is called that makes room for a part, behind the part's name.
-const OLD: &str = ".old";
+pub(super) const OLD: &str = ".old";
 
 /// A proved and flushed part.
 #[derive(Debug)]
@@ -126,7 +126,7 @@ impl Renames for PartRenames<'_> {
         if !self.folder.symlink_metadata(self.place)?.is_file() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
-        // One that a run left here that was killed after the new one had its name.
+        // One that a run left here that was killed: the file that stands here now was there after it.
         let _ = self.drop_old();
         self.folder.rename(self.place, self.parts, self.old())
     }

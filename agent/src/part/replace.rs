@@ -40,7 +40,7 @@ pub(super) fn replace(renames: &impl Renames, warnings: &DiskWarnings) -> io::Re
         });
     }
     warnings.note(DiskWarning::NoReplace);
-    // One that stays is swept by a later run.
+    // One that stays is swept.
     let _ = renames.drop_old();
     Ok(())
 }

@@ -184,7 +184,12 @@ async fn a_folder_of_ours_that_is_not_ours_alone_is_refused(sandbox: Sandbox) {
         // What another user says was verified is not believed.
         fs::write(sandbox.root().join("config.json"), "[]").unwrap();
         let said = refusal(&sandbox, &sync(&sandbox, "another's", &[]).await, 1);
-        assert!(said.contains("belongs to another user (uid 1234; this one is uid 0)"), "{said}");
+        assert!(
+            said.contains(
+                "belongs to another user, uid 1234, and this one is root (uid 0), and what is in it"
+            ),
+            "{said}"
+        );
         assert!(said.contains("`chown 0 SCRATCH/models/model/.cache/hfdown"), "{said}");
         chown(&folder, Some(0), None).unwrap();
         assert_eq!(sync(&sandbox, "mended", &[]).await.code, 0);
