@@ -73,7 +73,7 @@ mod tests {
             assert!(flushed(errno).is_err(), "{errno}");
         }
         assert_eq!(warnings.take(), []);
-        for errno in [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP] {
+        for errno in [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::NOTSUP, Errno::PERM] {
             assert!(flushed(errno).is_ok(), "{errno}");
         }
         warnings.note(DiskWarning::NoModes);

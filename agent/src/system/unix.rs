@@ -48,14 +48,14 @@ pub(crate) fn flush_folder(root: &Dir, path: &str) -> io::Result<()> {
 /// Whether an error says that the disk has no such thing.
 pub fn lacks(feature: DiskFeature, error: &io::Error) -> bool {
     let also: &[Errno] = match feature {
-        // NFS without its lock manager; FUSE.
-        DiskFeature::Locks => &[Errno::NOLCK, Errno::INVAL],
-        DiskFeature::Flush => &[Errno::INVAL],
+        // NFS without its lock manager; FUSE. The file is ours and open: where locks are not permitted, it is by the
+        // sandbox of a container that knows no such call.
+        DiskFeature::Locks => &[Errno::NOLCK, Errno::INVAL, Errno::PERM],
         // Some want to be able to write to what they flush. A folder that may be written to need not be one that may be
         // read.
         DiskFeature::FolderFlush => &[Errno::INVAL, Errno::BADF, Errno::ISDIR, Errno::ACCESS, Errno::PERM],
-        // FAT; network disks that have one mode for all, or files that can only grow.
-        DiskFeature::Modes | DiskFeature::Truncate => &[Errno::INVAL, Errno::PERM],
+        // The same sandboxes; FAT; network disks that have one mode for all, or files that can only grow.
+        DiskFeature::Flush | DiskFeature::Modes | DiskFeature::Truncate => &[Errno::INVAL, Errno::PERM],
         // SMB while another program has the file open, sshfs with servers that only rename to free names. Where it is
         // the permission that is missing, it is missing for the other way as well.
         DiskFeature::Replace => &[Errno::EXIST, Errno::BUSY, Errno::INVAL, Errno::ACCESS, Errno::PERM],
