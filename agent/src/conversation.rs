@@ -305,9 +305,8 @@ impl Conversation {
         self.work.spawn(async move {
             let surveying = tokio::task::spawn_blocking(move || {
                 let Folder { root, records, .. } = &opened;
-                let folders = Mutex::default();
-                Survey { root, records, wanted: &wanted, check, reports: &reports, stop: &stop, folders }
-                    .run()
+                let places = Mutex::default();
+                Survey { root, records, wanted: &wanted, check, reports: &reports, stop: &stop, places }.run()
             });
             Done::Surveyed(surveying.await.unwrap_or_else(|error| Err(defect(&error))))
         });

@@ -1,6 +1,5 @@
 //! What is on disk of what is wanted.
 
-use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read};
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -8,14 +7,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, RepoPath,
-    Report, Stamp, Wanted, batches,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, Report,
+    Stamp, Wanted, batches,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk;
-use crate::folder::{Obstacle, Occupant, Origin, Records, Root};
+use crate::folder::{Occupant, Origin, Places, Records, Root};
 use crate::hasher::Hasher;
 use crate::machine;
 use crate::part::Part;
@@ -36,8 +35,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) check: Check,
     pub(crate) reports: &'a mpsc::Sender<Report>,
     pub(crate) stop: &'a CancellationToken,
-    /// What keeps files from being put into folders, as far as it was looked for.
-    pub(crate) folders: Mutex<HashMap<String, Option<Obstacle>>>,
+    /// Where the wanted files can be put.
+    pub(crate) places: Mutex<Places>,
 }
 
 /// A file whose content must be read.
@@ -68,8 +67,12 @@ impl Survey<'_> {
                 Err(stamp) => unread.push(Unread { wanted, stamp, part }),
             }
         }
-        self.send_all(&known)?;
         self.read_all(&unread)?;
+        let refusal = self.places.lock().unwrap_or_else(PoisonError::into_inner).refusal(self.root);
+        if let Some(failure) = refusal {
+            return Err(failure);
+        }
+        self.send_all(&known)?;
         self.send_extraneous()?;
         Ok(self.root.folding(self.wanted))
     }
@@ -98,24 +101,8 @@ impl Survey<'_> {
 
     /// The same, unless it shows already that the wanted file can't have its place: then nothing is fetched in vain.
     fn as_placeable(&self, wanted: &Wanted, found: Found) -> Found {
-        let is_there = match &found {
-            Found::Absent { .. } => false,
-            Found::OtherSize { .. } | Found::OtherContent { .. } => true,
-            Found::Intact { .. } | Found::Obstructed { .. } => return found,
-        };
-        let place = self.root.place_of(wanted);
-        let obstacle = || if is_there { self.root.obstacle_at(&place) } else { None };
-        match self.obstacle_in_folder_of(&place).or_else(obstacle) {
-            Some(obstacle) => Found::Obstructed { failure: obstacle.failure("cannot place it") },
-            None => found,
-        }
-    }
-
-    /// What keeps files from being put into the folder of a path: looked for once per folder.
-    fn obstacle_in_folder_of(&self, path: &RepoPath) -> Option<Obstacle> {
-        let folder = path.parent().unwrap_or_default().to_owned();
-        let mut known = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
-        known.entry(folder).or_insert_with(|| self.root.obstacle_in_folder_of(path)).clone()
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.judge(self.root, wanted, found)
     }
 
     fn other_size(&self, wanted: &Wanted, part: &str, stamp: Stamp) -> Found {

@@ -46,7 +46,7 @@ fn every_cpu_reads() {
         check: Check::Contents,
         reports: &reports,
         stop: &stop,
-        folders: Mutex::default(),
+        places: Mutex::default(),
     };
     let remembered = || records.lock().unwrap().iter().count();
     std::thread::scope(|scope| {
@@ -86,7 +86,7 @@ fn what_was_touched_since_the_run_began_is_read_and_not_remembered() {
         check: Check::Records,
         reports: &reports,
         stop: &CancellationToken::new(),
-        folders: Mutex::default(),
+        places: Mutex::default(),
     };
     survey.run().unwrap();
     let Ok(Report::Found { files }) = heard.try_recv() else { panic!("it is told") };
@@ -115,7 +115,7 @@ fn a_file_that_is_written_to_while_it_is_read_is_neither_right_nor_remembered() 
         check: Check::Contents,
         reports: &reports,
         stop: &CancellationToken::new(),
-        folders: Mutex::default(),
+        places: Mutex::default(),
     };
     let file = std::fs::File::options().write(true).open(&path).unwrap();
     std::thread::scope(|scope| {

@@ -5,6 +5,7 @@ mod layout;
 mod lock;
 mod open;
 mod place;
+mod places;
 mod records;
 mod refusal;
 mod root;
@@ -14,8 +15,8 @@ mod work_folder;
 pub(crate) use layout::Completeness;
 pub(crate) use open::{Folder, Opening};
 pub(crate) use place::{Durable, PlaceFault, place, remove_extraneous};
+pub(crate) use places::Places;
 pub(crate) use records::{Origin, Records};
-pub(crate) use refusal::Obstacle;
 #[cfg(unix)]
 pub(crate) use root::absolute;
 pub(crate) use root::{Occupant, Root};

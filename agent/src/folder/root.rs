@@ -15,7 +15,7 @@ use hfdown_protocol::{
 
 use super::layout::{DiskLayout, disk_layout};
 use super::lock::{Lock, LockAttempt};
-use super::refusal::{Obstacle, folder_of, if_anothers};
+use super::refusal::{Obstacle, if_anothers};
 use super::work_folder::{DestinationFolder, WorkFolder, Writable};
 use crate::disk;
 use crate::disk_warnings::DiskWarnings;
@@ -181,10 +181,10 @@ impl Root {
         }
     }
 
-    /// What keeps files from being put into the folder of a path, as far as it shows.
-    pub(crate) fn obstacle_in_folder_of(&self, path: &RepoPath) -> Option<Obstacle> {
+    /// What keeps files from being put into a folder of it, or into itself (`.`), as far as it shows.
+    pub(crate) fn obstacle_in(&self, below: &str) -> Option<Obstacle> {
         let folder = self.folder.as_ref()?;
-        DestinationFolder { folder, path: &self.path }.obstacle_in(folder_of(path.as_str()))
+        DestinationFolder { folder, path: &self.path }.obstacle_in(below)
     }
 
     /// What keeps a file that is there from being replaced, as far as it shows.

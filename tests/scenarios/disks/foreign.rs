@@ -124,7 +124,50 @@ async fn what_hf_left_there_as_root_is_a_courtesy_and_what_is_hfdowns_is_named(s
     assert!(again.code == 0 && again.stderr.contains("the file is there already"), "{}", again.stderr);
 }
 
+async fn a_destination_of_another_users_is_one_error_and_not_one_per_file(sandbox: Sandbox) {
+    let draft = sandbox.hub.model(MODEL).file("config.json", "{}").file("changed.json", "old");
+    draft.file("mine/config.json", "{}").commit();
+    let root = sandbox.root();
+    let looked = "error: cannot look at SCRATCH/models/model\ncaused by: cannot write to SCRATCH/models/model: SCRATCH/models/model \
+                  belongs to root (uid 0), and nobody (uid 65534) may not write to it (mode 0755); `sudo chown 65534 \
+                  SCRATCH/models/model` makes it yours\n\nhint: choose a folder that you may write to";
+    fs::create_dir_all(&root).unwrap();
+    open(&root, 0o755);
+    let Some(dry) = as_nobody(&sandbox, &["--dry-run"]).await else { return };
+    assert_eq!(refusal(&sandbox, &dry, 1), looked, "there is nothing yet");
+
+    chown(&root, Some(NOBODY), Some(NOBODY)).unwrap();
+    let Some(ended) = as_nobody(&sandbox, &[]).await else { return };
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    // What is below stays this user's, hfdown's own folder too.
+    chown(&root, Some(0), Some(0)).unwrap();
+    let Some(ended) = as_nobody(&sandbox, &[]).await else { return };
+    assert!(ended.code == 0 && ended.stderr.contains("3 files are there already"), "{}", ended.stderr);
+    let draft = sandbox
+        .hub
+        .model(MODEL)
+        .file("changed.json", "new")
+        .file("new.json", "{}")
+        .file("fresh/new.json", "{}");
+    draft.commit();
+    for more in [&["--dry-run"][..], &[]] {
+        let Some(ended) = as_nobody(&sandbox, more).await else { return };
+        assert_eq!(refusal(&sandbox, &ended, 1), looked, "{more:?}");
+    }
+
+    // Where another file can have its place, it has it.
+    sandbox.hub.model(MODEL).file("mine/new.json", "{}").commit();
+    let Some(ended) = as_nobody(&sandbox, &[]).await else { return };
+    refusal(&sandbox, &ended, 3);
+    let said = plain(&sandbox, &ended.stderr);
+    let names: Vec<_> = errors(&said).iter().map(|line| line.split(' ').nth(3).unwrap()).collect();
+    assert_eq!(names, ["changed.json:", "fresh/new.json:", "new.json:"], "{said}");
+    assert_eq!(sandbox.read("mine/new.json").unwrap(), b"{}");
+    assert_eq!(sandbox.read("changed.json").unwrap(), b"old");
+}
+
 here! {
+    a_destination_of_another_users_is_one_error_and_not_one_per_file,
     what_is_another_users_is_named_with_its_owner_and_the_others_arrive,
     what_hf_left_there_as_root_is_a_courtesy_and_what_is_hfdowns_is_named,
 }
