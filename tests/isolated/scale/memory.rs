@@ -50,16 +50,15 @@ async fn stays_small(place: DestinationKind, total: u64, sent_by: SentBy) {
         .commit();
     let more: &[&str] = match (sent_by, place) {
         (SentBy::Cdn, _) => &["--quiet"],
-        // As many connections as a user may ask for, whose windows are all full at times.
-        (SentBy::Mirror, DestinationKind::Here) => &["--quiet", "--connections", "64"],
-        (SentBy::Mirror, _) => &["--quiet", "--connections", "64", "--through-controller"],
+        (SentBy::Mirror, DestinationKind::Here) => &["--quiet"],
+        (SentBy::Mirror, _) => &["--quiet", "--through-controller"],
     };
+    let mut command = sandbox.syncing(MODEL, more);
     if sent_by == SentBy::Mirror {
         sandbox.hub.token(TOKEN);
         sandbox.hub.mirror(Mirror::default());
+        command.env("HF_TOKEN", TOKEN).env("HF_ENDPOINT", sandbox.hub.endpoint());
     }
-    let mut command = sandbox.syncing(MODEL, more);
-    command.env("HF_TOKEN", TOKEN).env("HF_ENDPOINT", sandbox.hub.endpoint());
     let child = command.spawn().unwrap();
     let controller = Process { pid: child.id().unwrap() };
     let mut end = std::pin::pin!(ended(child));
