@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use super::command_exit::{CommandExit, SignalCause};
 use super::config::SkippedMatch;
+use super::error_words::{
+    because, factor, idle, list, methods_of, not_started, other_methods, printed, quoted, says,
+};
 use super::host_key::HostKeyError;
 use super::keys::{AnswerFailure, KeyFailure, TriedKey};
 use super::platform::Platform;
@@ -374,68 +377,4 @@ pub enum InstallStage {
     /// No progress for a long time.
     #[error("the upload stalled")]
     Stalled,
-}
-
-fn list(tried: &[TriedKey]) -> String {
-    if tried.is_empty() {
-        return "there is no key to try".to_owned();
-    }
-    format!("tried {}", tried.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-}
-
-/// What became of an agent instead of a greeting.
-fn not_started(exit: Option<&CommandExit>) -> String {
-    match (exit, exit.and_then(CommandExit::signal)) {
-        (_, Some(signal)) => signal.in_words(" before it greeted"),
-        (Some(exit), None) => format!("did not start ({exit})"),
-        (None, None) => "did not start".to_owned(),
-    }
-}
-
-/// What a server takes beside keys, which is worth a word only then.
-fn other_methods(methods: &str) -> String {
-    if matches!(methods, "" | "publickey") { String::new() } else { format!("; it takes {methods}") }
-}
-
-fn methods_of(methods: &str) -> &str {
-    if methods.is_empty() { "nothing that hfdown knows" } else { methods }
-}
-
-/// What a server wants beside what it has accepted.
-fn factor(methods: &str) -> String {
-    match methods {
-        "publickey" => "another key".to_owned(),
-        "" => "something that hfdown does not know".to_owned(),
-        methods => format!("{methods} (a second factor)"),
-    }
-}
-
-fn because(question: &str, failure: Option<&AnswerFailure>) -> String {
-    match (question, failure) {
-        ("", None) => String::new(),
-        ("", Some(failure)) => format!(": {failure}"),
-        (question, None) => format!(": it asked `{question}`"),
-        (question, Some(failure)) => format!(": it asked `{question}`, and {failure}"),
-    }
-}
-
-/// What a shell did that ran nothing.
-fn idle(exit: Option<&CommandExit>, waited: Option<Duration>) -> String {
-    match (exit, waited) {
-        (Some(exit), _) => format!(" ({exit})"),
-        (None, Some(waited)) => format!(" (we waited for it for {} s)", waited.as_secs()),
-        (None, None) => String::new(),
-    }
-}
-
-fn printed(said: &str) -> String {
-    if said.is_empty() { "; it printed nothing".to_owned() } else { format!("; it printed: {said}") }
-}
-
-fn says(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(": it says `{said}`") }
-}
-
-fn quoted(said: &str) -> String {
-    if said.is_empty() { String::new() } else { format!(": {said}") }
 }

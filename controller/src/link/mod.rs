@@ -11,6 +11,7 @@ mod command_exit;
 mod config;
 mod connection;
 mod error;
+mod error_words;
 mod file_line;
 mod host_key;
 mod keys;
