@@ -173,7 +173,8 @@ impl SshOptions {
             "yes" | "true" => Some(StrictHostKeyChecking::Strict),
             "accept-new" => Some(StrictHostKeyChecking::AcceptNew),
             "ask" | "no" | "off" | "false" => {
-                let reason = "new host keys are accepted; one that differs from the key remembered is refused";
+                let reason =
+                    "new host keys are accepted; one that differs from the key remembered is refused";
                 self.ignored.push(IgnoredOption { option: format!("{option}={value}"), reason });
                 Some(StrictHostKeyChecking::AcceptNew)
             }
