@@ -150,7 +150,8 @@ async fn a_file_that_the_hub_withholds_is_asked_for_once_and_the_others_arrive(s
     assert_eq!(sandbox.files(), ["config.json"], "{}", ended.stderr);
     assert_eq!(ended.code, 3, "{}", ended.stderr);
     assert!(ended.stderr.contains(FILE) && !ended.stderr.contains("protocol"), "{}", ended.stderr);
-    assert_eq!(gone.times_struck(), 1);
+    // By HEAD, and since its bare 404 may be a server's that knows none, for one byte.
+    assert_eq!(gone.times_struck(), 2);
 }
 
 async fn a_part_of_a_file_that_is_in_place_is_swept(sandbox: Sandbox) {
