@@ -92,6 +92,7 @@ async fn what_is_not_the_agent_any_more_is_not_run_to_end_one(sandbox: Sandbox) 
     let Ended { code, stderr, .. } = in_time(child).await;
     assert_eq!(code, 130, "{stderr}");
     assert!(!ran.exists(), "it is not run");
+    assert_eq!(agents(&sandbox), [0; 0], "the agent is ended all the same");
 }
 
 async fn without_retries_a_stopped_agent_is_not_left_behind(sandbox: Sandbox) {

@@ -148,7 +148,7 @@ pub(super) fn dismiss(nonce: Nonce, run: Nonce, images: &AgentImages) -> String 
     let agents = agents.join(" ");
     for_login_shell(&format!(
         r#"
-        u=$(id -u);
+        u=$(id -u); w={first};
         {SOUND}
         {PROVED}
         {OURS}
@@ -157,7 +157,7 @@ pub(super) fn dismiss(nonce: Nonce, run: Nonce, images: &AgentImages) -> String 
             for a in {agents}; do
                 p=$d/${{a%:*}};
                 ours "$p" && proved "$p" "${{a#*:}}" && [ -z "$y" ] || continue;
-                "$p" end {nonce} {run}; r=$?;
+                "$p" end {nonce} "${{w}}{rest}"; r=$?;
                 [ $r -eq 0 ] || [ $r -eq {LEFT} ] && exit $r;
             done;
         done;

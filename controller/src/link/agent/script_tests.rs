@@ -50,3 +50,10 @@ fn folders_and_files_are_looked_at_alike_by_every_shell() {
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{shell}: {output:?}");
     }
 }
+
+#[test]
+fn the_command_that_ends_agents_by_the_runs_word_does_not_have_it_and_so_does_not_end_itself() {
+    let run = Nonce(0x0123_4567_89ab_cdef_0123_4567_89ab_cdef);
+    let script = dismiss(Nonce(7), run, &AgentImages::default());
+    assert!(!script.contains(&run.to_string()), "{script}");
+}
