@@ -21,6 +21,7 @@ fn opened() -> (Arc<Streams>, RelayedStream, mpsc::Receiver<Report>) {
         taken: 0,
         streams: Arc::clone(&streams),
         reports,
+        _turn: Arc::clone(&streams.turns).try_acquire_owned().unwrap(),
     };
     (streams, relayed, told)
 }

@@ -50,8 +50,9 @@ async fn stays_small(place: DestinationKind, total: u64, sent_by: SentBy) {
         .commit();
     let more: &[&str] = match (sent_by, place) {
         (SentBy::Cdn, _) => &["--quiet"],
-        (SentBy::Mirror, DestinationKind::Here) => &["--quiet"],
-        (SentBy::Mirror, _) => &["--quiet", "--through-controller"],
+        // As many connections as a user may ask for.
+        (SentBy::Mirror, DestinationKind::Here) => &["--quiet", "--connections", "64"],
+        (SentBy::Mirror, _) => &["--quiet", "--connections", "64", "--through-controller"],
     };
     let mut command = sandbox.syncing(MODEL, more);
     if sent_by == SentBy::Mirror {
