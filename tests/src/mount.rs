@@ -61,20 +61,8 @@ impl Mount {
     /// When root can't make such a disk under `CI=true`. Whether it can be mounted is up to the kernel, and its loop
     /// devices.
     pub fn counting_seconds(at: &Path, image: &Path) -> Option<Self> {
-        std::fs::create_dir_all(at).expect("the temporary folder can be written");
-        let image_name = image.display().to_string();
         // Inodes of 128 bytes have no room for fractions of seconds.
-        let is_made = quietly("mkfs.ext4", &["-q", "-I", "128", &image_name, "64M"]);
-        let must = env::var("CI").as_deref() == Ok("true") && is_root();
-        assert!(is_made || !must, "root can't make an ext4");
-        let is_mounted = is_made && mount(&["-o", "loop", &image_name], at);
-        // Its absence is fine.
-        _ = std::fs::remove_file(image);
-        if is_mounted {
-            return Some(Self { at: at.to_owned(), server: None });
-        }
-        left_out("an ext4 can't be made and mounted");
-        None
+        Self::ext4(at, image, &["-I", "128"])
     }
 
     /// Mounts a disk that can hold about so many files on a folder, which is made. `image` is a file that may be made for
@@ -83,9 +71,13 @@ impl Mount {
     /// # Panics
     /// As with [`Self::counting_seconds`].
     pub fn of_few_files(at: &Path, image: &Path, inodes: u32) -> Option<Self> {
+        Self::ext4(at, image, &["-N", &inodes.to_string()])
+    }
+
+    fn ext4(at: &Path, image: &Path, options: &[&str]) -> Option<Self> {
         std::fs::create_dir_all(at).expect("the temporary folder can be written");
-        let (image_name, inodes) = (image.display().to_string(), inodes.to_string());
-        let is_made = quietly("mkfs.ext4", &["-q", "-N", &inodes, &image_name, "64M"]);
+        let image_name = image.display().to_string();
+        let is_made = quietly("mkfs.ext4", &[&["-q"], options, &[&image_name, "64M"]].concat());
         let must = env::var("CI").as_deref() == Ok("true") && is_root();
         assert!(is_made || !must, "root can't make an ext4");
         let is_mounted = is_made && mount(&["-o", "loop", &image_name], at);

@@ -4,9 +4,9 @@
 use hfdown_tests::hub::{Content, HubOrigin, When};
 use hfdown_tests::lacking::{Lacking, LackingPrograms};
 use hfdown_tests::sandbox::{DestinationKind, Ended, ended, run};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use crate::refusals::words::{lines, refusal};
+use crate::sync::until_it_says;
 
 const MODEL: &str = "acme/tiny";
 const WEIGHTS: u64 = 3_000_000;
@@ -102,15 +102,9 @@ async fn two_runs_of_one_machine_are_kept_apart_without_locks(place: Destination
     let first = lacking.syncing(MODEL, &[]).spawn().unwrap();
     stall.reached().await;
     let mut second = lacking.syncing(MODEL, &[]).spawn().unwrap();
-    let mut said = BufReader::new(second.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("waiting: another run holds the folder (process ") {
-        line.clear();
-        assert!(said.read_line(&mut line).await.unwrap() > 0, "the second run says that it waits");
-    }
+    let rest = until_it_says(&mut second, "waiting: another run holds the folder (process ").await;
     stall.release();
-    let mut rest = String::new();
-    said.read_to_string(&mut rest).await.unwrap();
+    let rest = rest.await.unwrap();
     let (first, second) = (ended(first).await, ended(second).await);
     assert_whole(&lacking, &first, "the first");
     assert_eq!(second.code, 0, "{rest}");

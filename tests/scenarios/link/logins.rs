@@ -134,6 +134,14 @@ async fn a_password_is_asked_for_once_though_the_link_breaks(place: DestinationK
 
 /// The password of the box is kept in memory for the next link, and asked for by `SSH_ASKPASS`.
 async fn once_for_a_link_that_breaks(sandbox: &Sandbox, answer: &str) {
+    let (Ended { code, stderr, .. }, asked) = after_a_link_that_breaks(sandbox, answer).await;
+    assert_eq!(code, 0, "{stderr}");
+    assert!(stderr.contains("reconnecting"), "{stderr}");
+    assert_eq!(asked, 1);
+}
+
+/// How a run ends whose link breaks once, and how often it asked `SSH_ASKPASS`.
+async fn after_a_link_that_breaks(sandbox: &Sandbox, answer: &str) -> (Ended, usize) {
     sandbox.hub.model(MODEL).lfs("model.bin", Content::random(7, 8_000_000)).commit();
     let stall = sandbox.hub.stall(1_000_000, When::file("model.bin"));
     let (program, asked) = askpass(sandbox, &[answer.trim()]);
@@ -147,10 +155,7 @@ async fn once_for_a_link_that_breaks(sandbox: &Sandbox, answer: &str) {
     }
     proxy.cut();
     stall.release();
-    let Ended { code, stderr, .. } = run.await.unwrap();
-    assert_eq!(code, 0, "{stderr}");
-    assert!(stderr.contains("reconnecting"), "{stderr}");
-    assert_eq!(fs::read_to_string(asked).unwrap().lines().count(), 1);
+    (run.await.unwrap(), fs::read_to_string(asked).unwrap().lines().count())
 }
 
 #[tokio::test]
@@ -162,24 +167,11 @@ async fn a_password_that_a_box_asks_for_by_pam_is_remembered_and_a_code_is_not()
     // A code is asked for anew; where there is none, the run ends with a word about it.
     let steps = &[LoginStep::Key, LoginStep::Questions(&[CODE])];
     let Some(sandbox) = self::sandbox(DestinationKind::InProcess, steps).await else { return };
-    sandbox.hub.model(MODEL).lfs("model.bin", Content::random(7, 8_000_000)).commit();
-    let stall = sandbox.hub.stall(1_000_000, When::file("model.bin"));
-    let (program, asked) = askpass(&sandbox, &[CODE.answer]);
-    let proxy = Proxy::to(host(&sandbox).port()).await;
-    let mut syncing = sandbox.syncing_via(proxy.port(), MODEL, &[]);
-    syncing.env("SSH_ASKPASS", &program).env("SSH_ASKPASS_REQUIRE", "force");
-    let mut run = tokio::spawn(run(without_terminal(&syncing)));
-    tokio::select! {
-        ended = &mut run => panic!("it has not begun: {ended:?}"),
-        () = stall.reached_by(1) => {}
-    }
-    proxy.cut();
-    stall.release();
-    let Ended { code, stderr, .. } = run.await.unwrap();
+    let (Ended { code, stderr, .. }, asked) = after_a_link_that_breaks(&sandbox, CODE.answer).await;
     assert_eq!(code, 4, "{stderr}");
     assert!(stderr.contains("wants keyboard-interactive (a second factor) as well"), "{stderr}");
     assert!(stderr.contains("hint: run the same command again"), "{stderr}");
-    assert_eq!(fs::read_to_string(asked).unwrap().lines().count(), 2);
+    assert_eq!(asked, 2);
 }
 
 async fn a_second_factor_is_named(place: DestinationKind) {

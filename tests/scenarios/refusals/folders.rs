@@ -7,9 +7,9 @@ use std::process::Stdio;
 use hfdown_tests::hub::{Content, HubOrigin, When};
 use hfdown_tests::mount::{Mount, is_root, left_out};
 use hfdown_tests::sandbox::{Sandbox, ended, run};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 
 use super::words::{everything, plain, refusal, refused};
+use crate::sync::until_it_says;
 
 const MODEL: &str = "acme/tiny";
 const WEIGHTS: u64 = 3_000_000;
@@ -232,15 +232,9 @@ async fn a_second_run_waits_for_the_first(sandbox: Sandbox) {
     let first = sandbox.syncing(MODEL, &[]).spawn().unwrap();
     stall.reached().await;
     let mut second = sandbox.syncing(MODEL, &[]).spawn().unwrap();
-    let mut said = BufReader::new(second.stderr.take().unwrap());
-    let mut line = String::new();
-    while !line.contains("waiting: another run holds the folder (process ") {
-        line.clear();
-        assert!(said.read_line(&mut line).await.unwrap() > 0, "the second run says that it waits");
-    }
+    let rest = until_it_says(&mut second, "waiting: another run holds the folder (process ").await;
     stall.release();
-    let mut rest = String::new();
-    said.read_to_string(&mut rest).await.unwrap();
+    let rest = rest.await.unwrap();
     let (first, second) = (ended(first).await, ended(second).await);
     assert_eq!((first.code, second.code), (0, 0), "{}\n{rest}", first.stderr);
     assert!(rest.contains("5 files are there already"), "{rest}");

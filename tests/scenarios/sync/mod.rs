@@ -10,3 +10,5 @@ mod secrets;
 mod stopped;
 mod traces;
 mod visits;
+
+pub(crate) use lost::until_it_says;
