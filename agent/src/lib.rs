@@ -15,6 +15,7 @@ mod fault;
 mod folder;
 mod hasher;
 pub mod http;
+pub mod hub_cache;
 mod machine;
 mod os_error;
 mod own_folder;

@@ -63,6 +63,8 @@ pub enum FailureKind {
     Disk,
     /// The machine's environment asks for what can't be done: a proxy that can't be understood.
     Misconfigured,
+    /// Where the hub cache of a user is can't be learned.
+    NoCache,
     /// The other half broke the protocol.
     Protocol,
     /// It was told to stop.

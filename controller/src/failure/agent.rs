@@ -52,6 +52,7 @@ fn exit(kind: FailureKind) -> Exit {
         | FailureKind::PermissionDenied
         | FailureKind::NotOurs
         | FailureKind::NotADirectory
+        | FailureKind::NoCache
         | FailureKind::InTheWay
         | FailureKind::ChangedMeanwhile
         | FailureKind::Locked
@@ -84,6 +85,7 @@ fn advice(kind: FailureKind) -> Option<&'static str> {
             "run the same command again: what has arrived is kept; where this link is as slow as that, add `--speed-limit 0`"
         }
         FailureKind::Misconfigured => PROXY,
+        FailureKind::NoCache => "name the cache with `--cache-dir`",
         FailureKind::Disk => "check the disk, then run the same command again: what has arrived is kept",
         _ => return None,
     })

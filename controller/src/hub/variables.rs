@@ -5,6 +5,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use hfdown_agent::hub_cache::CacheVariables;
+
 use crate::system::HOME;
 
 /// Where variables and small files come from.
@@ -19,7 +21,7 @@ pub struct Variables<'a> {
 impl Variables<'_> {
     /// A variable that is set and not blank.
     pub fn text(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.trim().is_empty())
+        self.cache().text(name)
     }
 
     /// A variable that says yes: `1`, `ON`, `YES` or `TRUE`, in any case.
@@ -36,44 +38,22 @@ impl Variables<'_> {
 
     /// `HF_HOME`, or where it is by default. `None` where not even the user's own folder is known.
     pub fn hf_home(&self) -> Option<PathBuf> {
-        let below = |folder: String, rest: &str| self.expand(&folder).join(rest);
-        self.text("HF_HOME")
-            .map(|folder| self.expand(&folder))
-            .or_else(|| self.text("XDG_CACHE_HOME").map(|folder| below(folder, "huggingface")))
-            .or_else(|| self.text(HOME).map(|folder| Path::new(&folder).join(".cache/huggingface")))
+        self.cache().hf_home()
+    }
+
+    /// The folder of the hub cache. `None` where not even the user's own folder is known.
+    pub fn hub_cache(&self) -> Option<PathBuf> {
+        self.cache().hub_cache()
     }
 
     /// The file that holds the token of `hf auth login`.
     pub fn token_file(&self) -> Option<PathBuf> {
-        let named = self.text("HF_TOKEN_PATH").map(|path| self.expand(&path));
+        let named = self.text("HF_TOKEN_PATH").map(|path| self.cache().expand(&path));
         named.or_else(|| self.hf_home().map(|home| home.join("token")))
     }
 
-    /// Expands a leading `~` and every `$NAME` or `${NAME}` that is set; the rest stays as it is.
-    fn expand(&self, path: &str) -> PathBuf {
-        let mut rest = path;
-        let mut expanded = String::new();
-        if (path == "~" || path.starts_with("~/"))
-            && let Some(home) = self.text(HOME)
-        {
-            expanded.push_str(&home);
-            rest = &path[1..];
-        }
-        while let Some(start) = rest.find('$') {
-            expanded.push_str(&rest[..start]);
-            let after = &rest[start + 1..];
-            let braced = after.strip_prefix('{').and_then(|name| name.split_once('}'));
-            let is_name = |character: char| character.is_ascii_alphanumeric() || character == '_';
-            let bare = &after[..after.find(|character| !is_name(character)).unwrap_or(after.len())];
-            let (name, end) = braced.map_or((bare, bare.len()), |(name, _)| (name, name.len() + 2));
-            match self.text(name) {
-                Some(value) => expanded.push_str(&value),
-                None => expanded.push_str(&rest[start..=start + end]),
-            }
-            rest = &after[end..];
-        }
-        expanded.push_str(rest);
-        PathBuf::from(expanded)
+    fn cache(&self) -> CacheVariables<'_> {
+        CacheVariables { variable: self.variable, home: HOME }
     }
 }
 

@@ -261,6 +261,7 @@ pub(super) fn kind(failure: &Failure) -> &'static str {
         FailureKind::Held => "held",
         FailureKind::Disk => "disk",
         FailureKind::Misconfigured => "misconfigured",
+        FailureKind::NoCache => "no_cache",
         FailureKind::Protocol => "protocol",
         FailureKind::Cancelled => "cancelled",
     }
