@@ -6,7 +6,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_protocol::{Commit, Conclusion, DiskWarning, Failure, MachineInfo, RepoPath, TransferStatus};
+use hfdown_protocol::{
+    Commit, Conclusion, Digest, DiskWarning, Failure, MachineInfo, RepoPath, TransferStatus,
+};
 
 use crate::hub::{Listing, RepoInfo};
 use crate::link::BadAgent;
@@ -140,6 +142,8 @@ pub enum Event {
     Verified {
         /// Which.
         path: RepoPath,
+        /// What its bytes are proved by.
+        digest: Digest,
     },
     /// A file has its final name.
     Placed {

@@ -3,15 +3,18 @@
 //! [`plan`] is a pure function. A plan is complete: what is kept is in it too, each action carries what was seen, and
 //! there is no dry run below it, only a plan that is not carried out.
 
+mod by_file;
+
 use std::collections::HashSet;
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Found, Proof, Provenance, RepoPath, Skipped,
-    Stamp,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, FileRow, Found, Proof, Provenance, RepoPath,
+    RepoPathRef, Skipped, Stamp, TooManyFiles, WantedFiles,
 };
 
+pub use self::by_file::ByFile;
 use crate::hub::{ListedFile, Refused};
-use crate::selection::{Selected, SelectedFile};
+use crate::selection::Selected;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,33 +38,47 @@ pub enum Extraneous {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Inventory {
     /// What stands at each wanted file's place.
-    pub found: Vec<Found>,
+    pub found: ByFile<Found>,
     /// Files that an earlier sync placed and that are not wanted now.
     pub extraneous: Vec<ExtraneousFile>,
 }
 
-/// What is to be done, file by file, in the listing's order. Every listed file is in it.
+/// What is to be done, file by file, in the listing's order. Every listed file is in it, or counted as left out.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    /// One per wanted file.
-    pub files: Vec<Planned>,
+    /// The wanted files, by where they belong.
+    wanted: WantedFiles,
+    /// The path in the repository of the one wanted file, where that is another one.
+    listed_as: Option<RepoPath>,
+    /// The numbers of the files in the conversation with the agent, in order, where they don't just count up.
+    ids: Option<Vec<FileId>>,
+    actions: ByFile<Action>,
     /// Listed files that are not wanted: nothing is done about them, whether they are there or not.
-    pub left_out: Vec<ListedFile>,
+    pub left_out: LeftOut,
     /// What the listing has that no file can be made of.
     pub refused: Vec<Refused>,
     /// What becomes of the extraneous files.
     pub extraneous: Vec<(ExtraneousFile, Extraneous)>,
 }
 
+/// How much of a repository is not wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// How many files.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
 /// One wanted file and what is to be done about it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
+pub struct Planned<'a> {
     /// Its number in the conversation with the agent.
     pub id: FileId,
     /// Where it belongs, relative to the destination folder.
-    pub path: RepoPath,
+    pub path: RepoPathRef<'a>,
     /// Its path in the repository, where that is another one.
-    pub listed_as: Option<RepoPath>,
+    pub listed_as: Option<&'a RepoPath>,
     /// Its size in bytes.
     pub size: u64,
     /// What proves it.
@@ -126,48 +143,40 @@ pub enum Intent {
 
 /// Decides.
 pub fn plan(selected: &Selected, inventory: &Inventory, policy: &Policy) -> Plan {
-    let files = (0..).zip(&selected.wanted).map(|(id, file)| planned(id, file, inventory));
     // What is listed is not extraneous: neither what is left out, nor what is placed under another name this time.
-    let wanted = selected.wanted.iter().map(|file| &file.listed);
-    let listed: HashSet<&RepoPath> = selected.left_out.iter().chain(wanted).map(|file| &file.path).collect();
-    let extraneous = inventory.extraneous.iter().filter(|file| !listed.contains(&file.path));
+    let mut unlisted: HashSet<&str> = inventory.extraneous.iter().map(|file| file.path.as_str()).collect();
+    if !unlisted.is_empty() {
+        for file in selected.listing().files.iter() {
+            unlisted.remove(file.path.as_str());
+        }
+    }
+    let extraneous = inventory.extraneous.iter().filter(|file| unlisted.contains(file.path.as_str()));
     Plan {
-        files: files.collect(),
-        left_out: selected.left_out.clone(),
+        wanted: selected.wanted.clone(),
+        listed_as: selected.listed_as.clone(),
+        ids: None,
+        actions: (0..selected.wanted.len()).map(|index| action(inventory.found.get(index))).collect(),
+        left_out: LeftOut { files: selected.left_out(), bytes: selected.left_out_bytes() },
         refused: selected.refused.clone(),
         extraneous: extraneous.map(|file| (file.clone(), policy.extraneous)).collect(),
     }
 }
 
-fn planned(id: u32, file: &SelectedFile, inventory: &Inventory) -> Planned {
-    let SelectedFile { listed, placed_as } = file;
-    Planned {
-        id: FileId(id),
-        path: file.path().clone(),
-        listed_as: placed_as.as_ref().map(|_| listed.path.clone()),
-        size: listed.size,
-        digest: listed.digest,
-        action: action(inventory.found.get(id as usize)),
-    }
-}
-
-fn action(found: Option<&Found>) -> Action {
+fn action(found: Option<Found>) -> Action {
     match found {
-        Some(Found::Intact { proof }) => Action::Keep { proof: *proof },
-        Some(Found::Absent { partial }) => {
-            Action::Fetch { reason: Reason::Missing, replaces: None, partial: *partial }
-        }
+        Some(Found::Intact { proof }) => Action::Keep { proof },
+        Some(Found::Absent { partial }) => Action::Fetch { reason: Reason::Missing, replaces: None, partial },
         Some(Found::OtherSize { stamp, provenance, partial }) => Action::Fetch {
             reason: Reason::OtherSize,
-            replaces: Some(Replaced { stamp: *stamp, provenance: *provenance }),
-            partial: *partial,
+            replaces: Some(Replaced { stamp, provenance }),
+            partial,
         },
         Some(Found::OtherContent { stamp, provenance, partial }) => Action::Fetch {
             reason: Reason::OtherContent,
-            replaces: Some(Replaced { stamp: *stamp, provenance: *provenance }),
-            partial: *partial,
+            replaces: Some(Replaced { stamp, provenance }),
+            partial,
         },
-        Some(Found::Obstructed { failure }) => Action::Refuse { failure: failure.clone() },
+        Some(Found::Obstructed { failure }) => Action::Refuse { failure },
         // The session sees to it that every file is reported; should it not, nothing is replaced unseen.
         None => {
             Action::Refuse { failure: Failure::new(FailureKind::Protocol, "the agent did not look at it") }
@@ -191,7 +200,7 @@ const USUAL: [&str; 12] = [
     ".pre-commit-config.yaml",
 ];
 
-impl Planned {
+impl Planned<'_> {
     /// What it replaces.
     pub fn replaces(&self) -> Option<Replaced> {
         match self.action {
@@ -214,39 +223,78 @@ impl Planned {
 
     /// The file as the repository lists it.
     pub fn listed(&self) -> ListedFile {
-        let path = self.listed_as.as_ref().unwrap_or(&self.path).clone();
+        let path = self.listed_as.map_or_else(|| self.path.to_path(), RepoPath::clone);
         ListedFile { path, size: self.size, digest: self.digest }
     }
 }
 
 impl Plan {
+    /// Adds a file that has its number already: a larger one than those before it.
+    pub fn add(&mut self, id: FileId, file: FileRow<'_>, action: Action) -> Result<(), TooManyFiles> {
+        self.wanted.push(file)?;
+        self.actions.push(action);
+        self.ids.get_or_insert_default().push(id);
+        Ok(())
+    }
+
+    /// How many wanted files there are.
+    pub fn len(&self) -> usize {
+        self.wanted.len()
+    }
+
+    /// The wanted files and what is to be done about them.
+    pub fn files(&self) -> impl Iterator<Item = Planned<'_>> {
+        (0..self.len()).filter_map(|index| self.at(index))
+    }
+
+    /// A wanted file by its number.
+    pub fn get(&self, id: FileId) -> Option<Planned<'_>> {
+        self.at(self.index(id)?)
+    }
+
+    /// Where a file stands in the order of the plan.
+    pub fn index(&self, id: FileId) -> Option<usize> {
+        match &self.ids {
+            None => Some(id.0 as usize).filter(|index| *index < self.len()),
+            Some(ids) => ids.binary_search(&id).ok(),
+        }
+    }
+
+    fn at(&self, index: usize) -> Option<Planned<'_>> {
+        let number = FileId(u32::try_from(index).ok()?);
+        let id = self.ids.as_ref().map_or(number, |ids| ids[index]);
+        let (FileRow { path, size, digest }, action) = (self.wanted.get(number)?, self.actions.get(index)?);
+        Some(Planned { id, path, listed_as: self.listed_as.as_ref(), size, digest, action })
+    }
+
     /// The files to fetch.
-    pub fn to_fetch(&self) -> impl Iterator<Item = &Planned> {
-        self.files.iter().filter(|file| matches!(file.action, Action::Fetch { .. }))
+    pub fn to_fetch(&self) -> impl Iterator<Item = Planned<'_>> {
+        self.files().filter(|file| matches!(file.action, Action::Fetch { .. }))
     }
 
     /// The files to fetch that replace one which was put there like this; those that a listing does not show come first.
-    pub fn replacing(&self, provenance: Provenance) -> Vec<&Planned> {
-        let replaces = |file: &&Planned| file.replaces().is_some_and(|there| there.provenance == provenance);
-        let mut files: Vec<_> = self.files.iter().filter(replaces).collect();
+    pub fn replacing(&self, provenance: Provenance) -> Vec<Planned<'_>> {
+        let replaces =
+            |file: &Planned<'_>| file.replaces().is_some_and(|there| there.provenance == provenance);
+        let mut files: Vec<_> = self.files().filter(replaces).collect();
         files.sort_by_key(|file| !file.is_dotted());
         files
     }
 
     /// The files to fetch whose names programs may obey.
-    pub fn obeyed_at_home(&self) -> Vec<&Planned> {
-        self.to_fetch().filter(|file| file.is_obeyed_at_home()).collect()
+    pub fn obeyed_at_home(&self) -> Vec<Planned<'_>> {
+        self.to_fetch().filter(Planned::is_obeyed_at_home).collect()
     }
 
     /// The files that are there already.
-    pub fn kept(&self) -> impl Iterator<Item = &Planned> {
-        self.files.iter().filter(|file| matches!(file.action, Action::Keep { .. }))
+    pub fn kept(&self) -> impl Iterator<Item = Planned<'_>> {
+        self.files().filter(|file| matches!(file.action, Action::Keep { .. }))
     }
 
     /// The wanted files that can't have their place.
-    pub fn obstructed(&self) -> impl Iterator<Item = (&Planned, &Failure)> {
-        self.files.iter().filter_map(|file| match &file.action {
-            Action::Refuse { failure } => Some((file, failure)),
+    pub fn obstructed(&self) -> impl Iterator<Item = (Planned<'_>, Failure)> {
+        self.files().filter_map(|file| match &file.action {
+            Action::Refuse { failure } => Some((file.clone(), failure.clone())),
             Action::Keep { .. } | Action::Fetch { .. } => None,
         })
     }
@@ -258,11 +306,11 @@ impl Plan {
 
     /// Bytes to fetch: what an earlier run left behind is not fetched again.
     pub fn missing_bytes(&self) -> u64 {
-        let missing = |file: &Planned| match file.action {
+        let missing = |file: Planned<'_>| match file.action {
             Action::Fetch { partial, .. } => file.size.saturating_sub(partial),
             Action::Keep { .. } | Action::Refuse { .. } => 0,
         };
-        self.files.iter().map(missing).sum()
+        self.files().map(missing).sum()
     }
 
     /// Bytes of the files that are there already.
@@ -272,8 +320,8 @@ impl Plan {
 
     /// How many of these were compared by size only.
     pub fn kept_by_size(&self) -> usize {
-        let is_by_size = |file: &Planned| matches!(file.action, Action::Keep { proof: Proof::SizeOnly });
-        self.files.iter().filter(|file| is_by_size(file)).count()
+        let is_by_size = |file: &Planned<'_>| matches!(file.action, Action::Keep { proof: Proof::SizeOnly });
+        self.files().filter(is_by_size).count()
     }
 
     /// Why files can't have their place: how they are listed, and what is in the way of others.
@@ -296,6 +344,19 @@ impl Plan {
     /// Whether there is nothing for an agent to do.
     pub fn is_empty(&self) -> bool {
         self.to_fetch().next().is_none() && self.to_remove().next().is_none()
+    }
+}
+
+#[cfg(test)]
+impl Plan {
+    /// A plan for these files, numbered from 0.
+    pub(crate) fn of(files: impl IntoIterator<Item = (ListedFile, Action)>) -> Self {
+        let mut plan = Self::default();
+        for (id, (file, action)) in (0..).zip(files) {
+            let row = FileRow { path: file.path.view(), size: file.size, digest: file.digest };
+            plan.add(FileId(id), row, action).unwrap();
+        }
+        plan
     }
 }
 

@@ -1,8 +1,10 @@
 //! Every reason, refusal, keep and fate that a plan can have, as tables.
 
 use super::*;
-use crate::hub::RefusalReason;
-use hfdown_protocol::PathError;
+use crate::hub::{Listing, RefusalReason};
+use crate::selection::Selection;
+use hfdown_protocol::{Commit, FileTable, PathError};
+use std::sync::Arc;
 
 const SIZE: u64 = 100;
 const STAMP: Stamp = Stamp { size: 7, modified: 1, changed: 2, inode: 3 };
@@ -16,9 +18,28 @@ fn listed(name: &str) -> ListedFile {
     ListedFile { path: path(name), size: SIZE, digest: Digest::Sha256([7; 32]) }
 }
 
+/// A listing of files, of which some are wanted.
+fn chosen(names: &[&str], rule: impl Fn(&str) -> bool) -> Selected {
+    let mut files = FileTable::default();
+    for name in names {
+        let ListedFile { path, size, digest } = listed(name);
+        files.push(FileRow { path: path.view(), size, digest }).unwrap();
+    }
+    let repo = "acme/model".parse().unwrap();
+    let commit = Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap();
+    let listing = Arc::new(Listing { repo, commit, files: Arc::new(files), refused: Vec::new() });
+    let mut selected = Selection::Everything.apply(&listing).unwrap();
+    selected.wanted = WantedFiles::chosen(&listing.files, |file| rule(file.path.as_str()));
+    selected
+}
+
 fn selected(names: &[&str]) -> Selected {
-    let wanted = names.iter().map(|name| SelectedFile::from(listed(name))).collect();
-    Selected { wanted, ..Selected::default() }
+    chosen(names, |_| true)
+}
+
+/// What was found, file by file.
+fn inventory(found: &[Found]) -> Inventory {
+    Inventory { found: found.iter().cloned().collect(), extraneous: Vec::new() }
 }
 
 fn extraneous(name: &str) -> ExtraneousFile {
@@ -62,9 +83,11 @@ fn what_is_found_decides_what_is_done() {
     for check in [Check::Records, Check::Contents, Check::Sizes] {
         for removal in [Extraneous::Keep, Extraneous::Remove] {
             for (found, expected) in &table {
-                let inventory = Inventory { found: vec![found.clone()], extraneous: Vec::new() };
+                let inventory = inventory(std::slice::from_ref(found));
                 let plan = plan(&selected(&["a"]), &inventory, &Policy { check, extraneous: removal });
-                let [only] = &plan.files[..] else { panic!("{found:?}: one file is planned") };
+                let [only] = &plan.files().collect::<Vec<_>>()[..] else {
+                    panic!("{found:?}: one file is planned")
+                };
                 assert_eq!(only.action, *expected, "{found:?}");
                 assert_eq!((only.id, only.size, only.digest), (FileId(0), SIZE, listed("a").digest));
             }
@@ -75,14 +98,16 @@ fn what_is_found_decides_what_is_done() {
 #[test]
 fn a_file_that_the_agent_did_not_look_at_is_not_touched() {
     let plan = plan(&selected(&["a"]), &Inventory::default(), &POLICY);
-    let Action::Refuse { failure } = &plan.files[0].action else { panic!("{plan:?}") };
+    let Some(Action::Refuse { failure }) = plan.get(FileId(0)).map(|file| file.action) else {
+        panic!("{plan:?}")
+    };
     assert_eq!(failure.kind, FailureKind::Protocol);
     assert!(plan.is_empty());
 }
 
 #[test]
 fn a_plan_is_in_the_order_of_the_listing_and_complete() {
-    let found = vec![
+    let found = [
         Found::Intact { proof: Proof::Read },
         Found::Absent { partial: 30 },
         Found::Obstructed { failure: failure() },
@@ -90,11 +115,13 @@ fn a_plan_is_in_the_order_of_the_listing_and_complete() {
         Found::OtherSize { stamp: STAMP, provenance: Provenance::Placed, partial: 0 },
     ];
     let refused = Refused { name: "../x".to_owned(), reason: RefusalReason::Path(PathError::Dots) };
-    let selected = Selected { refused: vec![refused], ..selected(&["e", "d", "c", "b", "a"]) };
-    let plan = plan(&selected, &Inventory { found, extraneous: vec![extraneous("old")] }, &POLICY);
-    let order: Vec<_> = plan.files.iter().map(|file| (file.id.0, file.path.as_str())).collect();
+    let mut selected = selected(&["e", "d", "c", "b", "a"]);
+    selected.refused = vec![refused];
+    let plan =
+        plan(&selected, &Inventory { extraneous: vec![extraneous("old")], ..inventory(&found) }, &POLICY);
+    let order: Vec<_> = plan.files().map(|file| (file.id.0, file.path.as_str())).collect();
     assert_eq!(order, [(0, "e"), (1, "d"), (2, "c"), (3, "b"), (4, "a")]);
-    let names = |files: Vec<&Planned>| files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
+    let names = |files: Vec<Planned<'_>>| files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
     assert_eq!(names(plan.to_fetch().collect()), ["d", "a"]);
     assert_eq!(names(plan.kept().collect()), ["e", "b"]);
     assert_eq!(names(plan.obstructed().map(|(file, _)| file).collect()), ["c"]);
@@ -107,16 +134,16 @@ fn a_plan_is_in_the_order_of_the_listing_and_complete() {
 #[test]
 fn extraneous_files_go_where_the_policy_says_so_and_left_out_ones_never() {
     let inventory = Inventory {
-        found: vec![Found::Intact { proof: Proof::Recorded }],
         extraneous: ["gone", "left/out.bin", "left"].map(extraneous).into(),
+        ..inventory(&[Found::Intact { proof: Proof::Recorded }])
     };
-    let selected = Selected { left_out: vec![listed("left/out.bin")], ..selected(&["a"]) };
+    let selected = chosen(&["a", "left/out.bin"], |name| name == "a");
     for (policy, removed) in
         [(Extraneous::Keep, vec![]), (Extraneous::Remove, vec![extraneous("gone"), extraneous("left")])]
     {
         let plan = plan(&selected, &inventory, &Policy { extraneous: policy, ..POLICY });
-        // A file that is left out is in the plan, and nothing is done about it.
-        assert_eq!(plan.left_out, [listed("left/out.bin")]);
+        // A file that is left out is counted, and nothing is done about it.
+        assert_eq!((plan.len(), plan.left_out), (1, LeftOut { files: 1, bytes: SIZE }));
         assert_eq!(plan.extraneous, [(extraneous("gone"), policy), (extraneous("left"), policy)]);
         assert_eq!(plan.to_remove().cloned().collect::<Vec<_>>(), removed, "{policy:?}");
         assert_eq!(plan.is_empty(), policy == Extraneous::Keep);
@@ -125,20 +152,21 @@ fn extraneous_files_go_where_the_policy_says_so_and_left_out_ones_never() {
 
 #[test]
 fn a_file_under_another_name_is_asked_for_by_its_own() {
-    let file = SelectedFile { listed: listed("onnx/model.onnx"), placed_as: Some(path("mine.onnx")) };
-    let selected = Selected { wanted: vec![file], ..Selected::default() };
+    let listing = Arc::new(selected(&["onnx/model.onnx"]).listing().clone());
+    let one = Selection::File { name: "onnx/model.onnx".to_owned(), placed_as: path("mine.onnx") };
+    let selected = one.apply(&listing).unwrap();
     // An earlier sync has placed it under its own name, too: that one is listed, and stays.
     let extraneous = vec![extraneous("onnx/model.onnx")];
-    let inventory = Inventory { found: vec![Found::Absent { partial: 0 }], extraneous };
+    let inventory = Inventory { extraneous, ..inventory(&[Found::Absent { partial: 0 }]) };
     let plan = plan(&selected, &inventory, &Policy { extraneous: Extraneous::Remove, ..POLICY });
     assert_eq!(plan.extraneous, []);
-    assert_eq!(plan.files[0].path, path("mine.onnx"));
-    assert_eq!(plan.files[0].listed(), listed("onnx/model.onnx"));
+    let only = plan.get(FileId(0)).unwrap();
+    assert_eq!((only.path.as_str(), only.listed()), ("mine.onnx", listed("onnx/model.onnx")));
 }
 
 #[test]
 fn more_partial_bytes_than_a_file_has_leave_nothing_to_fetch() {
-    let inventory = Inventory { found: vec![Found::Absent { partial: SIZE + 1 }], extraneous: Vec::new() };
+    let inventory = inventory(&[Found::Absent { partial: SIZE + 1 }]);
     assert_eq!(plan(&selected(&["a"]), &inventory, &POLICY).missing_bytes(), 0);
 }
 
@@ -152,8 +180,8 @@ fn what_replaces_a_file_of_others_is_known_with_what_a_listing_does_not_show_fir
         Some(provenance) => Found::OtherContent { stamp: STAMP, provenance, partial: 0 },
         None => Found::Absent { partial: 0 },
     });
-    let plan = plan(&selected(&names), &Inventory { found: found.to_vec(), extraneous: Vec::new() }, &POLICY);
-    let names = |files: Vec<&Planned>| files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
+    let plan = plan(&selected(&names), &inventory(&found), &POLICY);
+    let names = |files: Vec<Planned<'_>>| files.iter().map(|file| file.path.to_string()).collect::<Vec<_>>();
     assert_eq!(names(plan.replacing(foreign)), ["b/.env", ".ssh/authorized_keys", ".gitattributes", "a"]);
     assert_eq!(names(plan.replacing(edited)), ["c"]);
     assert_eq!(names(plan.obeyed_at_home()), [".ssh/authorized_keys", ".bashrc"]);

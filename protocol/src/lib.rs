@@ -53,6 +53,7 @@ mod commit;
 mod digest;
 mod disk_warning;
 mod failure;
+mod file_table;
 mod greeting;
 pub mod limits;
 mod order;
@@ -70,12 +71,13 @@ pub use commit::{Commit, CommitError};
 pub use digest::{Digest, DigestError};
 pub use disk_warning::{DiskWarning, NoticedRuns};
 pub use failure::{Failure, FailureKind, Scarcity};
+pub use file_table::{FileRow, FileTable, TooManyFiles, WantedFiles};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
 pub use order::{
     Access, Check, ExtraneousFile, FileId, HubNetwork, Job, Layout, Limits, Mode, Order, Source, Traces,
     Wanted,
 };
-pub use path::{PathError, RepoPath};
+pub use path::{PathError, RepoPath, RepoPathRef};
 pub use report::{End, Folding, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked};
 pub use stream::{StreamEvent, StreamHead, StreamId, StreamRequest};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};

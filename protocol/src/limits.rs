@@ -38,11 +38,12 @@ pub const WINDOW: usize = 256 * 1024;
 /// Their windows are 32 MiB.
 pub const STREAMS: usize = 128;
 
-/// The most files one conversation may speak of. A listing of a million entries is about 200 MB on either side.
+/// The most files one conversation may speak of. A listing of a million is about 90 MB, see
+/// [`FileTable`](crate::FileTable).
 pub const FILES: usize = 1_000_000;
 
-/// Bytes in the names of all of them. Those of a repository with a million files have fewer.
-pub const NAMES: usize = 64 << 20;
+/// Bytes in the names of all of them: 134 of each.
+pub const NAMES: usize = 128 << 20;
 
 /// How much shell noise may precede the agent's greeting, in bytes: banners, `.bashrc` chatter, a message of the day.
 pub const NOISE: usize = 64 * 1024;

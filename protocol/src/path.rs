@@ -14,6 +14,10 @@ use crate::limits;
 #[serde(try_from = "String", into = "String")]
 pub struct RepoPath(String);
 
+/// A [`RepoPath`] that is kept elsewhere, beside many others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RepoPathRef<'a>(&'a str);
+
 /// Why a name cannot be a [`RepoPath`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
@@ -81,6 +85,11 @@ impl RepoPath {
         &self.0
     }
 
+    /// The same by reference.
+    pub fn view(&self) -> RepoPathRef<'_> {
+        RepoPathRef(&self.0)
+    }
+
     /// The last component.
     pub fn file_name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
@@ -89,6 +98,23 @@ impl RepoPath {
     /// Everything before the last component, if there is more than one.
     pub fn parent(&self) -> Option<&str> {
         self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+}
+
+impl<'a> RepoPathRef<'a> {
+    /// A part of a text that was put together from paths.
+    pub(crate) fn known(path: &'a str) -> Self {
+        Self(path)
+    }
+
+    /// The path as the Hub writes it.
+    pub fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// The path by itself.
+    pub fn to_path(self) -> RepoPath {
+        RepoPath(self.0.to_owned())
     }
 }
 
@@ -174,6 +200,18 @@ impl fmt::Display for RepoPath {
 impl fmt::Debug for RepoPath {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Display for RepoPathRef<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for RepoPathRef<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.0, formatter)
     }
 }
 

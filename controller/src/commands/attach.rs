@@ -172,5 +172,5 @@ async fn renewed(record: DetachedRecord, token: Option<&str>, events: &Events) -
     let words = |error: HubError| failure::in_words(&error.to_string());
     let info = hub.info(&repo, &revision).await.map_err(words)?;
     let listing = hub.list(&info).await.map_err(words)?;
-    Ok(Sources::new(hub, Arc::new(info), Relaying::Never).within(listing))
+    Ok(Sources::new(hub, Arc::new(info), Relaying::Never).within(&listing))
 }

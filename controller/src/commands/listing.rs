@@ -1,6 +1,8 @@
 //! What the Hub lists, and what of it is wanted.
 
-use hfdown_protocol::RepoPath;
+use std::sync::Arc;
+
+use hfdown_protocol::FileId;
 use tokio_util::sync::CancellationToken;
 
 use super::request::SyncRequest;
@@ -20,13 +22,13 @@ const LONGEST_NAME: usize = 200;
 pub(super) async fn list(
     request: &SyncRequest,
     cancel: &CancellationToken,
-) -> Result<(RepoInfo, Listing), Problem> {
+) -> Result<(RepoInfo, Arc<Listing>), Problem> {
     let Settings { hub, repo, revision, .. } = &request.settings;
     let fail = |error: HubError| failure::hub(format!("cannot list {repo} at {revision}"), &error, hub, repo);
     unless_cancelled(cancel, async {
         let info = hub.info(repo, revision).await.map_err(fail)?;
         let listing = hub.list(&info).await.map_err(fail)?;
-        Ok((info, listing))
+        Ok((info, Arc::new(listing)))
     })
     .await
 }
@@ -36,15 +38,15 @@ pub(super) async fn list(
 pub(super) async fn select(
     request: &SyncRequest,
     info: &RepoInfo,
-    listing: &Listing,
+    listing: &Arc<Listing>,
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Selected, Problem> {
     let Settings { hub, repo, .. } = &request.settings;
     let selected =
         request.selection.apply(listing).map_err(|error| unselectable(error, &request.selection, repo))?;
-    if let (false, Some(file)) = (info.is_public(), selected.wanted.first()) {
-        let path: &RepoPath = &file.listed.path;
+    if let (false, Some(file)) = (info.is_public(), selected.listed(FileId(0))) {
+        let path = &file.path;
         let fail =
             |error: HubError| failure::hub(format!("cannot fetch {path} of {repo}"), &error, hub, repo);
         unless_cancelled(cancel, async { hub.sign(info, path).await.map_err(fail) }).await?;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hfdown_protocol::RepoPath;
+use hfdown_protocol::RepoPathRef;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -82,16 +82,16 @@ pub(super) async fn look(
 }
 
 /// The listed file whose name a folder has.
-fn namesake<'a>(folder: &str, listing: &'a Listing) -> Option<&'a RepoPath> {
+fn namesake<'a>(folder: &str, listing: &'a Listing) -> Option<RepoPathRef<'a>> {
     if folder.ends_with('/') {
         return None;
     }
     let whole = folder.trim_start_matches("./");
     let last = folder.rsplit('/').next()?;
-    let named = |name: &str| listing.files.iter().map(|file| &file.path).find(|path| path.as_str() == name);
+    let named = |name: &str| listing.files.iter().map(|file| file.path).find(|path| path.as_str() == name);
     let below = || {
-        let is_last = |path: &&RepoPath| path.as_str().rsplit('/').next() == Some(last);
-        listing.files.iter().map(|file| &file.path).find(is_last).filter(|_| last.contains('.'))
+        let is_last = |path: &RepoPathRef<'_>| path.as_str().rsplit('/').next() == Some(last);
+        listing.files.iter().map(|file| file.path).find(is_last).filter(|_| last.contains('.'))
     };
     named(whole).or_else(|| named(last)).or_else(below)
 }
@@ -106,19 +106,22 @@ fn here(folder: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Commit, Digest};
+    use hfdown_protocol::{Commit, Digest, FileRow, FileTable, RepoPath};
 
     use super::*;
-    use crate::hub::ListedFile;
 
     #[test]
     fn a_folder_has_the_name_of_a_file_with_all_of_its_path_or_the_end_of_it() {
         let digest = Digest::GitSha1([0; 20]);
-        let file = |path: &&str| ListedFile { path: RepoPath::new(*path).unwrap(), size: 1, digest };
+        let mut files = FileTable::default();
+        for path in ["LICENSE", "config.json", "onnx/model.onnx", "onnx/vocab"] {
+            let path = RepoPath::new(path).unwrap();
+            files.push(FileRow { path: path.view(), size: 1, digest }).unwrap();
+        }
         let listing = Listing {
             repo: "org/name".parse().unwrap(),
             commit: Commit::new("0".repeat(40)).unwrap(),
-            files: ["LICENSE", "config.json", "onnx/model.onnx", "onnx/vocab"].iter().map(file).collect(),
+            files: std::sync::Arc::new(files),
             refused: Vec::new(),
         };
         for (folder, expected) in [
@@ -136,7 +139,7 @@ mod tests {
             ("config", None),
             (".", None),
         ] {
-            assert_eq!(namesake(folder, &listing).map(RepoPath::as_str), expected, "{folder}");
+            assert_eq!(namesake(folder, &listing).map(RepoPathRef::as_str), expected, "{folder}");
         }
     }
 }

@@ -133,7 +133,7 @@ async fn announce(request: &SyncRequest, target: &Target, plan: &Arc<Plan>, run:
         events.send(Event::Failed { path, failure: refused.reason.failure() }).await;
     }
     for (file, failure) in plan.obstructed() {
-        events.send(Event::Failed { path: file.path.to_string(), failure: failure.clone() }).await;
+        events.send(Event::Failed { path: file.path.to_string(), failure }).await;
     }
     run.carryover.begin(plan);
     run.plan = Some(Arc::clone(plan));

@@ -4,7 +4,7 @@
 //! things. Where two fields speak of one thing, the one that describes the content wins: `lfs.size` over `size`, a SHA-256 of
 //! the content over the git digest of an LFS pointer. What they leave open is refused with the reason.
 
-use hfdown_protocol::{Digest, Failure, FailureKind, PathError, RepoPath};
+use hfdown_protocol::{Digest, Failure, FailureKind, FileRow, PathError, RepoPath};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -17,6 +17,12 @@ pub struct ListedFile {
     pub size: u64,
     /// What proves it.
     pub digest: Digest,
+}
+
+impl From<FileRow<'_>> for ListedFile {
+    fn from(file: FileRow<'_>) -> Self {
+        Self { path: file.path.to_path(), size: file.size, digest: file.digest }
+    }
 }
 
 /// Why a listed file is refused.

@@ -2,8 +2,9 @@
 
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use hfdown_protocol::{Commit, Digest, RepoPath, limits};
+use hfdown_protocol::{Commit, Digest, FileRow, FileTable, RepoPath, limits};
 use reqwest::header::HeaderMap;
 use url::Url;
 
@@ -21,7 +22,7 @@ pub struct Listing {
     /// The commit.
     pub commit: Commit,
     /// Its files, in the Hub's order. Paths are unique, and none lies below another.
-    pub files: Vec<ListedFile>,
+    pub files: Arc<FileTable>,
     /// What the Hub lists and we don't touch.
     pub refused: Vec<Refused>,
 }
@@ -46,6 +47,11 @@ impl Listing {
     /// The size of all files together, in bytes.
     pub fn total(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
+    }
+
+    /// The file of this name.
+    pub fn find(&self, name: &str) -> Option<ListedFile> {
+        self.files.iter().find(|file| file.path.as_str() == name).map(ListedFile::from)
     }
 }
 
@@ -120,7 +126,12 @@ fn sort_out(info: &RepoInfo, entries: &[TreeEntry]) -> Result<Listing, Nonsense>
     }
     // Checked once, so that sizes can be added up everywhere else.
     files.iter().try_fold(0_u64, |total, file| total.checked_add(file.size)).ok_or(Nonsense::Sizes)?;
-    Ok(Listing { repo: info.id.clone(), commit: info.commit.clone(), files, refused })
+    let mut table = FileTable::default();
+    for file in files {
+        let ListedFile { path, size, digest } = file;
+        table.push(FileRow { path: path.view(), size, digest }).map_err(|_| Nonsense::Endless)?;
+    }
+    Ok(Listing { repo: info.id.clone(), commit: info.commit.clone(), files: Arc::new(table), refused })
 }
 
 /// Which of two entries of one name counts: one that can be had, and of two of those the one that describes the content.
@@ -211,7 +222,7 @@ mod tests {
                 ("a/m.bin", 9, Digest::sha256(SHA256).unwrap()),
             ]
         );
-        assert_eq!((listing.total(), listing.refused), (16, vec![]));
+        assert_eq!((listing.total(), listing.refused.as_slice()), (16, &[][..]));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! `hfdown info`: what the Hub says of a repository, as text.
 
+use hfdown_protocol::FileTable;
+
 use super::reason::refused_name;
-use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
+use crate::hub::{Gating, Refused, RepoInfo};
 use crate::text::sanitize;
 use crate::text::units::{bytes, count};
 
@@ -9,7 +11,7 @@ use crate::text::units::{bytes, count};
 const LONGEST: usize = 200;
 
 /// The repository's name and properties, its files, and their total.
-pub(super) fn text(info: &RepoInfo, files: &[ListedFile], refused: &[Refused]) -> String {
+pub(super) fn text(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> String {
     let total: u64 = files.iter().map(|file| file.size).sum();
     let unknown = || "not stated".to_owned();
     let stated = |text: &Option<String>| text.as_ref().map_or_else(unknown, |text| sanitize(text, LONGEST));
@@ -50,7 +52,7 @@ fn gating(gating: Gating) -> &'static str {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use hfdown_protocol::{Commit, Digest, PathError, RepoPath};
+    use hfdown_protocol::{Commit, Digest, FileRow, PathError, RepoPath};
     use insta::assert_snapshot;
 
     use super::*;
@@ -60,7 +62,7 @@ pub(super) mod tests {
     const SHA256: &str = "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707";
 
     /// A repository with a file of each kind and a hostile name.
-    pub(in crate::output) fn described() -> (RepoInfo, Vec<ListedFile>, Vec<Refused>) {
+    pub(in crate::output) fn described() -> (RepoInfo, FileTable, Vec<Refused>) {
         let info = RepoInfo {
             id: RepoId::new(RepoKind::Model, "openai-community/gpt2").unwrap(),
             commit: Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap(),
@@ -70,11 +72,14 @@ pub(super) mod tests {
             last_modified: None,
             tags: vec!["safetensors".to_owned()],
         };
-        let file = |path: &str, size, digest| ListedFile { path: RepoPath::new(path).unwrap(), size, digest };
-        let files = vec![
-            file("config.json", 665, Digest::git_sha1(SHA1).unwrap()),
-            file("model.safetensors", 548_105_171, Digest::sha256(SHA256).unwrap()),
-        ];
+        let mut files = FileTable::default();
+        for (path, size, digest) in [
+            ("config.json", 665, Digest::git_sha1(SHA1).unwrap()),
+            ("model.safetensors", 548_105_171, Digest::sha256(SHA256).unwrap()),
+        ] {
+            let path = RepoPath::new(path).unwrap();
+            files.push(FileRow { path: path.view(), size, digest }).unwrap();
+        }
         let refused =
             vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason: RefusalReason::Path(PathError::Dots) }];
         (info, files, refused)
@@ -104,7 +109,7 @@ pub(super) mod tests {
         let (info, ..) = described();
         let last_modified = Some("2026-11-22T21:31:34.000Z".to_owned());
         let info = RepoInfo { private: true, gating: Gating::Manual, license: None, last_modified, ..info };
-        assert_snapshot!(text(&info, &[], &[]), @"
+        assert_snapshot!(text(&info, &FileTable::default(), &[]), @"
         openai-community/gpt2
         commit         607a30d783dfa663caf39e06633721c8d4cfcd7e
         licence        not stated

@@ -44,6 +44,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use hfdown_protocol::FileTable;
 use serde::Serialize;
 
 use super::object::Object;
@@ -54,7 +55,7 @@ use super::style::{Colour, Look, Verbosity};
 use super::summary::PlanTotals;
 use super::{Log, Unwritable, problem};
 use crate::event::Event;
-use crate::hub::{ListedFile, Refused, RepoInfo};
+use crate::hub::{Refused, RepoInfo};
 use crate::problem::Problem;
 use crate::text::is_hidden;
 
@@ -142,7 +143,7 @@ impl Renderer for Json {
 fn described(
     name: Option<&str>,
     info: &RepoInfo,
-    listed: &[ListedFile],
+    listed: &FileTable,
     names: &[Refused],
     printer: &mut Printer,
 ) -> Result<(), Unwritable> {

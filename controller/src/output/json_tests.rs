@@ -161,12 +161,12 @@ fn a_line_is_one_line_to_every_reader_and_says_the_same() {
     let (mut info, ..) = crate::output::info::tests::described();
     (info.license, info.tags) = (Some(text()), vec![text()]);
     let file = path("a\u{2028}b\u{2029}c\u{61c}d");
-    let listed =
-        ListedFile { path: file.clone(), size: 1, digest: hfdown_protocol::Digest::GitSha1([0; 20]) };
+    let digest = hfdown_protocol::Digest::GitSha1([0; 20]);
+    let files = FileTable::of_one(hfdown_protocol::FileRow { path: file.view(), size: 1, digest });
     let listing = crate::hub::Listing {
         repo: info.id.clone(),
         commit: info.commit.clone(),
-        files: vec![listed],
+        files: Arc::new(files),
         refused: vec![],
     };
     let events = [

@@ -9,7 +9,7 @@ use crate::link::BadAgent;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, opened, outcome, path, plan, simple};
 use crate::output::style::Style;
-use crate::plan::{Intent, Plan, Reason};
+use crate::plan::{Action, Intent, Plan, Reason};
 use crate::problem::Exit;
 use crate::tally::Tally;
 
@@ -218,24 +218,23 @@ fn a_second_box_does_not_take_the_first_ones_turn() {
 
 #[test]
 fn the_summary_is_true() {
-    let unproved = |mut plan: Plan| {
-        for file in &mut plan.files {
-            if let crate::plan::Action::Keep { proof } = &mut file.action {
-                *proof = hfdown_protocol::Proof::SizeOnly;
-            }
-        }
-        plan
+    let unproved = |files: Vec<sample::SampleFile>| {
+        Plan::of(files.into_iter().map(|(file, action)| match action {
+            Action::Keep { .. } => (file, Action::Keep { proof: hfdown_protocol::Proof::SizeOnly }),
+            action => (file, action),
+        }))
     };
-    let only_kept = || Plan { files: simple().files.split_off(2), ..Plan::default() };
+    let kept = || sample::simple_files().split_off(2);
+    let only_kept = || Plan::of(kept());
     let nothing = Tally { placed: 0, fetched: 0, elapsed: Duration::from_millis(300), ..outcome() };
     let minutes = Duration::from_secs(72);
     let half = Tally { placed: 1, fetched: 300_000_000, ..outcome() };
     let outcomes = [
         (simple(), outcome()),
         (simple(), Tally { elapsed: minutes, removed: 2, ..outcome() }),
-        (unproved(simple()), outcome()),
+        (unproved(sample::simple_files()), outcome()),
         (only_kept(), nothing.clone()),
-        (unproved(only_kept()), nothing.clone()),
+        (unproved(kept()), nothing.clone()),
         (only_kept(), Tally { removed: 1, ..nothing.clone() }),
         (Plan::default(), Tally { kept: 0, kept_bytes: 0, ..nothing.clone() }),
         (simple(), Tally { lost: 1, ..half.clone() }),
@@ -266,15 +265,17 @@ fn the_summary_is_true() {
 
 #[test]
 fn the_headline_names_what_there_is() {
-    let only = |file| Plan { files: vec![file], ..Plan::default() };
+    let file = |index: usize| sample::simple_files().remove(index);
+    let mut refusing = Plan::of([file(2)]);
+    refusing.refused = motley().refused;
     let plans = [
         simple(),
         motley(),
         Plan::default(),
-        only(simple().files.remove(2)),
-        Plan { files: vec![simple().files.remove(2); 26], ..Plan::default() },
-        only(simple().files.remove(1)),
-        Plan { refused: motley().refused, ..only(simple().files.remove(2)) },
+        Plan::of([file(2)]),
+        Plan::of(vec![file(2); 26]),
+        Plan::of([file(1)]),
+        refusing,
     ];
     let headlines = plans.map(|planned| said(Verbosity::Normal, &[plan(planned, Intent::Execute)]));
     assert_snapshot!(headlines.concat(), @"
@@ -306,7 +307,7 @@ fn what_is_not_ours_to_replace_is_said_before_it_is_replaced() {
         sample::replacing(".ssh/authorized_keys", Provenance::Foreign),
         sample::replacing("config.json", Provenance::Edited),
     ];
-    let few = Plan { files: files.clone(), ..Plan::default() };
+    let few = Plan::of(files.clone());
     files.extend(many);
     let said = |intent| draw(Verbosity::Normal, None, &[plan(few.clone(), intent)]).1;
     assert_eq!(said(Intent::Execute), said(Intent::DryRun));
@@ -316,7 +317,7 @@ fn what_is_not_ours_to_replace_is_said_before_it_is_replaced() {
     replaces 1 file that was changed since hfdown put it there: config.json
     note: names that programs may obey in a home folder: .ssh/authorized_keys
     ");
-    let (_, all) = draw(Verbosity::Normal, None, &[plan(Plan { files, ..Plan::default() }, Intent::Execute)]);
+    let (_, all) = draw(Verbosity::Normal, None, &[plan(Plan::of(files), Intent::Execute)]);
     assert!(
         all.contains(
             "replaces 8 files that hfdown did not put there: .ssh/authorized_keys, 0.json, 1.json, 2.json, 3.json and 3 more\n"

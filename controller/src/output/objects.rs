@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Conclusion, End, Provenance, Summary, TransferStatus};
+use hfdown_protocol::{Conclusion, End, FileTable, Provenance, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::disk_warning;
@@ -12,7 +12,7 @@ use super::object::{
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
 use crate::event::{Agent, Event, InFlight, Progress};
-use crate::hub::{Gating, ListedFile, Refused, RepoInfo};
+use crate::hub::{Gating, Refused, RepoInfo};
 use crate::plan::{Action, Intent, Plan, Reason};
 use crate::problem::Problem;
 use crate::tally::Tally;
@@ -70,7 +70,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
             why: because(failure),
             wait_seconds: Seconds(*wait),
         },
-        Event::Verified { path } => Object::Verified { path: path.as_str() },
+        Event::Verified { path, .. } => Object::Verified { path: path.as_str() },
         Event::Placed { path, size, fetched } => {
             Object::Placed { path: path.as_str(), size: *size, fetched: *fetched }
         }
@@ -133,7 +133,7 @@ fn ended<'a>(status: &'a TransferStatus, conclusion: &Conclusion, ago: Duration)
 }
 
 fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Object<'_> {
-    let fetch = plan.files.iter().filter_map(|file| match &file.action {
+    let fetch = plan.files().filter_map(|file| match &file.action {
         Action::Fetch { reason, partial, .. } => {
             let reason = match reason {
                 Reason::Missing => "missing",
@@ -157,7 +157,7 @@ fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Object<'_> {
     });
     let obstructed = plan
         .obstructed()
-        .map(|(file, failure)| RefusedName { path: file.path.to_string(), why: because(failure) });
+        .map(|(file, failure)| RefusedName { path: file.path.to_string(), why: because(&failure) });
     Object::Plan {
         dry_run: intent == Intent::DryRun,
         fetch: fetch.collect(),
@@ -225,7 +225,7 @@ pub(super) fn error(problem: &Problem) -> Object<'_> {
 }
 
 /// What the Hub says of a repository.
-pub(super) fn model<'a>(info: &'a RepoInfo, files: &[ListedFile]) -> Object<'a> {
+pub(super) fn model<'a>(info: &'a RepoInfo, files: &FileTable) -> Object<'a> {
     Object::Model {
         id: info.id.to_string(),
         kind: info.id.kind().to_string(),
@@ -245,7 +245,7 @@ pub(super) fn model<'a>(info: &'a RepoInfo, files: &[ListedFile]) -> Object<'a> 
 }
 
 /// Its files.
-pub(super) fn files(files: &[ListedFile]) -> impl Iterator<Item = Object<'_>> {
+pub(super) fn files(files: &FileTable) -> impl Iterator<Item = Object<'_>> {
     files.iter().map(|file| Object::File {
         path: file.path.as_str(),
         size: file.size,

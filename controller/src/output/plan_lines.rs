@@ -47,7 +47,7 @@ const NAMED: usize = 5;
 /// What a user would want to know before it is done: files that are replaced and are not hfdown's, or not as it left
 /// them, and names that programs may obey.
 pub(super) fn notes(plan: &Plan) -> Vec<String> {
-    let named = |files: &[&Planned]| {
+    let named = |files: &[Planned<'_>]| {
         let names: Vec<_> = files.iter().take(NAMED).map(|file| file.path.as_str()).collect();
         let rest = match files.len().saturating_sub(NAMED) {
             0 => String::new(),
@@ -77,7 +77,7 @@ pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = S
         let size = size.map_or_else(|| "-".to_owned(), bytes);
         format!("{verb:<6}  {size:>7}  {path}  ({why})")
     };
-    let files = plan.files.iter().filter_map(move |file| {
+    let files = plan.files().filter_map(move |file| {
         let (size, path) = (Some(file.size), file.path.as_str());
         match &file.action {
             Action::Fetch { reason, replaces, partial } => {
@@ -102,7 +102,7 @@ pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = S
 
 /// Every file and why, for `--verbose`: `fetch model.safetensors (548 MB): not there`.
 pub(super) fn reasons(plan: &Plan) -> Vec<String> {
-    let files = plan.files.iter().map(|file| {
+    let files = plan.files().map(|file| {
         let (path, size) = (&file.path, bytes(file.size));
         match &file.action {
             Action::Fetch { reason, replaces, partial } => {

@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hfdown_protocol::{
-    Commit, Digest, ExtraneousFile, Failure, FailureKind, FileId, MachineInfo, PathError, Proof, Provenance,
+    Commit, Digest, ExtraneousFile, Failure, FailureKind, MachineInfo, PathError, Proof, Provenance,
     RepoPath, Stamp,
 };
 
 use super::style::{Colour, Look, Naming, Style, Verbosity};
 use crate::event::{Agent, Event, InFlight, Progress};
-use crate::hub::{RefusalReason, Refused};
-use crate::plan::{Action, Extraneous, Intent, Plan, Planned, Reason, Replaced};
+use crate::hub::{ListedFile, RefusalReason, Refused};
+use crate::plan::{Action, Extraneous, Intent, Plan, Reason, Replaced};
 use crate::tally::Tally;
 
 pub(super) const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
 pub(super) const BOX: &str = "142.214.185.187:20544";
+
+/// A file and what is to be done about it.
+pub(super) type SampleFile = (ListedFile, Action);
 
 pub(super) fn look(style: Style, verbosity: Verbosity) -> Look {
     let naming = if style == Style::Bars { Naming::Once } else { Naming::Always };
@@ -30,7 +33,7 @@ fn stamp(size: u64) -> Stamp {
     Stamp { size, modified: 0, changed: 0, inode: 0 }
 }
 
-pub(super) fn fetch(name: &str, size: u64, reason: Reason, partial: u64) -> Planned {
+pub(super) fn fetch(name: &str, size: u64, reason: Reason, partial: u64) -> SampleFile {
     let replaces = (reason != Reason::Missing).then(|| replaced(size, Provenance::Placed));
     planned(name, size, Action::Fetch { reason, replaces, partial })
 }
@@ -40,24 +43,17 @@ fn replaced(size: u64, provenance: Provenance) -> Replaced {
 }
 
 /// A file that replaces one which was put there like this.
-pub(super) fn replacing(name: &str, provenance: Provenance) -> Planned {
+pub(super) fn replacing(name: &str, provenance: Provenance) -> SampleFile {
     let replaces = Some(replaced(1, provenance));
     planned(name, 665, Action::Fetch { reason: Reason::OtherSize, replaces, partial: 0 })
 }
 
-pub(super) fn keep(name: &str, size: u64, proof: Proof) -> Planned {
+pub(super) fn keep(name: &str, size: u64, proof: Proof) -> SampleFile {
     planned(name, size, Action::Keep { proof })
 }
 
-pub(super) fn planned(name: &str, size: u64, action: Action) -> Planned {
-    Planned {
-        id: FileId(0),
-        path: path(name),
-        listed_as: None,
-        size,
-        digest: Digest::git_sha1(COMMIT).unwrap(),
-        action,
-    }
+pub(super) fn planned(name: &str, size: u64, action: Action) -> SampleFile {
+    (ListedFile { path: path(name), size, digest: Digest::git_sha1(COMMIT).unwrap() }, action)
 }
 
 pub(super) fn failure(kind: FailureKind) -> Failure {
@@ -66,36 +62,35 @@ pub(super) fn failure(kind: FailureKind) -> Failure {
 
 /// Something of everything.
 pub(super) fn motley() -> Plan {
-    Plan {
-        files: vec![
-            fetch("model.safetensors", 548_000_000, Reason::OtherContent, 120_000_000),
-            fetch("onnx/config.json", 665, Reason::Missing, 0),
-            keep("vocab.json", 1_042_301, Proof::Recorded),
-            keep("merges.txt", 456_318, Proof::SizeOnly),
-            planned("a", 8, Action::Refuse { failure: failure(FailureKind::InTheWay) }),
-        ],
-        left_out: Vec::new(),
-        refused: vec![Refused {
-            name: "../\u{1b}[2Jx".to_owned(),
-            reason: RefusalReason::Path(PathError::Dots),
-        }],
-        extraneous: vec![
-            (ExtraneousFile { path: path("old.bin"), stamp: stamp(9_000) }, Extraneous::Remove),
-            (ExtraneousFile { path: path("older.bin"), stamp: stamp(9_000) }, Extraneous::Keep),
-        ],
-    }
+    let files = [
+        fetch("model.safetensors", 548_000_000, Reason::OtherContent, 120_000_000),
+        fetch("onnx/config.json", 665, Reason::Missing, 0),
+        keep("vocab.json", 1_042_301, Proof::Recorded),
+        keep("merges.txt", 456_318, Proof::SizeOnly),
+        planned("a", 8, Action::Refuse { failure: failure(FailureKind::InTheWay) }),
+    ];
+    let mut plan = Plan::of(files);
+    let reason = RefusalReason::Path(PathError::Dots);
+    plan.refused = vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason }];
+    plan.extraneous = vec![
+        (ExtraneousFile { path: path("old.bin"), stamp: stamp(9_000) }, Extraneous::Remove),
+        (ExtraneousFile { path: path("older.bin"), stamp: stamp(9_000) }, Extraneous::Keep),
+    ];
+    plan
 }
 
 /// Two files to fetch, one to keep.
 pub(super) fn simple() -> Plan {
-    Plan {
-        files: vec![
-            fetch("model.safetensors", 548_000_000, Reason::Missing, 0),
-            fetch("config.json", 665, Reason::OtherSize, 0),
-            keep("vocab.json", 1_042_301, Proof::Read),
-        ],
-        ..Plan::default()
-    }
+    Plan::of(simple_files())
+}
+
+/// The files of it.
+pub(super) fn simple_files() -> Vec<SampleFile> {
+    vec![
+        fetch("model.safetensors", 548_000_000, Reason::Missing, 0),
+        fetch("config.json", 665, Reason::OtherSize, 0),
+        keep("vocab.json", 1_042_301, Proof::Read),
+    ]
 }
 
 pub(super) fn plan(plan: Plan, intent: Intent) -> Event {
@@ -162,7 +157,7 @@ pub(super) fn run() -> Vec<Event> {
             failure: failure(FailureKind::Unreachable),
             wait: Duration::from_millis(1_500),
         },
-        Event::Verified { path: model() },
+        Event::Verified { path: model(), digest: Digest::git_sha1(COMMIT).unwrap() },
         Event::Placed { path: model(), size: 548_000_000, fetched: 548_000_000 },
         Event::Finished(outcome()),
     ]

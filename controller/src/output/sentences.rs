@@ -1,9 +1,9 @@
 //! What is said of an event: one sentence, mostly. Lines and bars say the same.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hfdown_protocol::{Digest, MachineInfo, RepoPath};
+use hfdown_protocol::MachineInfo;
 
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
@@ -39,7 +39,6 @@ pub(super) struct Sentences {
 #[derive(Debug, Default)]
 struct RunSoFar {
     expected: PlanTotals,
-    digests: HashMap<RepoPath, Digest>,
 }
 
 impl Sentences {
@@ -91,7 +90,6 @@ impl Sentences {
         match intent {
             Intent::DryRun => lines.extend(plan_lines::table(plan, self.verbosity).map(OutputLine::Data)),
             Intent::Execute if self.verbosity == Verbosity::Verbose => {
-                run.digests = plan.files.iter().map(|file| (file.path.clone(), file.digest)).collect();
                 lines.extend(plan_lines::reasons(plan).into_iter().map(OutputLine::Message));
             }
             Intent::Execute => {}
@@ -157,10 +155,8 @@ impl Sentences {
                 let (why, wait) = (because(failure), duration(*wait));
                 (level, format!("retrying {path} in {wait}: {why} (attempt {attempt} failed)"))
             }
-            Event::Verified { path } => {
-                let digest = run.and_then(|run| run.digests.get(path));
-                let digest = digest.map(|digest| format!(": {}:{digest}", digest.kind())).unwrap_or_default();
-                (Verbosity::Verbose, format!("proved {path}{digest}"))
+            Event::Verified { path, digest } => {
+                (Verbosity::Verbose, format!("proved {path}: {}:{digest}", digest.kind()))
             }
             Event::Placed { path, size, fetched } => {
                 let others =

@@ -7,14 +7,15 @@
 //! Further kinds each become a file of this room and an arm of [`Selection::apply`]: `--include` and `--exclude` (a
 //! `Globs` with `huggingface_hub`'s fnmatch, which decides by the name alone), and `--quant` (which first groups the
 //! listing by quantisation, so that all shards of one come along, and says what there is where none matches). They
-//! combine: what every one of them wants is wanted.
+//! combine: what every one of them wants is wanted. [`WantedFiles::chosen`] keeps which files of the listing these are.
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 
-use hfdown_protocol::RepoPath;
+use hfdown_protocol::{FileId, FileRow, FileTable, RepoPath, WantedFiles};
 
 use crate::hub::{ListedFile, Listing, RefusalReason, Refused};
 
@@ -32,24 +33,17 @@ pub enum Selection {
     },
 }
 
-/// A listing, sorted into what is wanted and what is not.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A listing, sorted into what is wanted and what is not. Of either it has no copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selected {
-    /// The wanted files, in the listing's order. Their paths are unique, and none lies below another.
-    pub wanted: Vec<SelectedFile>,
-    /// The others.
-    pub left_out: Vec<ListedFile>,
+    listing: Arc<Listing>,
+    /// The wanted files, in the listing's order and by where they are placed. Their paths are unique, and none lies
+    /// below another.
+    pub wanted: WantedFiles,
+    /// What the one wanted file is called in the repository, where it is placed under another name.
+    pub listed_as: Option<RepoPath>,
     /// What is listed and wanted, and no file can be made of.
     pub refused: Vec<Refused>,
-}
-
-/// A wanted file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SelectedFile {
-    /// The file as the repository lists it.
-    pub listed: ListedFile,
-    /// Where it is placed, where that is not its path in the repository.
-    pub placed_as: Option<RepoPath>,
 }
 
 /// Why a selection can't be had.
@@ -68,21 +62,22 @@ pub enum SelectionError {
 
 impl Selection {
     /// Sorts a listing.
-    pub fn apply(&self, listing: &Listing) -> Result<Selected, SelectionError> {
+    pub fn apply(&self, listing: &Arc<Listing>) -> Result<Selected, SelectionError> {
+        let whole = Arc::clone(listing);
         match self {
             Self::Everything => {
-                let wanted = listing.files.iter().cloned().map(SelectedFile::from).collect();
-                Ok(Selected { wanted, left_out: Vec::new(), refused: listing.refused.clone() })
+                let (wanted, refused) =
+                    (WantedFiles::all(Arc::clone(&listing.files)), listing.refused.clone());
+                Ok(Selected { listing: whole, wanted, listed_as: None, refused })
             }
             Self::File { name, placed_as } => {
-                let (named, left_out): (Vec<_>, _) =
-                    listing.files.iter().cloned().partition(|file| file.path.as_str() == name);
-                let Some(listed) = named.into_iter().next() else {
+                let Some(listed) = listing.files.iter().find(|file| file.path.as_str() == name) else {
                     let refused = listing.refused.iter().find(|refused| refused.name == *name);
                     return Err(refused.map_or(SelectionError::NotListed, |refused| refused.reason.into()));
                 };
-                let wanted = vec![SelectedFile { listed, placed_as: Some(placed_as.clone()) }];
-                Ok(Selected { wanted, left_out, refused: Vec::new() })
+                let placed = FileTable::of_one(FileRow { path: placed_as.view(), ..listed });
+                let (wanted, listed_as) = (WantedFiles::all(Arc::new(placed)), Some(listed.path.to_path()));
+                Ok(Selected { listing: whole, wanted, listed_as, refused: Vec::new() })
             }
         }
     }
@@ -105,21 +100,32 @@ impl fmt::Display for Selection {
 }
 
 impl Selected {
+    /// The listing that it was made of.
+    pub fn listing(&self) -> &Listing {
+        &self.listing
+    }
+
     /// The size of the wanted files together, in bytes.
     pub fn total(&self) -> u64 {
-        self.wanted.iter().map(|file| file.listed.size).fold(0, u64::saturating_add)
+        self.wanted.total()
     }
-}
 
-impl SelectedFile {
-    /// Where it is placed, relative to the destination folder.
-    pub fn path(&self) -> &RepoPath {
-        self.placed_as.as_ref().unwrap_or(&self.listed.path)
+    /// How many files are not wanted.
+    pub fn left_out(&self) -> usize {
+        self.listing.files.len() - self.wanted.len()
     }
-}
 
-impl From<ListedFile> for SelectedFile {
-    fn from(listed: ListedFile) -> Self {
-        Self { listed, placed_as: None }
+    /// The size of these, in bytes.
+    pub fn left_out_bytes(&self) -> u64 {
+        self.listing.total() - self.total()
+    }
+
+    /// A wanted file as the repository lists it.
+    pub fn listed(&self, id: FileId) -> Option<ListedFile> {
+        let placed = ListedFile::from(self.wanted.get(id)?);
+        Some(match &self.listed_as {
+            Some(path) => ListedFile { path: path.clone(), ..placed },
+            None => placed,
+        })
     }
 }

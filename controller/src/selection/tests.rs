@@ -7,18 +7,17 @@ use crate::hub::{RefusalReason, RepoId};
 
 const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
 
-fn file(path: &str) -> ListedFile {
-    let digest = Digest::git_sha1(COMMIT).unwrap();
-    ListedFile { path: RepoPath::new(path).unwrap(), size: path.len() as u64, digest }
-}
-
 fn listing() -> Listing {
     let refused = Refused { name: "../escape".to_owned(), reason: RefusalReason::Path(PathError::Dots) };
-    let files = ["config.json", "onnx/model.onnx", "model.onnx"].map(file);
+    let mut files = FileTable::default();
+    for name in ["config.json", "onnx/model.onnx", "model.onnx"] {
+        let (path, digest) = (RepoPath::new(name).unwrap(), Digest::git_sha1(COMMIT).unwrap());
+        files.push(FileRow { path: path.view(), size: name.len() as u64, digest }).unwrap();
+    }
     Listing {
         repo: "acme/model".parse::<RepoId>().unwrap(),
         commit: Commit::new(COMMIT).unwrap(),
-        files: files.into(),
+        files: Arc::new(files),
         refused: vec![refused],
     }
 }
@@ -29,19 +28,18 @@ fn every_listed_file_is_wanted_or_left_out() {
         name: name.to_owned(),
         placed_as: RepoPath::new("mine.onnx").unwrap(),
     };
-    let names = |files: &[&str]| files.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     for (selection, wanted, left_out, refused) in [
-        (Selection::Everything, names(&["config.json", "onnx/model.onnx", "model.onnx"]), names(&[]), 1),
+        (Selection::Everything, &["config.json", "onnx/model.onnx", "model.onnx"][..], (0, 0), 1),
         // Only the whole name counts, and refused names concern nothing but the whole repository.
-        (one("model.onnx"), names(&["mine.onnx"]), names(&["config.json", "onnx/model.onnx"]), 0),
-        (one("onnx/model.onnx"), names(&["mine.onnx"]), names(&["config.json", "model.onnx"]), 0),
+        (one("model.onnx"), &["mine.onnx"], (2, 26), 0),
+        (one("onnx/model.onnx"), &["mine.onnx"], (2, 21), 0),
     ] {
-        let selected = selection.apply(&listing()).unwrap();
-        let paths: Vec<_> = selected.wanted.iter().map(|file| file.path().to_string()).collect();
-        let others: Vec<_> = selected.left_out.iter().map(|file| file.path.to_string()).collect();
-        assert_eq!((paths, others), (wanted, left_out), "{selection:?}");
+        let selected = selection.apply(&Arc::new(listing())).unwrap();
+        let paths: Vec<_> = selected.wanted.iter().map(|(_, file)| file.path.as_str()).collect();
+        assert_eq!(paths, wanted, "{selection:?}");
+        assert_eq!((selected.left_out(), selected.left_out_bytes()), left_out, "{selection:?}");
         assert_eq!(selected.refused.len(), refused, "{selection:?}");
-        assert_eq!(selected.total(), selected.wanted.iter().map(|file| file.listed.size).sum::<u64>());
+        assert_eq!(selected.total() + selected.left_out_bytes(), listing().total());
     }
 }
 
@@ -49,9 +47,10 @@ fn every_listed_file_is_wanted_or_left_out() {
 fn a_wanted_file_keeps_its_name_in_the_repository() {
     let placed_as = RepoPath::new("mine.onnx").unwrap();
     let selection = Selection::File { name: "onnx/model.onnx".to_owned(), placed_as: placed_as.clone() };
-    let selected = selection.apply(&listing()).unwrap();
-    let [only] = &selected.wanted[..] else { panic!("one file is wanted") };
-    assert_eq!((only.path(), only.listed.path.as_str()), (&placed_as, "onnx/model.onnx"));
+    let selected = selection.apply(&Arc::new(listing())).unwrap();
+    assert_eq!(selected.wanted.len(), 1);
+    let (placed, listed) = (selected.wanted.get(FileId(0)).unwrap(), selected.listed(FileId(0)).unwrap());
+    assert_eq!((placed.path, listed.path.as_str()), (placed_as.view(), "onnx/model.onnx"));
 }
 
 #[test]
@@ -67,6 +66,6 @@ fn a_file_that_can_not_be_had_is_an_error() {
         let selection = Selection::File { name: name.to_owned(), placed_as: RepoPath::new("x").unwrap() };
         let mut listing = listing();
         listing.refused.push(Refused { name: "sizeless".to_owned(), reason: RefusalReason::NoSize });
-        assert_eq!(selection.apply(&listing), Err(expected), "{name}");
+        assert_eq!(selection.apply(&Arc::new(listing)), Err(expected), "{name}");
     }
 }

@@ -196,7 +196,7 @@ impl Session {
         let mut failed = None;
         let jobs = plan
             .to_fetch()
-            .map_while(|planned| job(planned, sources).map_err(|error| failed = Some(error)).ok());
+            .map_while(|planned| job(&planned, sources).map_err(|error| failed = Some(error)).ok());
         for jobs in batches(jobs) {
             self.say(Order::Fetch { jobs }).await?;
         }
@@ -226,7 +226,7 @@ async fn passed(deadline: Option<Instant>) {
     }
 }
 
-fn job(planned: &Planned, sources: &Sources) -> Result<Job, SessionError> {
+fn job(planned: &Planned<'_>, sources: &Sources) -> Result<Job, SessionError> {
     let unusable =
         |error: crate::hub::HubError| SessionError::Agent(Failure::new(FailureKind::Nonsense, error));
     let source = sources.source(planned).map_err(unusable)?;

@@ -1,8 +1,9 @@
 //! Back to a transfer that was detached: what is left of it, or what it came to.
 
-use std::collections::HashSet;
-
-use hfdown_protocol::{Conclusion, Mode, Order, Remaining, Report, TransferStatus, VERSION, limits};
+use hfdown_protocol::{
+    Conclusion, FileRow, Mode, Order, Remaining, Report, TooManyFiles, TransferStatus, VERSION, Wanted,
+    limits,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::carryover::Carryover;
@@ -14,7 +15,7 @@ use super::session::{Heard, Session, cleaned, unexpected};
 use super::sources::Sources;
 use crate::display::Events;
 use crate::event::Event;
-use crate::plan::{Action, Plan, Planned, Reason};
+use crate::plan::{Action, Plan, Reason};
 use crate::tally::Tally;
 use crate::text::sanitize;
 
@@ -159,31 +160,27 @@ async fn remaining(session: &mut Session, status: &TransferStatus) -> Result<Pla
         return Err(SessionError::protocol("it has more files left than there can be"));
     }
     let mut plan = Plan::default();
-    let mut known = HashSet::new();
-    let mut names = 0;
+    let mut last = None;
     loop {
         match session.hear().await? {
             Heard::Report(Report::Remaining { files }) => {
-                names += files.iter().map(|file| file.wanted.path.as_str().len()).sum::<usize>();
-                if (files.is_empty() && expected > 0) || names > limits::NAMES {
-                    return Err(SessionError::protocol("its list of files has no end"));
+                if files.is_empty() && expected > 0 {
+                    return Err(endless());
                 }
                 for Remaining { wanted, done } in files {
-                    if !known.insert(wanted.id) || done > wanted.size {
+                    // In their order: each file once.
+                    if last.is_some_and(|last| last >= wanted.id) || done > wanted.size {
                         return Err(SessionError::protocol(
                             "what it says of the files that are left makes no sense",
                         ));
                     }
-                    plan.files.push(Planned {
-                        id: wanted.id,
-                        path: wanted.path,
-                        listed_as: None,
-                        size: wanted.size,
-                        digest: wanted.digest,
-                        action: Action::Fetch { reason: Reason::Missing, replaces: None, partial: done },
-                    });
+                    last = Some(wanted.id);
+                    let Wanted { id, path, size, digest } = wanted;
+                    let action = Action::Fetch { reason: Reason::Missing, replaces: None, partial: done };
+                    let row = FileRow { path: path.view(), size, digest };
+                    plan.add(id, row, action).map_err(|TooManyFiles| endless())?;
                 }
-                match plan.files.len() {
+                match plan.len() {
                     files if files == expected => return Ok(plan),
                     files if files > expected => {
                         return Err(SessionError::protocol("it has more files left than it says"));
@@ -195,6 +192,10 @@ async fn remaining(session: &mut Session, status: &TransferStatus) -> Result<Pla
             Heard::Cancelled => return Err(SessionError::Cancelled),
         }
     }
+}
+
+fn endless() -> SessionError {
+    SessionError::protocol("its list of files has no end")
 }
 
 fn shown(mut status: TransferStatus) -> TransferStatus {

@@ -1,6 +1,7 @@
 //! What is known of a transfer while it goes on, and what an agent may still say of it.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use hfdown_protocol::{DiskWarning, End, ExtraneousFile, FileId, Report, Summary, Ticked};
@@ -17,7 +18,16 @@ use crate::plan::{Action, Plan, Planned};
 /// What is known of the transfer, and what may still be said of it. It counts into the run's [`Carryover`].
 pub(super) struct TransferMonitor<'a> {
     run: &'a mut Carryover,
+    plan: &'a Plan,
+    /// The files that something has been said of and that are not settled: of a million, the few under way.
     files: HashMap<FileId, FileProgress<'a>>,
+    /// Whether a file is settled, in the order of the plan.
+    settled: Vec<bool>,
+    /// Files to fetch, and those of them that are not settled.
+    to_fetch: usize,
+    unsettled: usize,
+    /// Bytes of the files that are settled: those that came over the network, and those that were written.
+    settled_bytes: (u64, u64),
     extraneous: Vec<Option<&'a ExtraneousFile>>,
     /// The files in flight, in the order they began.
     in_flight: Vec<FileId>,
@@ -44,7 +54,7 @@ enum Removals {
 
 /// How far one file is.
 pub(super) struct FileProgress<'a> {
-    pub(super) planned: &'a Planned,
+    pub(super) planned: Planned<'a>,
     done: u64,
     /// Bytes that came over the network: as many as reached the disk, until the agent has counted them.
     fetched: u64,
@@ -53,15 +63,19 @@ pub(super) struct FileProgress<'a> {
     rate_meter: RateMeter,
     /// What has been said of it how often.
     repetitions: Repetitions,
-    is_settled: bool,
+}
+
+/// Bytes of a file that an earlier run left behind.
+fn partial(planned: &Planned<'_>) -> u64 {
+    match planned.action {
+        Action::Fetch { partial, .. } => partial.min(planned.size),
+        Action::Keep { .. } | Action::Refuse { .. } => 0,
+    }
 }
 
 impl<'a> FileProgress<'a> {
-    fn new(planned: &'a Planned) -> Self {
-        let done = match planned.action {
-            Action::Fetch { partial, .. } => partial.min(planned.size),
-            Action::Keep { .. } | Action::Refuse { .. } => 0,
-        };
+    fn new(planned: Planned<'a>) -> Self {
+        let done = partial(&planned);
         Self {
             planned,
             done,
@@ -69,7 +83,6 @@ impl<'a> FileProgress<'a> {
             written: 0,
             rate_meter: RateMeter::default(),
             repetitions: Repetitions::of_file_at(done),
-            is_settled: false,
         }
     }
 }
@@ -77,11 +90,12 @@ impl<'a> FileProgress<'a> {
 impl<'a> TransferMonitor<'a> {
     /// A plan's transfer, after what the run has come to.
     pub(super) fn new(plan: &'a Plan, run: &'a mut Carryover) -> Self {
-        let files: HashMap<_, _> =
-            plan.to_fetch().map(|planned| (planned.id, FileProgress::new(planned))).collect();
-        // The sizes are whatever the Hub says.
-        let total = files.values().map(|file| file.planned.size).fold(0, u64::saturating_add);
-        let done = files.values().map(|file| file.done).fold(0, u64::saturating_add);
+        let (mut to_fetch, mut total, mut done) = (0, 0_u64, 0_u64);
+        for planned in plan.to_fetch() {
+            // The sizes are whatever the Hub says.
+            (total, done) = (total.saturating_add(planned.size), done.saturating_add(partial(&planned)));
+            to_fetch += 1;
+        }
         // What was to be fetched at first and is not any more has been.
         let arrived = run.total.saturating_sub(total);
         let (total, done) = (total.saturating_add(arrived), done.saturating_add(arrived));
@@ -90,7 +104,12 @@ impl<'a> TransferMonitor<'a> {
         rate_meter.note(now, done);
         run.tally.retry_lost();
         Self {
-            files,
+            plan,
+            files: HashMap::new(),
+            settled: vec![false; plan.len()],
+            to_fetch,
+            unsettled: to_fetch,
+            settled_bytes: (0, 0),
             extraneous: plan.to_remove().map(Some).collect(),
             in_flight: Vec::new(),
             removals: Removals::Reported,
@@ -133,15 +152,20 @@ impl<'a> TransferMonitor<'a> {
     /// A file that was ordered; none when it is settled. An agent's connections work side by side: what one of them
     /// says while another has the last word may be heard after that, and then it is of no interest.
     pub(super) fn unsettled(&mut self, file: FileId) -> Result<Option<&mut FileProgress<'a>>, SessionError> {
-        let ordered = self.files.get_mut(&file);
-        let ordered =
-            ordered.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to fetch"))?;
-        Ok(Some(ordered).filter(|file| !file.is_settled))
+        let progress = match self.files.entry(file) {
+            Entry::Occupied(known) => return Ok(Some(known.into_mut())),
+            Entry::Vacant(place) => place,
+        };
+        let unordered = || SessionError::protocol("it speaks of a file that it was not to fetch");
+        let planned = self.plan.get(file).filter(|file| matches!(file.action, Action::Fetch { .. }));
+        let planned = planned.ok_or_else(unordered)?;
+        let is_settled = self.plan.index(file).is_none_or(|index| self.settled[index]);
+        Ok((!is_settled).then(|| progress.insert(FileProgress::new(planned))))
     }
 
     /// Whether another question may be asked while so many are unanswered: an agent asks once per file.
     pub(super) fn may_ask(&mut self, file: FileId, unanswered: usize) -> Result<(), SessionError> {
-        if unanswered > self.files.len() {
+        if unanswered > self.to_fetch {
             return Err(SessionError::protocol("it asks without waiting for answers"));
         }
         self.file(file)?.repetitions.ask()
@@ -164,18 +188,23 @@ impl<'a> TransferMonitor<'a> {
 
     /// The agent has finished: its count of the whole must be that of its parts.
     pub(super) fn finish(&mut self, summary: Summary) -> Result<(), SessionError> {
-        let is_whole = self.files.values().all(|file| file.is_settled);
-        if summary.end == End::Complete && !is_whole {
+        if summary.end == End::Complete && self.unsettled > 0 {
             return Err(SessionError::protocol("it says that it has finished and has not"));
         }
         self.summary = Some(summary);
         Ok(())
     }
 
-    fn settle(&mut self, file: FileId) -> Result<&'a Planned, SessionError> {
-        let settled = self.file(file)?;
-        settled.is_settled = true;
-        let planned = settled.planned;
+    /// The last word on a file: so many bytes of it came over the network, and so many were written.
+    fn settle(&mut self, file: FileId, fetched: u64, written: u64) -> Result<Planned<'a>, SessionError> {
+        self.file(file)?;
+        let progress = self.files.remove(&file).zip(self.plan.index(file));
+        let (FileProgress { planned, .. }, index) =
+            progress.ok_or_else(|| SessionError::protocol("it speaks of a file that it was not to fetch"))?;
+        self.settled[index] = true;
+        self.unsettled -= 1;
+        let (before, wrote_before) = self.settled_bytes;
+        self.settled_bytes = (before.saturating_add(fetched), wrote_before.saturating_add(written));
         self.in_flight.retain(|id| *id != file);
         self.has_begun = true;
         Ok(planned)
@@ -217,8 +246,8 @@ impl<'a> TransferMonitor<'a> {
                     self.in_flight.push(file);
                 }
                 self.has_begun = true;
-                let planned = self.file(file)?.planned;
-                Event::Started { path: planned.path.clone(), size: planned.size, resumed }
+                let planned = &self.file(file)?.planned;
+                Event::Started { path: planned.path.to_path(), size: planned.size, resumed }
             }
             Report::Tick { files } => {
                 for Ticked { file, done } in files {
@@ -231,29 +260,26 @@ impl<'a> TransferMonitor<'a> {
             Report::Retrying { file, attempt, failure, wait_ms } => {
                 let Some(file) = self.unsettled(file)? else { return Ok(None) };
                 file.repetitions.retry()?;
-                let (path, wait) = (file.planned.path.clone(), Duration::from_millis(wait_ms));
+                let (path, wait) = (file.planned.path.to_path(), Duration::from_millis(wait_ms));
                 Event::Retrying { path, attempt, failure: cleaned(&failure), wait }
             }
             Report::Verified { file } => {
                 let verified = self.file(file)?;
                 verified.repetitions.verify()?;
-                Event::Verified { path: verified.planned.path.clone() }
+                let Planned { path, digest, .. } = verified.planned;
+                Event::Verified { path: path.to_path(), digest }
             }
             Report::Placed { file, fetched, written } => {
                 let size = self.file(file)?.planned.size;
                 self.advance(file, size)?;
-                let progress = self.file(file)?;
-                (progress.fetched, progress.written) = (fetched, written);
-                let planned = self.settle(file)?;
+                let planned = self.settle(file, fetched, written)?;
                 self.run.tally.placed = self.run.tally.placed.saturating_add(1);
-                Event::Placed { path: planned.path.clone(), size, fetched }
+                Event::Placed { path: planned.path.to_path(), size, fetched }
             }
             Report::Failed { file, failure, fetched, written } => {
-                let progress = self.file(file)?;
-                (progress.fetched, progress.written) = (fetched, written);
-                let planned = self.settle(file)?;
+                let planned = self.settle(file, fetched, written)?;
                 self.run.tally.lose(failure.kind);
-                if !self.run.told.insert(planned.path.clone()) {
+                if !self.run.told.insert(planned.path.to_path()) {
                     return Ok(None);
                 }
                 Event::Failed { path: planned.path.to_string(), failure: cleaned(&failure) }
@@ -283,7 +309,7 @@ impl<'a> TransferMonitor<'a> {
         for file in &self.in_flight {
             if let Some(FileProgress { planned, done, rate_meter, .. }) = self.files.get_mut(file) {
                 rate_meter.note(now, *done);
-                let path = planned.path.clone();
+                let path = planned.path.to_path();
                 in_flight.push(InFlight { path, done: *done, size: planned.size, rate: rate_meter.rate() });
             }
         }
@@ -296,12 +322,14 @@ impl<'a> TransferMonitor<'a> {
 impl Drop for TransferMonitor<'_> {
     fn drop(&mut self) {
         let tally = &mut self.run.tally;
-        let sum =
-            |count: fn(&FileProgress<'_>) -> u64| self.files.values().map(count).fold(0, u64::saturating_add);
+        let (fetched, written) = self.settled_bytes;
+        let sum = |settled: u64, count: fn(&FileProgress<'_>) -> u64| {
+            self.files.values().map(count).fold(settled, u64::saturating_add)
+        };
         // The agent's own counts also have what it fetched in vain.
         let (fetched, written) = match self.summary {
             Some(summary) => (summary.fetched, summary.written),
-            None => (sum(|file| file.fetched), sum(|file| file.written)),
+            None => (sum(fetched, |file| file.fetched), sum(written, |file| file.written)),
         };
         tally.fetched = tally.fetched.saturating_add(fetched);
         tally.written = tally.written.saturating_add(written);

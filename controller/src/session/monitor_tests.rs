@@ -3,18 +3,24 @@
 use super::*;
 use hfdown_protocol::{Digest, Failure, FailureKind, Proof, RepoPath};
 
+use crate::hub::ListedFile;
 use crate::plan::Reason;
 
+fn fetch(partial: u64) -> Action {
+    Action::Fetch { reason: Reason::Missing, replaces: None, partial }
+}
+
+/// Files of these sizes, and what is to be done about each.
+fn planned(files: &[(u64, Action)]) -> Plan {
+    let digest = Digest::Sha256([0; 32]);
+    Plan::of((0..).zip(files).map(|(id, (size, action))| {
+        let path = RepoPath::new(format!("file-{id}")).unwrap();
+        (ListedFile { path, size: *size, digest }, action.clone())
+    }))
+}
+
 fn plan(sizes: &[u64]) -> Plan {
-    let planned = |(id, size): (u32, &u64)| Planned {
-        id: FileId(id),
-        path: RepoPath::new(format!("file-{id}")).unwrap(),
-        listed_as: None,
-        size: *size,
-        digest: Digest::Sha256([0; 32]),
-        action: Action::Fetch { reason: Reason::Missing, replaces: None, partial: 0 },
-    };
-    Plan { files: (0..).zip(sizes).map(planned).collect(), ..Plan::default() }
+    planned(&sizes.iter().map(|size| (*size, fetch(0))).collect::<Vec<_>>())
 }
 
 fn tick(done: u64) -> Report {
@@ -121,8 +127,7 @@ async fn a_transfer_goes_on_where_the_last_one_was_cut_off() {
     drop(monitor);
     assert_eq!((run.tally.placed, run.tally.fetched), (1, 80));
     // The next survey finds the one in place, and of the other what had reached the disk.
-    let mut second = plan(&[100]);
-    second.files[0].action = Action::Fetch { reason: Reason::Missing, replaces: None, partial: 48 };
+    let second = planned(&[(100, fetch(48))]);
     let mut monitor = TransferMonitor::resumed(&second, &mut run);
     monitor.start_clock();
     let sample = monitor.sample();
@@ -144,8 +149,7 @@ fn what_arrived_unheard_counts_once_though_the_next_link_breaks_at_once() {
     monitor.event(Report::Started { file: FileId(0), resumed: 0 }).unwrap();
     monitor.event(tick(40)).unwrap();
     drop(monitor);
-    let mut second = plan(&[100]);
-    second.files[0].action = Action::Fetch { reason: Reason::Missing, replaces: None, partial: 48 };
+    let second = planned(&[(100, fetch(48))]);
     // Dropped before anything is said, as when the link breaks while the plan is ordered.
     drop(TransferMonitor::resumed(&second, &mut run));
     drop(TransferMonitor::resumed(&second, &mut run));
@@ -161,8 +165,7 @@ fn a_file_that_was_placed_while_the_link_broke_counts_as_placed() {
     monitor.event(Report::Started { file: FileId(0), resumed: 0 }).unwrap();
     drop(monitor);
     // `Placed` was on its way when the link broke: the next survey finds the file in place.
-    let mut second = plan(&[100, 50]);
-    second.files[0].action = Action::Keep { proof: Proof::Recorded };
+    let second = planned(&[(100, Action::Keep { proof: Proof::Recorded }), (50, fetch(0))]);
     let mut monitor = TransferMonitor::resumed(&second, &mut run);
     monitor.event(Report::Placed { file: FileId(1), fetched: 50, written: 50 }).unwrap();
     drop(monitor);

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 use crate::hub::{Endpoint, Gating, Hub, HubSettings, RepoId, RepoInfo};
-use crate::plan::{Action, Plan, Planned, Reason};
+use crate::plan::{Action, Plan, Reason};
 use crate::session::{Carryover, Relaying};
 
 const SIZE: u64 = 10_000_000;
@@ -44,15 +44,12 @@ impl Trial {
             tags: Vec::new(),
         };
         let sources = Sources::new(Arc::new(hub), Arc::new(info), Relaying::ToBox);
-        let planned = |id| Planned {
-            id: FileId(id),
-            path: RepoPath::new(format!("file-{id}")).unwrap(),
-            listed_as: None,
-            size: SIZE,
-            digest: Digest::Sha256([0; 32]),
-            action: Action::Fetch { reason: Reason::Missing, replaces: None, partial: 0 },
+        let planned = |id: u32| {
+            let path = RepoPath::new(format!("file-{id}")).unwrap();
+            let file = ListedFile { path, size: SIZE, digest: Digest::Sha256([0; 32]) };
+            (file, Action::Fetch { reason: Reason::Missing, replaces: None, partial: 0 })
         };
-        let plan = Plan { files: vec![planned(0), planned(1)], ..Plan::default() };
+        let plan = Plan::of([planned(0), planned(1)]);
         sources.will_relay(FileId(0));
         let (out, said) = mpsc::channel(2);
         Self { relay: Relay::new(out), sources, plan, run: Carryover::default(), said }

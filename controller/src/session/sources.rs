@@ -58,8 +58,8 @@ impl Sources {
 
     /// The same for a plan that was heard from an agent: only what is listed is given away.
     #[must_use]
-    pub fn within(self, listing: Listing) -> Self {
-        let files = listing.files.into_iter().map(|file| (file.path.clone(), file));
+    pub fn within(self, listing: &Listing) -> Self {
+        let files = listing.files.iter().map(ListedFile::from).map(|file| (file.path.clone(), file));
         Self { listed: Some(Arc::new(files.collect())), ..self }
     }
 
@@ -87,7 +87,7 @@ impl Sources {
     }
 
     /// What the agent is told when it is told to fetch a file. A public one it can find by itself.
-    pub(super) fn source(&self, planned: &Planned) -> Result<Source, HubError> {
+    pub(super) fn source(&self, planned: &Planned<'_>) -> Result<Source, HubError> {
         if self.are_on_request() {
             Ok(Source::OnRequest)
         } else {

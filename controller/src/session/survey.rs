@@ -1,6 +1,6 @@
 //! What is on disk of what is wanted.
 
-use hfdown_protocol::{Check, FileId, Folding, Found, Order, RepoPath, Report, Wanted, batches, limits};
+use hfdown_protocol::{Check, Folding, Found, Order, Report, batches, limits};
 use std::collections::HashSet;
 
 use super::carryover::Carryover;
@@ -9,8 +9,8 @@ use super::session::{Heard, Session, cleaned, unexpected};
 use super::twins::PlacedNames;
 use crate::display::Events;
 use crate::event::Event;
-use crate::plan::Inventory;
-use crate::selection::{Selected, SelectedFile};
+use crate::plan::{ByFile, Inventory};
+use crate::selection::Selected;
 
 impl Session {
     /// Asks the agent to look, and checks that it speaks of every wanted file once and of no other.
@@ -21,16 +21,15 @@ impl Session {
         events: &Events,
         run: &mut Carryover,
     ) -> Result<Inventory, SessionError> {
-        for files in batches(wanted(selected)) {
+        for files in batches(selected.wanted.iter().map(|(id, file)| file.wanted(id))) {
             self.say(Order::List { files }).await?;
         }
         self.say(Order::Survey { check }).await?;
-        self.lull.begin(selected.wanted.iter().map(|file| file.listed.size).fold(0, u64::saturating_add));
+        self.lull.begin(selected.total());
         let mut furthest = 0;
-        let mut found: Vec<Option<Found>> = vec![None; selected.wanted.len()];
+        let mut found = ByFile::unknown(selected.wanted.len());
         let mut extraneous = Vec::new();
         let mut names = 0;
-        let paths: HashSet<&RepoPath> = selected.wanted.iter().map(SelectedFile::path).collect();
         loop {
             match self.hear().await? {
                 Heard::Cancelled => return Err(SessionError::Cancelled),
@@ -48,14 +47,14 @@ impl Session {
                 }
                 Heard::Report(Report::Found { files }) => {
                     for (id, this) in files {
-                        let place = found.get_mut(id.0 as usize).filter(|place| place.is_none());
-                        let place = place.ok_or_else(|| {
-                            SessionError::protocol("it found a file that was not asked for")
-                        })?;
-                        *place = Some(match this {
+                        if !found.is_unknown(id.0 as usize) {
+                            return Err(SessionError::protocol("it found a file that was not asked for"));
+                        }
+                        let this = match this {
                             Found::Obstructed { failure } => Found::Obstructed { failure: cleaned(&failure) },
                             this => this,
-                        });
+                        };
+                        found.set(id.0 as usize, this);
                     }
                 }
                 Heard::Report(Report::Extraneous { extraneous: more }) => {
@@ -63,16 +62,16 @@ impl Session {
                     if extraneous.len() + more.len() > limits::FILES || names > limits::NAMES {
                         return Err(SessionError::protocol("it finds more extraneous files than can be"));
                     }
-                    if more.iter().any(|file| paths.contains(&file.path)) {
-                        return Err(SessionError::protocol("it calls a wanted file extraneous"));
-                    }
                     extraneous.extend(more);
                 }
                 Heard::Report(Report::Surveyed { folding }) => {
-                    let found: Option<Vec<Found>> = found.into_iter().collect();
-                    let found =
-                        found.ok_or_else(|| SessionError::protocol("it did not look at every file"))?;
+                    if !found.is_whole() {
+                        return Err(SessionError::protocol("it did not look at every file"));
+                    }
                     let inventory = Inventory { found, extraneous };
+                    if calls_wanted_extraneous(&inventory, selected) {
+                        return Err(SessionError::protocol("it calls a wanted file extraneous"));
+                    }
                     return Ok(told_apart(inventory, selected, folding));
                 }
                 Heard::Report(report) => return Err(unexpected(&report)),
@@ -81,24 +80,23 @@ impl Session {
     }
 }
 
+fn calls_wanted_extraneous(inventory: &Inventory, selected: &Selected) -> bool {
+    let extraneous: HashSet<&str> = inventory.extraneous.iter().map(|file| file.path.as_str()).collect();
+    !extraneous.is_empty() && selected.wanted.iter().any(|(_, file)| extraneous.contains(file.path.as_str()))
+}
+
 /// What is there, but for what the disk can't tell apart: one file of a name has its place, the others are obstructed.
 /// What an earlier sync called otherwise and is a wanted file now is not extraneous: with `--delete`, that file would go.
 fn told_apart(mut inventory: Inventory, selected: &Selected, folding: Folding) -> Inventory {
+    if folding == Folding::Nothing {
+        return inventory;
+    }
     let mut names = PlacedNames::on(folding);
-    for (file, found) in selected.wanted.iter().zip(&mut inventory.found) {
-        if let Err(failure) = names.place(file.path()) {
-            *found = Found::Obstructed { failure };
+    for (id, file) in selected.wanted.iter() {
+        if let Err(failure) = names.place(file.path) {
+            inventory.found.set(id.0 as usize, Found::Obstructed { failure });
         }
     }
     inventory.extraneous.retain(|file| !names.has(&file.path));
     inventory
-}
-
-fn wanted(selected: &Selected) -> impl Iterator<Item = Wanted> {
-    (0..).map(FileId).zip(&selected.wanted).map(|(id, file)| Wanted {
-        id,
-        path: file.path().clone(),
-        size: file.listed.size,
-        digest: file.listed.digest,
-    })
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use hfdown_protocol::{Failure, FailureKind, Folding, RepoPath};
+use hfdown_protocol::{Failure, FailureKind, Folding, RepoPath, RepoPathRef};
 use icu_normalizer::DecomposingNormalizerBorrowed;
 
 /// The names that have their place on a disk. Of those that it can't tell apart, the first one has it.
@@ -11,9 +11,9 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 pub(super) struct PlacedNames<'a> {
     folding: Folding,
     /// By what the disk makes of their names.
-    files: HashMap<String, &'a RepoPath>,
+    files: HashMap<String, RepoPathRef<'a>>,
     /// The folders that these files need, each with the first that needs it.
-    folders: HashMap<String, &'a RepoPath>,
+    folders: HashMap<String, RepoPathRef<'a>>,
 }
 
 impl<'a> PlacedNames<'a> {
@@ -23,25 +23,25 @@ impl<'a> PlacedNames<'a> {
     }
 
     /// Gives a file its place, unless one of those before it has it.
-    pub(super) fn place(&mut self, path: &'a RepoPath) -> Result<(), Failure> {
+    pub(super) fn place(&mut self, path: RepoPathRef<'a>) -> Result<(), Failure> {
         if self.folding == Folding::Nothing {
             return Ok(());
         }
         let name = folded(path.as_str(), self.folding).into_owned();
-        let clash = |what: &str, other: &RepoPath| {
+        let clash = |what: &str, other: RepoPathRef<'_>| {
             Failure::new(
                 FailureKind::InTheWay,
                 format_args!("{path} and {other} {what}{}", spelt(path, other)),
             )
         };
         if let Some(first) = self.files.get(&name) {
-            return Err(clash("are the same name on this disk", first));
+            return Err(clash("are the same name on this disk", *first));
         }
         if let Some(file) = folders_above(&name).find_map(|folder| self.files.get(folder)) {
-            return Err(clash("need a folder and a file of the same name on this disk", file));
+            return Err(clash("need a folder and a file of the same name on this disk", *file));
         }
         if let Some(below) = self.folders.get(&name) {
-            return Err(clash("need a file and a folder of the same name on this disk", below));
+            return Err(clash("need a file and a folder of the same name on this disk", *below));
         }
         for folder in folders_above(&name) {
             if !self.folders.contains_key(folder) {
@@ -81,7 +81,7 @@ fn folders_above(path: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What is to be said where two names look alike.
-fn spelt(path: &RepoPath, other: &RepoPath) -> &'static str {
+fn spelt(path: RepoPathRef<'_>, other: RepoPathRef<'_>) -> &'static str {
     let is_spelling = path != other && decomposed(path.as_str()) == decomposed(other.as_str());
     if is_spelling { " (their letters are encoded in two ways)" } else { "" }
 }
@@ -95,7 +95,7 @@ mod tests {
     fn refused(folding: Folding, paths: &[&str]) -> Vec<String> {
         let paths: Vec<_> = paths.iter().map(|path| RepoPath::new(*path).unwrap()).collect();
         let mut names = PlacedNames::on(folding);
-        paths.iter().filter_map(|path| names.place(path).err()).map(|failure| failure.detail).collect()
+        paths.iter().filter_map(|path| names.place(path.view()).err()).map(|failure| failure.detail).collect()
     }
 
     #[test]
@@ -160,7 +160,7 @@ mod tests {
         let (wanted, other) = (RepoPath::new("E\u{301}").unwrap(), RepoPath::new("\u{e9}").unwrap());
         for (folding, expected) in [(Nothing, false), (Case, false), (CaseAndNormalisation, true)] {
             let mut names = PlacedNames::on(folding);
-            names.place(&wanted).unwrap();
+            names.place(wanted.view()).unwrap();
             assert_eq!(names.has(&other), expected, "{folding:?}");
         }
     }

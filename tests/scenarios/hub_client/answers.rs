@@ -30,12 +30,12 @@ async fn lists_a_model_with_sizes_and_digests_over_many_pages() {
     assert!(info.is_public());
     let listing = client.list(&info).await.unwrap();
     assert_eq!((listing.files.len(), listing.total(), listing.refused.len()), (26, 5000 + 25 * 2, 0));
-    let large = listing.files.iter().find(|file| file.path == path("weights/model.safetensors")).unwrap();
+    let large = listing.find("weights/model.safetensors").unwrap();
     assert_eq!(
         (large.size, large.digest.kind(), large.digest.to_string()),
         (5000, "sha256", weights.sha256())
     );
-    let small = listing.files.iter().find(|file| file.path == path("part-03.json")).unwrap();
+    let small = listing.find("part-03.json").unwrap();
     assert_eq!(small.digest.to_string(), "9e26dfeeb6e641a33dae4961196235bdb965b21b"); // git hash-object of {}
     assert!(hub.requests().iter().filter(|request| request.path.contains("/tree/")).count() >= 4);
     assert!(hub.requests().iter().all(|request| request.header("accept-encoding") == Some("identity")));
@@ -84,7 +84,7 @@ async fn data_sets_have_addresses_of_their_own() {
     let client = client(&hub, None);
     let info = info(&client, "datasets/acme/rows").await.unwrap();
     let listing = client.list(&info).await.unwrap();
-    assert_eq!(client.read_small(&info, &listing.files[0]).await.unwrap(), "a,b");
+    assert_eq!(client.read_small(&info, &listing.find("rows.csv").unwrap()).await.unwrap(), "a,b");
     assert!(matches!(self::info(&client, "acme/rows").await, Err(HubError::RepoNotFound(_))));
 }
 
@@ -146,8 +146,8 @@ async fn a_private_models_bytes_come_signed_or_through_us_and_the_token_stays_at
     assert!(address.expose().as_str().starts_with(&hub.cdn_origin()), "{address}");
     assert!(address.expose().query().is_some());
     assert_eq!(client.sign(&info, &path("config.json")).await.unwrap(), Resolved::Here);
-    let config = listing.files.iter().find(|file| file.path == path("config.json")).unwrap();
-    assert_eq!(client.read_small(&info, config).await.unwrap(), "{}");
+    let config = listing.find("config.json").unwrap();
+    assert_eq!(client.read_small(&info, &config).await.unwrap(), "{}");
 
     assert!(hub.requests().iter().all(|request| request.origin == HubOrigin::Hub), "the CDN was asked");
     let bearer = format!("Bearer {TOKEN}");
@@ -175,7 +175,7 @@ async fn a_public_file_has_a_plain_address() {
     let expected = format!("{}/acme/tiny/resolve/{commit}/a%20b/%C3%BC.json", hub.endpoint());
     assert_eq!(address.expose().as_str(), expected);
     let listing = client.list(&info).await.unwrap();
-    assert_eq!(client.read_small(&info, &listing.files[0]).await.unwrap(), "{}");
+    assert_eq!(client.read_small(&info, &listing.find("a b/ü.json").unwrap()).await.unwrap(), "{}");
 }
 
 #[tokio::test]
@@ -308,7 +308,7 @@ async fn a_body_of_another_length_than_listed_is_refused() {
     hub.model("acme/tiny").file("a.json", "12345").commit();
     let client = client(&hub, None);
     let info = info(&client, "acme/tiny").await.unwrap();
-    let mut file = client.list(&info).await.unwrap().files.remove(0);
+    let mut file = client.list(&info).await.unwrap().find("a.json").unwrap();
     let _short = hub.fault(HubFault::ShortBody(2), When::file("a.json"));
     let error = client.read_small(&info, &file).await.unwrap_err();
     let HubError::Nonsense { what, .. } = &error else { panic!("{error:?}") };
