@@ -1,5 +1,6 @@
 //! The world in miniature: a test Hub, SSH hosts, faults, scenarios and the demo.
 
+pub mod cached;
 pub mod counterpart;
 pub mod hf;
 pub mod hub;

@@ -1,12 +1,31 @@
-//! The hub cache of `huggingface_hub`, as both halves know it: where it is.
+//! The hub cache of `huggingface_hub`, as both halves know it: where it is, and what is in it as a whole.
+//!
+//! What `hfdown cache` does, the controller calls in its own process ([`HubCache`]): nothing of that is reached from
+//! [`serve`](crate::serve()), and none of it is in the agent's program. It goes through a handle of the cache's folder, and
+//! no link in it is followed out of it. What is there was written by others as well, and may be half of something: it is
+//! said what is odd, and the rest is looked at.
 
+mod blob_table;
+mod cache_folder;
+mod cached_id;
+mod flaw;
 mod location;
 #[cfg(target_os = "linux")]
 mod login_shell;
+mod refs;
+mod repository_scan;
+mod scan;
+mod shared_store;
+mod snapshot_walk;
 
+pub use cache_folder::{CacheFault, HubCache};
+pub use cached_id::{CachedId, CachedKind};
+pub use flaw::{CacheFlaw, FlawKind};
 pub use location::CacheVariables;
 #[cfg(target_os = "linux")]
 pub use login_shell::hub_cache_of_login;
+pub use repository_scan::{Amount, CachedRepository, CachedRevision};
+pub use scan::CacheScan;
 
 /// The hub cache of this agent's user: boxes run Linux, where a login shell is asked.
 #[cfg(not(target_os = "linux"))]

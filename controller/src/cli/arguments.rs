@@ -7,6 +7,7 @@ use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr, TypedValue
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use super::cache_arguments::CacheVerb;
 use super::elsewhere::instead;
 use super::folders::{parse_folder_there, parse_path_here};
 use super::values::{parse_fingerprint, parse_floor, parse_rate};
@@ -80,7 +81,7 @@ impl Command {
             | Self::File { source, .. }
             | Self::RsyncSync { source, .. }
             | Self::RsyncToVast { source, .. } => Some(source),
-            Self::Attach { .. } | Self::Stop { .. } | Self::ForgetHost { .. } => None,
+            Self::Attach { .. } | Self::Stop { .. } | Self::ForgetHost { .. } | Self::Cache { .. } => None,
         }
     }
 }
@@ -206,6 +207,12 @@ pub enum Command {
         /// How to say it.
         #[command(flatten)]
         output: OutputArguments,
+    },
+    /// See what is in the cache of the Hub on this machine, which vLLM, transformers and hf read
+    Cache {
+        /// What to do with it.
+        #[command(subcommand)]
+        verb: CacheVerb,
     },
 }
 

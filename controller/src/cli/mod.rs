@@ -1,6 +1,7 @@
 //! What was typed, and what it means together with the environment.
 
 mod arguments;
+mod cache_arguments;
 mod elsewhere;
 mod folders;
 mod log;
@@ -12,7 +13,8 @@ pub use arguments::{
     Arguments, BoxArguments, Command, LinkArguments, OutputArguments, RepoArguments, SyncArguments,
     TransferArguments,
 };
+pub use cache_arguments::{CachePlace, CacheVerb};
 pub use folders::check_path_here;
 pub use log::begin_log;
 pub use model::{Model, TypedCommand, file_command, names_no_repository, of_command, typed_tag};
-pub use settings::{Settings, detached_records, host_to_forget, on_box};
+pub use settings::{Settings, detached_records, host_to_forget, hub_cache, on_box};

@@ -138,6 +138,19 @@ fn handed_down(file: Option<std::ffi::OsString>) -> Result<Vec<Vec<u8>>, Problem
     Ok(authorities)
 }
 
+/// The folder of the Hub's cache on this machine: the one that was typed, or where `huggingface_hub` has it.
+pub fn hub_cache(typed: Option<&str>) -> Result<PathBuf, Problem> {
+    let variable = |name: &str| std::env::var(name).ok();
+    let file = |path: &std::path::Path| std::fs::read_to_string(path);
+    let variables = Variables { variable: &variable, file: &file };
+    let found = typed.map(|typed| variables.expand(typed)).or_else(|| variables.hub_cache());
+    found.ok_or_else(|| {
+        Problem::new(Exit::Usage, "cannot find the cache")
+            .because("no variable names this user's own folder")
+            .hint("name the cache's folder with --cache-dir, or set HF_HUB_CACHE")
+    })
+}
+
 /// What this machine remembers of transfers that it detached.
 pub fn detached_records() -> DetachedRecords {
     DetachedRecords::from_environment()

@@ -3,6 +3,7 @@
 
 mod attach;
 mod attempts;
+mod cache;
 mod download;
 mod file;
 mod forget_host;
@@ -130,6 +131,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             rsync_to_vast::request(typed, context).await?
         }
         Command::Info { source, .. } => return info::run(source, context).await,
+        Command::Cache { verb } => return cache::run(verb, context).await,
         Command::ForgetHost { host, .. } => return forget_host::run(host, context).await,
         Command::Attach { there, token, .. } => {
             return attach::run(AttachVerb::Attach, token.as_deref(), there, context).await;
@@ -145,6 +147,7 @@ fn output(command: &Command) -> &OutputArguments {
         | Command::Attach { output, .. }
         | Command::Stop { output, .. }
         | Command::ForgetHost { output, .. } => output,
+        Command::Cache { verb } => verb.output(),
         Command::Download { transfer, .. }
         | Command::File { transfer, .. }
         | Command::RsyncSync { transfer, .. }

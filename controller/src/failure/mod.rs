@@ -3,6 +3,7 @@
 //! Each seam has an enum of its own; here, and only here, each of their variants becomes a [`Problem`].
 
 mod agent;
+mod cache;
 mod hub;
 mod link;
 mod login;
@@ -10,6 +11,7 @@ mod session;
 mod shell;
 
 pub use agent::exit_of;
+pub use cache::{cache, cache_target};
 pub(crate) use hfdown_agent::in_words;
 pub use hub::{hub, hub_advice, hub_setup};
 pub use link::known_hosts;

@@ -48,8 +48,13 @@ impl Variables<'_> {
 
     /// The file that holds the token of `hf auth login`.
     pub fn token_file(&self) -> Option<PathBuf> {
-        let named = self.text("HF_TOKEN_PATH").map(|path| self.cache().expand(&path));
+        let named = self.text("HF_TOKEN_PATH").map(|path| self.expand(&path));
         named.or_else(|| self.hf_home().map(|home| home.join("token")))
+    }
+
+    /// A path with its `~` and `$NAME` expanded.
+    pub fn expand(&self, path: &str) -> PathBuf {
+        self.cache().expand(path)
     }
 
     fn cache(&self) -> CacheVariables<'_> {

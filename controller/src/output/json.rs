@@ -32,6 +32,9 @@
 //! | `joined` | `title`, `root`, `age_seconds`, `files`, `bytes`, `done`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written` | `attach`, `stop`: a detached transfer runs, and this is what it has come to |
 //! | `ended` | `conclusion` (`done`, `incomplete`, `stopped`, `failed`, `vanished`, `superseded`), `kind` and `why` or null, `ago_seconds`, and the fields of `joined` | it has ended while no controller was connected |
 //! | `forgotten` | `host`, `file` | `forget-host`: the key of that box is no longer in hfdown's file |
+//! | `cached_repository` | `id`, `kind` (`model`, `dataset`, `space`, `kernel`), `size`, `revisions`, `refs`: [text], `files`, `last_used`, `last_changed`, `incomplete`, `partial`, `orphaned`, `path` | `cache ls`, per repository; `size` has each blob once; `incomplete` bytes were left by cut-off runs of `hf`, `partial` ones by those of hfdown, which go on from them, `orphaned` ones are in blobs of no revision; `path` is its folder; times are UTC (RFC 3339) |
+//! | `cached_revision` | `id`, `kind`, `commit`, `refs`: [text], `size`, `files`, `last_changed`, `path` | `cache ls --revisions`, per revision |
+//! | `cache` | `path`, `repositories`, `revisions`, `size`, `incomplete`, `partial`, `orphaned` | `cache ls`, last: all of these together; what repositories share counts once |
 //! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
 //! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written`, `elapsed_seconds`, `transfer_seconds`, `rate` or null | the run is over; `fetched` bytes came over the network, repeated ones included, `written` ones of files reached the disk, wherever they came from |
@@ -53,7 +56,7 @@ use super::printer::Printer;
 use super::renderer::Renderer;
 use super::style::{Colour, Look, Verbosity};
 use super::summary::PlanTotals;
-use super::{Log, Unwritable, problem};
+use super::{Log, Unwritable, cached_objects, problem};
 use crate::event::Event;
 use crate::hub::{Refused, RepoInfo};
 use crate::problem::Problem;
@@ -119,6 +122,10 @@ impl Renderer for Json {
             }
             Event::Described { info, listing } => {
                 return described(name, info, &listing.files, &listing.refused, printer);
+            }
+            Event::CacheListed(listing) => {
+                let mut objects = cached_objects::objects(listing).into_iter();
+                return objects.try_for_each(|object| print(name, object, printer));
             }
             _ => {}
         }

@@ -6,6 +6,8 @@
 //! writes to either; bars alone have a way of their own to the terminal.
 
 mod bars;
+mod cached;
+mod cached_objects;
 mod console;
 mod detached;
 mod disk_warning;

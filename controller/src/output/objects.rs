@@ -21,7 +21,7 @@ use crate::text::units::mean_rate;
 /// The object of an event. [`Event::Described`] has several, see [`model`], [`files`] and [`refused`].
 pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> {
     Some(match event {
-        Event::Described { .. } => return None,
+        Event::Described { .. } | Event::CacheListed(_) | Event::NoCache { .. } => return None,
         Event::Warning { text } => Object::Warning { text: text.into(), kind: None },
         Event::DiskWarning { root, warning } => Object::Warning {
             text: disk_warning::text(root, warning).into(),

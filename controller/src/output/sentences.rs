@@ -8,7 +8,8 @@ use hfdown_protocol::MachineInfo;
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
-use super::{detached, disk_warning, info, plan_lines};
+use super::{cached, detached, disk_warning, info, plan_lines};
+use crate::cache::CacheListing;
 use crate::event::{Agent, Event, Progress};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -54,6 +55,7 @@ impl Sentences {
             Event::Described { info, listing } => {
                 vec![OutputLine::Data(info::text(info, &listing.files, &listing.refused))]
             }
+            Event::CacheListed(listing) => self.listed(listing),
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
                 run.expected = PlanTotals::of_status(status);
@@ -95,6 +97,12 @@ impl Sentences {
             Intent::Execute => {}
         }
         lines
+    }
+
+    fn listed(&self, listing: &CacheListing) -> Vec<OutputLine> {
+        let leftovers = cached::leftovers(&listing.totals).filter(|_| self.verbosity >= Verbosity::Normal);
+        let data = OutputLine::Data(cached::text(listing));
+        std::iter::once(data).chain(leftovers.map(OutputLine::Message)).collect()
     }
 
     fn sentence(&self, name: Option<&str>, event: &Event) -> Option<String> {
@@ -180,6 +188,7 @@ impl Sentences {
             Event::Forgotten { host, file } => {
                 (Verbosity::Normal, format!("forgot the key of {host} (it was in {file})"))
             }
+            Event::NoCache { path } => (Verbosity::Normal, format!("there is no cache in {path} yet")),
             Event::Disconnected => (Verbosity::Normal, "left; the transfer goes on".to_owned()),
             Event::Cancelling => {
                 (Verbosity::Normal, "stopping; press Ctrl-C again to end at once".to_owned())
@@ -189,6 +198,7 @@ impl Sentences {
                 (Verbosity::Normal, summary(outcome, expected))
             }
             Event::Described { .. }
+            | Event::CacheListed(_)
             | Event::Planned { .. }
             | Event::Started { .. }
             | Event::Surveying { .. }

@@ -1,6 +1,6 @@
 //! Sizes, rates, durations and counts as users read them: decimal units, two or three digits.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const UNITS: [(&str, u64); 5] = [
     ("kB", 1_000),
@@ -62,6 +62,37 @@ pub(crate) fn duration(duration: Duration) -> String {
     }
 }
 
+/// How long ago something was, in its largest unit: `just now`, `5 minutes ago`, `2 days ago`.
+pub(crate) fn ago(since: Duration) -> String {
+    const UNITS: [(&str, u64); 5] =
+        [("year", 31_536_000), ("month", 2_592_000), ("day", 86_400), ("hour", 3_600), ("minute", 60)];
+    // Months begin where days of two digits would go on into three.
+    const DAYS: u64 = 100 * 86_400;
+    let seconds = since.as_secs();
+    let fits = |name: &str, unit: u64| seconds >= unit && (name != "month" || seconds >= DAYS);
+    match UNITS.into_iter().find(|(name, unit)| fits(name, *unit)) {
+        Some((name, unit)) => format!("{} ago", count(seconds / unit, name)),
+        None => "just now".to_owned(),
+    }
+}
+
+/// An instant as programs read it (RFC 3339, UTC): `2026-11-22T21:31:34Z`.
+pub(crate) fn instant(time: SystemTime) -> String {
+    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    // Years are counted from March, so that the day that some of them have more is their last, from the year 0 on.
+    let from_zero = days + 719_468;
+    let (era, day) = (from_zero / 146_097, from_zero % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = era * 400 + year + next;
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// The time that is left, in whole seconds, because it is a guess: `1 s`, `1 m 12 s`.
 pub(crate) fn left(left: Duration) -> String {
     let seconds = left.as_secs().max(1);
@@ -104,6 +135,38 @@ mod tests {
             assert_eq!(bytes(size), text, "{size}");
         }
         assert_eq!(rate(118_000_000), "118 MB/s");
+    }
+
+    #[test]
+    fn what_was_is_told_in_its_largest_unit() {
+        const DAY: u64 = 86_400;
+        for (seconds, text) in [
+            (0, "just now"),
+            (59, "just now"),
+            (60, "1 minute ago"),
+            (7_199, "1 hour ago"),
+            (2 * DAY, "2 days ago"),
+            (99 * DAY, "99 days ago"),
+            (100 * DAY, "3 months ago"),
+            (364 * DAY, "12 months ago"),
+            (800 * DAY, "2 years ago"),
+        ] {
+            assert_eq!(ago(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn instants_are_those_of_the_calendar() {
+        // `date -u -d @…`
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_824_694, "2026-11-28T00:11:34Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(instant(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), text);
+        }
     }
 
     #[test]

@@ -1,0 +1,49 @@
+//! `hfdown cache ls`: what is there.
+
+use std::time::SystemTime;
+
+use super::{Context, open};
+use crate::cache::{CacheListing, CacheOrder, CacheTarget, resolve};
+use crate::cli::CachePlace;
+use crate::event::Event;
+use crate::failure::{self, Exit, Problem};
+
+/// What has a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    Repositories,
+    Revisions,
+}
+
+pub(super) async fn run(
+    models: &[String],
+    detail: Detail,
+    order: CacheOrder,
+    place: &CachePlace,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    let opened = open::open(place, context).await?;
+    let (path, scan) = (&opened.path, &opened.scan);
+    let mut shown = Vec::new();
+    for typed in models {
+        let target = resolve(scan, typed)
+            .map_err(|error| failure::cache_target(format!("cannot show {typed}"), path, &error))?;
+        let (CacheTarget::Repository(index) | CacheTarget::Revision(index, _)) = target;
+        shown.push(index);
+    }
+    shown.sort_unstable();
+    shown.dedup();
+    let shown = (!models.is_empty()).then_some(&shown[..]);
+    opened.warn(context).await;
+    let now = SystemTime::now();
+    let listing = match detail {
+        Detail::Repositories => CacheListing::of_repositories(path, scan, shown, order, now),
+        Detail::Revisions => CacheListing::of_revisions(path, scan, shown, order, now),
+    };
+    let events = context.events(None);
+    if opened.cache.is_none() {
+        events.send(Event::NoCache { path: listing.path.clone() }).await;
+    }
+    events.send(Event::CacheListed(Box::new(listing))).await;
+    Ok(Exit::Done)
+}

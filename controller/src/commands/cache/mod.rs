@@ -1,0 +1,17 @@
+//! `hfdown cache`: what is in the cache of the Hub on this machine, and what of it may go. The Hub is not asked.
+
+mod ls;
+mod open;
+
+use super::Context;
+use crate::cli::CacheVerb;
+use crate::failure::{Exit, Problem};
+
+pub(super) async fn run(verb: &CacheVerb, context: &Context) -> Result<Exit, Problem> {
+    match verb {
+        CacheVerb::Ls { models, revisions, sort, place, output: _ } => {
+            let detail = if *revisions { ls::Detail::Revisions } else { ls::Detail::Repositories };
+            ls::run(models, detail, *sort, place, context).await
+        }
+    }
+}
