@@ -17,7 +17,7 @@ pub struct CacheListing {
     /// Where the cache is.
     pub path: String,
     /// What is shown.
-    pub rows: Rows,
+    pub rows: CacheRows,
     /// All of that together.
     pub totals: CacheTotals,
     /// When it was looked at.
@@ -26,7 +26,7 @@ pub struct CacheListing {
 
 /// A row per repository, or one per revision.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Rows {
+pub enum CacheRows {
     /// Repositories.
     Repositories(Vec<RepositoryRow>),
     /// Revisions.
@@ -128,7 +128,7 @@ impl CacheListing {
             CacheOrder::Used => rows.sort_by_key(|row| Reverse(row.last_used)),
             CacheOrder::Changed => rows.sort_by_key(|row| Reverse(row.last_changed)),
         }
-        Self { path: shown_path(path), rows: Rows::Repositories(rows), totals, now }
+        Self { path: shown_path(path), rows: CacheRows::Repositories(rows), totals, now }
     }
 
     /// A row for each of their revisions.
@@ -154,7 +154,7 @@ impl CacheListing {
             CacheOrder::Size => rows.sort_by_key(|row| Reverse(row.amount.bytes)),
             CacheOrder::Changed => rows.sort_by_key(|row| Reverse(row.last_changed)),
         }
-        Self { path: shown_path(path), rows: Rows::Revisions(rows), totals, now }
+        Self { path: shown_path(path), rows: CacheRows::Revisions(rows), totals, now }
     }
 }
 

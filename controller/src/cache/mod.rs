@@ -5,5 +5,5 @@ mod listing;
 mod nearest;
 mod target;
 
-pub use listing::{CacheListing, CacheOrder, CacheTotals, RepositoryRow, RevisionRow, Rows};
+pub use listing::{CacheListing, CacheOrder, CacheRows, CacheTotals, RepositoryRow, RevisionRow};
 pub use target::{CacheTarget, CacheTargetError, resolve};

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use hfdown_agent::hub_cache::Amount;
 
-use crate::cache::{CacheListing, CacheTotals, RepositoryRow, RevisionRow, Rows};
+use crate::cache::{CacheListing, CacheRows, CacheTotals, RepositoryRow, RevisionRow};
 use crate::text::units::{ago, bytes, count};
 use crate::text::width::{columns, padded};
 
@@ -14,11 +14,11 @@ const SHORT: usize = 12;
 /// The rows under their headings, and what they come to.
 pub(super) fn text(listing: &CacheListing) -> String {
     let table = match &listing.rows {
-        Rows::Repositories(rows) => table(
+        CacheRows::Repositories(rows) => table(
             ["REPOSITORY", "SIZE", "REVISIONS", "FILES", "LAST USED", "LAST CHANGED", "REFS"],
             rows.iter().map(|row| repository(row, listing.now)).collect(),
         ),
-        Rows::Revisions(rows) => table(
+        CacheRows::Revisions(rows) => table(
             ["REPOSITORY", "COMMIT", "SIZE", "FILES", "LAST CHANGED", "REFS"],
             rows.iter().map(|row| revision(row, listing.now)).collect(),
         ),
@@ -139,7 +139,7 @@ pub(super) mod tests {
             parts: Amount { files: 1, bytes: 5_000_000 },
             orphaned: Amount { files: 1, bytes: 70 },
         };
-        CacheListing { path: "/cache".to_owned(), rows: Rows::Repositories(rows), totals, now }
+        CacheListing { path: "/cache".to_owned(), rows: CacheRows::Repositories(rows), totals, now }
     }
 
     #[test]
@@ -152,7 +152,7 @@ pub(super) mod tests {
         2 repositories, 4 revisions, 548 MB
         ");
         let empty = CacheListing {
-            rows: Rows::Repositories(Vec::new()),
+            rows: CacheRows::Repositories(Vec::new()),
             totals: CacheTotals::default(),
             ..listing()
         };

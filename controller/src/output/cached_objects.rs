@@ -3,14 +3,14 @@
 use std::time::SystemTime;
 
 use super::object::Object;
-use crate::cache::{CacheListing, RepositoryRow, RevisionRow, Rows};
+use crate::cache::{CacheListing, CacheRows, RepositoryRow, RevisionRow};
 use crate::text::units::instant;
 
 /// The objects of a listing: a row each, and what they come to.
 pub(super) fn objects(listing: &CacheListing) -> Vec<Object<'_>> {
     let mut objects: Vec<_> = match &listing.rows {
-        Rows::Repositories(rows) => rows.iter().map(repository).collect(),
-        Rows::Revisions(rows) => rows.iter().map(revision).collect(),
+        CacheRows::Repositories(rows) => rows.iter().map(repository).collect(),
+        CacheRows::Revisions(rows) => rows.iter().map(revision).collect(),
     };
     let totals = listing.totals;
     objects.push(Object::Cache {
