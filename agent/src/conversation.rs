@@ -168,6 +168,7 @@ impl Conversation {
                 self.ordered.remove(extraneous);
                 Ok(())
             }
+            Order::Tree { bytes } => self.receive_tree(bytes).await,
             Order::Begin => self.begin().await,
             // The host of a detached transfer answers this; an agent that ends with its link can't.
             Order::Detach { .. } => self.out_of_order("Detach").await,
@@ -204,9 +205,10 @@ impl Conversation {
     async fn proceed(&mut self, done: Done) -> Step {
         match done {
             Done::Opened(Ok(folder)) => {
-                let (root, free) = (folder.root.path().display().to_string(), folder.free);
+                let (root, free) = (folder.root.held().display().to_string(), folder.free);
+                let lacks_tree = folder.root.lacks_tree();
                 self.folder = Some(folder);
-                self.say(Report::Opened { root, free }).await?;
+                self.say(Report::Opened { root, free, lacks_tree }).await?;
                 self.warn().await?;
                 match self.awaits_folder.take() {
                     Some(check) => self.survey(check).await,
@@ -257,7 +259,7 @@ impl Conversation {
 
     async fn open(
         &mut self,
-        root: String,
+        root: Option<String>,
         access: Access,
         layout: Layout,
         traces: Traces,
@@ -277,7 +279,7 @@ impl Conversation {
             identity: self.environment.identity,
             wait: self.limits.lock_seconds.map(|seconds| Duration::from_secs(seconds.into())),
         };
-        self.work.spawn(async move { Done::Opened(Folder::open(&root, opening, &reports, &stop).await) });
+        self.work.spawn(async move { Done::Opened(Folder::open(root, opening, &reports, &stop).await) });
         Ok(())
     }
 
@@ -304,13 +306,26 @@ impl Conversation {
         let (wanted, reports, stop) = (Arc::clone(&self.wanted), self.reports.clone(), self.stop.clone());
         self.work.spawn(async move {
             let surveying = tokio::task::spawn_blocking(move || {
-                let Folder { root, records, .. } = &opened;
-                let places = Mutex::default();
-                Survey { root, records, wanted: &wanted, check, reports: &reports, stop: &stop, places }.run()
+                let Folder { root, records, intact, .. } = &opened;
+                let (wanted, reports, stop, places) = (&wanted, &reports, &stop, Mutex::default());
+                Survey { root, records, wanted, check, reports, stop, intact, places }.run()
             });
             Done::Surveyed(surveying.await.unwrap_or_else(|error| Err(defect(&error))))
         });
         Ok(())
+    }
+
+    /// Takes more of what the commit contains. It goes to the disk at once: it may be as long as the listing.
+    async fn receive_tree(&mut self, bytes: Vec<u8>) -> Step {
+        let Some(folder) = self.folder.clone().filter(|folder| folder.root.is_ours() && self.work.is_empty())
+        else {
+            return self.out_of_order("Tree").await;
+        };
+        let writing = tokio::task::spawn_blocking(move || folder.root.receive_tree(&bytes));
+        match writing.await.unwrap_or_else(|error| Err(defect(&error))) {
+            Ok(()) => Ok(()),
+            Err(failure) => self.fatal(failure).await,
+        }
     }
 
     async fn begin(&mut self) -> Step {
@@ -327,7 +342,7 @@ impl Conversation {
                 Traces::Keep if ordered.is_idle() => NextRun::Idles,
                 Traces::Keep => NextRun::Fetches,
             };
-            crate::detached::supersede(private, &folder.root.path().to_string_lossy(), later);
+            crate::detached::supersede(private, &folder.root.held().to_string_lossy(), later);
         }
         let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
         let (timing, stop, limits) = (self.environment.timing, self.stop.clone(), self.limits.clone());

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk;
-use crate::folder::{Occupant, Origin, Places, Records, Root};
+use crate::folder::{FileSet, Occupant, Origin, Places, Records, Root};
 use crate::hasher::Hasher;
 use crate::machine;
 use crate::part::Part;
@@ -35,6 +35,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) check: Check,
     pub(crate) reports: &'a mpsc::Sender<Report>,
     pub(crate) stop: &'a CancellationToken,
+    /// Which of the wanted files are as they are to be.
+    pub(crate) intact: &'a Mutex<FileSet>,
     /// Where the wanted files can be put.
     pub(crate) places: Mutex<Places>,
 }
@@ -79,6 +81,9 @@ impl Survey<'_> {
 
     /// What can be said without reading; otherwise the stamp of what must be read.
     fn glance(&self, wanted: &Wanted, part: &str) -> Result<Found, Stamp> {
+        if let Some(failure) = self.root.obstacle_of(wanted) {
+            return Ok(Found::Obstructed { failure });
+        }
         let place = self.root.place_of(wanted);
         let stamp = match self.root.occupant(&place) {
             Occupant::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, part) }),
@@ -244,6 +249,13 @@ impl Survey<'_> {
 
     /// Files that an earlier run placed, that still are what it left, and that the listing does not contain.
     fn send_extraneous(&self) -> Result<(), Failure> {
+        let has_placed = {
+            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+            records.iter().any(|(_, record)| record.origin == Origin::Placed)
+        };
+        if !has_placed {
+            return Ok(());
+        }
         let wanted: std::collections::HashSet<_> =
             self.wanted.iter().map(|wanted| self.root.place_of(wanted)).collect();
         let extraneous: Vec<_> = {
@@ -264,6 +276,11 @@ impl Survey<'_> {
     }
 
     fn send_all(&self, files: &[(FileId, Found)]) -> Result<(), Failure> {
+        {
+            let mut intact = self.intact.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = files.iter().filter(|(_, found)| matches!(found, Found::Intact { .. }));
+            found.for_each(|(file, _)| intact.insert(*file));
+        }
         for files in batches(files.iter().cloned()) {
             self.send(Report::Found { files })?;
         }

@@ -42,6 +42,7 @@ fn every_cpu_reads() {
     let survey = Survey {
         root: &root,
         records: &records,
+        intact: &Mutex::default(),
         wanted: &files,
         check: Check::Contents,
         reports: &reports,
@@ -82,6 +83,7 @@ fn what_was_touched_since_the_run_began_is_read_and_not_remembered() {
     let survey = Survey {
         root: &root,
         records: &records,
+        intact: &Mutex::default(),
         wanted: &[Wanted { digest, ..wanted(0, "file", 0) }],
         check: Check::Records,
         reports: &reports,
@@ -111,6 +113,7 @@ fn a_file_that_is_written_to_while_it_is_read_is_neither_right_nor_remembered() 
     let survey = Survey {
         root: &root,
         records: &records,
+        intact: &Mutex::default(),
         wanted: &[Wanted { digest: hasher.finish(), size: size as u64, ..wanted(0, "file", 0) }],
         check: Check::Contents,
         reports: &reports,

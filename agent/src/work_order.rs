@@ -7,7 +7,7 @@ use hfdown_protocol::{End, ExtraneousFile, Failure, FailureKind, Job, Limits, Re
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::RetryTiming;
-use crate::folder::{self, Completeness, Folder};
+use crate::folder::{self, Completeness, Folder, Root};
 use crate::source::Network;
 use crate::transfer::{Engine, FileTransfer, Workshop};
 
@@ -52,13 +52,7 @@ impl WorkOrder {
     ) -> Result<Summary, Failure> {
         let Self { jobs, extraneous, .. } = self;
         let parts = folder.root.layout().parts(&wanted);
-        let tasks = jobs
-            .into_iter()
-            .map(|job| {
-                let index = job.file.0 as usize;
-                FileTransfer::new(wanted[index].clone(), job.replaces, parts[index].clone(), job.source)
-            })
-            .collect();
+        let tasks = transfers(jobs, &wanted, &parts, &folder.root);
         let workshop = Workshop {
             root: Arc::clone(&folder.root),
             records: Arc::clone(&folder.records),
@@ -68,7 +62,14 @@ impl WorkOrder {
         };
         let limits = limits.clone();
         // It looks at every part: where that may block.
-        let engine = tokio::task::spawn_blocking(move || Engine::new(workshop, tasks, &limits));
+        let engine = tokio::task::spawn_blocking(move || {
+            let root = &workshop.root;
+            let begun = root.layout().begin(root.writable()?);
+            begun.map_err(|error| {
+                root.failure(&format!("cannot begin in {}", root.path().display()), &error)
+            })?;
+            Engine::new(workshop, tasks, &limits)
+        });
         let mut summary = engine.await.unwrap_or_else(|error| Err(defect(&error)))?.run().await?;
         let completeness = match summary {
             Summary { failed: 0, end: End::Complete, .. } => Completeness::Whole,
@@ -90,6 +91,24 @@ impl WorkOrder {
         }
         Ok(summary)
     }
+}
+
+/// A transfer for each job; for those that share a part, one.
+fn transfers(mut jobs: Vec<Job>, wanted: &[Wanted], parts: &[String], root: &Root) -> Vec<FileTransfer> {
+    let part = |job: &Job| &parts[job.file.0 as usize];
+    jobs.sort_by(|one, other| part(one).cmp(part(other)));
+    let mut transfers: Vec<FileTransfer> = Vec::with_capacity(jobs.len());
+    for job in jobs {
+        let (file, part) = (wanted[job.file.0 as usize].clone(), part(&job));
+        if let Some(last) = transfers.last_mut().filter(|last| last.has_part(part)) {
+            last.share_with(file, job.replaces);
+            continue;
+        }
+        let is_shared = root.layout().shared_place(&file).is_some();
+        let transfer = FileTransfer::new(file, job.replaces, part.clone(), job.source);
+        transfers.push(if is_shared { transfer.shared() } else { transfer });
+    }
+    transfers
 }
 
 fn defect(error: &tokio::task::JoinError) -> Failure {

@@ -81,10 +81,12 @@ pub enum Event {
         /// How long the wait is.
         wait: Duration,
     },
-    /// Another run holds the folder; this one waits.
+    /// Another run holds the folder, or another program fetches a file into the same cache; this one waits.
     Waiting {
         /// Who holds it.
         holder: String,
+        /// The file, where it is one.
+        path: Option<RepoPath>,
         /// For how long it has been waited for.
         waited: Duration,
     },

@@ -36,6 +36,8 @@ pub struct Tally {
     pub transfer: Duration,
     /// How long the run took, from the command's start.
     pub elapsed: Duration,
+    /// Where the snapshot is, in a hub cache.
+    pub snapshot: Option<String>,
     /// Whether the plan was carried out to its end.
     pub end: End,
     /// Whether it was only shown.

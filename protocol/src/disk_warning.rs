@@ -18,6 +18,8 @@ pub enum DiskWarning {
     NoReplace,
     /// It can't change who may use a file.
     NoModes,
+    /// It has no links: a snapshot in a hub cache consists of files of its own.
+    NoLinks,
     /// What `hf` reads of the files beside them could not be written.
     HubMetadata {
         /// Why not, at first.
@@ -43,7 +45,7 @@ impl DiskWarning {
     pub(crate) fn is_bounded(&self) -> bool {
         match self {
             Self::HubMetadata { failure } => failure.is_bounded(),
-            Self::NoLocks { .. } | Self::NoFlush | Self::NoReplace | Self::NoModes => true,
+            Self::NoLocks { .. } | Self::NoFlush | Self::NoReplace | Self::NoModes | Self::NoLinks => true,
         }
     }
 }

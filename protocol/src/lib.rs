@@ -6,12 +6,13 @@
 //!                                          ◀──   Hello {version, machine}
 //!   Trust {certificates}                   ──▶         where the user trusts more than the well-known authorities
 //!   Open {root, access, layout, traces, …} ──▶
-//!                                          ◀──   Opened {root, free disk}
+//!                                          ◀──   Opened {root, free disk, …}
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
 //!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , Surveyed
 //!   (the controller plans; a dry run says Bye here)
 //!   Fetch {jobs} … , Remove {extraneous} … ──▶
+//!   Tree {bytes} …                         ──▶         to a hub cache that lacks it
 //!   Begin                                  ──▶
 //!                                          ◀──   NeedSource {file}     its source must be asked for, or has gone stale
 //!   Source {file, address, hub's network}  ──▶
@@ -19,6 +20,7 @@
 //!                                          ◀──   Stream {Open {file, range}}, Stream {Window}, Stream {Close}
 //!   Stream {Head}, Stream {Bytes} …, Stream {End | Failed}     ──▶   of a file that is relayed, as far as its window goes
 //!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
+//!                                          ◀──   Waiting {file}      that another program fetches into the same cache
 //!                                          ◀──   Warning             what the disk can't; from Opened on, each kind once
 //!                                          ◀──   Finished {summary}
 //!   Ping ⇄ Pong  ·  Cancel  ·  Bye         ──▶
@@ -61,6 +63,7 @@ mod order;
 mod oversized_tests;
 mod path;
 mod report;
+mod repository_folder;
 mod stream;
 mod transfer_status;
 
@@ -74,13 +77,14 @@ pub use failure::{Failure, FailureKind, Scarcity};
 pub use file_table::{FileRow, FileTable, TooManyFiles, WantedFiles};
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
 pub use order::{
-    Access, Check, ExtraneousFile, FileId, HubNetwork, Job, Layout, Limits, Mode, Order, Source, Traces,
-    Wanted,
+    Access, Check, ExtraneousFile, FileId, HubNetwork, Job, Layout, Limits, Mode, Order, Source, Symlinks,
+    Traces, Wanted,
 };
 pub use path::{PathError, RepoPath, RepoPathRef};
 pub use report::{End, Folding, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked};
+pub use repository_folder::{RepositoryFolder, RepositoryFolderError};
 pub use stream::{StreamEvent, StreamHead, StreamId, StreamRequest};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/7");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/8");

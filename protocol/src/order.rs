@@ -5,8 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Commit, Digest, Failure, FailureKind, Message, RepoPath, Skipped, Stamp, StreamEvent, StreamId,
-    codec, limits,
+    Address, Commit, Digest, Failure, FailureKind, Message, RepoPath, RepositoryFolder, Skipped, Stamp,
+    StreamEvent, StreamId, codec, limits,
 };
 
 /// Everything a controller can say, in the order it says it.
@@ -27,8 +27,8 @@ pub enum Order {
     /// Take this folder and answer with `Opened`.
     Open {
         /// The destination as the user wrote it; a relative one starts at the agent's working directory, `~/` at
-        /// home.
-        root: String,
+        /// home. `None` is the hub cache of the user that the agent runs as, with [`Layout::HubCache`].
+        root: Option<String>,
         /// Whether anything may be written.
         access: Access,
         /// How the folder is laid out.
@@ -57,6 +57,13 @@ pub enum Order {
     Remove {
         /// At most [`limits::ENTRIES`].
         extraneous: Vec<ExtraneousFile>,
+    },
+    /// The next bytes of `trees/<commit>.json`, which a hub cache lacks: what the commit contains, as `huggingface_hub`
+    /// writes it. Before `Begin`.
+    Tree {
+        /// At most [`limits::INLINE`].
+        #[serde(with = "codec::byte_string")]
+        bytes: Vec<u8>,
     },
     /// The plan is complete: carry it out.
     Begin,
@@ -171,6 +178,26 @@ pub enum Layout {
     },
     /// Files among the user's own: nothing stays beside them, but for the parts of a transfer that was cut off.
     Bare,
+    /// The cache of `huggingface_hub`, which is the root itself: blobs by their digests, and a snapshot of links to them.
+    HubCache {
+        /// The repository's folder in it.
+        repository: RepositoryFolder,
+        /// The branch or tag that is to lead to the commit once all is in place; `None` where the commit was named.
+        revision: Option<RepoPath>,
+        /// The snapshot.
+        commit: Commit,
+        /// Whether a snapshot may consist of links.
+        symlinks: Symlinks,
+    },
+}
+
+/// Whether a snapshot in a hub cache may consist of links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Symlinks {
+    /// Where the disk has links.
+    WherePossible,
+    /// It consists of files (`HF_HUB_DISABLE_SYMLINKS`).
+    Never,
 }
 
 /// What may stay of hfdown itself, beside the model: in the folder, on the machine.
@@ -271,11 +298,11 @@ impl Message for Order {
                 let bytes: usize = authorities.iter().map(Vec::len).sum();
                 authorities.len() <= limits::ENTRIES && bytes <= limits::AUTHORITIES
             }
-            Self::Open { root, .. } => root.len() <= limits::PATH,
+            Self::Open { root, .. } => root.as_ref().is_none_or(|root| root.len() <= limits::PATH),
             Self::List { files } => files.len() <= limits::ENTRIES,
             Self::Fetch { jobs } => jobs.len() <= limits::ENTRIES,
             Self::Remove { extraneous } => extraneous.len() <= limits::ENTRIES,
-            Self::Inline { bytes, .. } => bytes.len() <= limits::INLINE,
+            Self::Inline { bytes, .. } | Self::Tree { bytes } => bytes.len() <= limits::INLINE,
             Self::Relayed { host, .. } => host.len() <= limits::TEXT,
             Self::Stream { event, .. } => event.is_bounded(),
             Self::SourceUnavailable { failure, .. } => failure.is_bounded(),

@@ -15,8 +15,8 @@ use crate::{Message, Order, Report, limits};
 const TOO_LONG: usize = limits::AUTHORITIES + 1;
 
 /// Texts that one of the types which check their text accepts: any, a path and a commit the first; an address the
-/// second.
-const TEXTS: [&str; 2] = ["0123456789abcdef0123456789abcdef01234567", "https:example"];
+/// second; a repository's folder the third.
+const TEXTS: [&str; 3] = ["0123456789abcdef0123456789abcdef01234567", "https:example", "models--example"];
 
 /// Where something is in a message: the names of variants and fields from the outside in.
 type FieldPath = Vec<&'static str>;
@@ -272,7 +272,11 @@ fn no_text_or_list_of_an_order_may_be_too_long() {
         "Trust::authorities",
         "Trust::authorities::[]",
         "List::files::[]::path",
+        "Open::root",
         "Open::layout::LocalDir::commit",
+        "Open::layout::HubCache::repository",
+        "Open::layout::HubCache::revision",
+        "Tree::bytes",
         "Fetch::jobs::[]::source::Public",
         "Detach::refusals",
         "Inline::bytes",

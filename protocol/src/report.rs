@@ -19,15 +19,20 @@ pub enum Report {
     },
     /// The answer to `Open`: the folder is ours until the conversation ends.
     Opened {
-        /// The folder's absolute path there.
+        /// The folder's absolute path there; in a hub cache, that of the repository's folder.
         root: String,
         /// Free bytes on its filesystem, for this user.
         free: u64,
+        /// Whether it is a hub cache in which `trees/<commit>.json` is missing.
+        lacks_tree: bool,
     },
-    /// Another run holds the folder; the agent waits and will answer `Opened` or `Fatal` in the end.
+    /// Another run holds the folder; the agent waits and will answer `Opened` or `Fatal` in the end. Or another program
+    /// fetches a file into the same hub cache; the agent waits for that and goes on with the others.
     Waiting {
         /// What the holder wrote about itself.
         holder: String,
+        /// The file, where it is one.
+        file: Option<FileId>,
     },
     /// How far the survey is with reading; a few times a second at most.
     Surveying {
@@ -316,7 +321,7 @@ impl Message for Report {
         match self {
             Self::Hello { version, machine } => version.len() <= limits::TEXT && machine_is(machine),
             Self::Opened { root, .. } => root.len() <= limits::TEXT,
-            Self::Waiting { holder } => holder.len() <= limits::TEXT,
+            Self::Waiting { holder, .. } => holder.len() <= limits::TEXT,
             Self::Found { files } => {
                 files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded())
             }

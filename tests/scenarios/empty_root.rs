@@ -76,7 +76,7 @@ async fn it_downloads_in_an_empty_root_without_an_environment() {
     for order in [
         Order::Hello { version: VERSION.to_owned(), mode: Mode::Attached },
         Order::Open {
-            root: "/models".to_owned(),
+            root: Some("/models".to_owned()),
             access: Access::ReadWrite,
             layout: Layout::LocalDir { commit },
             traces: Traces::Keep,

@@ -74,7 +74,7 @@ pub(crate) fn hello() -> Report {
 
 /// What an honest agent says before a transfer of the one file.
 fn honest() -> Vec<Report> {
-    let opened = Report::Opened { root: "/models".into(), free: 1 << 40 };
+    let opened = Report::Opened { root: "/models".into(), free: 1 << 40, lacks_tree: false };
     let found = Report::Found { files: vec![(FileId(0), Found::Absent { partial: 0 })] };
     vec![hello(), opened, found, Report::Surveyed { folding: Folding::Nothing }]
 }
@@ -94,7 +94,7 @@ async fn lies_are_named_and_end_the_conversation() {
     };
     let placed = |file| Report::Placed { file, fetched: 2, written: 2 };
     let lies = [
-        (vec![Report::Opened { root: "/".into(), free: 1 }], "it does not say what it is"),
+        (vec![Report::Opened { root: "/".into(), free: 1, lacks_tree: false }], "it does not say what it is"),
         (vec![hello(), hello()], "`Hello` is out of order"),
         (opened(&[Report::Surveyed { folding: Folding::Nothing }]), "it did not look at every file"),
         (opened(&[placed(file)]), "`Placed` is out of order"),
@@ -123,7 +123,7 @@ async fn lies_are_named_and_end_the_conversation() {
             "it found a file that was not asked for",
         ),
         (
-            vec![Report::Waiting { holder: "\u{1b}[2Jsomebody".into() }; 101],
+            vec![Report::Waiting { holder: "\u{1b}[2Jsomebody".into(), file: None }; 101],
             "it waits for one holder after the other",
         ),
     ];
@@ -148,11 +148,11 @@ async fn no_text_of_a_box_reaches_a_terminal_as_it_is() {
     let Some(sandbox) = sandbox(DestinationKind::InProcess).await else { return };
     let hostile = "\u{1b}]0;title\u{7}\u{9b}2J\u{202e}gpj\r\n";
     let machine = MachineInfo { os: hostile.into(), arch: hostile.into(), cpus: 1, pid: 1 };
-    let opened = Report::Opened { root: hostile.into(), free: 1 };
+    let opened = Report::Opened { root: hostile.into(), free: 1, lacks_tree: false };
     let failure = Failure::new(FailureKind::Disk, hostile);
     let failed = Report::Failed { file: FileId(0), failure: failure.clone(), fetched: 0, written: 0 };
     let reports = [
-        Report::Waiting { holder: hostile.into() },
+        Report::Waiting { holder: hostile.into(), file: None },
         Report::Hello { version: VERSION.to_owned(), machine },
         opened,
         Report::Found { files: vec![(FileId(0), Found::Absent { partial: 0 })] },

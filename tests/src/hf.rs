@@ -34,20 +34,33 @@ impl Hf {
     /// # Panics
     /// If it can't be started.
     pub fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(&self.program);
+        self.prepared(&mut command).args(arguments).output().expect("hf can be started")
+    }
+
+    /// The same, not started yet.
+    fn prepared<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let home = self.home.path();
         // From nothing, so that no proxy, token or cache of the user who runs the tests has a say.
-        let mut command = Command::new(&self.program);
-        command
-            .args(arguments)
-            .env_clear()
-            .current_dir(home)
-            .env("HOME", home)
-            .env("HF_HOME", home.join("hf"));
+        command.env_clear().current_dir(home).env("HOME", home).env("HF_HOME", home.join("hf"));
         command.env("HF_ENDPOINT", &self.endpoint);
         for switch in ["TELEMETRY", "UPDATE_CHECK", "XET", "PROGRESS_BARS"] {
             command.env(format!("HF_HUB_DISABLE_{switch}"), "1");
         }
-        command.output().expect("hf can be started")
+        command
+    }
+
+    /// Asks the library itself, with a program in Python that prints JSON.
+    ///
+    /// # Panics
+    /// If it fails, or prints something else.
+    #[track_caller]
+    pub fn library(&self, program: &str, arguments: &[&str]) -> serde_json::Value {
+        let mut command = Command::new(self.program.with_file_name("python"));
+        let output = self.prepared(&mut command).args(["-c", program]).args(arguments).output();
+        let output = output.expect("Python can be started");
+        assert!(output.status.success(), "{}", words(&output));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", words(&output)))
     }
 
     /// Its home, where it runs.

@@ -71,7 +71,7 @@ impl Scene {
         };
         let layout = Layout::LocalDir { commit: Commit::new(HELLO).unwrap() };
         let open = Order::Open {
-            root: scene.root(),
+            root: Some(scene.root()),
             access: Access::ReadWrite,
             layout,
             traces: Traces::Keep,

@@ -152,6 +152,7 @@ fn warning_line(warning: &DiskWarning) -> String {
         DiskWarning::NoFlush => "no-flush",
         DiskWarning::NoReplace => "no-replace",
         DiskWarning::NoModes => "no-modes",
+        DiskWarning::NoLinks => "no-links",
         DiskWarning::HubMetadata { failure } => return format!("{HUB_METADATA}{}", line(&failure.detail)),
     };
     word.to_owned()
@@ -164,6 +165,7 @@ fn warning(line: &str) -> Option<DiskWarning> {
         "no-flush" => DiskWarning::NoFlush,
         "no-replace" => DiskWarning::NoReplace,
         "no-modes" => DiskWarning::NoModes,
+        "no-links" => DiskWarning::NoLinks,
         line => {
             let failure = Failure::new(FailureKind::Disk, line.strip_prefix(HUB_METADATA)?);
             DiskWarning::HubMetadata { failure }

@@ -22,7 +22,8 @@ const DOWNLOAD: &str = "download";
 const SUFFIX: &str = ".metadata";
 /// What a file is called before it has its name. `hf` has none that ends so.
 const NEW: &str = ".hfdown-new";
-const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
+/// What `hf` puts into a `CACHEDIR.TAG`.
+pub(super) const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This file is a cache directory tag created by huggingface_hub.\n\
     # For information about cache directory tags, see:\n\
     #\thttps://bford.info/cachedir/\n";

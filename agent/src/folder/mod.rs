@@ -1,5 +1,6 @@
 //! The destination folder: its border, its layout, its lock, what was proved in it, and how a file gets its final name.
 
+mod file_set;
 mod hub_metadata;
 mod layout;
 mod lock;
@@ -12,9 +13,10 @@ mod root;
 mod traces;
 mod work_folder;
 
-pub(crate) use layout::Completeness;
+pub(crate) use file_set::FileSet;
+pub(crate) use layout::{Claim, Completeness};
 pub(crate) use open::{Folder, Opening};
-pub(crate) use place::{Durable, PlaceFault, place, remove_extraneous};
+pub(crate) use place::{Durable, PlaceFault, name, place, remove_extraneous};
 pub(crate) use places::Places;
 pub(crate) use records::{Origin, Records};
 #[cfg(unix)]

@@ -8,9 +8,11 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::file_set::FileSet;
 use super::lock;
 use super::records::Records;
 use super::root::Root;
+use crate::hub_cache::hub_cache_of_login;
 use crate::predecessor::AgentIdentity;
 
 /// How often a held lock is tried again.
@@ -35,6 +37,8 @@ pub(crate) struct Opening {
 pub(crate) struct Folder {
     pub(crate) root: Arc<Root>,
     pub(crate) records: Arc<Mutex<Records>>,
+    /// The wanted files that were found as they are to be.
+    pub(crate) intact: Arc<Mutex<FileSet>>,
     /// Bytes that were free when it was opened.
     pub(crate) free: u64,
 }
@@ -43,7 +47,7 @@ impl Folder {
     /// Opens a folder; where it may be changed, waits for its lock and says so. What an earlier agent of the same run
     /// has left of itself is ended first. A disk that does not answer is not waited for once this is to stop.
     pub(crate) async fn open(
-        root: &str,
+        root: Option<String>,
         opening: Opening,
         reports: &mpsc::Sender<Report>,
         stop: &CancellationToken,
@@ -56,16 +60,30 @@ impl Folder {
             },
             None => Vec::new(),
         };
-        let path = root.to_owned();
-        let mut root = blocking(stop, move || Root::open(&path, access, layout, traces)).await?;
+        let opened = move || {
+            let root = root.map_or_else(own_cache, Ok)?;
+            Root::open(&root, access, layout, traces)
+        };
+        let mut root = blocking(stop, opened).await?;
         if access == Access::ReadWrite {
             let run = identity.map(|identity| identity.run);
             root = locked(root, LockWait { run, left, wait }, reports, stop).await?;
         }
         blocking(stop, move || {
+            if root.is_ours() {
+                let prepared = root.layout().prepare(root.writable()?);
+                prepared.map_err(|error| {
+                    root.failure(&format!("cannot use {}", root.path().display()), &error)
+                })?;
+            }
             let records = root.own().map(Records::load).unwrap_or_default();
             let free = root.free();
-            Ok(Self { root: Arc::new(root), records: Arc::new(Mutex::new(records)), free })
+            Ok(Self {
+                root: Arc::new(root),
+                records: Arc::new(Mutex::new(records)),
+                intact: Arc::default(),
+                free,
+            })
         })
         .await
     }
@@ -74,6 +92,16 @@ impl Folder {
     pub(crate) fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The files that were found intact, for as long as the guard lives.
+    pub(crate) fn intact(&self) -> MutexGuard<'_, FileSet> {
+        self.intact.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The hub cache of this user, which is the destination where none is named.
+fn own_cache() -> Result<String, Failure> {
+    hub_cache_of_login().map(|cache| cache.display().to_string())
 }
 
 /// Who is waited for, and how long.
@@ -109,7 +137,8 @@ async fn locked(
         let shown = lock::shown(&holder);
         if said.as_deref() != Some(shown) {
             let gone = |_| Failure::new(FailureKind::Cancelled, "the conversation ended");
-            reports.send(Report::Waiting { holder: shown.to_owned() }).await.map_err(gone)?;
+            let waiting = Report::Waiting { holder: shown.to_owned(), file: None };
+            reports.send(waiting).await.map_err(gone)?;
             said = Some(shown.to_owned());
         }
         tokio::select! {
@@ -185,7 +214,7 @@ mod tests {
         let (reports, _kept) = mpsc::channel(100);
         let (access, layout, traces) = (Access::ReadWrite, Layout::Bare, Traces::Keep);
         let opening = Opening { access, layout, traces, identity, wait };
-        Folder::open(root, opening, &reports, &CancellationToken::new()).await
+        Folder::open(Some(root.to_owned()), opening, &reports, &CancellationToken::new()).await
     }
 
     fn agent(run: Nonce) -> AgentIdentity {

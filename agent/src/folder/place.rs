@@ -74,6 +74,20 @@ pub(crate) fn place(
     Ok(stamp)
 }
 
+/// Gives another file of the same bytes its own name, over nothing but what the plan has seen.
+pub(crate) fn name(root: &Root, wanted: &Wanted, replaces: Option<Stamp>) -> Result<(), Failure> {
+    let own = root.place_of(wanted);
+    let is_shared = root.layout().shared_place(wanted).is_some_and(|shared| shared == *own);
+    if let (false, Occupant::File(there)) = (is_shared, root.occupant(&own))
+        && Some(there) != replaces
+    {
+        return Err(changed_meanwhile(&wanted.path));
+    }
+    root.layout()
+        .name(root.writable()?, wanted)
+        .map_err(|error| root.refusal("cannot place it", &own, &error))
+}
+
 /// Removes a file that an earlier run placed, if it still is what that run left, and the folders that it empties.
 pub(crate) fn remove_extraneous(
     root: &Root,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,14 +13,14 @@ use hfdown_protocol::{
     Access, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces, Wanted,
 };
 
-use super::layout::{DiskLayout, disk_layout};
+use super::layout::{DiskLayout, RECEIVED_TREE, disk_layout};
 use super::lock::{Lock, LockAttempt};
 use super::refusal::{Obstacle, if_anothers};
 use super::work_folder::{DestinationFolder, WorkFolder, Writable};
 use crate::disk;
 use crate::disk_warnings::DiskWarnings;
 use crate::own_folder::OwnFolder;
-use crate::system::{self, DiskSpace};
+use crate::system::{self, DiskSpace, FileMode};
 
 /// An open destination folder.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(crate) struct Root {
     unflushed: Mutex<BTreeSet<String>>,
     /// Folders whose own names it could not, once they themselves are flushed.
     durable: Mutex<BTreeSet<String>>,
+    /// What is being received of what the commit contains.
+    received: Mutex<Option<File>>,
     /// What its disk turned out not to have.
     warnings: Arc<DiskWarnings>,
 }
@@ -79,6 +81,7 @@ impl Root {
             lock: None,
             unflushed: Mutex::default(),
             durable: Mutex::default(),
+            received: Mutex::default(),
             warnings: Arc::default(),
         };
         root.work = root.open_work(access)?;
@@ -89,6 +92,19 @@ impl Root {
         let Some(folder) = &self.folder else { return Ok(None) };
         let at = DestinationFolder { folder, path: &self.path };
         WorkFolder::open(at, self.layout.work_folder(), access, &self.warnings)
+    }
+
+    /// Takes more of what the commit contains, for [`DiskLayout::begin`].
+    pub(crate) fn receive_tree(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut write = || -> io::Result<()> {
+            let own = self.own().map_err(io::Error::other)?;
+            if received.is_none() {
+                *received = Some(own.create(RECEIVED_TREE, FileMode::Private)?);
+            }
+            received.as_mut().map_or(Ok(()), |file| file.write_all(bytes))
+        };
+        write().map_err(|error| self.failure("cannot write down what the commit contains", &error))
     }
 
     /// Tries to take the folder's lock; says who holds it otherwise.
@@ -132,7 +148,22 @@ impl Root {
 
     /// Where the bytes of a wanted file stand.
     pub(crate) fn place_of<'a>(&self, wanted: &'a Wanted) -> Cow<'a, RepoPath> {
-        self.layout.place_of(wanted)
+        self.layout.place_of(self.folder.as_ref(), wanted)
+    }
+
+    /// What keeps a file from having its own name, where that is not its place.
+    pub(crate) fn obstacle_of(&self, wanted: &Wanted) -> Option<Failure> {
+        self.layout.obstacle(self.folder.as_ref()?, wanted)
+    }
+
+    /// The folder that this run has for itself: the root, or one in it.
+    pub(crate) fn held(&self) -> PathBuf {
+        self.layout.held().map_or_else(|| self.path.clone(), |below| self.path.join(below))
+    }
+
+    /// Whether it is to be told what else the commit contains.
+    pub(crate) fn lacks_tree(&self) -> bool {
+        self.folder.as_ref().is_some_and(|folder| self.layout.lacks_tree(folder))
     }
 
     pub(crate) fn traces(&self) -> Traces {

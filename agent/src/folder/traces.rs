@@ -43,9 +43,9 @@ impl Folder {
         let at = root.writable()?;
         let finished = match root.traces() {
             Traces::Keep => layout
-                .complete(at, wanted, completeness)
+                .complete(at, wanted, &self.intact(), completeness)
                 .and_then(|()| layout.tidy(at, &mut self.records(), resumable)),
-            Traces::Remove => layout.complete(at, wanted, completeness).map(|()| {
+            Traces::Remove => layout.complete(at, wanted, &self.intact(), completeness).map(|()| {
                 at.work.sweep_parts(resumable);
                 at.work.remove_with_records(at.folder);
             }),

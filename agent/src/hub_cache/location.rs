@@ -12,7 +12,6 @@ pub struct CacheVariables<'a> {
 }
 
 /// The variables that say where the hub cache is, the first that is set first. The user's own folder follows them.
-#[cfg(target_os = "linux")]
 pub(super) const DECIDING: [&str; 4] = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME"];
 
 impl CacheVariables<'_> {
@@ -25,6 +24,11 @@ impl CacheVariables<'_> {
     pub fn hub_cache(&self) -> Option<PathBuf> {
         let named = self.text("HF_HUB_CACHE").or_else(|| self.text("HUGGINGFACE_HUB_CACHE"));
         named.map(|folder| self.expand(&folder)).or_else(|| self.hf_home().map(|home| home.join("hub")))
+    }
+
+    /// The variable that says where the hub cache is; none where the user's own folder does.
+    pub fn deciding(&self) -> Option<&'static str> {
+        DECIDING.into_iter().find(|name| self.text(name).is_some())
     }
 
     /// `HF_HOME`, or where it is by default. `None` where not even the user's own folder is known.

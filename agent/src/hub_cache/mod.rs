@@ -1,4 +1,4 @@
-//! The hub cache of `huggingface_hub`, as both halves know it: where it is, and what is in it as a whole.
+//! The hub cache of `huggingface_hub`, as both halves know it: where it is, what is called how in it, and what is in it as a whole.
 //!
 //! What `hfdown cache` does, the controller calls in its own process ([`HubCache`]): nothing of that is reached from
 //! [`serve`](crate::serve()), and none of it is in the agent's program. It goes through a handle of the cache's folder, and
@@ -12,6 +12,7 @@ mod flaw;
 mod location;
 #[cfg(target_os = "linux")]
 mod login_shell;
+mod names;
 mod refs;
 mod repository_scan;
 mod scan;
@@ -24,6 +25,7 @@ pub use flaw::{CacheFlaw, FlawKind};
 pub use location::CacheVariables;
 #[cfg(target_os = "linux")]
 pub use login_shell::hub_cache_of_login;
+pub use names::{BLOBS, REFS, SNAPSHOTS, TREES, blob_below, locks_below, snapshot_below, tree_below};
 pub use repository_scan::{Amount, CachedRepository, CachedRevision};
 pub use scan::CacheScan;
 

@@ -27,7 +27,7 @@ pub use unix::lacks;
 #[cfg(unix)]
 pub(crate) use unix::{
     changed_and_inode, create_file, create_folder, disk_of, disk_space, flush_folder, forbid_dumps,
-    has_descriptors, is_no_file_of_ours, looks, may_change, name_obstacle, open_below, open_file,
+    has_descriptors, is_no_file_of_ours, looks, make_link, may_change, name_obstacle, open_below, open_file,
     open_folder, own_uid, read_at, set_mode, stops_all, survive_file_limit, write_all_at,
 };
 #[cfg(windows)]
@@ -35,7 +35,7 @@ pub use windows::lacks;
 #[cfg(windows)]
 pub(crate) use windows::{
     changed_and_inode, create_file, create_folder, disk_of, disk_space, flush_folder, forbid_dumps,
-    has_descriptors, is_no_file_of_ours, looks, may_change, name_obstacle, open_below, open_file,
+    has_descriptors, is_no_file_of_ours, looks, make_link, may_change, name_obstacle, open_below, open_file,
     open_folder, own_uid, read_at, set_mode, stops_all, survive_file_limit, write_all_at,
 };
 

@@ -6,7 +6,9 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use cap_std::fs::{Dir, Metadata, MetadataExt, OpenOptions, OpenOptionsExt};
 use hfdown_protocol::RepoPath;
-use rustix::fs::{Access, AtFlags, Mode, OFlags, StatVfsMountFlags, accessat, mkdirat, openat, statvfs};
+use rustix::fs::{
+    Access, AtFlags, Mode, OFlags, StatVfsMountFlags, accessat, mkdirat, openat, statvfs, symlinkat,
+};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::signal::unix::SignalKind;
@@ -135,6 +137,11 @@ pub(crate) fn open_folder(folder: &Dir, name: &str) -> io::Result<Dir> {
 /// Makes a folder that no other user may write to, where nothing is.
 pub(crate) fn create_folder(folder: &Dir, name: &str) -> io::Result<()> {
     Ok(mkdirat(folder, name, FOLDER)?)
+}
+
+/// Makes a link, by a name of one component, where nothing is.
+pub(crate) fn make_link(folder: &Dir, target: &str, name: &str) -> io::Result<()> {
+    Ok(symlinkat(target, folder, name)?)
 }
 
 /// Who may have written to a file or a folder.

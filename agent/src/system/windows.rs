@@ -84,6 +84,11 @@ pub(crate) fn create_file(folder: &Dir, name: &str, _mode: FileMode) -> io::Resu
     Ok(folder.open_with(name, options.read(true).write(true).create_new(true))?.into_std())
 }
 
+/// Links need a privilege here that few users have; `huggingface_hub` does without them as well.
+pub(crate) fn make_link(_folder: &Dir, _target: &str, _name: &str) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Opens a folder.
 pub(crate) fn open_folder(folder: &Dir, name: &str) -> io::Result<Dir> {
     if !folder.symlink_metadata(name)?.is_dir() {

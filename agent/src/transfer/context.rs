@@ -2,12 +2,14 @@
 
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
-use hfdown_protocol::{End, Failure, FailureKind, Report, Summary, Ticked, limits};
+use hfdown_protocol::{End, Failure, FailureKind, FileId, Report, Summary, Ticked, limits};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::claim::Named;
 use super::file_transfer::FileTransfer;
 use super::inline_writes::InlineWrites;
 use super::lease::Piece;
@@ -43,6 +45,8 @@ pub(super) struct TransferContext {
     /// told to stop.
     pub(super) underway: TaskTracker,
     pub(super) stop: CancellationToken,
+    /// How long another program is waited for that fetches the same bytes; none is for as long as it takes.
+    pub(super) lock_wait: Option<Duration>,
     pub(super) flushes: Semaphore,
     pub(super) hashes: Semaphore,
     records: Arc<Mutex<Records>>,
@@ -67,6 +71,7 @@ impl TransferContext {
         network: Arc<Network>,
         throttle: Throttle,
         stop: CancellationToken,
+        lock_wait: Option<Duration>,
     ) -> Self {
         Self {
             root,
@@ -80,6 +85,7 @@ impl TransferContext {
             receiving: AtomicUsize::new(0),
             underway: TaskTracker::new(),
             stop,
+            lock_wait,
             flushes: Semaphore::new(FLUSHES),
             hashes: Semaphore::new(HASHES),
             records,
@@ -147,6 +153,10 @@ impl TransferContext {
         piece: Option<&Piece>,
         fault: FetchFault,
     ) {
+        if piece.is_none() {
+            // For as long as no connection works on it.
+            file.release();
+        }
         match self.scheduler.faulted(index, piece, &fault) {
             NextStep::Again { attempt, wait } => {
                 let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
@@ -182,17 +192,44 @@ impl TransferContext {
     pub(super) async fn lost(&self, file: &FileTransfer, fault: &FetchFault) {
         file.abandoned.cancel();
         file.source.forget().await;
+        file.release();
         self.counts.failed.fetch_add(1, Ordering::Relaxed);
         let (fetched, written) = (file.counts.fetched(), file.counts.written());
-        let (file, failure) = (file.wanted.id, fault.failure());
-        self.report(Report::Failed { file, failure, fetched, written }).await;
+        let failure = fault.failure();
+        self.report(Report::Failed { file: file.wanted.id, failure: failure.clone(), fetched, written })
+            .await;
+        let others = file.sharing.iter().flat_map(|sharing| &sharing.others);
+        for (other, _) in others {
+            self.named(other.id, Err(failure.clone())).await;
+        }
     }
 
-    /// A file has its final name.
-    pub(super) async fn placed(&self, file: &FileTransfer) {
+    /// A file has its final name, and others of the same bytes were to get theirs.
+    pub(super) async fn placed(&self, file: &FileTransfer, others: Vec<Named>) {
+        file.release();
         self.counts.placed.fetch_add(1, Ordering::Relaxed);
         let (fetched, written) = (file.counts.fetched(), file.counts.written());
         self.report(Report::Placed { file: file.wanted.id, fetched, written }).await;
+        for (other, named) in others {
+            self.named(other, named).await;
+        }
+    }
+
+    /// A file of the bytes of another one has its name, or can't have it.
+    async fn named(&self, file: FileId, named: Result<(), Failure>) {
+        let (fetched, written) = (0, 0);
+        let report = match named {
+            Ok(()) => {
+                self.counts.placed.fetch_add(1, Ordering::Relaxed);
+                self.report(Report::Verified { file }).await;
+                Report::Placed { file, fetched, written }
+            }
+            Err(failure) => {
+                self.counts.failed.fetch_add(1, Ordering::Relaxed);
+                Report::Failed { file, failure, fetched, written }
+            }
+        };
+        self.report(report).await;
     }
 
     /// A sample: when the link is slow, it is left out, and the next one will do.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hfdown_protocol::{Digest, Failure, FailureKind, RepoPath, Report};
 use tokio::task::JoinHandle;
 
+use super::claim::{Named, name_others};
 use super::context::{TransferContext, joined};
 use super::file_transfer::FileTransfer;
 use crate::disk;
@@ -301,14 +302,16 @@ pub(super) async fn place(
             }
             let mut records = world.records();
             records.remember(&world.root, wanted, stamp, Origin::Placed).map_err(FetchFault::Disk)?;
-            Ok(Placing::Placed)
+            drop(records);
+            let others = file.sharing.as_ref().map(|sharing| name_others(&world.root, sharing));
+            Ok(Placing::Placed(others.unwrap_or_default()))
         })
     };
     match placing.await {
-        Ok(Placing::Placed) => {
+        Ok(Placing::Placed(others)) => {
             file.source.forget().await;
             if context.scheduler.settled(index) {
-                context.placed(file).await;
+                context.placed(file, others).await;
             }
         }
         Ok(Placing::PartChanged) => {
@@ -342,7 +345,8 @@ pub(super) async fn kept_small(context: &Arc<TransferContext>, file: &Arc<FileTr
 
 /// What an attempt to place a part came to.
 enum Placing {
-    Placed,
+    /// It is done, and so is what there was to do for other files of the same bytes.
+    Placed(Vec<Named>),
     /// Another program has changed the part since it was proved.
     PartChanged,
 }

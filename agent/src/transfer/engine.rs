@@ -64,7 +64,9 @@ impl Engine {
         let tasks = tasks.into_iter().map(Arc::new).collect();
         let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, timing);
         let throttle = Throttle::new(limits.bytes_per_second);
-        let context = Arc::new(TransferContext::new(root, records, scheduler, network, throttle, stop));
+        let lock_wait = limits.lock_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let context = TransferContext::new(root, records, scheduler, network, throttle, stop, lock_wait);
+        let context = Arc::new(context);
         needed.check(&context.root)?;
         Ok(Self { context, concurrency })
     }

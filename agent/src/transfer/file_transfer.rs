@@ -6,6 +6,7 @@ use hfdown_protocol::{Source, Stamp, Wanted};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::claim::Sharing;
 use crate::source::FileSource;
 
 /// Files up to this size are fetched whole and held in memory until they are proved.
@@ -19,6 +20,8 @@ pub(crate) struct FileTransfer {
     pub(super) replaces: Option<Stamp>,
     /// The name of its part.
     pub(super) part: String,
+    /// Where others want the same bytes at the same place.
+    pub(super) sharing: Option<Box<Sharing>>,
     pub(super) source: FileSource,
     /// Whether all of it was on disk at the beginning.
     pub(super) was_kept: bool,
@@ -46,7 +49,38 @@ impl FileTransfer {
         let source = FileSource::new(wanted.id, wanted.size, source);
         let (counts, advanced, abandoned) = (FileCounts::default(), Notify::new(), CancellationToken::new());
         let (was_kept, kept_is_used) = (false, AtomicBool::new(false));
-        Self { wanted, replaces, part, source, was_kept, kept_is_used, counts, advanced, abandoned }
+        Self {
+            wanted,
+            replaces,
+            part,
+            sharing: None,
+            source,
+            was_kept,
+            kept_is_used,
+            counts,
+            advanced,
+            abandoned,
+        }
+    }
+
+    /// Whether its part has this name.
+    pub(crate) fn has_part(&self, part: &str) -> bool {
+        self.part == part
+    }
+
+    /// Has another file of the same bytes get its name with this one.
+    pub(crate) fn share_with(&mut self, other: Wanted, replaces: Option<Stamp>) {
+        self.sharing.get_or_insert_default().others.push((other, replaces));
+    }
+
+    /// The same, where other programs may fetch the bytes as well.
+    pub(crate) fn shared(self) -> Self {
+        Self { sharing: Some(Box::default()), ..self }
+    }
+
+    /// Other programs need not wait for its bytes any more.
+    pub(super) fn release(&self) {
+        self.sharing.iter().for_each(|sharing| sharing.release());
     }
 
     /// Whether all of it was on disk at the beginning and no attempt has used that: it may turn out wrong.

@@ -5,6 +5,7 @@
 //! ranges still arrive, and places it when the digest is right. What can go wrong is a [`FetchFault`](crate::fault::FetchFault),
 //! which knows whether another attempt is worth it.
 
+mod claim;
 mod concurrency;
 mod context;
 mod delivery;

@@ -268,6 +268,15 @@ impl Queue {
         }
     }
 
+    /// A file that was to be begun waits, as if it had not been.
+    pub(super) fn put_off(&mut self, index: usize, turn: Turn, until: Instant) {
+        if matches!(self.files[index].stage, FileStage::Opening | FileStage::Small(_)) {
+            self.leave(index, FileStage::Waiting(turn));
+            self.files[index].retries.not_before = Some(until);
+            self.waiting.push_back(index);
+        }
+    }
+
     /// A file is placed or lost. False when it was settled before.
     pub(super) fn settle(&mut self, index: usize) -> bool {
         if self.files[index].is_settled() {

@@ -8,7 +8,7 @@ use hfdown_protocol::FileId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::file_state::Assignment;
+use super::file_state::{Assignment, Turn};
 use super::file_transfer::FileTransfer;
 use super::lease::{Lease, Piece};
 use super::leased_part::LeasedPart;
@@ -149,6 +149,12 @@ impl Scheduler {
         drop(queue);
         self.changed.notify_waiters();
         next_step
+    }
+
+    /// A file that was to be begun has to wait: another program fetches its bytes.
+    pub(super) fn put_off(&self, index: usize, turn: Turn, until: Instant) {
+        self.queue().put_off(index, turn, until);
+        self.changed.notify_waiters();
     }
 
     /// A file is placed or lost. False when it was settled before.

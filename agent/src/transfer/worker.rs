@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hfdown_protocol::Report;
 
+use super::claim::claim;
 use super::context::{TransferContext, defect};
 use super::delivery::{self, SmallProof};
 use super::file_state::{Assignment, Turn};
@@ -22,6 +23,9 @@ pub(super) async fn work(connection: usize, context: Arc<TransferContext>) {
         match assignment {
             Assignment::Open(index, file, turn) => open(&context, index, file, turn).await,
             Assignment::Small(index, file, lease, turn) => {
+                if !claim(&context, index, &file, turn).await {
+                    continue;
+                }
                 announce(&context, &file, turn, 0).await;
                 small(&context, index, file, &lease).await;
             }
@@ -39,6 +43,9 @@ async fn announce(context: &TransferContext, file: &FileTransfer, turn: Turn, re
 
 /// Opens the part of a large file.
 async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransfer>, turn: Turn) {
+    if !claim(context, index, &file, turn).await {
+        return;
+    }
     let opening = {
         let (world, file) = (Arc::clone(context), Arc::clone(&file));
         context.blocking(move || {

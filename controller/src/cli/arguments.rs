@@ -28,6 +28,9 @@ of the one built in. HFDOWN_LOG=debug shows the talk with the agent.";
 const UNQUOTED: &str =
     "the SSH command is one word: put it in quotes, like 'ssh -p 20544 root@142.214.185.187'";
 
+/// The options that take the place of DIR.
+const CACHE: [&str; 2] = ["cache", "cache_dir"];
+
 /// More than this a CDN takes for an attack.
 const MOST_CONNECTIONS: i64 = 64;
 
@@ -104,8 +107,11 @@ pub enum Command {
         #[command(flatten)]
         source: RepoArguments,
         /// The folder [default: ./MODEL]
-        #[arg(value_name = "DIR", value_parser = NotEmpty::new().try_map(parse_path_here))]
+        #[arg(value_name = "DIR", value_parser = NotEmpty::new().try_map(parse_path_here), conflicts_with_all = CACHE)]
         folder: Option<String>,
+        /// The hub cache, in its place.
+        #[command(flatten)]
+        cache: CacheArguments,
         /// How to go about it.
         #[command(flatten)]
         transfer: TransferArguments,
@@ -132,8 +138,16 @@ pub enum Command {
         #[command(flatten)]
         source: RepoArguments,
         /// The folder
-        #[arg(value_name = "DIR", value_parser = NotEmpty::new().try_map(parse_path_here))]
-        folder: String,
+        #[arg(
+            value_name = "DIR",
+            value_parser = NotEmpty::new().try_map(parse_path_here),
+            required_unless_present_any = CACHE,
+            conflicts_with_all = CACHE
+        )]
+        folder: Option<String>,
+        /// The hub cache, in its place.
+        #[command(flatten)]
+        cache: CacheArguments,
         /// How to compare.
         #[command(flatten)]
         sync: SyncArguments,
@@ -149,7 +163,7 @@ pub enum Command {
         source: RepoArguments,
         /// Which box.
         #[command(flatten)]
-        there: BoxArguments,
+        there: BoxDestination,
         /// Return as soon as the box has begun; it goes on by itself (see `attach` and `stop`)
         #[arg(long, conflicts_with_all = ["dry_run", "no_trace"])]
         detach: bool,
@@ -239,6 +253,55 @@ pub struct BoxArguments {
     /// The folder on the box; files land directly in it
     #[arg(value_name = "DIR", value_parser = parse_folder_there)]
     pub folder: String,
+    /// How to get in.
+    #[command(flatten)]
+    pub login: LoginArguments,
+}
+
+/// A folder on a box, or the hub cache there, and how to get there.
+#[derive(Debug, Args)]
+pub struct BoxDestination {
+    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
+    #[arg(value_name = "SSH")]
+    pub ssh: String,
+    /// The folder on the box; files land directly in it
+    #[arg(
+        value_name = "DIR",
+        value_parser = parse_folder_there,
+        required_unless_present_any = CACHE,
+        conflicts_with_all = CACHE
+    )]
+    pub folder: Option<String>,
+    /// The hub cache, in its place.
+    #[command(flatten)]
+    pub cache: CacheArguments,
+    /// How to get in.
+    #[command(flatten)]
+    pub login: LoginArguments,
+}
+
+/// The hub cache as a destination.
+#[derive(Debug, Args)]
+pub struct CacheArguments {
+    /// Into the hub cache, where transformers, vLLM and `hf` look, instead of DIR; on a box, that of its user, as a login
+    /// shell there has it
+    #[arg(long)]
+    pub cache: bool,
+    /// Into this hub cache, whatever the environment says
+    #[arg(long, value_name = "DIR", value_parser = NotEmpty::new())]
+    pub cache_dir: Option<String>,
+}
+
+impl CacheArguments {
+    /// Whether the hub cache is the destination.
+    pub fn is_wanted(&self) -> bool {
+        self.cache || self.cache_dir.is_some()
+    }
+}
+
+/// How to get into a box.
+#[derive(Debug, Args)]
+pub struct LoginArguments {
     /// Accept only this host key (SHA256:…)
     #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key", value_parser = parse_fingerprint)]
     pub host_key: Option<String>,

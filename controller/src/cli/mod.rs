@@ -1,6 +1,7 @@
 //! What was typed, and what it means together with the environment.
 
 mod arguments;
+mod cache;
 mod cache_arguments;
 mod elsewhere;
 mod folders;
@@ -10,9 +11,10 @@ mod settings;
 mod values;
 
 pub use arguments::{
-    Arguments, BoxArguments, Command, LinkArguments, OutputArguments, RepoArguments, SyncArguments,
-    TransferArguments,
+    Arguments, BoxArguments, BoxDestination, CacheArguments, Command, LinkArguments, LoginArguments,
+    OutputArguments, RepoArguments, SyncArguments, TransferArguments,
 };
+pub use cache::Cache;
 pub use cache_arguments::{CachePlace, CacheVerb};
 pub use folders::check_path_here;
 pub use log::begin_log;

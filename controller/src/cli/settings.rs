@@ -9,7 +9,7 @@ use hfdown_agent::Environment;
 use hfdown_agent::http::{EnvironmentOwner, ExtraRoots, Proxies, SpeedFloor};
 use hfdown_protocol::{Check, Limits, Traces, limits};
 
-use super::arguments::{BoxArguments, LinkArguments, SyncArguments, TransferArguments};
+use super::arguments::{LinkArguments, LoginArguments, SyncArguments, TransferArguments};
 use super::model::Model;
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
@@ -97,10 +97,11 @@ impl Settings {
 
 /// An agent on a box, and the box's name on the screen.
 pub fn on_box(
-    arguments: &BoxArguments,
+    ssh: &str,
+    login: &LoginArguments,
     traces: Traces,
 ) -> Result<(Machine, String, Vec<crate::link::IgnoredOption>), Problem> {
-    let BoxArguments { ssh, folder: _, host_key, strict_host_key, link } = arguments;
+    let LoginArguments { host_key, strict_host_key, link } = login;
     let mut settings = LinkSettings::from_environment();
     let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
         let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };

@@ -37,7 +37,8 @@ pub(super) async fn run(
     there: &BoxArguments,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    let target = Target::on_box(there, Traces::Keep, context).await?;
+    let (ssh, folder) = ((there.ssh.as_str(), &there.login), Some(there.folder.as_str()));
+    let target = Target::on_box(ssh, folder, None, Traces::Keep, context).await?;
     let attachment = Attachment { verb, token, target, context, began: Instant::now() };
     let mut attempts = Attempts::new(&attachment.target, &context.cancel);
     let mut has_inquired = false;
@@ -69,7 +70,7 @@ impl Attachment<'_> {
         };
         let attempted = || format!("cannot {what} the transfer to {}", target.destination);
         let interrupted = |error| Interrupted::on(target, attempted, error);
-        let joined = session::join(&target.machine, &target.folder, attempts.next, events, cancel)
+        let joined = session::join(&target.machine, target.typed_folder(), attempts.next, events, cancel)
             .await
             .map_err(interrupted)?;
         attempts.next = ConnectAttempt::Reconnect;

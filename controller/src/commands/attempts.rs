@@ -27,6 +27,8 @@ pub(super) struct SyncRun {
     /// The first plan: the whole of what is to be done.
     pub(super) plan: Option<Arc<Plan>>,
     pub(super) carryover: Carryover,
+    /// The folder that the last agent had for itself.
+    pub(super) held: String,
     /// What the last attempt could not remove from its machine.
     pub(super) left: Leftovers,
     /// What became of its agent.
@@ -40,6 +42,7 @@ impl SyncRun {
         Self {
             plan: None,
             carryover: Carryover::default(),
+            held: String::new(),
             left: Leftovers::Nothing,
             dismissal: Dismissal::Gone,
             may_follow: true,

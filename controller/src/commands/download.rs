@@ -1,13 +1,14 @@
-//! `hfdown download MODEL [DIR]`: a whole model into a folder here.
+//! `hfdown download MODEL [DIR | --cache]`: a whole model into a folder here, or into the hub cache.
 
 use super::Context;
 use super::request::{SyncRequest, Target};
-use crate::cli::{Model, RepoArguments, Settings, TransferArguments, TypedCommand};
+use crate::cli::{Cache, CacheArguments, Model, RepoArguments, Settings, TransferArguments, TypedCommand};
 use crate::failure::Problem;
 
 pub(super) fn request(
     source: &RepoArguments,
     folder: Option<&str>,
+    cache: &CacheArguments,
     transfer: &TransferArguments,
     context: &Context,
 ) -> Result<(SyncRequest, Target), Problem> {
@@ -16,6 +17,7 @@ pub(super) fn request(
     let model = Model::whole(source, &command)?;
     let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
     let folder = folder.map_or_else(|| format!("./{}", settings.repo), str::to_owned);
-    let target = Target::local(&settings, folder, events)?;
-    Ok((SyncRequest::new(settings, transfer), target))
+    let cache = Cache::here(cache)?;
+    let target = Target::local(&settings, folder, cache.as_ref(), events)?;
+    Ok((SyncRequest::new(settings, transfer).into_cache(cache.as_ref()), target))
 }

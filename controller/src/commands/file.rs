@@ -30,7 +30,7 @@ pub(super) async fn request(
     let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
     let (folder, placed_as) = place(&name, destination.unwrap_or("."), &context.cancel).await?;
     let destination = format!("{}/{placed_as}", folder.trim_end_matches('/'));
-    let target = Target { destination, ..Target::local(&settings, folder, events)? };
+    let target = Target { destination, ..Target::local(&settings, folder, None, events)? };
     let request = SyncRequest {
         selection: Selection::File { name, placed_as },
         layout: FolderLayout::Bare,

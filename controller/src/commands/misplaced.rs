@@ -23,10 +23,10 @@ pub(super) async fn refuse_name_of_a_file(
     cancel: &CancellationToken,
 ) -> Result<(), Problem> {
     let settings = &request.settings;
-    let folder = target.folder.as_str();
+    let folder = target.typed_folder();
     let is_typed = folder != format!("./{}", settings.repo);
     let is_box = matches!(target.machine, Machine::Box { .. });
-    if request.layout == FolderLayout::Bare || !is_typed {
+    if request.layout != FolderLayout::LocalDir || !is_typed {
         return Ok(());
     }
     let Some(file) = namesake(folder, listing) else { return Ok(()) };
@@ -53,11 +53,11 @@ pub(super) async fn in_order(
     cancel: &CancellationToken,
 ) -> Problem {
     let settings = &request.settings;
-    let repo = target.folder.parse::<RepoId>().ok().filter(|repo| repo.name().contains('/'));
+    let repo = target.typed_folder().parse::<RepoId>().ok().filter(|repo| repo.name().contains('/'));
     let (Exit::NotFound, Machine::Local(_), Some(repo)) = (problem.exit, &target.machine, repo) else {
         return problem;
     };
-    if look(here(&target.folder), Path::exists, cancel).await.unwrap_or(true) {
+    if look(here(target.typed_folder()), Path::exists, cancel).await.unwrap_or(true) {
         return problem;
     }
     let (name, kind) = (settings.repo.name(), settings.repo.kind().plural());

@@ -105,14 +105,14 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
         return Err(problem);
     }
     let (request, target) = match command {
-        Command::Download { source, folder, transfer } => {
-            download::request(source, folder.as_deref(), transfer, context)?
+        Command::Download { source, folder, cache, transfer } => {
+            download::request(source, folder.as_deref(), cache, transfer, context)?
         }
         Command::File { source, name, destination, transfer } => {
             file::request(source, [name.as_deref(), destination.as_deref()], transfer, context).await?
         }
-        Command::RsyncSync { source, folder, sync, transfer } => {
-            rsync_sync::request(source, folder, sync, transfer, context)?
+        Command::RsyncSync { source, folder, cache, sync, transfer } => {
+            rsync_sync::request(source, folder.as_deref(), cache, sync, transfer, context)?
         }
         Command::RsyncToVast {
             source,

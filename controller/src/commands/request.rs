@@ -2,10 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use hfdown_protocol::{Access, Check, Commit, Layout, Limits, Mode, Traces};
+use hfdown_agent::hub_cache::SNAPSHOTS;
+use hfdown_protocol::{Access, Check, Commit, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
 
 use super::Context;
-use crate::cli::{self, BoxArguments, Settings, TransferArguments};
+use crate::cli::{self, Cache, LoginArguments, Settings, TransferArguments};
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
@@ -40,6 +41,8 @@ pub(super) struct SyncRequest {
 /// What a folder is to look like: the [`Layout`] of which the commit is not known yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FolderLayout {
+    /// The cache of `huggingface_hub`, where a snapshot may consist of links or not.
+    HubCache(Symlinks),
     /// The repository's files as `hf download --local-dir` lays them out.
     LocalDir,
     /// Files among others of the user's.
@@ -59,8 +62,8 @@ pub(super) enum Through {
 pub(super) struct Target {
     /// Where the agent runs.
     pub(super) machine: Machine,
-    /// The folder there, as it was typed.
-    pub(super) folder: String,
+    /// The folder there, as it was typed; none is the hub cache of the user there.
+    pub(super) folder: Option<String>,
     /// The destination in words, for errors.
     pub(super) destination: String,
     /// The SSH command that leads there, as it was typed; empty for this machine.
@@ -98,6 +101,7 @@ impl SyncRequest {
             layout: match self.layout {
                 FolderLayout::LocalDir => Layout::LocalDir { commit: commit.clone() },
                 FolderLayout::Bare => Layout::Bare,
+                FolderLayout::HubCache(symlinks) => self.hub_cache(commit, symlinks),
             },
             traces: self.traces,
             limits: self.limits.clone(),
@@ -107,27 +111,77 @@ impl SyncRequest {
     }
 }
 
+impl SyncRequest {
+    /// The same into the hub cache, where that was asked for.
+    pub(super) fn into_cache(self, cache: Option<&Cache>) -> Self {
+        match cache {
+            Some(cache) => Self { layout: FolderLayout::HubCache(cache.symlinks), ..self },
+            None => self,
+        }
+    }
+
+    /// Where the snapshot of a commit is, in the folder that an agent has for itself.
+    pub(super) fn snapshot(&self, held: &str, commit: &Commit) -> Option<String> {
+        matches!(self.layout, FolderLayout::HubCache(_)).then(|| format!("{held}/{SNAPSHOTS}/{commit}"))
+    }
+
+    /// Our own folder in the one that an agent has for itself.
+    pub(super) fn own_folder(&self, target: &Target, held: &str) -> String {
+        match self.layout {
+            FolderLayout::HubCache(_) => format!("{held}/.hfdown"),
+            FolderLayout::LocalDir | FolderLayout::Bare => format!("{}/.cache/hfdown", target.typed_folder()),
+        }
+    }
+
+    /// Under the name that was typed, as `huggingface_hub` does it: that is what will be looked for.
+    fn hub_cache(&self, commit: &Commit, symlinks: Symlinks) -> Layout {
+        let Settings { repo, revision, .. } = &self.settings;
+        let revision = Some(revision.to_string()).filter(|revision| revision != commit.as_str());
+        let revision = revision.and_then(|revision| RepoPath::new(revision).ok());
+        Layout::HubCache { repository: repo.cache_folder(), revision, commit: commit.clone(), symlinks }
+    }
+}
+
 impl Target {
-    /// A folder here.
-    pub(super) fn local(settings: &Settings, folder: String, events: Events) -> Result<Self, Problem> {
-        let (machine, destination) = (settings.local()?, folder.clone());
+    /// The folder, as it was typed; nothing where none was.
+    pub(super) fn typed_folder(&self) -> &str {
+        self.folder.as_deref().unwrap_or_default()
+    }
+
+    /// A folder here, or the hub cache in its place.
+    pub(super) fn local(
+        settings: &Settings,
+        folder: String,
+        cache: Option<&Cache>,
+        events: Events,
+    ) -> Result<Self, Problem> {
+        let machine = settings.local()?;
         let records = cli::detached_records();
+        let (folder, destination) = match cache {
+            Some(cache) => (cache.folder.clone(), cache.in_words.clone()),
+            None => (Some(folder.clone()), folder),
+        };
         Ok(Self { machine, folder, destination, ssh: String::new(), events, records })
     }
 
-    /// A folder on a box. What of its SSH command is ignored is told.
+    /// A folder on a box, or the hub cache in its place. What of its SSH command is ignored is told.
     pub(super) async fn on_box(
-        arguments: &BoxArguments,
+        (ssh, login): (&str, &LoginArguments),
+        folder: Option<&str>,
+        cache: Option<&Cache>,
         traces: Traces,
         context: &Context,
     ) -> Result<Self, Problem> {
-        let (machine, name, ignored) = cli::on_box(arguments, traces)?;
+        let (machine, name, ignored) = cli::on_box(ssh, login, traces)?;
         let events = context.events(Some(&name));
         for IgnoredOption { option, reason } in ignored {
             events.send(Event::Warning { text: format!("{option} is ignored: {reason}") }).await;
         }
-        let (folder, ssh) = (arguments.folder.clone(), arguments.ssh.clone());
-        let (destination, records) = (format!("{name}:{folder}"), cli::detached_records());
+        let (folder, destination) = match cache {
+            Some(cache) => (cache.folder.clone(), format!("{} on {name}", cache.in_words)),
+            None => (folder.map(str::to_owned), format!("{name}:{}", folder.unwrap_or_default())),
+        };
+        let (ssh, records) = (ssh.to_owned(), cli::detached_records());
         Ok(Self { machine, folder, destination, ssh, events, records })
     }
 }

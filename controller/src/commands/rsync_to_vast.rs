@@ -1,4 +1,4 @@
-//! `hfdown rsync-to-vast MODEL SSH DIR`: bring a folder on a box up to date.
+//! `hfdown rsync-to-vast MODEL SSH DIR | --cache`: bring a folder on a box up to date, or the hub cache there.
 
 use std::num::NonZeroU32;
 
@@ -7,14 +7,14 @@ use hfdown_protocol::Traces;
 use super::Context;
 use super::request::{SyncRequest, Target, Through};
 use crate::cli::{
-    BoxArguments, Model, RepoArguments, Settings, SyncArguments, TransferArguments, TypedCommand,
+    BoxDestination, Cache, Model, RepoArguments, Settings, SyncArguments, TransferArguments, TypedCommand,
 };
 use crate::failure::Problem;
 
 /// What was typed.
 pub(super) struct BoxSync<'a> {
     pub(super) source: &'a RepoArguments,
-    pub(super) there: &'a BoxArguments,
+    pub(super) there: &'a BoxDestination,
     pub(super) sync: &'a SyncArguments,
     pub(super) transfer: &'a TransferArguments,
     pub(super) traces: Traces,
@@ -25,9 +25,11 @@ pub(super) struct BoxSync<'a> {
 
 pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(SyncRequest, Target), Problem> {
     let (source, there) = (typed.source, typed.there);
-    let command = TypedCommand { verb: "rsync-to-vast", after: vec![&there.ssh, &there.folder] };
+    let (ssh, folder) = (there.ssh.as_str(), there.folder.as_deref());
+    let command = TypedCommand { verb: "rsync-to-vast", after: std::iter::once(ssh).chain(folder).collect() };
     let model = Model::whole(source, &command)?;
-    let target = Target::on_box(there, typed.traces, context).await?;
+    let cache = Cache::on_box(&there.cache)?;
+    let target = Target::on_box((ssh, &there.login), folder, cache.as_ref(), typed.traces, context).await?;
     let token = source.token.as_deref();
     let settings = Settings::new(model, token, typed.transfer.floor(), &target.events)?;
     let request = SyncRequest {
@@ -37,5 +39,5 @@ pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(Sy
         detach: typed.detach,
         ..SyncRequest::new(settings, typed.transfer)
     };
-    Ok((request, target))
+    Ok((request.into_cache(cache.as_ref()), target))
 }

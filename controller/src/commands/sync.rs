@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{End, Traces};
+use hfdown_protocol::{Commit, End, Traces};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, attempts};
 use super::listing::{list, select};
 use super::misplaced::{in_order, refuse_name_of_a_file};
-use super::request::{SyncRequest, Target, Through};
+use super::request::{FolderLayout, SyncRequest, Target, Through};
 use super::summary::exit;
 use crate::cli::Settings;
 use crate::detached_records::DetachedRecord;
@@ -51,6 +51,7 @@ pub(super) async fn sync(
     let sources = Sources::new(Arc::clone(&request.settings.hub), Arc::new(info), relaying);
     let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {
         let mut session = connect(request, target, &listing, attempt, cancel).await?;
+        session.root().clone_into(&mut run.held);
         let ended = async {
             let inventory = survey(request, target, &selected, &mut session, run).await?;
             let plan = Arc::new(plan::plan(&selected, &inventory, &request.policy));
@@ -62,6 +63,9 @@ pub(super) async fn sync(
                 }
                 // Before the client can leave: links break at any time.
                 keep_record(request, target, &listing, &sources, session.root()).await;
+            }
+            if let Execution::Attached | Execution::Detached(_) = execution {
+                describe(&mut session, &listing, target).await?;
             }
             let (events, run) = (&target.events, &mut run.carryover);
             let executed = session.execute(&plan, &execution, &sources, events, run).await;
@@ -82,7 +86,7 @@ pub(super) async fn sync(
     .await;
     tell_what_stays(request, target, &run, &ended).await;
     advise(request, target, &sources).await;
-    Ok(summarise(request, target, run, ended?, began).await)
+    Ok(summarise(request, target, &listing.commit, run, ended?, began).await)
 }
 
 async fn connect(
@@ -98,6 +102,14 @@ async fn connect(
         .map_err(|error| Interrupted::on(target, || format!("cannot open {}", target.destination), error))?;
     *attempt = ConnectAttempt::Reconnect;
     Ok(session)
+}
+
+/// Tells a hub cache that does not know it what the commit contains.
+async fn describe(session: &mut Session, listing: &Listing, target: &Target) -> Result<(), Interrupted> {
+    session
+        .describe(listing)
+        .await
+        .map_err(|error| Interrupted { attempted: format!("cannot begin in {}", target.destination), error })
 }
 
 async fn survey(
@@ -197,9 +209,8 @@ async fn tell_what_stays(
     let is_fetching = request.intent == Intent::Execute && tally.to_fetch > 0;
     if request.traces == Traces::Remove && is_fetching && !is_complete {
         warn(format!(
-            "what has arrived of files that are not complete stays in {}/.cache/hfdown on the box, for the next run to go on \
-             from",
-            target.folder
+            "what has arrived of files that are not complete stays in {} on the box, for the next run to go on from",
+            request.own_folder(target, &run.held)
         ))
         .await;
     }
@@ -226,12 +237,14 @@ async fn advise(request: &SyncRequest, target: &Target, sources: &Sources) {
 async fn summarise(
     request: &SyncRequest,
     target: &Target,
+    commit: &Commit,
     run: SyncRun,
     ended: Listened,
     began: Instant,
 ) -> Exit {
     let missing = run.plan.map_or(0, |plan| plan.missing_bytes());
-    let tally = Tally { elapsed: began.elapsed(), intent: request.intent, ..run.carryover.tally };
+    let snapshot = request.snapshot(&run.held, commit);
+    let tally = Tally { elapsed: began.elapsed(), intent: request.intent, snapshot, ..run.carryover.tally };
     match ended {
         Listened::Finished => {
             let exit = exit(&tally);
@@ -239,7 +252,12 @@ async fn summarise(
             exit
         }
         Listened::Underway => {
-            let command = |verb| shell_words::join(["hfdown", verb, &target.ssh, &target.folder]);
+            // A transfer into a cache is found by the folder that it has for itself.
+            let folder = match request.layout {
+                FolderLayout::HubCache(_) => &run.held,
+                FolderLayout::LocalDir | FolderLayout::Bare => target.typed_folder(),
+            };
+            let command = |verb| shell_words::join(["hfdown", verb, &target.ssh, folder]);
             let (attach, stop) = (command("attach"), command("stop"));
             let files = tally.to_fetch as usize;
             target.events.send(Event::Detached { files, bytes: missing, attach, stop }).await;

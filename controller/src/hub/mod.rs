@@ -30,6 +30,7 @@ mod revision;
 mod settings;
 mod source;
 mod token;
+mod tree_text;
 mod variables;
 
 pub use client::{Credential, Hub, HubSetupError};
@@ -48,4 +49,5 @@ pub use revision::{Revision, RevisionError};
 pub use settings::{HubSettings, NetworkAccess, Observer, RetryPolicy};
 pub use source::{Resolved, SMALL};
 pub use token::{Token, TokenError, TokenSource};
+pub use tree_text::tree_text;
 pub use variables::Variables;

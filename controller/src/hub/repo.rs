@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use hfdown_protocol::RepositoryFolder;
+
 /// The kinds of repositories the Hub keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RepoKind {
@@ -77,6 +79,13 @@ pub enum RepoIdError {
 const PART: usize = 96;
 
 impl RepoId {
+    /// What its folder in a hub cache is called.
+    pub fn cache_folder(&self) -> RepositoryFolder {
+        let folder = format!("{}--{}", self.kind.plural(), self.name.replace('/', "--"));
+        RepositoryFolder::new(folder)
+            .unwrap_or_else(|_| unreachable!("each part of a name is short and plain"))
+    }
+
     /// Checks a name without a kind: `gpt2` or `org/name`.
     pub fn new(kind: RepoKind, name: &str) -> Result<Self, RepoIdError> {
         if name.is_empty() {

@@ -46,6 +46,11 @@ impl Variables<'_> {
         self.cache().hub_cache()
     }
 
+    /// The variable that says where that is; none where the user's own folder does.
+    pub fn names_cache(&self) -> Option<&'static str> {
+        self.cache().deciding()
+    }
+
     /// The file that holds the token of `hf auth login`.
     pub fn token_file(&self) -> Option<PathBuf> {
         let named = self.text("HF_TOKEN_PATH").map(|path| self.expand(&path));

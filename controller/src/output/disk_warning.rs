@@ -24,6 +24,10 @@ pub(super) fn text(root: &str, warning: &DiskWarning) -> String {
                 "the disk of {root} can't change the modes of files: others may not be able to read the new ones"
             )
         }
+        DiskWarning::NoLinks => format!(
+            "the disk of {root} has no symbolic links: the snapshot consists of files of its own, as `hf` does it there, and \
+             shares none with other revisions"
+        ),
         DiskWarning::HubMetadata { failure } => format!(
             "the files are complete, but `.cache/huggingface` in {root} is not up to date, so that `hf` will look at them \
              again: {failure}"
@@ -38,6 +42,7 @@ pub(super) fn kind(warning: &DiskWarning) -> &'static str {
         DiskWarning::NoFlush => "no_flush",
         DiskWarning::NoReplace => "no_replace",
         DiskWarning::NoModes => "no_modes",
+        DiskWarning::NoLinks => "no_links",
         DiskWarning::HubMetadata { .. } => "hub_metadata",
     }
 }

@@ -7,7 +7,7 @@
 //!
 //! | `type` | fields | when |
 //! |---|---|---|
-//! | `warning` | `text`, and `kind` where a disk can't do something: `no_locks`, `no_flush`, `no_replace`, `no_modes`, `hub_metadata` | something worth knowing |
+//! | `warning` | `text`, and `kind` where a disk can't do something: `no_locks`, `no_flush`, `no_replace`, `no_modes`, `no_links`, `hub_metadata` | something worth knowing |
 //! | `hint` | `text` | what can be done about something that went wrong |
 //! | `delayed` | `why`, `attempt`, `wait_seconds` | a question is asked again after a wait |
 //! | `model` | `id`, `kind`, `commit`, `private`, `gating` (`none`, `automatic`, `manual`), `license` or null, `last_modified` or null, `tags`, `files`, `bytes` | `info`, first |
@@ -16,8 +16,8 @@
 //! | `listed` | `repo`, `commit`, `files`, `bytes` | the Hub has answered |
 //! | `not_ready` | `why`, `left_seconds` | a box does not let us in yet; it is asked again for a while |
 //! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke, or the agent there was killed; another one is made after the wait, and `opened` follows |
-//! | `waiting` | `holder`, `waited_seconds` | another run holds the folder; said again every minute |
-//! | `opened` | `root`, `free`, `os`, `arch`, `cpus`, `agent` (`in_process`, `cached`, `uploaded`), `uploaded`, `ready_seconds` | an agent has the folder |
+//! | `waiting` | `holder`, `waited_seconds`, and `path` where it is a file | another run holds the folder; said again every minute. Or another program fetches a file into the same hub cache; the others go on |
+//! | `opened` | `root`, `free`, `os`, `arch`, `cpus`, `agent` (`in_process`, `cached`, `uploaded`), `uploaded`, `ready_seconds` | an agent has the folder; `root` is the repository's folder in a hub cache |
 //! | `surveying` | `done`, `total` | while files are read, at most once per second |
 //! | `plan` | `dry_run`, `fetch`: [`path`, `size`, `reason` (`missing`, `other_size`, `other_content`), `partial`, `replaces` (null, `placed`, `edited`, `foreign`)], `fetch_bytes`, `keep`: {`files`, `bytes`, `by_size`}, `remove`: [`path`, `size`], `refuse`: [`path`, `why`], `dot_files`: [text] | it is decided; `partial` bytes are not fetched again, `fetch_bytes` are what is left; what it `replaces` was placed by hfdown, edited since then, or put there by others; `by_size` kept files were compared by size only; `dot_files` are those to fetch that programs may obey in a home folder |
 //! | `started` | `path`, `size`, `resumed` | a file's transfer begins |
@@ -37,7 +37,7 @@
 //! | `cache` | `path`, `repositories`, `revisions`, `size`, `incomplete`, `partial`, `orphaned` | `cache ls`, last: all of these together; what repositories share counts once |
 //! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
-//! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written`, `elapsed_seconds`, `transfer_seconds`, `rate` or null | the run is over; `fetched` bytes came over the network, repeated ones included, `written` ones of files reached the disk, wherever they came from |
+//! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written`, `elapsed_seconds`, `transfer_seconds`, `rate` or null, and `snapshot` in a hub cache | the run is over; `fetched` bytes came over the network, repeated ones included, `written` ones of files reached the disk, wherever they came from |
 //! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object |
 //!
 //! `kind` is one of `unreachable`, `rate_limited`, `stale`, `not_allowed`, `not_found`, `nonsense`, `corrupt`, `no_space`,

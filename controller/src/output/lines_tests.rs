@@ -177,7 +177,7 @@ fn waits_are_said() {
             of: 8,
             wait: Duration::from_millis(500),
         },
-        Event::Waiting { holder: "pid 7 on box".to_owned(), waited: Duration::ZERO },
+        Event::Waiting { holder: "pid 7 on box".to_owned(), path: None, waited: Duration::ZERO },
         retrying(4),
         retrying(90),
     ];

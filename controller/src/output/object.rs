@@ -59,6 +59,8 @@ pub(super) enum Object<'a> {
     },
     Waiting {
         holder: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        path: Option<&'a str>,
         waited_seconds: Seconds,
     },
     Opened {
@@ -195,6 +197,8 @@ pub(super) enum Object<'a> {
         elapsed_seconds: Seconds,
         transfer_seconds: Seconds,
         rate: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        snapshot: Option<&'a str>,
     },
     Error {
         message: String,

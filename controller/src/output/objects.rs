@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Conclusion, End, FileTable, Provenance, Summary, TransferStatus};
+use hfdown_protocol::{Conclusion, End, FileTable, Provenance, RepoPath, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::disk_warning;
@@ -38,7 +38,11 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
         Event::Reconnecting { why, attempt, of, wait } => {
             Object::Reconnecting { why, attempt: *attempt, of: *of, wait_seconds: Seconds(*wait) }
         }
-        Event::Waiting { holder, waited } => Object::Waiting { holder, waited_seconds: Seconds(*waited) },
+        Event::Waiting { holder, path, waited } => Object::Waiting {
+            holder,
+            path: path.as_ref().map(RepoPath::as_str),
+            waited_seconds: Seconds(*waited),
+        },
         Event::Opened { root, free, machine, agent, after, .. } => {
             let (agent, uploaded) = match agent {
                 Agent::InProcess => ("in_process", 0),
@@ -192,7 +196,7 @@ fn progress<'a>(sample: &'a Progress) -> Object<'a> {
     }
 }
 
-fn finished(outcome: &Tally, expected: PlanTotals) -> Object<'static> {
+fn finished(outcome: &Tally, expected: PlanTotals) -> Object<'_> {
     Object::Finished {
         end: match (outcome.end, outcome.failed()) {
             (End::Cancelled, _) => "cancelled",
@@ -211,6 +215,7 @@ fn finished(outcome: &Tally, expected: PlanTotals) -> Object<'static> {
         elapsed_seconds: Seconds(outcome.elapsed),
         transfer_seconds: Seconds(outcome.transfer),
         rate: mean_rate(outcome.fetched, outcome.transfer),
+        snapshot: outcome.snapshot.as_deref(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hfdown_protocol::MachineInfo;
+use hfdown_protocol::{MachineInfo, RepoPath};
 
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
@@ -132,15 +132,8 @@ impl Sentences {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; reconnecting in {wait} (attempt {attempt} of {of})"))
             }
-            Event::Waiting { holder, waited } if waited.is_zero() => {
-                (Verbosity::Normal, format!("waiting: another run holds the folder ({holder})"))
-            }
-            Event::Waiting { holder, waited } => {
-                let waited = duration(*waited);
-                (
-                    Verbosity::Normal,
-                    format!("still waiting after {waited}: another run holds the folder ({holder})"),
-                )
+            Event::Waiting { holder, path, waited } => {
+                (Verbosity::Normal, waiting(holder, path.as_ref(), *waited))
             }
             Event::Opened { root, asked, free, machine, agent, after } => {
                 // Who wrote `~/models` would not know where the files land.
@@ -224,6 +217,18 @@ impl Sentences {
             (_, Some(name), Naming::Once) => format!("{name} · {folder}{os} {arch} · "),
             (_, Some(_), Naming::Always) => format!("{folder}{os} {arch} · "),
             (_, None, _) => format!("{root} · {os} {arch} · "),
+        }
+    }
+}
+
+/// What is waited for, and for how long already.
+fn waiting(holder: &str, path: Option<&RepoPath>, waited: Duration) -> String {
+    match path {
+        Some(path) => format!("waiting: another program fetches {path} into the same cache: {holder}"),
+        None if waited.is_zero() => format!("waiting: another run holds the folder ({holder})"),
+        None => {
+            let waited = duration(waited);
+            format!("still waiting after {waited}: another run holds the folder ({holder})")
         }
     }
 }

@@ -81,7 +81,11 @@ pub(super) fn summary(outcome: &Tally, expected: PlanTotals) -> String {
         return format!("{}\nhint: {hint}", parts.join(" · "));
     }
     parts.extend(proof(outcome, expected));
-    parts.join(" · ")
+    let sentence = parts.join(" · ");
+    match &outcome.snapshot {
+        Some(snapshot) if outcome.failed() == 0 => format!("{sentence}\nsnapshot: {snapshot}"),
+        _ => sentence,
+    }
 }
 
 fn opening(outcome: &Tally, expected: PlanTotals) -> String {

@@ -69,8 +69,8 @@ pub enum ConnectAttempt {
 
 /// What the agent is asked for.
 pub struct FolderRequest {
-    /// The destination, as it was typed.
-    pub root: String,
+    /// The destination, as it was typed; none is the hub cache of the user there.
+    pub root: Option<String>,
     /// Whether anything may be written.
     pub access: Access,
     /// How the folder is laid out.
@@ -133,7 +133,7 @@ pub async fn connect(
                 if let Some(wait) = &mut waiting {
                     wait.reminders += 1;
                     let (holder, waited) = (wait.holder.clone(), REMINDER * wait.reminders);
-                    events.send(Event::Waiting { holder, waited }).await;
+                    events.send(Event::Waiting { holder, path: None, waited }).await;
                     waits = 0;
                 }
                 continue;
@@ -152,16 +152,17 @@ pub async fn connect(
                 same_version(&version)?;
                 described = Some(machine);
             }
-            Heard::Report(Report::Waiting { holder }) => {
+            Heard::Report(Report::Waiting { holder, file: None }) => {
                 waits += 1;
                 if waits > MOST_WAITS {
                     return Err(SessionError::protocol("it waits for one holder after the other"));
                 }
                 let holder = sanitize(&holder, 200);
-                events.send(Event::Waiting { holder: holder.clone(), waited: Duration::ZERO }).await;
+                let (path, waited) = (None, Duration::ZERO);
+                events.send(Event::Waiting { holder: holder.clone(), path, waited }).await;
                 waiting = Some(FolderWait { holder, since: Instant::now(), reminders: 0 });
             }
-            Heard::Report(Report::Opened { root, free }) => {
+            Heard::Report(Report::Opened { root, free, lacks_tree }) => {
                 let Some(machine) = described else {
                     return Err(SessionError::protocol("it does not say what it is"));
                 };
@@ -172,8 +173,9 @@ pub async fn connect(
                 };
                 let root = sanitize(&root, limits::PATH);
                 session.root.clone_from(&root);
+                session.lacks_tree = lacks_tree;
                 let after = began.elapsed().saturating_sub(asking());
-                let asked = request.root;
+                let asked = request.root.unwrap_or_default();
                 events.send(Event::Opened { root, asked, free, machine, agent, after }).await;
                 return Ok(session);
             }

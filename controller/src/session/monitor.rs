@@ -14,6 +14,10 @@ use super::repetition::Repetitions;
 use super::session::{cleaned, unexpected};
 use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
+use crate::text::sanitize;
+
+/// The most characters of who holds a file.
+const LONGEST_HOLDER: usize = 200;
 
 /// What is known of the transfer, and what may still be said of it. It counts into the run's [`Carryover`].
 pub(super) struct TransferMonitor<'a> {
@@ -256,6 +260,13 @@ impl<'a> TransferMonitor<'a> {
                     }
                 }
                 return Ok(None);
+            }
+            Report::Waiting { holder, file: Some(file) } => {
+                let waiting = self.file(file)?;
+                waiting.repetitions.wait()?;
+                let (holder, path) =
+                    (sanitize(&holder, LONGEST_HOLDER), Some(waiting.planned.path.to_path()));
+                Event::Waiting { holder, path, waited: Duration::ZERO }
             }
             Report::Retrying { file, attempt, failure, wait_ms } => {
                 let Some(file) = self.unsettled(file)? else { return Ok(None) };

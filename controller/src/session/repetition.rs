@@ -5,7 +5,7 @@ use super::error::SessionError;
 
 /// How often one file's source may be asked for. Each is a question to the Hub with the token; addresses last an hour.
 const MOST_QUESTIONS: u32 = 1000;
-/// How often a file may be begun or verified. An agent says each once; a client that joins it may hear it again, and a file
+/// How often a file may be begun, waited for or verified. An agent says each once; a client that joins it may hear it again, and a file
 /// that another program changed is proved anew.
 const MOST_REPEATS: u32 = 10;
 /// Failed attempts without progress. An agent gives a file up after ten; samples of its progress may be late.
@@ -20,6 +20,7 @@ const MOST_RESTARTS: u32 = 10;
 pub(super) struct Repetitions {
     asked: u32,
     started: u32,
+    waited: u32,
     verified: u32,
     retries: u32,
     restarts: u32,
@@ -30,7 +31,7 @@ pub(super) struct Repetitions {
 impl Repetitions {
     /// Nothing yet, of a file that is there so far.
     pub(super) fn of_file_at(done: u64) -> Self {
-        Self { asked: 0, started: 0, verified: 0, retries: 0, restarts: 0, counted_at: done }
+        Self { asked: 0, started: 0, waited: 0, verified: 0, retries: 0, restarts: 0, counted_at: done }
     }
 
     /// Its source is asked for.
@@ -41,6 +42,11 @@ impl Repetitions {
     /// It is begun.
     pub(super) fn start(&mut self) -> Result<(), SessionError> {
         count(&mut self.started, MOST_REPEATS, "it begins one file without end")
+    }
+
+    /// It waits for another program.
+    pub(super) fn wait(&mut self) -> Result<(), SessionError> {
+        count(&mut self.waited, MOST_REPEATS, "it waits for one file without end")
     }
 
     /// It is verified.

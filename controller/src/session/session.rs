@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
 use super::lull::Lull;
+use crate::hub::{Listing, tree_text};
 use crate::link::{AgentExit, CommandExit, Dismissal, Leftovers, LinkGuard};
 use crate::text::sanitize;
 
@@ -56,6 +57,8 @@ pub struct Session {
     pub(super) goes_on: bool,
     /// The folder that the agent has, by its absolute path there, sanitised.
     pub(super) root: String,
+    /// Whether it is to be told what else the commit contains.
+    pub(super) lacks_tree: bool,
 }
 
 /// How far the user's wish to stop has got.
@@ -113,12 +116,23 @@ impl Session {
             agent,
             goes_on: false,
             root: String::new(),
+            lacks_tree: false,
         }
     }
 
     /// Says something. It waits for room, so it is not for use while the agent waits to be heard.
     pub(super) async fn say(&self, order: Order) -> Result<(), SessionError> {
         self.orders.send(order).await.map_err(|_| self.lost())
+    }
+
+    /// Tells an agent that has a hub cache which does not know it what the commit contains, as far as that is told.
+    pub async fn describe(&mut self, listing: &Listing) -> Result<(), SessionError> {
+        if std::mem::take(&mut self.lacks_tree) {
+            for bytes in tree_text(listing).into_iter().flatten() {
+                self.say(Order::Tree { bytes }).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Where answers that are worked out elsewhere can be sent.

@@ -190,7 +190,7 @@ async fn spellings_that_the_disk_of_a_box_cannot_tell_apart(sandbox: Sandbox) {
         path: RepoPath::new(path).unwrap(),
         stamp: Stamp { size: 5, modified: 1, changed: 1, inode: 1 },
     };
-    let mut said = vec![hello(), Report::Opened { root: "/models".into(), free: 1 << 40 }];
+    let mut said = vec![hello(), Report::Opened { root: "/models".into(), free: 1 << 40, lacks_tree: false }];
     let absent = |file| (FileId(file), Found::Absent { partial: 0 });
     said.push(Report::Found { files: (0..6).map(absent).collect() });
     said.push(Report::Extraneous { extraneous: vec![extraneous("CONFIG.json"), extraneous("old.txt")] });

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::fs::File;
 use std::io;
 
-use hfdown_protocol::{Digest, RepoPath, Stamp, Wanted};
+use cap_std::fs::Dir;
+use hfdown_protocol::{Digest, Failure, RepoPath, Stamp, Wanted};
 
+use crate::folder::file_set::FileSet;
 use crate::folder::records::{Record, Records};
 use crate::folder::work_folder::Writable;
 use crate::part::{self, ProvedPart, RenameFault};
@@ -19,26 +22,6 @@ const WORK_FOLDER: &str = ".cache/hfdown";
 /// The agent knows of *places*: a place is where the bytes of a wanted file stand, and what is looked at, read, replaced
 /// and recorded. Where a place has not the file's own name, the layout makes that name as well. The methods with a body are
 /// right for every layout whose files stand at their paths.
-///
-/// # How the hub cache would be added
-///
-/// `models--org--name/{blobs,refs,snapshots}` below `HF_HUB_CACHE` is one file, `hub_cache.rs`, and one variant,
-/// `Layout::HubCache { repository, revision, commit }` with its arm in `named.rs`, whose root is `HF_HUB_CACHE` itself:
-///
-/// - [`work_folder`](Self::work_folder) is `models--org--name/.hfdown`, so that the lock is the repository's: two runs
-///   for two repositories of one cache do not wait for each other.
-/// - [`place_of`](Self::place_of) is `models--org--name/blobs/<digest>`. Two wanted files of one digest have one place.
-///   A blob that is there while its link is missing is found intact, and costs no byte.
-/// - [`parts`](Self::parts) names a part for the digest alone. Jobs that share a part are to be one transfer: this is
-///   the one thing outside of the file, in `WorkOrder::carry_out`. It hands the engine the first of them, and after the
-///   run gives the others their links with `place`'s second half and reports them as placed, with 0 bytes fetched.
-/// - [`place`](Self::place) holds `hf`'s own lock `.locks/models--org--name/<digest>.lock`, renames the part to the
-///   blob, and makes the link `snapshots/<commit>/<path>`, relative and through a rename, as it is atomic then.
-/// - [`remember`](Self::remember) records the blob as [`Origin::Seen`](crate::folder::Origin): other snapshots may
-///   link to it, so it is never extraneous. [`forget`](Self::forget) has nothing to do.
-/// - [`complete`](Self::complete) makes the links that are missing of blobs that were there already, and writes
-///   `refs/<revision>` last, once everything is in place.
-/// - [`tidy`](Self::tidy) is what a folder of hfdown's own does.
 pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
     /// Where the lock, the records and the parts live, relative to the root. Runs with the same one wait for each
     /// other.
@@ -46,9 +29,19 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         WORK_FOLDER
     }
 
-    /// The place of a wanted file's bytes, relative to the root.
-    fn place_of<'a>(&self, wanted: &'a Wanted) -> Cow<'a, RepoPath> {
+    /// The folder that a run has for itself, relative to the root, where it is not the root.
+    fn held(&self) -> Option<&str> {
+        None
+    }
+
+    /// The place of a wanted file's bytes, relative to the root, which may decide.
+    fn place_of<'a>(&self, _root: Option<&Dir>, wanted: &'a Wanted) -> Cow<'a, RepoPath> {
         Cow::Borrowed(&wanted.path)
+    }
+
+    /// What stands where a wanted file is to have its own name, and does not give way, where that is not its place.
+    fn obstacle(&self, _root: &Dir, _wanted: &Wanted) -> Option<Failure> {
+        None
     }
 
     /// The names of the files' parts, in the same order. Files that share a part share a place, and are fetched once.
@@ -57,9 +50,39 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         wanted.iter().zip(numbers).map(|(wanted, number)| part::name(wanted.digest, number)).collect()
     }
 
+    /// Gets the folder ready, which is locked.
+    fn prepare(&self, _at: Writable<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether it is to be told what else the commit contains.
+    fn lacks_tree(&self, _root: &Dir) -> bool {
+        false
+    }
+
+    /// The first step of a run.
+    fn begin(&self, _at: Writable<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Keeps other programs from fetching the same bytes, until what is returned is dropped.
+    fn claim(&self, _at: Writable<'_>, _wanted: &Wanted) -> io::Result<Claim> {
+        Ok(Claim::Ours(None))
+    }
+
+    /// Where another program that fetches the same bytes puts them.
+    fn shared_place(&self, _wanted: &Wanted) -> Option<RepoPath> {
+        None
+    }
+
     /// Gives a proved and flushed part its final name, atomically. Returns what it looks like there.
     fn place(&self, at: Writable<'_>, part: &ProvedPart, wanted: &Wanted) -> Result<Stamp, RenameFault> {
-        part.rename(at.work.parts(), at.folder, &self.place_of(wanted))
+        part.rename(at.work.parts(), at.folder, &self.place_of(Some(at.folder), wanted))
+    }
+
+    /// Gives a file its own name, whose bytes are at the [shared place](Self::shared_place) and right.
+    fn name(&self, _at: Writable<'_>, _wanted: &Wanted) -> io::Result<()> {
+        Ok(())
     }
 
     /// Remembers that the bytes at a file's place are right.
@@ -74,8 +97,14 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
     /// Forgets what was remembered beside the records of a file that is removed.
     fn forget(&self, at: Writable<'_>, path: &RepoPath) -> io::Result<()>;
 
-    /// The last step of a run, when every file that could be had has its place.
-    fn complete(&self, _at: Writable<'_>, _wanted: &[Wanted], _completeness: Completeness) -> io::Result<()> {
+    /// The last step of a run, when every file that could be had has its place. Those that are intact were found so.
+    fn complete(
+        &self,
+        _at: Writable<'_>,
+        _wanted: &[Wanted],
+        _intact: &FileSet,
+        _completeness: Completeness,
+    ) -> io::Result<()> {
         // A file at its own path needs nothing more.
         Ok(())
     }
@@ -91,8 +120,17 @@ pub(crate) enum Completeness {
     Partial,
 }
 
+/// Whether bytes may be fetched now.
+#[derive(Debug)]
+pub(crate) enum Claim {
+    /// They may. Other programs wait for as long as this is open, where they can be made to.
+    Ours(Option<File>),
+    /// Another program fetches them.
+    Busy,
+}
+
 /// Numbers files of equal content from 0, so that each has a part of its own.
-fn number_duplicates(wanted: &[Wanted]) -> Vec<usize> {
+pub(super) fn number_duplicates(wanted: &[Wanted]) -> Vec<usize> {
     let mut seen: HashMap<Digest, usize> = HashMap::new();
     wanted
         .iter()

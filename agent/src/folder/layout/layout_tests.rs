@@ -55,7 +55,7 @@ async fn open(folder: &Path, row: &LayoutCase) -> Folder {
     let root = folder.to_str().unwrap();
     let (access, layout, traces) = (Access::ReadWrite, row.layout.clone(), row.traces);
     let opening = Opening { access, layout, traces, identity: None, wait: None };
-    Folder::open(root, opening, &reports, &CancellationToken::new()).await.unwrap()
+    Folder::open(Some(root.to_owned()), opening, &reports, &CancellationToken::new()).await.unwrap()
 }
 
 /// A part's proved bytes get the place of a file, and it is remembered.

@@ -2,10 +2,12 @@
 
 mod bare;
 mod disk_layout;
+mod hub_cache;
 mod local_dir;
 mod named;
 
-pub(crate) use disk_layout::{Completeness, DiskLayout};
+pub(crate) use disk_layout::{Claim, Completeness, DiskLayout};
+pub(crate) use hub_cache::RECEIVED_TREE;
 pub(crate) use named::disk_layout;
 
 #[cfg(test)]

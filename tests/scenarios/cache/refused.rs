@@ -1,0 +1,1 @@
+//! Caches that can't be used, and what is said of them.

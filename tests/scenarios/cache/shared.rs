@@ -1,0 +1,1 @@
+//! Blobs that several names, revisions and programs share.

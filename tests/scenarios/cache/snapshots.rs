@@ -1,0 +1,1 @@
+//! Snapshots that are there in part, and what else is in them.
