@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use hfdown_protocol::{
-    Access, Check, CodecError, End, Failure, FailureKind, Folding, Layout, Limits, Order, Report, Summary,
-    Traces, VERSION, Wanted, inbox, limits,
+    Access, Check, CodecError, End, Failure, FailureKind, FileRow, Folding, Layout, Limits, Order, Report,
+    Summary, Traces, VERSION, Wanted, WantedFiles, inbox, limits,
 };
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
@@ -61,7 +61,7 @@ pub(crate) struct Conversation {
     folder: Option<Folder>,
     /// A survey that was ordered while the folder was still being opened.
     awaits_folder: Option<Check>,
-    wanted: Arc<Vec<Wanted>>,
+    wanted: WantedFiles,
     ordered: WorkOrder,
 }
 
@@ -94,7 +94,7 @@ impl Conversation {
             limits: Limits::default(),
             folder: None,
             awaits_folder: None,
-            wanted: Arc::default(),
+            wanted: WantedFiles::default(),
             ordered: WorkOrder::default(),
         }
     }
@@ -284,12 +284,12 @@ impl Conversation {
     }
 
     async fn list(&mut self, files: Vec<Wanted>) -> Step {
-        let wanted = Arc::make_mut(&mut self.wanted);
-        let follows = |(index, file): (usize, &Wanted)| file.id.0 as usize == wanted.len() + index;
-        if wanted.len() + files.len() > limits::FILES || !files.iter().enumerate().all(follows) {
-            return self.out_of_order("List").await;
+        for Wanted { id, path, size, digest } in files {
+            let (file, known) = (FileRow { path: path.view(), size, digest }, &self.environment.listing);
+            if id.0 as usize != self.wanted.len() || self.wanted.push_known(known, file).is_err() {
+                return self.out_of_order("List").await;
+            }
         }
-        wanted.extend(files);
         Ok(())
     }
 
@@ -303,12 +303,14 @@ impl Conversation {
             self.awaits_folder = Some(check);
             return Ok(());
         };
-        let (wanted, reports, stop) = (Arc::clone(&self.wanted), self.reports.clone(), self.stop.clone());
+        let (wanted, reports, stop) = (self.wanted.clone(), self.reports.clone(), self.stop.clone());
         self.work.spawn(async move {
             let surveying = tokio::task::spawn_blocking(move || {
+                opened.load_records(&wanted);
                 let Folder { root, records, intact, .. } = &opened;
-                let (wanted, reports, stop, places) = (&wanted, &reports, &stop, Mutex::default());
-                Survey { root, records, wanted, check, reports, stop, intact, places }.run()
+                let (places, parts) = (Mutex::default(), root.layout().parts(&wanted));
+                let (wanted, reports, stop) = (&wanted, &reports, &stop);
+                Survey { root, records, wanted, check, reports, stop, intact, places, parts }.run()
             });
             Done::Surveyed(surveying.await.unwrap_or_else(|error| Err(defect(&error))))
         });
@@ -344,7 +346,7 @@ impl Conversation {
             };
             crate::detached::supersede(private, &folder.root.held().to_string_lossy(), later);
         }
-        let (wanted, network) = (Arc::clone(&self.wanted), Arc::clone(&self.network));
+        let (wanted, network) = (self.wanted.clone(), Arc::clone(&self.network));
         let (timing, stop, limits) = (self.environment.timing, self.stop.clone(), self.limits.clone());
         self.work.spawn(async move {
             Done::CarriedOut(ordered.carry_out(folder, wanted, network, timing, stop, &limits).await)

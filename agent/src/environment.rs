@@ -1,9 +1,10 @@
 //! What an agent finds around it, as a parameter: how it reaches the network, and when it tries again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use hfdown_protocol::Limits;
+use hfdown_protocol::{FileTable, Limits};
 
 use crate::http::{Backoff, ExtraRoots, Jitter, Names, Proxies, SetupError, SpeedFloor, client_builder};
 use crate::predecessor::AgentIdentity;
@@ -23,6 +24,8 @@ pub struct Environment {
     pub(crate) private: Option<PathBuf>,
     /// What this agent can be known by, where it is a process of its own.
     pub(crate) identity: Option<AgentIdentity>,
+    /// What the controller in this process has listed: files that it orders are not kept twice.
+    pub(crate) listing: Arc<FileTable>,
 }
 
 /// When a connection is given up, and when its work is tried again. A controller may ask for other figures.
@@ -55,7 +58,22 @@ impl Environment {
         let names = Names::default();
         let client = client(&roots, &names, &proxies)?;
         let timing = RetryTiming::default();
-        Ok(Self { client, names, proxies, timing, roots, private: None, identity: None })
+        Ok(Self {
+            client,
+            names,
+            proxies,
+            timing,
+            roots,
+            private: None,
+            identity: None,
+            listing: Arc::default(),
+        })
+    }
+
+    /// The same for an agent in the process of a controller that has this listing.
+    #[must_use]
+    pub fn with_listing(self, listing: Arc<FileTable>) -> Self {
+        Self { listing, ..self }
     }
 
     /// The same for an agent that has a folder of its own.

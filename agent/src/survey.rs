@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, Report,
-    Stamp, Wanted, batches,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, RepoPath,
+    Report, Stamp, Wanted, WantedFiles, batches, limits,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::disk;
-use crate::folder::{FileSet, Occupant, Origin, Places, Records, Root};
+use crate::folder::{FileSet, Occupant, Origin, PartNames, Places, Record, Records, Root};
 use crate::hasher::Hasher;
 use crate::machine;
 use crate::part::Part;
@@ -31,7 +31,7 @@ const READERS: usize = 8;
 pub(crate) struct Survey<'a> {
     pub(crate) root: &'a Root,
     pub(crate) records: &'a Mutex<Records>,
-    pub(crate) wanted: &'a [Wanted],
+    pub(crate) wanted: &'a WantedFiles,
     pub(crate) check: Check,
     pub(crate) reports: &'a mpsc::Sender<Report>,
     pub(crate) stop: &'a CancellationToken,
@@ -39,14 +39,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) intact: &'a Mutex<FileSet>,
     /// Where the wanted files can be put.
     pub(crate) places: Mutex<Places>,
-}
-
-/// A file whose content must be read.
-struct Unread<'a> {
-    wanted: &'a Wanted,
-    stamp: Stamp,
-    /// The name of its part.
-    part: &'a str,
+    /// What their parts are called.
+    pub(crate) parts: PartNames,
 }
 
 /// Why a file's digest is not known.
@@ -60,47 +54,70 @@ impl Survey<'_> {
     /// Looks, and reports what it finds: every wanted file once, then the extraneous files. What is to be made of names
     /// that the disk can't tell apart is the controller's business. Blocks.
     pub(crate) fn run(&self) -> Result<Folding, Failure> {
-        let parts = self.root.layout().parts(self.wanted);
         let mut known = Vec::new();
+        // Of a million files, all may have to be read: nothing but their numbers is remembered.
         let mut unread = Vec::new();
-        for (wanted, part) in self.wanted.iter().zip(&parts) {
-            match self.glance(wanted, part) {
-                Ok(found) => known.push((wanted.id, self.as_placeable(wanted, found))),
-                Err(stamp) => unread.push(Unread { wanted, stamp, part }),
+        let mut to_read = 0_u64;
+        for (id, file) in self.wanted.iter() {
+            let wanted = file.wanted(id);
+            if let Some(found) = self.glance(&wanted) {
+                known.push((id, self.as_placeable(&wanted, found)));
+            } else {
+                unread.push(id);
+                to_read = to_read.saturating_add(file.size);
+            }
+            if known.len() == limits::ENTRIES {
+                self.going_on()?;
+                self.send_all(std::mem::take(&mut known))?;
             }
         }
-        self.read_all(&unread)?;
+        self.send_all(known)?;
+        self.read_all(&unread, to_read)?;
         let refusal = self.places.lock().unwrap_or_else(PoisonError::into_inner).refusal(self.root);
         if let Some(failure) = refusal {
             return Err(failure);
         }
-        self.send_all(&known)?;
         self.send_extraneous()?;
         Ok(self.root.folding(self.wanted))
     }
 
-    /// What can be said without reading; otherwise the stamp of what must be read.
-    fn glance(&self, wanted: &Wanted, part: &str) -> Result<Found, Stamp> {
+    fn going_on(&self) -> Result<(), Failure> {
+        if self.stop.is_cancelled() {
+            return Err(Failure::new(FailureKind::Cancelled, "cancelled"));
+        }
+        Ok(())
+    }
+
+    /// What can be said without reading, if anything.
+    fn glance(&self, wanted: &Wanted) -> Option<Found> {
         if let Some(failure) = self.root.obstacle_of(wanted) {
-            return Ok(Found::Obstructed { failure });
+            return Some(Found::Obstructed { failure });
         }
         let place = self.root.place_of(wanted);
         let stamp = match self.root.occupant(&place) {
-            Occupant::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, part) }),
-            Occupant::Obstacle(failure) => return Ok(Found::Obstructed { failure }),
-            Occupant::File(stamp) => stamp,
+            Occupant::File(stamp) if stamp.size == wanted.size => stamp,
+            occupant => return Some(self.other(wanted, occupant)),
         };
-        if stamp.size != wanted.size {
-            return Ok(self.other_size(wanted, part, stamp));
-        }
         let is_recorded = || {
             let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
             records.get(&place).is_some_and(|record| record.stamp == stamp && record.digest == wanted.digest)
         };
         match self.check {
-            Check::Sizes => Ok(Found::Intact { proof: Proof::SizeOnly }),
-            Check::Records if is_recorded() => Ok(Found::Intact { proof: Proof::Recorded }),
-            Check::Records | Check::Contents => Err(stamp),
+            Check::Sizes => Some(Found::Intact { proof: Proof::SizeOnly }),
+            Check::Records if is_recorded() => Some(Found::Intact { proof: Proof::Recorded }),
+            Check::Records | Check::Contents => None,
+        }
+    }
+
+    /// What stands at a wanted file's place and has not its size.
+    fn other(&self, wanted: &Wanted, occupant: Occupant) -> Found {
+        match occupant {
+            Occupant::Nothing => Found::Absent { partial: self.partial(wanted) },
+            Occupant::Obstacle(failure) => Found::Obstructed { failure },
+            Occupant::File(stamp) => {
+                let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted));
+                Found::OtherSize { stamp, provenance, partial }
+            }
         }
     }
 
@@ -108,11 +125,6 @@ impl Survey<'_> {
     fn as_placeable(&self, wanted: &Wanted, found: Found) -> Found {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.judge(self.root, wanted, found)
-    }
-
-    fn other_size(&self, wanted: &Wanted, part: &str, stamp: Stamp) -> Found {
-        let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted, part));
-        Found::OtherSize { stamp, provenance, partial }
     }
 
     /// Who put a file there. A change of its name or its mode is none of the file; nor is one that can't be told from
@@ -127,12 +139,12 @@ impl Survey<'_> {
         }
     }
 
-    fn partial(&self, wanted: &Wanted, part: &str) -> u64 {
-        self.root.parts().map_or(0, |parts| Part::peek(parts, part, wanted.size))
+    fn partial(&self, wanted: &Wanted) -> u64 {
+        let part = || self.parts.name(wanted.id, wanted.digest);
+        self.root.parts().map_or(0, |parts| Part::peek(parts, &part(), wanted.size))
     }
 
-    fn read_all(&self, unread: &[Unread<'_>]) -> Result<(), Failure> {
-        let of = unread.iter().map(|file| file.wanted.size).sum();
+    fn read_all(&self, unread: &[FileId], of: u64) -> Result<(), Failure> {
         let (next, read) = (AtomicUsize::new(0), AtomicU64::new(0));
         let last_tick = Mutex::new(Instant::now());
         let tick = |bytes: usize| {
@@ -146,9 +158,10 @@ impl Survey<'_> {
             }
         };
         let reader = || -> Result<(), Failure> {
-            while let Some(file) = unread.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let found = self.as_placeable(file.wanted, self.compare(file, &tick)?);
-                self.send_all(&[(file.wanted.id, found)])?;
+            while let Some(id) = unread.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let Some(wanted) = self.wanted.get(*id).map(|file| file.wanted(*id)) else { continue };
+                let found = self.as_placeable(&wanted, self.compare(&wanted, &tick)?);
+                self.send_all(vec![(*id, found)])?;
             }
             Ok(())
         };
@@ -166,9 +179,11 @@ impl Survey<'_> {
         })
     }
 
-    fn compare(&self, file: &Unread<'_>, tick: &impl Fn(usize)) -> Result<Found, Failure> {
-        let Unread { wanted, part, .. } = file;
-        let mut stamp = file.stamp;
+    fn compare(&self, wanted: &Wanted, tick: &impl Fn(usize)) -> Result<Found, Failure> {
+        let mut stamp = match self.root.occupant(&self.root.place_of(wanted)) {
+            Occupant::File(stamp) if stamp.size == wanted.size => stamp,
+            occupant => return Ok(self.other(wanted, occupant)),
+        };
         for reading in 0..READINGS {
             // How far it is has been said when it was read first.
             let digest =
@@ -177,7 +192,7 @@ impl Survey<'_> {
                 Ok(digest) => digest,
                 Err(Unreadable::Forbidden) => {
                     // Whatever is in it: it is replaced, where its folder allows that.
-                    let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted, part));
+                    let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted));
                     return Ok(Found::OtherContent { stamp, provenance, partial });
                 }
                 Err(Unreadable::Failed(failure)) => return Ok(Found::Obstructed { failure }),
@@ -185,8 +200,7 @@ impl Survey<'_> {
             match self.root.occupant(&self.root.place_of(wanted)) {
                 Occupant::File(now) if now == stamp => {
                     if digest != wanted.digest {
-                        let (provenance, partial) =
-                            (self.provenance(wanted, stamp), self.partial(wanted, part));
+                        let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted));
                         return Ok(Found::OtherContent { stamp, provenance, partial });
                     }
                     self.adopt(wanted, stamp)?;
@@ -194,9 +208,7 @@ impl Survey<'_> {
                 }
                 // What was read may not be what is there.
                 Occupant::File(now) if now.size == wanted.size => stamp = now,
-                Occupant::File(stamp) => return Ok(self.other_size(wanted, part, stamp)),
-                Occupant::Nothing => return Ok(Found::Absent { partial: self.partial(wanted, part) }),
-                Occupant::Obstacle(failure) => return Ok(Found::Obstructed { failure }),
+                occupant => return Ok(self.other(wanted, occupant)),
             }
         }
         let detail = format_args!("{} keeps changing while it is read", wanted.path);
@@ -221,9 +233,7 @@ impl Survey<'_> {
         let mut hasher = Hasher::like(wanted.digest, wanted.size);
         let mut buffer = vec![0; READ];
         loop {
-            if self.stop.is_cancelled() {
-                return Err(Failure::new(FailureKind::Cancelled, "cancelled"));
-            }
+            self.going_on()?;
             match file.read(&mut buffer) {
                 Ok(0) => return Ok(Ok(hasher.finish())),
                 Ok(read) => {
@@ -249,22 +259,10 @@ impl Survey<'_> {
 
     /// Files that an earlier run placed, that still are what it left, and that the listing does not contain.
     fn send_extraneous(&self) -> Result<(), Failure> {
-        let has_placed = {
-            let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-            records.iter().any(|(_, record)| record.origin == Origin::Placed)
-        };
-        if !has_placed {
-            return Ok(());
-        }
-        let wanted: std::collections::HashSet<_> =
-            self.wanted.iter().map(|wanted| self.root.place_of(wanted)).collect();
         let extraneous: Vec<_> = {
             let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-            let unlisted = records.iter().filter(|(path, record)| {
-                let is_there =
-                    || matches!(self.root.occupant(path), Occupant::File(stamp) if stamp == record.stamp);
-                record.origin == Origin::Placed && !wanted.contains(*path) && is_there()
-            });
+            let is_there = |path: &RepoPath, record: &Record| matches!(self.root.occupant(path), Occupant::File(stamp) if stamp == record.stamp);
+            let unlisted = records.unlisted().filter(|(path, record)| is_there(path, record));
             unlisted
                 .map(|(path, record)| ExtraneousFile { path: path.clone(), stamp: record.stamp })
                 .collect()
@@ -275,13 +273,13 @@ impl Survey<'_> {
         Ok(())
     }
 
-    fn send_all(&self, files: &[(FileId, Found)]) -> Result<(), Failure> {
+    fn send_all(&self, files: Vec<(FileId, Found)>) -> Result<(), Failure> {
         {
             let mut intact = self.intact.lock().unwrap_or_else(PoisonError::into_inner);
             let found = files.iter().filter(|(_, found)| matches!(found, Found::Intact { .. }));
             found.for_each(|(file, _)| intact.insert(*file));
         }
-        for files in batches(files.iter().cloned()) {
+        for files in batches(files) {
             self.send(Report::Found { files })?;
         }
         Ok(())

@@ -35,6 +35,7 @@ fn every_cpu_reads() {
         assert_eq!(root.try_lock().unwrap(), None);
     }
     let records = Mutex::default();
+    let wanted = WantedFiles::of(files.clone()).unwrap();
     // One report fits in, and is not taken, so that each reader remembers one file and waits to report it.
     let (reports, mut heard) = mpsc::channel(1);
     reports.try_send(Report::Pong).unwrap();
@@ -43,11 +44,12 @@ fn every_cpu_reads() {
         root: &root,
         records: &records,
         intact: &Mutex::default(),
-        wanted: &files,
+        wanted: &wanted,
         check: Check::Contents,
         reports: &reports,
         stop: &stop,
         places: Mutex::default(),
+        parts: PartNames::default(),
     };
     let remembered = || records.lock().unwrap().iter().count();
     std::thread::scope(|scope| {
@@ -84,11 +86,12 @@ fn what_was_touched_since_the_run_began_is_read_and_not_remembered() {
         root: &root,
         records: &records,
         intact: &Mutex::default(),
-        wanted: &[Wanted { digest, ..wanted(0, "file", 0) }],
+        wanted: &WantedFiles::of([Wanted { digest, ..wanted(0, "file", 0) }]).unwrap(),
         check: Check::Records,
         reports: &reports,
         stop: &CancellationToken::new(),
         places: Mutex::default(),
+        parts: PartNames::default(),
     };
     survey.run().unwrap();
     let Ok(Report::Found { files }) = heard.try_recv() else { panic!("it is told") };
@@ -108,17 +111,19 @@ fn a_file_that_is_written_to_while_it_is_read_is_neither_right_nor_remembered() 
     assert_eq!(root.try_lock().unwrap(), None);
     let mut hasher = Hasher::like(Digest::GitSha1([0; 20]), size as u64);
     hasher.update(&vec![0; size]);
+    let wanted = Wanted { digest: hasher.finish(), size: size as u64, ..wanted(0, "file", 0) };
     let records = Mutex::default();
     let (reports, mut heard) = mpsc::channel(64);
     let survey = Survey {
         root: &root,
         records: &records,
         intact: &Mutex::default(),
-        wanted: &[Wanted { digest: hasher.finish(), size: size as u64, ..wanted(0, "file", 0) }],
+        wanted: &WantedFiles::of([wanted]).unwrap(),
         check: Check::Contents,
         reports: &reports,
         stop: &CancellationToken::new(),
         places: Mutex::default(),
+        parts: PartNames::default(),
     };
     let file = std::fs::File::options().write(true).open(&path).unwrap();
     std::thread::scope(|scope| {

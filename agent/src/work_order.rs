@@ -3,31 +3,25 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hfdown_protocol::{End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, Wanted};
+use hfdown_protocol::{End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, WantedFiles};
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::RetryTiming;
-use crate::folder::{self, Completeness, Folder, Root};
+use crate::folder::{self, Completeness, Folder};
 use crate::source::Network;
-use crate::transfer::{Engine, FileTransfer, Workshop};
+use crate::transfer::{Engine, FilesToFetch, Jobs, Workshop};
 
 /// What the controller has ordered so far.
 #[derive(Debug, Default)]
 pub(crate) struct WorkOrder {
-    jobs: Vec<Job>,
-    ordered: HashSet<u32>,
+    jobs: Jobs,
     extraneous: Vec<ExtraneousFile>,
 }
 
 impl WorkOrder {
     /// Adds files to fetch. Each must have been listed, and is fetched once.
-    pub(crate) fn fetch(&mut self, wanted: &[Wanted], jobs: Vec<Job>) -> Result<(), Failure> {
-        let is_known = |job: &Job| (job.file.0 as usize) < wanted.len();
-        if !jobs.iter().all(|job| is_known(job) && self.ordered.insert(job.file.0)) {
-            return Err(Failure::new(FailureKind::Protocol, "a job names no listed file, or one twice"));
-        }
-        self.jobs.extend(jobs);
-        Ok(())
+    pub(crate) fn fetch(&mut self, wanted: &WantedFiles, jobs: Vec<Job>) -> Result<(), Failure> {
+        jobs.into_iter().try_for_each(|job| self.jobs.add(wanted, job))
     }
 
     /// Adds extraneous files to remove.
@@ -44,15 +38,13 @@ impl WorkOrder {
     pub(crate) async fn carry_out(
         self,
         folder: Folder,
-        wanted: Arc<Vec<Wanted>>,
+        wanted: WantedFiles,
         network: Arc<Network>,
         timing: RetryTiming,
         stop: CancellationToken,
         limits: &Limits,
     ) -> Result<Summary, Failure> {
         let Self { jobs, extraneous, .. } = self;
-        let parts = folder.root.layout().parts(&wanted);
-        let tasks = transfers(jobs, &wanted, &parts, &folder.root);
         let workshop = Workshop {
             root: Arc::clone(&folder.root),
             records: Arc::clone(&folder.records),
@@ -61,14 +53,17 @@ impl WorkOrder {
             stop,
         };
         let limits = limits.clone();
+        let (at, files) = (folder.clone(), wanted.clone());
         // It looks at every part: where that may block.
         let engine = tokio::task::spawn_blocking(move || {
+            at.load_records(&files);
             let root = &workshop.root;
             let begun = root.layout().begin(root.writable()?);
             begun.map_err(|error| {
                 root.failure(&format!("cannot begin in {}", root.path().display()), &error)
             })?;
-            Engine::new(workshop, tasks, &limits)
+            let parts = root.layout().parts(&files);
+            Engine::new(workshop, FilesToFetch::new(files, jobs, parts), &limits)
         });
         let mut summary = engine.await.unwrap_or_else(|error| Err(defect(&error)))?.run().await?;
         let completeness = match summary {
@@ -79,7 +74,7 @@ impl WorkOrder {
             let reports = remove(&folder, &extraneous, completeness);
             let resumable = match completeness {
                 Completeness::Whole => HashSet::new(),
-                Completeness::Partial => parts.into_iter().collect(),
+                Completeness::Partial => folder.resumable(&wanted),
             };
             folder.finish(&wanted, completeness, &resumable).map(|()| reports)
         });
@@ -91,24 +86,6 @@ impl WorkOrder {
         }
         Ok(summary)
     }
-}
-
-/// A transfer for each job; for those that share a part, one.
-fn transfers(mut jobs: Vec<Job>, wanted: &[Wanted], parts: &[String], root: &Root) -> Vec<FileTransfer> {
-    let part = |job: &Job| &parts[job.file.0 as usize];
-    jobs.sort_by(|one, other| part(one).cmp(part(other)));
-    let mut transfers: Vec<FileTransfer> = Vec::with_capacity(jobs.len());
-    for job in jobs {
-        let (file, part) = (wanted[job.file.0 as usize].clone(), part(&job));
-        if let Some(last) = transfers.last_mut().filter(|last| last.has_part(part)) {
-            last.share_with(file, job.replaces);
-            continue;
-        }
-        let is_shared = root.layout().shared_place(&file).is_some();
-        let transfer = FileTransfer::new(file, job.replaces, part.clone(), job.source);
-        transfers.push(if is_shared { transfer.shared() } else { transfer });
-    }
-    transfers
 }
 
 fn defect(error: &tokio::task::JoinError) -> Failure {

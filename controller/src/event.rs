@@ -1,7 +1,7 @@
 //! What happens during a run, in the order in which it happens: the one thing that renderers draw.
 //!
-//! Every text in an event has been sanitised. [`Event::Progress`] and [`Event::Surveying`] are samples, everything else
-//! is said once.
+//! Every text in an event has been sanitised. [`Event::Listing`], [`Event::Surveying`] and [`Event::Progress`] are samples,
+//! everything else is said once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,6 +44,11 @@ pub enum Event {
         attempt: u32,
         /// How long the wait is.
         wait: Duration,
+    },
+    /// The Hub says page by page what the repository contains.
+    Listing {
+        /// How many files there are so far.
+        files: usize,
     },
     /// The Hub has said what the repository contains.
     Listed {

@@ -108,6 +108,15 @@ impl WantedFiles {
         Self { table, rows }
     }
 
+    /// These, as they travel, in the order of their numbers.
+    pub fn of(files: impl IntoIterator<Item = Wanted>) -> Result<Self, TooManyFiles> {
+        let mut all = Self::default();
+        for Wanted { path, size, digest, .. } in files {
+            all.push(FileRow { path: path.view(), size, digest })?;
+        }
+        Ok(all)
+    }
+
     /// Those of a table that are chosen by a rule.
     pub fn chosen(table: &Arc<FileTable>, mut rule: impl FnMut(FileRow<'_>) -> bool) -> Self {
         let chosen = (0..).zip(table.iter()).filter(|(_, file)| rule(*file)).map(|(row, _)| row);
@@ -127,6 +136,34 @@ impl WantedFiles {
         }
         Arc::make_mut(&mut self.table).push(file)?;
         self.rows = Rows::First(self.table.len());
+        Ok(())
+    }
+
+    /// Adds a file that may be in a table which is in memory already. As long as all of them are, in its order, they are
+    /// not kept a second time.
+    pub fn push_known(&mut self, known: &Arc<FileTable>, file: FileRow<'_>) -> Result<(), TooManyFiles> {
+        let last = match &self.rows {
+            _ if !self.is_empty() && !Arc::ptr_eq(&self.table, known) => None,
+            Rows::First(count) => Some(*count),
+            Rows::These(rows) => rows.last().map(|last| *last as usize + 1),
+        };
+        // Whatever is not there ends this, so that the table is gone through once.
+        let Some(row) = last.and_then(|next| (next..known.len()).find(|row| known.get(*row) == Some(file)))
+        else {
+            return self.push(file);
+        };
+        if self.is_empty() {
+            self.table = Arc::clone(known);
+        }
+        match &mut self.rows {
+            Rows::First(count) if *count == row => *count += 1,
+            Rows::First(count) => {
+                let first = 0..u32::try_from(*count).map_err(|_| TooManyFiles)?;
+                let row = u32::try_from(row).map_err(|_| TooManyFiles)?;
+                self.rows = Rows::These(Arc::new(first.chain([row]).collect()));
+            }
+            Rows::These(rows) => Arc::make_mut(rows).push(u32::try_from(row).map_err(|_| TooManyFiles)?),
+        }
         Ok(())
     }
 
@@ -168,5 +205,82 @@ impl FileRow<'_> {
     /// The same as it travels.
     pub fn wanted(self, id: FileId) -> Wanted {
         Wanted { id, path: self.path.to_path(), size: self.size, digest: self.digest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RepoPath;
+
+    fn table(names: &[String]) -> FileTable {
+        let mut table = FileTable::default();
+        for name in names {
+            let path = RepoPath::new(name).unwrap();
+            let file =
+                FileRow { path: path.view(), size: name.len() as u64, digest: Digest::GitSha1([1; 20]) };
+            table.push(file).unwrap();
+        }
+        table
+    }
+
+    fn names(count: usize) -> Vec<String> {
+        (0..count).map(|number| format!("data/{number}")).collect()
+    }
+
+    fn paths(wanted: &WantedFiles) -> Vec<&str> {
+        wanted.iter().map(|(_, file)| file.path.as_str()).collect()
+    }
+
+    #[test]
+    fn files_come_out_as_they_went_in() {
+        let names = names(20);
+        let files = WantedFiles::all(Arc::new(table(&names)));
+        assert_eq!(paths(&files), names);
+        assert_eq!((files.len(), files.total()), (20, 10 * 6 + 10 * 7));
+        assert!(files.get(FileId(20)).is_none());
+    }
+
+    #[test]
+    fn what_is_known_in_its_order_is_not_kept_twice() {
+        let known = Arc::new(table(&names(100)));
+        let rules: [fn(usize) -> bool; 4] =
+            [|_| true, |row| row % 2 == 1, |row| !(7..=90).contains(&row), |row| row == 99];
+        for rule in rules {
+            let rows: Vec<usize> = (0..100).filter(|row| rule(*row)).collect();
+            let mut heard = WantedFiles::default();
+            for row in &rows {
+                heard.push_known(&known, known.get(*row).unwrap()).unwrap();
+            }
+            assert!(Arc::ptr_eq(&heard.table, &known));
+            let chosen: Vec<_> = rows.iter().map(|row| known.get(*row).unwrap().path.as_str()).collect();
+            assert_eq!(paths(&heard), chosen);
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_or_comes_in_another_order_is_kept() {
+        let known = Arc::new(table(&names(5)));
+        let strange = table(&["other".to_owned()]);
+        for rows in [[0, 2, 1], [1, 0, 2], [0, 0, 1]] {
+            let mut heard = WantedFiles::default();
+            for row in rows {
+                heard.push_known(&known, known.get(row).unwrap()).unwrap();
+            }
+            heard.push_known(&known, strange.get(0).unwrap()).unwrap();
+            heard.push_known(&known, known.get(4).unwrap()).unwrap();
+            let expected: Vec<_> = rows.iter().map(|row| format!("data/{row}")).collect();
+            assert_eq!(paths(&heard), [&expected[..], &["other".to_owned(), "data/4".to_owned()]].concat());
+            assert_eq!(known.len(), 5);
+        }
+    }
+
+    #[test]
+    fn a_table_is_bounded() {
+        let path = RepoPath::new("n".repeat(200)).unwrap();
+        let file = FileRow { path: path.view(), size: 1, digest: Digest::GitSha1([1; 20]) };
+        let mut table = FileTable::default();
+        let most = (0..=limits::FILES).take_while(|_| table.push(file).is_ok()).count();
+        assert_eq!((most, table.len()), (limits::NAMES / 200, most));
     }
 }

@@ -56,6 +56,7 @@ mod digest;
 mod disk_warning;
 mod failure;
 mod file_table;
+mod files_by_name;
 mod greeting;
 pub mod limits;
 mod order;
@@ -75,6 +76,7 @@ pub use digest::{Digest, DigestError};
 pub use disk_warning::{DiskWarning, NoticedRuns};
 pub use failure::{Failure, FailureKind, Scarcity};
 pub use file_table::{FileRow, FileTable, TooManyFiles, WantedFiles};
+pub use files_by_name::FilesByName;
 pub use greeting::{GreetingError, Nonce, await_greeting, greet};
 pub use order::{
     Access, Check, ExtraneousFile, FileId, HubNetwork, Job, Layout, Limits, Mode, Order, Source, Symlinks,

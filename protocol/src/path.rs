@@ -112,6 +112,11 @@ impl<'a> RepoPathRef<'a> {
         self.0
     }
 
+    /// Everything before the last component, if there is more than one.
+    pub fn parent(self) -> Option<&'a str> {
+        self.0.rsplit_once('/').map(|(parent, _)| parent)
+    }
+
     /// The path by itself.
     pub fn to_path(self) -> RepoPath {
         RepoPath(self.0.to_owned())

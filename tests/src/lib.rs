@@ -2,6 +2,7 @@
 
 pub mod cached;
 pub mod counterpart;
+pub mod crowd;
 pub mod hf;
 pub mod hub;
 pub mod lacking;

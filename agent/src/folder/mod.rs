@@ -3,6 +3,7 @@
 mod file_set;
 mod hub_metadata;
 mod layout;
+mod listed_records;
 mod lock;
 mod open;
 mod place;
@@ -14,11 +15,11 @@ mod traces;
 mod work_folder;
 
 pub(crate) use file_set::FileSet;
-pub(crate) use layout::{Claim, Completeness};
+pub(crate) use layout::{Claim, Completeness, PartNames};
 pub(crate) use open::{Folder, Opening};
 pub(crate) use place::{Durable, PlaceFault, name, place, remove_extraneous};
 pub(crate) use places::Places;
-pub(crate) use records::{Origin, Records};
+pub(crate) use records::{Origin, Record, Records};
 #[cfg(unix)]
 pub(crate) use root::absolute;
 pub(crate) use root::{Occupant, Root};

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use hfdown_protocol::{Access, Failure, FailureKind, Layout, Nonce, Report, Traces, limits};
+use hfdown_protocol::{Access, Failure, FailureKind, Layout, Nonce, Report, Traces, WantedFiles, limits};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -76,16 +76,17 @@ impl Folder {
                     root.failure(&format!("cannot use {}", root.path().display()), &error)
                 })?;
             }
-            let records = root.own().map(Records::load).unwrap_or_default();
             let free = root.free();
-            Ok(Self {
-                root: Arc::new(root),
-                records: Arc::new(Mutex::new(records)),
-                intact: Arc::default(),
-                free,
-            })
+            Ok(Self { root: Arc::new(root), records: Arc::default(), intact: Arc::default(), free })
         })
         .await
+    }
+
+    /// Reads the records for a listing, unless they have been. Blocks.
+    pub(crate) fn load_records(&self, wanted: &WantedFiles) {
+        if let Ok(own) = self.root.own() {
+            self.records().load(own, wanted);
+        }
     }
 
     /// The records, for as long as the guard lives.

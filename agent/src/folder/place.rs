@@ -19,6 +19,9 @@ pub(crate) enum Durable {
     Later,
 }
 
+/// So many folders wait for their flush. With a million of them, each mostly has all of its files by then.
+const MOST_UNFLUSHED: usize = 4096;
+
 /// Why a file was not placed.
 #[derive(Debug)]
 pub(crate) enum PlaceFault {
@@ -69,7 +72,11 @@ pub(crate) fn place(
         Durable::Now => {
             root.flush_name(at.folder, path.parent()).map_err(|error| refused(&error))?;
         }
-        Durable::Later => root.flush_name_later(path.parent()),
+        Durable::Later => {
+            if root.flush_name_later(path.parent()) > MOST_UNFLUSHED {
+                root.flush_names().map_err(PlaceFault::Disk)?;
+            }
+        }
     }
     Ok(stamp)
 }

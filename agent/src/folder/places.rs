@@ -7,6 +7,9 @@ use hfdown_protocol::{Failure, FailureKind, Found, Wanted};
 use super::refusal::Obstacle;
 use super::root::Root;
 
+/// Of so many folders it is remembered what was seen.
+const MOST_FOLDERS: usize = 4096;
+
 /// What is known of the places of wanted files.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
@@ -57,6 +60,10 @@ impl Places {
             return known.clone();
         }
         let obstacle = root.obstacle_in(folder);
+        // Files of one folder mostly stand together: of a million folders few are looked for again.
+        if self.folders.len() >= MOST_FOLDERS {
+            self.folders.clear();
+        }
         self.folders.insert(folder.to_owned(), obstacle.clone());
         obstacle
     }

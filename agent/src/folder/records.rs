@@ -9,15 +9,16 @@
 //! file is older than the records themselves, as in git's index; what is edited after that shows. A run that has placed
 //! something does not end before the next tick, so that only a run that was killed costs the next one a read.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use cap_std::fs::Metadata;
-use hfdown_protocol::{Digest, RepoPath, Stamp, limits};
+use hfdown_protocol::{Digest, RepoPath, RepoPathRef, Stamp, WantedFiles, limits};
 
+use super::listed_records::ListedRecords;
 use crate::disk;
 use crate::own_folder::OwnFolder;
 use crate::system::{FileAccess, FileMode};
@@ -29,7 +30,7 @@ const LONGEST_LINE: usize = limits::PATH + 256;
 /// The largest file that is read: every file that a listing can have, twice.
 const LARGEST: u64 = 2 * (limits::NAMES + limits::FILES * 256) as u64;
 /// When no file ever changed: such a record vouches for nothing, and is only replaced by a new proof.
-const UNSETTLED: i128 = -1;
+const UNSETTLED: i64 = -1;
 /// The longest tick that is waited for. FAT counts in steps of two seconds.
 const LONGEST_TICK: Duration = Duration::from_millis(2_100);
 const GLANCE: Duration = Duration::from_millis(1);
@@ -37,7 +38,11 @@ const GLANCE: Duration = Duration::from_millis(1);
 /// The records of one folder.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
-    entries: HashMap<RepoPath, Record>,
+    /// Of listed files that are as they are listed.
+    listed: ListedRecords,
+    /// The others.
+    entries: BTreeMap<RepoPath, Record>,
+    is_loaded: bool,
     file: Option<File>,
     on_disk: OnDisk,
 }
@@ -70,35 +75,47 @@ pub(crate) enum Origin {
 }
 
 impl Records {
-    /// Reads the records; a folder without any has none.
-    pub(crate) fn load(work: &OwnFolder) -> Self {
-        work.open(NAME, FileAccess::Read, LARGEST)
-            .ok()
-            .flatten()
-            .and_then(|file| Self::read(&file).ok())
-            .unwrap_or_default()
+    /// Reads the records, unless they have been; a folder without any has none.
+    pub(crate) fn load(&mut self, work: &OwnFolder, wanted: &WantedFiles) {
+        if !self.is_loaded {
+            let file = work.open(NAME, FileAccess::Read, LARGEST).ok().flatten();
+            let read = file.and_then(|file| Self::read(&file, wanted.clone()).ok());
+            *self = read.unwrap_or_else(|| Self::of(wanted.clone()));
+            self.is_loaded = true;
+        }
     }
 
-    fn read(file: &File) -> io::Result<Self> {
+    fn of(wanted: WantedFiles) -> Self {
+        Self { listed: ListedRecords::of(wanted), ..Self::default() }
+    }
+
+    fn read(file: &File, wanted: WantedFiles) -> io::Result<Self> {
         // Before they are read: another run may be writing to them while this one only looks.
         let written = written(file)?;
-        let mut entries = HashMap::new();
+        let mut records = Self::of(wanted);
         let (mut count, mut names) = (0, 0);
         each_line(BufReader::new(file.take(LARGEST)), |line| {
             count += 1;
             let Some((path, record)) = std::str::from_utf8(line).ok().and_then(parse) else { return };
             names += path.as_str().len();
-            if entries.len() < limits::FILES && names <= 2 * limits::NAMES {
-                entries.insert(path, record);
+            if records.entries.len() < limits::FILES && names <= 2 * (limits::NAMES + limits::PATH) {
+                records.put(path, record);
             }
         })?;
-        let on_disk = if entries.len() == count { OnDisk::Same } else { OnDisk::Different };
-        for record in
-            entries.values_mut().filter(|record: &&mut Record| record.stamp.last_change() >= written)
-        {
-            record.stamp.changed = UNSETTLED;
+        records.on_disk = if records.iter().count() == count { OnDisk::Same } else { OnDisk::Different };
+        records.listed.unsettle(written, UNSETTLED);
+        let unsettled = records.entries.values_mut().filter(|record| record.stamp.last_change() >= written);
+        unsettled.for_each(|record| record.stamp.changed = UNSETTLED.into());
+        Ok(records)
+    }
+
+    fn put(&mut self, path: RepoPath, record: Record) {
+        if self.listed.put(path.as_str(), &record).is_some() {
+            self.entries.remove(&path);
+        } else {
+            self.listed.remove(path.as_str());
+            self.entries.insert(path, record);
         }
-        Ok(Self { entries, file: None, on_disk })
     }
 
     /// Forgets all that was proved here, on disk.
@@ -106,17 +123,25 @@ impl Records {
         work.remove(NAME)
     }
 
-    pub(crate) fn get(&self, path: &RepoPath) -> Option<&Record> {
-        self.entries.get(path)
+    pub(crate) fn get(&self, path: &RepoPath) -> Option<Record> {
+        self.listed.get(path.as_str()).or_else(|| self.entries.get(path).cloned())
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&RepoPath, &Record)> {
-        self.entries.iter()
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (RepoPathRef<'_>, Record)> {
+        self.listed.iter().chain(self.entries.iter().map(|(path, record)| (path.view(), record.clone())))
+    }
+
+    /// Files that hfdown placed and that are not listed.
+    pub(crate) fn unlisted(&self) -> impl Iterator<Item = (&RepoPath, &Record)> {
+        let is_unlisted = |(path, record): &(&RepoPath, &Record)| {
+            record.origin == Origin::Placed && !self.listed.lists(path.as_str())
+        };
+        self.entries.iter().filter(is_unlisted)
     }
 
     /// Records a proof, on disk as well.
     pub(crate) fn insert(&mut self, work: &OwnFolder, path: RepoPath, record: Record) -> io::Result<()> {
-        if self.entries.get(&path) == Some(&record) {
+        if self.get(&path).as_ref() == Some(&record) {
             return Ok(());
         }
         if self.file.is_none() {
@@ -125,14 +150,14 @@ impl Records {
         }
         self.on_disk = OnDisk::Different;
         // The leading line break ends a line that an earlier run may have torn.
-        let line = format!("\n{}", line(&path, &record));
+        let line = format!("\n{}", line(path.view(), &record));
         self.file.as_mut().map_or(Ok(()), |file| file.write_all(line.as_bytes()))?;
-        self.entries.insert(path, record);
+        self.put(path, record);
         Ok(())
     }
 
     pub(crate) fn remove(&mut self, path: &RepoPath) -> Option<Record> {
-        let removed = self.entries.remove(path);
+        let removed = self.listed.remove(path.as_str()).or_else(|| self.entries.remove(path));
         if removed.is_some() {
             self.on_disk = OnDisk::Different;
         }
@@ -142,14 +167,13 @@ impl Records {
     /// Rewrites the records without repetitions, if there are any or something changed.
     pub(crate) fn save(&mut self, work: &OwnFolder) -> io::Result<()> {
         self.file = None;
-        if self.on_disk == OnDisk::Same {
+        // Those that were not read stay, and what was proved is behind them.
+        if self.on_disk == OnDisk::Same || !self.is_loaded {
             return Ok(());
         }
-        let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
         let mut file = BufWriter::new(work.create(REWRITTEN, FileMode::Private)?);
-        for (path, record) in entries {
-            writeln!(file, "{}", line(path, record))?;
+        for (path, record) in self.iter() {
+            writeln!(file, "{}", line(path, &record))?;
         }
         let mut file = file.into_inner()?;
         self.settle(&mut file)?;
@@ -167,7 +191,7 @@ impl Records {
         let mut now = written(file)?;
         // What is further ahead is not waited for: a clock was set back.
         let bound = now.saturating_add(i128::try_from(LONGEST_TICK.as_nanos()).unwrap_or(i128::MAX));
-        let changes = self.entries.values().map(|record| record.stamp.last_change());
+        let changes = self.iter().map(|(_, record)| record.stamp.last_change());
         let Some(last) = changes.filter(|change| *change < bound).max() else { return Ok(()) };
         while last >= now && began.elapsed() < LONGEST_TICK {
             std::thread::sleep(GLANCE);
@@ -204,7 +228,7 @@ fn each_line(mut text: impl BufRead, mut act: impl FnMut(&[u8])) -> io::Result<(
     }
 }
 
-fn line(path: &RepoPath, record: &Record) -> String {
+fn line(path: RepoPathRef<'_>, record: &Record) -> String {
     let Record { origin, digest, stamp } = record;
     let origin = match origin {
         Origin::Placed => "placed",
@@ -241,6 +265,14 @@ fn parse(line: &str) -> Option<(RepoPath, Record)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hfdown_protocol::FileRow;
+
+    /// The records of a folder, none of which is listed.
+    fn load(work: &OwnFolder) -> Records {
+        let mut records = Records::default();
+        records.load(work, &WantedFiles::default());
+        records
+    }
 
     /// What is changed, and how.
     type Change<'a> = (&'static str, &'a dyn Fn(&mut Records));
@@ -256,7 +288,7 @@ mod tests {
         };
         let path = |name: &str| RepoPath::new(name).unwrap();
         let inode = || disk::stamp(&work.dir().metadata(NAME).unwrap()).inode;
-        let mut records = Records::load(&work);
+        let mut records = load(&work);
         records.insert(&work, path("a"), record(1)).unwrap();
         records.insert(&work, path("b"), record(1)).unwrap();
         records.save(&work).unwrap();
@@ -268,18 +300,18 @@ mod tests {
             ("none that was there", &|records| _ = records.remove(&path("b"))),
         ];
         for (what, change) in changes {
-            let (mut records, before) = (Records::load(&work), inode());
+            let (mut records, before) = (load(&work), inode());
             change(&mut records);
             records.save(&work).unwrap();
             let rewritten = ["another state", "one less"].contains(&what);
             assert_eq!(inode() != before, rewritten, "{what}");
-            assert_eq!(Records::load(&work).entries, records.entries, "{what}");
+            assert_eq!(load(&work).entries, records.entries, "{what}");
         }
         // Repetitions and torn lines are what a run that was killed leaves.
         let text = work.dir().read(NAME).unwrap();
         for left in [[&text[..], b"\n", &text].concat(), [&text[..], b"\nplaced sha256:00"].concat()] {
             work.dir().write(NAME, left).unwrap();
-            Records::load(&work).save(&work).unwrap();
+            load(&work).save(&work).unwrap();
             assert_eq!(work.dir().read(NAME).unwrap(), text);
         }
     }
@@ -294,7 +326,7 @@ mod tests {
             stamp: Stamp { size, modified: -1, changed: 1 << 60, inode: u64::MAX },
         };
         let path = |name: &str| RepoPath::new(name).unwrap();
-        let mut records = Records::load(&work);
+        let mut records = load(&work);
         records.insert(&work, path("a b/c"), record(1)).unwrap();
         records.insert(&work, path("d"), record(2)).unwrap();
         records.insert(&work, path("d"), record(3)).unwrap();
@@ -302,18 +334,58 @@ mod tests {
         let mut torn = work.dir().read(NAME).unwrap();
         torn.extend_from_slice(b"\nplaced sha256:00");
         work.dir().write(NAME, torn).unwrap();
-        let mut records = Records::load(&work);
+        let mut records = load(&work);
         records.insert(&work, path("e"), record(4)).unwrap();
-        let mut records = Records::load(&work);
+        let mut records = load(&work);
         for (name, size) in [("a b/c", 1), ("d", 3), ("e", 4)] {
-            assert_eq!(records.get(&path(name)), Some(&record(size)), "{name}");
+            assert_eq!(records.get(&path(name)), Some(record(size)), "{name}");
         }
 
         records.remove(&path("d"));
         records.save(&work).unwrap();
-        let records = Records::load(&work);
+        let records = load(&work);
         assert_eq!(records.iter().count(), 2);
         assert_eq!(records.get(&path("d")), None);
+    }
+
+    #[test]
+    fn what_is_as_it_is_listed_is_remembered_beside_what_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = OwnFolder::at(folder.path()).unwrap();
+        let path = |name: &str| RepoPath::new(name).unwrap();
+        let digest = seen(1).digest;
+        let mut wanted = WantedFiles::default();
+        for name in ["d", "b", "a/c"] {
+            wanted.push(FileRow { path: path(name).view(), size: 1, digest }).unwrap();
+        }
+        let load = |wanted: &WantedFiles| {
+            let mut records = Records::default();
+            records.load(&work, wanted);
+            records
+        };
+        let mut records = load(&wanted);
+        let other = Record { digest: Digest::Sha256([0; 32]), ..seen(2) };
+        let beyond = Record { stamp: Stamp { modified: i128::MAX, ..seen(3).stamp }, ..seen(3) };
+        let all = [("a/c", seen(1)), ("b", other), ("d", beyond), ("not listed", seen(4))];
+        for (name, record) in &all {
+            records.insert(&work, path(name), record.clone()).unwrap();
+        }
+        assert_eq!((records.listed.iter().count(), records.entries.len()), (1, 3));
+        // Another state takes the place of the first one, wherever that was.
+        records.insert(&work, path("b"), seen(5)).unwrap();
+        records.insert(&work, path("a/c"), all[1].1.clone()).unwrap();
+        records.save(&work).unwrap();
+        for wanted in [wanted, WantedFiles::default()] {
+            let mut records = load(&wanted);
+            assert_eq!(records.on_disk, OnDisk::Same);
+            for (name, record) in
+                [("a/c", &all[1].1), ("b", &seen(5)), ("d", &all[2].1), ("not listed", &all[3].1)]
+            {
+                assert_eq!(records.get(&path(name)).as_ref(), Some(record), "{name}");
+            }
+            assert_eq!(records.remove(&path("b")), Some(seen(5)));
+            assert_eq!(records.get(&path("b")), None);
+        }
     }
 
     fn seen(changed: i128) -> Record {
@@ -330,29 +402,30 @@ mod tests {
         let work = OwnFolder::at(folder.path()).unwrap();
         let path = |name: &str| RepoPath::new(name).unwrap();
         // A run that is killed right after it has placed the second.
-        let mut records = Records::load(&work);
+        let mut records = load(&work);
         records.insert(&work, path("before"), seen(1)).unwrap();
         records.insert(&work, path("in it"), seen(2)).unwrap();
         let tick = written(&work.dir().open(NAME).unwrap().into_std()).unwrap();
         let (before, within) = (seen(tick - 1), seen(tick));
-        let text = format!("{}\n{}", line(&path("before"), &before), line(&path("in it"), &within));
+        let text =
+            format!("{}\n{}", line(path("before").view(), &before), line(path("in it").view(), &within));
         work.dir().write(NAME, text).unwrap();
         let file = work.open(NAME, FileAccess::ReadWrite, LARGEST).unwrap().unwrap();
         let tick = std::time::UNIX_EPOCH + Duration::from_nanos(u64::try_from(tick).unwrap());
         file.set_modified(tick).unwrap();
 
-        let mut records = Records::load(&work);
-        assert_eq!(records.get(&path("before")), Some(&before));
-        let unsettled = records.get(&path("in it")).unwrap().clone();
+        let mut records = load(&work);
+        assert_eq!(records.get(&path("before")), Some(before));
+        let unsettled = records.get(&path("in it")).unwrap();
         assert!(unsettled.stamp != within.stamp && unsettled.digest == within.digest);
         // What is written later does not vouch for it either, before it is proved anew.
         records.insert(&work, path("later"), seen(3)).unwrap();
         records.save(&work).unwrap();
-        let mut records = Records::load(&work);
-        assert_eq!(records.get(&path("in it")), Some(&unsettled));
+        let mut records = load(&work);
+        assert_eq!(records.get(&path("in it")), Some(unsettled.clone()));
         records.insert(&work, path("in it"), within.clone()).unwrap();
         records.save(&work).unwrap();
-        assert_eq!(Records::load(&work).get(&path("in it")), Some(&within));
+        assert_eq!(load(&work).get(&path("in it")), Some(within));
     }
 
     #[test]
@@ -364,12 +437,12 @@ mod tests {
         let now = written(&work.dir().open("probe").unwrap().into_std()).unwrap();
         // The clock ticks faster here: a file of the tick that ends in a twentieth of a second, and one of next year.
         let (soon, next_year) = (seen(now + 50_000_000), seen(now + 365 * 86_400 * 1_000_000_000));
-        let mut records = Records::default();
+        let mut records = load(&work);
         records.insert(&work, path("soon"), soon.clone()).unwrap();
         records.insert(&work, path("next year"), next_year.clone()).unwrap();
         records.save(&work).unwrap();
-        let records = Records::load(&work);
-        assert_eq!(records.get(&path("soon")), Some(&soon));
+        let records = load(&work);
+        assert_eq!(records.get(&path("soon")), Some(soon));
         assert!(records.get(&path("next year")).is_some_and(|record| record.stamp != next_year.stamp));
     }
 }

@@ -11,6 +11,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use hfdown_protocol::{
     Access, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces, Wanted,
+    WantedFiles,
 };
 
 use super::layout::{DiskLayout, RECEIVED_TREE, disk_layout};
@@ -284,14 +285,15 @@ impl Root {
         Ok(())
     }
 
-    /// Remembers that a name was made in this folder.
-    pub(super) fn flush_name_later(&self, parent: Option<&str>) {
+    /// Remembers that a name was made in this folder, and says of how many folders it remembers that.
+    pub(super) fn flush_name_later(&self, parent: Option<&str>) -> usize {
         let mut unflushed = self.unflushed.lock().unwrap_or_else(PoisonError::into_inner);
         let mut above = Some(parent.unwrap_or_default());
         while let Some(parent) = above.filter(|parent| !unflushed.contains(*parent)) {
             unflushed.insert(parent.to_owned());
             above = folder_above(parent);
         }
+        unflushed.len()
     }
 
     /// What [`Self::flush_name_later`] was told.
@@ -300,8 +302,8 @@ impl Root {
     }
 
     /// Which of these names the disk can't tell apart, as far as it is to be known for them.
-    pub(crate) fn folding(&self, wanted: &[Wanted]) -> Folding {
-        let is_ascii = wanted.iter().all(|wanted| wanted.path.as_str().is_ascii());
+    pub(crate) fn folding(&self, wanted: &WantedFiles) -> Folding {
+        let is_ascii = wanted.iter().all(|(_, file)| file.path.as_str().is_ascii());
         match (self.folds_case(), !is_ascii && self.folds_normalisation()) {
             (false, false) => Folding::Nothing,
             (true, false) => Folding::Case,
@@ -437,7 +439,7 @@ mod tests {
         let wanted = |path| {
             let digest = hfdown_protocol::Digest::GitSha1([0; 20]);
             let path = RepoPath::new(path).unwrap();
-            [Wanted { id: hfdown_protocol::FileId(0), path, size: 1, digest }]
+            WantedFiles::of([Wanted { id: hfdown_protocol::FileId(0), path, size: 1, digest }]).unwrap()
         };
         // It goes where another one is made.
         let left = folder.path().join(".cache/hfdown/probe-\u{e9}");

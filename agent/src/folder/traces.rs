@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hfdown_protocol::{Failure, Stamp, Traces, Wanted};
+use hfdown_protocol::{Failure, Stamp, Traces, Wanted, WantedFiles};
 
 use super::layout::Completeness;
 use super::open::Folder;
@@ -31,11 +31,22 @@ impl Records {
 }
 
 impl Folder {
+    /// The parts of these files that are there, for a run that goes on from them.
+    pub(crate) fn resumable(&self, wanted: &WantedFiles) -> HashSet<String> {
+        let there = self.root.writable().map(|at| at.work.part_names()).unwrap_or_default();
+        if there.is_empty() {
+            return there;
+        }
+        let parts = self.root.layout().parts(wanted);
+        let names = wanted.iter().map(|(id, file)| parts.name(id, file.digest));
+        names.filter(|name| there.contains(name)).collect()
+    }
+
     /// Ends a run: gives the layout what it still wants, and leaves our own folder in order for a run that goes on from
     /// these parts; or takes it away once there is no part to go on from.
     pub(crate) fn finish(
         &self,
-        wanted: &[Wanted],
+        wanted: &WantedFiles,
         completeness: Completeness,
         resumable: &HashSet<String>,
     ) -> Result<(), Failure> {

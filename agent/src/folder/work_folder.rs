@@ -110,6 +110,12 @@ impl WorkFolder {
         }
     }
 
+    /// The names of the parts that are there.
+    pub(super) fn part_names(&self) -> HashSet<String> {
+        let names = self.parts.entries().filter_map(|entry| entry.file_name().into_string().ok());
+        names.map(|name| part::of_entry(&name).to_owned()).collect()
+    }
+
     /// Whether a part waits to be resumed.
     pub(super) fn has_parts(&self) -> bool {
         self.parts.entries().next().is_some()

@@ -4,13 +4,13 @@ use std::num::NonZeroU16;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hfdown_protocol::{End, Failure, FailureKind, Limits, Scarcity, Summary};
+use hfdown_protocol::{End, Failure, FailureKind, Limits, Scarcity, Stamp, Summary};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::concurrency::{self, Advice, Concurrency};
 use super::context::{HASHES, TransferContext, defect};
-use super::file_transfer::FileTransfer;
+use super::jobs::FilesToFetch;
 use super::scheduler::Scheduler;
 use super::throttle::Throttle;
 use super::waiting::TransferPatience;
@@ -47,22 +47,20 @@ pub(crate) struct Workshop {
 
 impl Engine {
     /// Gets ready; an error if the disk is too small. Blocks.
-    pub(crate) fn new(
-        workshop: Workshop,
-        mut tasks: Vec<FileTransfer>,
-        limits: &Limits,
-    ) -> Result<Self, Failure> {
+    pub(crate) fn new(workshop: Workshop, mut files: FilesToFetch, limits: &Limits) -> Result<Self, Failure> {
         let Workshop { root, records, network, timing, stop } = workshop;
         let mut needed = DiskNeeds::default();
-        for task in &mut tasks {
-            let missing = task.wanted.size - on_disk(&root, task);
-            task.was_kept = missing == 0 && task.wanted.size > 0;
-            needed.add(task, missing);
+        for index in 0..files.len() {
+            let Some((part, size, replaces)) = files.part(index) else { continue };
+            let missing = size - root.parts().map_or(0, |parts| Part::peek(parts, &part, size));
+            if missing == 0 && size > 0 {
+                files.keep(index);
+            }
+            needed.add(size, replaces, missing);
         }
         let concurrency = Concurrency::new(limits.connections.map(NonZeroU16::get).map(usize::from));
         let digests = machine::cpus().min(HASHES);
-        let tasks = tasks.into_iter().map(Arc::new).collect();
-        let scheduler = Scheduler::new(tasks, concurrency.allowed(), digests, timing);
+        let scheduler = Scheduler::new(files, concurrency.allowed(), digests, timing);
         let throttle = Throttle::new(limits.bytes_per_second);
         let lock_wait = limits.lock_seconds.map(|seconds| Duration::from_secs(seconds.into()));
         let context = TransferContext::new(root, records, scheduler, network, throttle, stop, lock_wait);
@@ -135,10 +133,10 @@ struct DiskNeeds {
 }
 
 impl DiskNeeds {
-    fn add(&mut self, task: &FileTransfer, missing: u64) {
+    fn add(&mut self, size: u64, replaces: Option<Stamp>, missing: u64) {
         // The sizes are whatever the Hub says.
         self.bytes = self.bytes.saturating_add(missing);
-        self.files += u64::from(task.replaces.is_none() && missing == task.wanted.size);
+        self.files += u64::from(replaces.is_none() && missing == size);
     }
 
     /// Better to say so now than at 99 %.
@@ -168,8 +166,4 @@ impl DiskNeeds {
         }
         Ok(())
     }
-}
-
-fn on_disk(root: &Root, task: &FileTransfer) -> u64 {
-    root.parts().map_or(0, |parts| Part::peek(parts, &task.part, task.wanted.size))
 }

@@ -27,9 +27,9 @@ pub(super) struct FileState {
 ///
 /// ```text
 ///               ┌─▶ Opening ─▶ InFlight ─┐
-///   Waiting ────┤                        ├─▶ Placing ─▶ Settled
-///      ▲        └─▶ Small ───────────────┘                 ▲
-///      └── a fault that is worth another attempt           └── one that is not
+///   Waiting ────┤                        ├─▶ Placing ─▶ placed: it has no state any more
+///      ▲        └─▶ Small ───────────────┘
+///      └── a fault that is worth another attempt
 /// ```
 #[derive(Debug)]
 pub(super) enum FileStage {
@@ -43,8 +43,6 @@ pub(super) enum FileStage {
     Small(Arc<Lease>),
     /// Its bytes are right, or all of them are in memory. It is about to get its name.
     Placing,
-    /// It is placed or lost.
-    Settled,
 }
 
 /// Which time it is that a file is begun.
@@ -69,10 +67,6 @@ pub(super) enum Assignment {
 impl FileState {
     pub(super) fn new(file: Arc<FileTransfer>) -> Self {
         Self { file, stage: FileStage::Waiting(Turn::First), retries: Retries::default(), takeovers: 0 }
-    }
-
-    pub(super) fn is_settled(&self) -> bool {
-        matches!(self.stage, FileStage::Settled)
     }
 
     /// Whether its next attempt may begin.
@@ -111,9 +105,6 @@ impl FileState {
 
     /// What follows from a fault.
     pub(super) fn next_step(&mut self, fault: &FetchFault, now: Instant, timing: &RetryTiming) -> NextStep {
-        if self.is_settled() {
-            return NextStep::Silently;
-        }
         self.retries.next_step(fault, self.file.counts.done(), now, timing)
     }
 }

@@ -14,7 +14,7 @@ pub(super) const SMALL: u64 = 1 << 20;
 
 /// A file to fetch.
 #[derive(Debug)]
-pub(crate) struct FileTransfer {
+pub(super) struct FileTransfer {
     pub(super) wanted: Wanted,
     /// What may be replaced at its place.
     pub(super) replaces: Option<Stamp>,
@@ -45,7 +45,7 @@ pub(super) struct FileCounts {
 }
 
 impl FileTransfer {
-    pub(crate) fn new(wanted: Wanted, replaces: Option<Stamp>, part: String, source: Source) -> Self {
+    pub(super) fn new(wanted: Wanted, replaces: Option<Stamp>, part: String, source: Source) -> Self {
         let source = FileSource::new(wanted.id, wanted.size, source);
         let (counts, advanced, abandoned) = (FileCounts::default(), Notify::new(), CancellationToken::new());
         let (was_kept, kept_is_used) = (false, AtomicBool::new(false));
@@ -63,18 +63,13 @@ impl FileTransfer {
         }
     }
 
-    /// Whether its part has this name.
-    pub(crate) fn has_part(&self, part: &str) -> bool {
-        self.part == part
-    }
-
     /// Has another file of the same bytes get its name with this one.
-    pub(crate) fn share_with(&mut self, other: Wanted, replaces: Option<Stamp>) {
+    pub(super) fn share_with(&mut self, other: Wanted, replaces: Option<Stamp>) {
         self.sharing.get_or_insert_default().others.push((other, replaces));
     }
 
     /// The same, where other programs may fetch the bytes as well.
-    pub(crate) fn shared(self) -> Self {
+    pub(super) fn shared(self) -> Self {
         Self { sharing: Some(Box::default()), ..self }
     }
 

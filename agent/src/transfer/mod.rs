@@ -13,6 +13,7 @@ mod engine;
 mod file_state;
 mod file_transfer;
 mod inline_writes;
+mod jobs;
 mod lease;
 mod leased_part;
 mod part_sink;
@@ -26,4 +27,4 @@ mod waiting;
 mod worker;
 
 pub(crate) use engine::{Engine, Workshop};
-pub(crate) use file_transfer::FileTransfer;
+pub(crate) use jobs::{FilesToFetch, Jobs};

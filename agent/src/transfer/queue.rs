@@ -3,13 +3,14 @@
 //! a straggler. A file whose digest trails is left to one connection, and then to none: what arrives must be proved as
 //! well, and that is no faster for arriving earlier.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::file_state::{Assignment, FileStage, FileState, Turn};
 use super::file_transfer::FileTransfer;
+use super::jobs::FilesToFetch;
 use super::lease::{Lease, Piece};
 use super::leased_part::LeasedPart;
 use super::straggler::{ConnectionSpeeds, GLANCE};
@@ -27,12 +28,19 @@ pub(super) const IN_HANDS: u64 = 1 << 20;
 /// many systems allow 1,024.
 pub(super) const FLIGHTS: usize = 64;
 
+/// Files that wait for another attempt, or are under way: while there are as many, no other file is begun.
+const MOST_BEGUN: usize = 4096;
+
 /// The files of one transfer.
 #[derive(Debug)]
 pub(super) struct Queue {
-    pub(super) files: Vec<FileState>,
+    to_fetch: FilesToFetch,
+    /// Those that were begun and are not settled, by their place among all.
+    pub(super) files: HashMap<usize, FileState>,
+    /// Whether a file is placed or lost. It may wait all the same: it is passed over then.
+    is_settled: Vec<bool>,
     /// The order in which files that wait are begun. One that does not wait any more is passed over.
-    waiting: VecDeque<usize>,
+    waiting: VecDeque<u32>,
     /// Files that neither wait nor are settled, in the order they were begun.
     under_way: Vec<usize>,
     pub(super) speeds: ConnectionSpeeds,
@@ -53,15 +61,17 @@ pub(super) enum Rank {
 
 impl Queue {
     /// The largest files come first: small ones fill the gaps at the end.
-    pub(super) fn new(mut files: Vec<Arc<FileTransfer>>, digests: usize) -> Self {
-        files.sort_by_key(|file| (std::cmp::Reverse(file.wanted.size), file.wanted.id));
+    pub(super) fn new(to_fetch: FilesToFetch, digests: usize) -> Self {
+        let count = to_fetch.len();
         Self {
-            waiting: (0..files.len()).collect(),
+            to_fetch,
+            files: HashMap::new(),
+            is_settled: vec![false; count],
+            waiting: (0..).take(count).collect(),
             under_way: Vec::new(),
             speeds: ConnectionSpeeds::default(),
             patient_until: None,
-            unsettled: files.len(),
-            files: files.into_iter().map(FileState::new).collect(),
+            unsettled: count,
             digests,
         }
     }
@@ -76,10 +86,9 @@ impl Queue {
 
     fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
         for &index in &self.under_way {
-            let state = &mut self.files[index];
-            if !state.is_ready(now) {
+            let Some(state) = self.files.get_mut(&index).filter(|state| state.is_ready(now)) else {
                 continue;
-            }
+            };
             let divides = state.cuts().divide();
             let Some(in_flight) = state.in_flight_mut().filter(|in_flight| in_flight.has_room()) else {
                 continue;
@@ -106,54 +115,76 @@ impl Queue {
             return None;
         }
         for _ in 0..self.waiting.len() {
-            let index = self.waiting.pop_front()?;
-            let state = &self.files[index];
+            let number = self.waiting.pop_front()?;
+            let index = number as usize;
+            if self.is_settled[index] {
+                continue;
+            }
+            let Some(state) = self.state(index) else {
+                self.waiting.push_front(number);
+                return None;
+            };
             let FileStage::Waiting(turn) = state.stage else { continue };
             if !state.is_ready(now) {
-                self.waiting.push_back(index);
+                self.waiting.push_back(number);
                 continue;
             }
             let file = Arc::clone(&state.file);
             if file.is_small() {
-                let lease = self.lease_small(index, connection);
+                let lease = self.lease_small(index, connection)?;
                 return Some(Assignment::Small(index, file, lease, turn));
             }
             if self.large_under_way() < FLIGHTS && self.trailing() < self.digests {
-                self.files[index].stage = FileStage::Opening;
+                self.state(index)?.stage = FileStage::Opening;
                 self.under_way.push(index);
                 return Some(Assignment::Open(index, file, turn));
             }
             // The disk or the digests do not keep up. What is behind this one would only add to that.
-            self.waiting.push_front(index);
+            self.waiting.push_front(number);
             return None;
         }
         None
     }
 
+    /// The state of a file that is not settled. It is made when the file is begun, unless too many are.
+    fn state(&mut self, index: usize) -> Option<&mut FileState> {
+        if !self.files.contains_key(&index) {
+            if self.files.len() >= MOST_BEGUN {
+                return None;
+            }
+            self.files.insert(index, FileState::new(Arc::new(self.to_fetch.transfer(index)?)));
+        }
+        self.files.get_mut(&index)
+    }
+
+    fn states_under_way(&self) -> impl Iterator<Item = (usize, &FileState)> {
+        self.under_way.iter().filter_map(|index| Some((*index, self.files.get(index)?)))
+    }
+
     fn large_under_way(&self) -> usize {
-        self.under_way.iter().filter(|index| !self.files[**index].file.is_small()).count()
+        self.states_under_way().filter(|(_, state)| !state.file.is_small()).count()
     }
 
     /// Files whose digest trails.
     fn trailing(&self) -> usize {
-        let in_flight = self.under_way.iter().filter_map(|index| self.files[*index].in_flight());
+        let in_flight = self.states_under_way().filter_map(|(_, state)| state.in_flight());
         in_flight.filter(|in_flight| in_flight.digest_trails()).count()
     }
 
-    fn lease_small(&mut self, index: usize, connection: usize) -> Arc<Lease> {
-        let state = &mut self.files[index];
+    fn lease_small(&mut self, index: usize, connection: usize) -> Option<Arc<Lease>> {
+        let state = self.files.get_mut(&index)?;
         let lease = Arc::new(Lease::new(connection, 0..state.file.wanted.size));
         if matches!(state.stage, FileStage::Waiting(_)) {
             self.under_way.push(index);
         }
         state.stage = FileStage::Small(Arc::clone(&lease));
-        lease
+        Some(lease)
     }
 
     /// Ranges in flight that may be divided.
     fn leases(&self, now: Instant) -> impl Iterator<Item = (usize, &Arc<Lease>)> {
-        let states = self.under_way.iter().map(|index| (*index, &self.files[*index]));
-        let ready = states.filter(move |(_, state)| state.is_ready(now) && state.cuts().divide());
+        let ready =
+            self.states_under_way().filter(move |(_, state)| state.is_ready(now) && state.cuts().divide());
         ready.flat_map(|(index, state)| {
             let in_flight = state.in_flight().filter(|in_flight| in_flight.has_room());
             in_flight.into_iter().flat_map(|in_flight| &in_flight.leases).map(move |lease| (index, lease))
@@ -168,38 +199,39 @@ impl Queue {
             return None;
         }
         let end = lease.end();
-        let middle = self.files[index].cuts().first_from(end - left / 2, end)?;
+        let state = self.files.get_mut(&index)?;
+        let middle = state.cuts().first_from(end - left / 2, end)?;
         lease.cut(middle);
-        self.files[index].lease(index, connection, middle..end).map(Assignment::Piece)
+        state.lease(index, connection, middle..end).map(Assignment::Piece)
     }
 
     /// Takes what a straggler has left, and ends it.
     fn take_over_straggler(&mut self, now: Instant, connection: usize) -> Option<Assignment> {
-        let small = self.under_way.iter().filter_map(|index| match &self.files[*index].stage {
-            FileStage::Small(lease) => Some((*index, lease)),
+        let small = self.states_under_way().filter_map(|(index, state)| match &state.stage {
+            FileStage::Small(lease) => Some((index, lease)),
             _ => None,
         });
         let is_straggler = |(index, lease): &(usize, &Arc<Lease>)| {
-            self.speeds.had_better(connection, lease, self.files[*index].takeovers, now)
+            let takeovers = self.files.get(index).map_or(0, |state| state.takeovers);
+            self.speeds.had_better(connection, lease, takeovers, now)
         };
         let (index, lease) = self.leases(now).chain(small).find(is_straggler)?;
         let lease = Arc::clone(lease);
         let left = lease.position()..lease.end();
         lease.hand_over(left.start);
-        let state = &mut self.files[index];
+        let state = self.files.get_mut(&index)?;
         state.takeovers += 1;
         if state.in_flight().is_some() {
             return state.lease(index, connection, left).map(Assignment::Piece);
         }
         let file = Arc::clone(&state.file);
-        let lease = self.lease_small(index, connection);
+        let lease = self.lease_small(index, connection)?;
         Some(Assignment::Small(index, file, lease, Turn::Again))
     }
 
     /// Leaves what is before connections that are no longer allowed to the others.
     pub(super) fn drop_surplus(&mut self, allowed: usize) {
-        for index in &self.under_way {
-            let FileState { file, stage, .. } = &mut self.files[*index];
+        for FileState { file, stage, .. } in self.files.values_mut() {
             let FileStage::InFlight(in_flight) = stage else { continue };
             for lease in in_flight.leases.iter().filter(|lease| lease.connection >= allowed) {
                 let (from, end) = (lease.position().saturating_add(IN_HANDS), lease.end());
@@ -214,21 +246,20 @@ impl Queue {
     /// When a wait is over that something waits for, or it is time to look round again.
     pub(super) fn next_wake(&self, now: Instant) -> Option<Instant> {
         let look_round = (!self.under_way.is_empty()).then(|| now + GLANCE);
-        let indices = self.under_way.iter().chain(&self.waiting);
-        let waits = indices.filter_map(|index| self.files[*index].retries.not_before);
+        let waits = self.files.values().filter_map(|state| state.retries.not_before);
         waits.chain(self.patient_until).chain(look_round).filter(|wake| *wake > now).min()
     }
 
     /// The part of a large file is open.
     pub(super) fn opened(&mut self, index: usize, part: Arc<Part>) {
-        if matches!(self.files[index].stage, FileStage::Opening) {
-            self.files[index].stage = FileStage::InFlight(LeasedPart::new(part));
+        if let Some(stage @ FileStage::Opening) = self.files.get_mut(&index).map(|state| &mut state.stage) {
+            *stage = FileStage::InFlight(LeasedPart::new(part));
         }
     }
 
     /// What a connection no longer works on and did not fetch can be leased again.
     pub(super) fn give_back(&mut self, piece: &Piece) {
-        if let Some(in_flight) = self.files[piece.index].in_flight_mut() {
+        if let Some(in_flight) = self.files.get_mut(&piece.index).and_then(FileState::in_flight_mut) {
             in_flight.give_back(&piece.lease);
         }
     }
@@ -236,7 +267,7 @@ impl Queue {
     /// The bytes of a small file have come, or failed to. False when another connection fetches it by now.
     pub(super) fn carried(&mut self, index: usize, lease: &Arc<Lease>, now: Instant) -> bool {
         self.speeds.hear(lease, now);
-        let stage = &mut self.files[index].stage;
+        let Some(FileState { stage, .. }) = self.files.get_mut(&index) else { return false };
         let is_leased = matches!(stage, FileStage::Small(current) if Arc::ptr_eq(current, lease));
         if is_leased {
             *stage = FileStage::Placing;
@@ -246,10 +277,8 @@ impl Queue {
 
     /// The digest of a large file is right. False when the file was lost meanwhile.
     pub(super) fn proved(&mut self, index: usize) -> bool {
-        if self.files[index].is_settled() {
-            return false;
-        }
-        let before = std::mem::replace(&mut self.files[index].stage, FileStage::Placing);
+        let Some(state) = self.files.get_mut(&index) else { return false };
+        let before = std::mem::replace(&mut state.stage, FileStage::Placing);
         if let FileStage::InFlight(in_flight) = before {
             in_flight.end();
         }
@@ -258,37 +287,39 @@ impl Queue {
 
     /// An attempt at the whole file failed: it is to be begun again.
     pub(super) fn wait_again(&mut self, index: usize, rank: Rank) {
-        if matches!(self.files[index].stage, FileStage::Waiting(_) | FileStage::Settled) {
+        let (Some(state), Ok(number)) = (self.files.get_mut(&index), u32::try_from(index)) else { return };
+        if matches!(state.stage, FileStage::Waiting(_)) {
             return;
         }
-        self.leave(index, FileStage::Waiting(Turn::Again));
+        let before = std::mem::replace(&mut state.stage, FileStage::Waiting(Turn::Again));
+        self.leave(index, before);
         match rank {
-            Rank::First => self.waiting.push_front(index),
-            Rank::Last => self.waiting.push_back(index),
+            Rank::First => self.waiting.push_front(number),
+            Rank::Last => self.waiting.push_back(number),
         }
     }
 
     /// A file that was to be begun waits, as if it had not been.
     pub(super) fn put_off(&mut self, index: usize, turn: Turn, until: Instant) {
-        if matches!(self.files[index].stage, FileStage::Opening | FileStage::Small(_)) {
-            self.leave(index, FileStage::Waiting(turn));
-            self.files[index].retries.not_before = Some(until);
-            self.waiting.push_back(index);
+        let (Some(state), Ok(number)) = (self.files.get_mut(&index), u32::try_from(index)) else { return };
+        if matches!(state.stage, FileStage::Opening | FileStage::Small(_)) {
+            state.retries.not_before = Some(until);
+            let before = std::mem::replace(&mut state.stage, FileStage::Waiting(turn));
+            self.leave(index, before);
+            self.waiting.push_back(number);
         }
     }
 
     /// A file is placed or lost. False when it was settled before.
     pub(super) fn settle(&mut self, index: usize) -> bool {
-        if self.files[index].is_settled() {
-            return false;
-        }
-        self.leave(index, FileStage::Settled);
+        let Some(FileState { stage, .. }) = self.files.remove(&index) else { return false };
+        self.leave(index, stage);
+        self.is_settled[index] = true;
         self.unsettled -= 1;
         true
     }
 
-    fn leave(&mut self, index: usize, stage: FileStage) {
-        let before = std::mem::replace(&mut self.files[index].stage, stage);
+    fn leave(&mut self, index: usize, before: FileStage) {
         if let FileStage::InFlight(in_flight) = before {
             in_flight.end();
         }
@@ -297,10 +328,9 @@ impl Queue {
 
     /// Large files under way whose part is open.
     pub(super) fn open_files(&self) -> impl Iterator<Item = &FileTransfer> {
-        let states = self.under_way.iter().map(|index| &self.files[*index]);
-        let open = states.filter(|state| {
+        let open = self.states_under_way().filter(|(_, state)| {
             matches!(state.stage, FileStage::InFlight(_) | FileStage::Placing) && !state.file.is_small()
         });
-        open.map(|state| &*state.file)
+        open.map(|(_, state)| &*state.file)
     }
 }

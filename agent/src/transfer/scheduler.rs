@@ -8,8 +8,8 @@ use hfdown_protocol::FileId;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::file_state::{Assignment, Turn};
-use super::file_transfer::FileTransfer;
+use super::file_state::{Assignment, FileState, Turn};
+use super::jobs::FilesToFetch;
 use super::lease::{Lease, Piece};
 use super::leased_part::LeasedPart;
 use super::queue::{Queue, Rank};
@@ -29,12 +29,7 @@ pub(super) struct Scheduler {
 }
 
 impl Scheduler {
-    pub(super) fn new(
-        files: Vec<Arc<FileTransfer>>,
-        connections: usize,
-        digests: usize,
-        timing: RetryTiming,
-    ) -> Self {
+    pub(super) fn new(files: FilesToFetch, connections: usize, digests: usize, timing: RetryTiming) -> Self {
         Self {
             queue: Mutex::new(Queue::new(files, digests)),
             changed: Notify::new(),
@@ -109,8 +104,8 @@ impl Scheduler {
     /// The digest of a large file has come so far.
     pub(super) fn digested(&self, index: usize, position: u64) {
         let mut queue = self.queue();
-        let has_more_room =
-            queue.files[index].in_flight_mut().is_some_and(|in_flight| in_flight.digested(position));
+        let in_flight = queue.files.get_mut(&index).and_then(FileState::in_flight_mut);
+        let has_more_room = in_flight.is_some_and(|in_flight| in_flight.digested(position));
         drop(queue);
         if has_more_room {
             self.changed.notify_waiters();
@@ -119,7 +114,9 @@ impl Scheduler {
 
     /// The digest of a large file waits for bytes.
     pub(super) fn digest_waits(&self, index: usize) {
-        self.queue().files[index].in_flight_mut().into_iter().for_each(LeasedPart::digest_waits);
+        let mut queue = self.queue();
+        let in_flight = queue.files.get_mut(&index).and_then(FileState::in_flight_mut);
+        in_flight.into_iter().for_each(LeasedPart::digest_waits);
     }
 
     /// The digest of a large file is right. False when the file was lost meanwhile.
@@ -131,11 +128,13 @@ impl Scheduler {
     pub(super) fn faulted(&self, index: usize, piece: Option<&Piece>, fault: &FetchFault) -> NextStep {
         let mut queue = self.queue();
         let now = Instant::now();
+        // It was settled before.
+        let Some(state) = queue.files.get_mut(&index) else { return NextStep::Silently };
         // Under the lock, so that where a file may be cut does not change while it is being leased.
         if matches!(fault, FetchFault::RangeIgnored { .. }) {
-            queue.files[index].file.source.range_was_ignored();
+            state.file.source.range_was_ignored();
         }
-        let next_step = queue.files[index].next_step(fault, now, &self.timing);
+        let next_step = state.next_step(fault, now, &self.timing);
         if let (FetchFault::RateLimited { .. }, NextStep::Again { wait, .. }) = (fault, &next_step) {
             queue.patient_until = queue.patient_until.max(Some(now + *wait));
         }

@@ -2,16 +2,18 @@
 
 use super::super::file_state::Turn;
 use super::super::file_transfer::SMALL;
+use super::super::jobs::Jobs;
 use super::super::leased_part::BACKLOG;
 use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE};
 use super::super::retries::ATTEMPTS;
 use super::*;
+use crate::folder::PartNames;
 use crate::http::Backoff;
 use crate::own_folder::OwnFolder;
 use crate::part::Guard;
 use crate::source::Extent;
 use futures_util::FutureExt as _;
-use hfdown_protocol::{Digest, RepoPath, Source, Wanted};
+use hfdown_protocol::{Digest, FileRow, Job, RepoPath, Source, WantedFiles};
 use std::time::Duration;
 
 const SIZE: u64 = 40_000_000;
@@ -19,15 +21,16 @@ const CONNECTIONS: u64 = 4;
 const DIGESTS: usize = 2;
 
 fn scheduler(sizes: &[u64]) -> Scheduler {
-    let file = |(id, size): (u32, &u64)| {
+    let (mut wanted, mut jobs) = (WantedFiles::default(), Jobs::default());
+    for (id, size) in (0..).zip(sizes) {
         let path = RepoPath::new(format!("file-{id}")).unwrap();
-        let digest = Digest::Sha256([0; 32]);
-        let wanted = Wanted { id: FileId(id), path, size: *size, digest };
-        Arc::new(FileTransfer::new(wanted, None, format!("part-{id}"), Source::OnRequest))
-    };
+        wanted.push(FileRow { path: path.view(), size: *size, digest: Digest::Sha256([0; 32]) }).unwrap();
+        jobs.add(&wanted, Job { file: FileId(id), replaces: None, source: Source::OnRequest }).unwrap();
+    }
+    let parts = PartNames::one_per_file(&wanted);
     let backoff = Backoff { first: Duration::ZERO, ..RetryTiming::default().backoff };
     let at_once = RetryTiming { stall: Duration::ZERO, backoff, ..RetryTiming::default() };
-    Scheduler::new((0..).zip(sizes).map(file).collect(), 4, DIGESTS, at_once)
+    Scheduler::new(FilesToFetch::new(wanted, jobs, parts), 4, DIGESTS, at_once)
 }
 
 fn assign(scheduler: &Scheduler) -> Option<Assignment> {
@@ -68,7 +71,7 @@ fn a_file_without_ranges_is_one_piece_from_its_beginning() {
         let next_step =
             scheduler.faulted(piece.index, Some(piece), &FetchFault::RangeIgnored { host: host() });
         assert!(matches!(next_step, NextStep::Silently));
-        if scheduler.queue().files[0].in_flight().is_some_and(|in_flight| !in_flight.leases.is_empty()) {
+        if scheduler.queue().files[&0].in_flight().is_some_and(|in_flight| !in_flight.leases.is_empty()) {
             assert!(assign(&scheduler).is_none(), "the others have not found out yet");
         }
     }

@@ -15,7 +15,9 @@ use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem, in_words};
-use crate::hub::{self, Credential, Hub, NetworkAccess, Observer, RepoId, Revision, Token, Variables};
+use crate::hub::{
+    self, Credential, Hub, NetworkAccess, Observer, PagingObserver, RepoId, Revision, Token, Variables,
+};
 use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
 use crate::plan::{Extraneous, Policy};
 use crate::session::{Machine, Timeouts};
@@ -65,8 +67,8 @@ impl Settings {
         let roots =
             roots.map_err(|error| Problem::new(Exit::Failed, "cannot use the network").because_of(&error))?;
         let network = if variables.is_offline() { NetworkAccess::Forbidden } else { NetworkAccess::Allowed };
-        let settings =
-            hub::HubSettings { floor, observer: observer(events), network, ..hub::HubSettings::default() };
+        let (observer, paging) = (observer(events), paging(events));
+        let settings = hub::HubSettings { floor, observer, paging, network, ..hub::HubSettings::default() };
         let proxies = Proxies::of_process(EnvironmentOwner::ThisMachine);
         let hub =
             Hub::new(endpoint, token.as_ref().map(|(token, _)| token), &roots, proxies.clone(), settings)
@@ -223,4 +225,10 @@ fn observer(events: &Events) -> Observer {
         let why = in_words(&retrying.error.to_string());
         events.sample(Event::Delayed { why, attempt: retrying.attempt, wait: retrying.wait });
     })
+}
+
+/// How far a listing is, is shown.
+fn paging(events: &Events) -> PagingObserver {
+    let events = events.clone();
+    PagingObserver::new(move |files| events.sample(Event::Listing { files }))
 }

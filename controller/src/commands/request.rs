@@ -1,6 +1,7 @@
 //! What is wanted, and where: a [`SyncRequest`] is the same for every box, a [`Target`] is one of them.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use hfdown_agent::hub_cache::SNAPSHOTS;
 use hfdown_protocol::{Access, Check, Commit, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
@@ -11,6 +12,7 @@ use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::Problem;
+use crate::hub::Listing;
 use crate::link::IgnoredOption;
 use crate::plan::{Extraneous, Intent, Policy};
 use crate::selection::Selection;
@@ -90,8 +92,8 @@ impl SyncRequest {
         }
     }
 
-    /// What an agent is asked for, once the commit is known.
-    pub(super) fn open(&self, target: &Target, commit: &Commit, attempt: ConnectAttempt) -> FolderRequest {
+    /// What an agent is asked for, once the listing is known.
+    pub(super) fn open(&self, target: &Target, listing: &Listing, attempt: ConnectAttempt) -> FolderRequest {
         FolderRequest {
             root: target.folder.clone(),
             access: match self.intent {
@@ -99,14 +101,15 @@ impl SyncRequest {
                 Intent::DryRun => Access::ReadOnly,
             },
             layout: match self.layout {
-                FolderLayout::LocalDir => Layout::LocalDir { commit: commit.clone() },
+                FolderLayout::LocalDir => Layout::LocalDir { commit: listing.commit.clone() },
                 FolderLayout::Bare => Layout::Bare,
-                FolderLayout::HubCache(symlinks) => self.hub_cache(commit, symlinks),
+                FolderLayout::HubCache(symlinks) => self.hub_cache(&listing.commit, symlinks),
             },
             traces: self.traces,
             limits: self.limits.clone(),
             attempt,
             mode: if self.detach.is_some() { Mode::Detached } else { Mode::Attached },
+            listing: Arc::clone(&listing.files),
         }
     }
 }

@@ -96,7 +96,7 @@ async fn connect(
     attempt: &mut ConnectAttempt,
     cancel: &CancellationToken,
 ) -> Result<Session, Interrupted> {
-    let open = request.open(target, &listing.commit, *attempt);
+    let open = request.open(target, listing, *attempt);
     let session = session::connect(&target.machine, open, &target.events, cancel)
         .await
         .map_err(|error| Interrupted::on(target, || format!("cannot open {}", target.destination), error))?;

@@ -139,6 +139,10 @@ pub fn hub_advice(error: &HubError, hub: &Hub, repo: &RepoId) -> Option<String> 
         HubError::Nonsense { what: Nonsense::Commit, .. } => {
             "name the commit yourself, with all of its 40 digits: --revision COMMIT".to_owned()
         }
+        HubError::Nonsense { what: Nonsense::TooManyFiles, .. } => {
+            "git with git-lfs takes repositories of any size; their owners can divide them, or pack small files together"
+                .to_owned()
+        }
         HubError::Disabled(_) | HubError::Nonsense { .. } | HubError::Corrupt { .. } => return None,
     })
 }

@@ -214,6 +214,10 @@ impl Hub {
     }
 
     /// Says that a question will be asked again.
+    pub(super) fn tell_listed(&self, files: usize) {
+        self.settings.paging.tell(files);
+    }
+
     pub(super) fn tell(&self, retrying: Retrying<'_>) {
         self.settings.observer.tell(retrying);
     }

@@ -6,10 +6,11 @@ use std::fmt;
 use std::time::Duration;
 
 use hfdown_agent::http::{NetworkFault, ProxyFault};
-use hfdown_protocol::Digest;
+use hfdown_protocol::{Digest, limits};
 
 use super::head::UseOfHead;
 use super::{Credential, ErrorResponse, Interception};
+use crate::text::units::{bytes, grouped};
 
 /// Why the Hub did not answer as asked.
 #[derive(Debug, thiserror::Error)]
@@ -114,9 +115,16 @@ pub enum Nonsense {
         /// As received.
         seen: u64,
     },
-    /// More pages, or more files, than one conversation may speak of; or pages that lead in a circle.
+    /// More pages than the most files need, or pages that lead in a circle.
     #[error("its list does not end")]
     Endless,
+    /// More files, or more bytes of names, than one conversation may speak of.
+    #[error(
+        "it lists more than hfdown takes: {} files, and {} of their names",
+        grouped(limits::FILES),
+        bytes(limits::NAMES as u64)
+    )]
+    TooManyFiles,
     /// The sizes add up to more than 64 bits hold.
     #[error("its sizes are impossible")]
     Sizes,

@@ -1,10 +1,11 @@
 //! An answer that is not the Hub's: what proxies and login portals put in its place.
 
 use std::fmt;
+use std::marker::PhantomData;
 
 use hfdown_agent::http::{is_web_page, page_title};
 use reqwest::header::{CONTENT_ENCODING, HeaderMap, HeaderValue};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use url::Url;
 
 use super::client::{nonsense, shown};
@@ -59,8 +60,20 @@ impl Interception {
 
 /// What an answer in JSON says. Some mirrors put a mark of byte order before it.
 pub(super) fn json<T: DeserializeOwned>(body: &[u8], headers: &HeaderMap, url: &Url) -> Result<T, HubError> {
+    json_by(PhantomData, body, headers, url)
+}
+
+/// The same by what reads it.
+pub(super) fn json_by<'a, S: DeserializeSeed<'a>>(
+    seed: S,
+    body: &'a [u8],
+    headers: &HeaderMap,
+    url: &Url,
+) -> Result<S::Value, HubError> {
     let text = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
-    serde_json::from_slice(text).map_err(|error| {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    read.map_err(|error| {
         if is_web_page(headers, body) && !text.trim_ascii().is_empty() {
             Interception::page(url, body)
         } else if text.starts_with(b"\x1f\x8b") {

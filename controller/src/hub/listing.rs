@@ -1,17 +1,19 @@
 //! What a commit contains: every file with its size and digest, and every name that was refused.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
-use hfdown_protocol::{Commit, Digest, FileRow, FileTable, RepoPath, limits};
+use hfdown_protocol::{Commit, FileTable, TooManyFiles, limits};
 use reqwest::header::HeaderMap;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, SeqAccess, Visitor};
 use url::Url;
 
 use super::client::nonsense;
 use super::entry::{EntryKind, ListedFile, RefusalReason, TreeEntry};
 use super::error_response::Resource;
-use super::interception::json;
+use super::interception::json_by;
+use super::listing_builder::ListingBuilder;
 use super::{Hub, HubError, Nonsense, RepoId, RepoInfo, page};
 
 /// All files of a repository at one commit.
@@ -38,12 +40,15 @@ pub struct Refused {
 
 /// The most bytes of one page. The Hub's hold 1,000 entries in about 300 KB; some mirrors send everything as one page.
 const PAGE: u64 = 64 << 20;
-/// The most pages of one listing: twice what [`limits::FILES`] need at the Hub's 1,000 entries each.
-const PAGES: usize = 2 * limits::FILES / 1000;
-/// The bytes that an LFS pointer stays below, by the specification of Git LFS.
-const LARGEST_POINTER: u64 = 1024;
+/// The most pages of one listing. [`limits::FILES`] in folders of their own are two entries each, and need 2,000 pages at
+/// the Hub's 1,000 entries; folders within folders are more.
+const PAGES: usize = 10 * limits::FILES / 1000;
 
 impl Listing {
+    fn new(info: &RepoInfo, files: FileTable, refused: Vec<Refused>) -> Self {
+        Self { repo: info.id.clone(), commit: info.commit.clone(), files: Arc::new(files), refused }
+    }
+
     /// The size of all files together, in bytes.
     pub fn total(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
@@ -56,23 +61,23 @@ impl Listing {
 }
 
 impl Hub {
-    /// Lists the files of a repository at its commit.
+    /// Lists the files of a repository at its commit. How many there are so far is told after each page.
     pub async fn list(&self, info: &RepoInfo) -> Result<Listing, HubError> {
         let start = self.endpoint().tree(&info.id, &info.commit);
         let mut url = start.clone();
-        let mut entries: Vec<TreeEntry> = Vec::new();
-        let mut names = 0;
+        let mut listing = ListingBuilder::default();
         for _ in 0..PAGES {
             let page = self.get(Resource::Repository, &url, PAGE).await?;
-            let more = read(&page.body, &page.headers, &page.url)?;
-            names += more.iter().map(|entry| entry.name().len()).sum::<usize>();
-            entries.extend(more);
-            if entries.len() > limits::FILES || names > limits::NAMES {
-                break;
-            }
+            let added = read(&page.body, &page.headers, &page.url, &mut listing)?;
+            added.map_err(|TooManyFiles| nonsense(&start, Nonsense::TooManyFiles))?;
+            self.tell_listed(listing.len());
             // Where the question was sent, not where redirects led it: the token goes there, and only there.
             match page::next(self.endpoint(), &url, &page.headers) {
-                None => return sort_out(info, &entries).map_err(|what| nonsense(&start, what)),
+                None => {
+                    drop(page);
+                    let (files, refused) = listing.finish().map_err(|what| nonsense(&start, what))?;
+                    return Ok(Listing::new(info, files, refused));
+                }
                 Some(Ok(next)) if next != url => url = next,
                 Some(Ok(_)) => break,
                 Some(Err(_)) => return Err(nonsense(&url, Nonsense::Location)),
@@ -82,96 +87,53 @@ impl Hub {
     }
 }
 
-/// The entries of a page that may be files.
-fn read(body: &[u8], headers: &HeaderMap, url: &Url) -> Result<Vec<TreeEntry>, HubError> {
-    let mut entries: Vec<TreeEntry> = json(body, headers, url)?;
-    entries.retain(|entry| entry.kind() != EntryKind::Other);
-    Ok(entries)
-}
-
-/// Tells files from what has to be refused.
-fn sort_out(info: &RepoInfo, entries: &[TreeEntry]) -> Result<Listing, Nonsense> {
-    let mut found: Vec<Result<ListedFile, Refused>> = Vec::new();
-    let mut places: HashMap<&str, usize> = HashMap::new();
-    for entry in entries {
-        let name = entry.name();
-        let file = entry.file().map_err(|reason| Refused { name: name.to_owned(), reason });
-        match places.entry(name) {
-            Entry::Vacant(place) => {
-                place.insert(found.len());
-                found.push(file);
-            }
-            Entry::Occupied(place) => {
-                let first = &mut found[*place.get()];
-                *first = either(first, file);
-            }
+/// Adds the entries of a page that may be files. Some mirrors send a whole repository as one page: each entry is looked at
+/// and forgotten.
+fn read(
+    body: &[u8],
+    headers: &HeaderMap,
+    url: &Url,
+    listing: &mut ListingBuilder,
+) -> Result<Result<(), TooManyFiles>, HubError> {
+    let mut added = Ok(());
+    let mut add = |entry: TreeEntry| {
+        if added.is_ok() && entry.kind() != EntryKind::Other {
+            added = listing.add(&entry);
         }
-    }
-    let folders: HashSet<String> =
-        found.iter().flatten().flat_map(|file| folders(&file.path)).map(str::to_owned).collect();
-    let unsaid: HashSet<&str> =
-        entries.iter().filter(|entry| entry.kind() == EntryKind::Unsaid).map(TreeEntry::name).collect();
-    let (mut files, mut refused) = (Vec::new(), Vec::new());
-    for found in found {
-        let name = found.as_ref().map_or_else(|refused| &*refused.name, |file| file.path.as_str());
-        let is_folder = folders.contains(name);
-        match found {
-            _ if is_folder && unsaid.contains(name) => {}
-            Ok(file) if is_folder => {
-                refused.push(Refused { name: file.path.into(), reason: RefusalReason::Parent });
-            }
-            Ok(file) => files.push(file),
-            Err(one) => refused.push(one),
-        }
-    }
-    // Checked once, so that sizes can be added up everywhere else.
-    files.iter().try_fold(0_u64, |total, file| total.checked_add(file.size)).ok_or(Nonsense::Sizes)?;
-    let mut table = FileTable::default();
-    for file in files {
-        let ListedFile { path, size, digest } = file;
-        table.push(FileRow { path: path.view(), size, digest }).map_err(|_| Nonsense::Endless)?;
-    }
-    Ok(Listing { repo: info.id.clone(), commit: info.commit.clone(), files: Arc::new(table), refused })
-}
-
-/// Which of two entries of one name counts: one that can be had, and of two of those the one that describes the content.
-/// Two that say the same are one.
-fn either(
-    first: &Result<ListedFile, Refused>,
-    again: Result<ListedFile, Refused>,
-) -> Result<ListedFile, Refused> {
-    let (one, other) = match (first, again) {
-        (Ok(one), Ok(other)) => (one, other),
-        // What has been listed in two ways stays so.
-        (Err(Refused { reason: RefusalReason::Resized(..) | RefusalReason::Redigested, .. }), _)
-        | (_, Err(_)) => {
-            return first.clone();
-        }
-        (Err(_), again) => return again,
     };
-    let is_pointer =
-        |file: &ListedFile| matches!(file.digest, Digest::GitSha1(_)) && file.size < LARGEST_POINTER;
-    let is_large = |file: &ListedFile| matches!(file.digest, Digest::Sha256(_));
-    let differ = |reason| Err(Refused { name: other.path.to_string(), reason });
-    if *one == other || is_large(one) && is_pointer(&other) {
-        Ok(one.clone())
-    } else if is_pointer(one) && is_large(&other) {
-        Ok(other)
-    } else if one.size == other.size {
-        differ(RefusalReason::Redigested)
-    } else {
-        differ(RefusalReason::Resized(one.size, other.size))
+    json_by(Entries(&mut add), body, headers, url)?;
+    Ok(added)
+}
+
+/// A list of entries, which are handed on one by one.
+struct Entries<'a>(&'a mut dyn FnMut(TreeEntry));
+
+impl<'de> DeserializeSeed<'de> for Entries<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
     }
 }
 
-/// Every folder above a file.
-fn folders(path: &RepoPath) -> impl Iterator<Item = &str> {
-    path.as_str().match_indices('/').map(|(end, _)| &path.as_str()[..end])
+impl<'de> Visitor<'de> for Entries<'_> {
+    type Value = ();
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<(), A::Error> {
+        while let Some(entry) = entries.next_element()? {
+            (self.0)(entry);
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::PathError;
+    use hfdown_protocol::{Digest, PathError};
 
     use super::*;
     use crate::hub::{Gating, RepoKind};
@@ -190,7 +152,10 @@ mod tests {
             tags: Vec::new(),
         };
         let url = Url::parse("https://hub.example/api").unwrap();
-        sort_out(&info, &read(format!("[{entries}]").as_bytes(), &HeaderMap::new(), &url).unwrap())
+        let mut listing = ListingBuilder::default();
+        let body = format!("[{entries}]");
+        read(body.as_bytes(), &HeaderMap::new(), &url, &mut listing).unwrap().unwrap();
+        listing.finish().map(|(files, refused)| Listing::new(&info, files, refused))
     }
 
     /// An entry as the Hub writes it for a regular file.

@@ -23,6 +23,8 @@ pub struct HubSettings {
     pub retries: RetryPolicy,
     /// Told of every attempt that failed and will be repeated.
     pub observer: Observer,
+    /// Told of every page of a listing.
+    pub paging: PagingObserver,
     /// Whether every question is refused (`HF_HUB_OFFLINE`).
     pub network: NetworkAccess,
 }
@@ -46,6 +48,7 @@ impl Default for HubSettings {
             whole: Duration::from_secs(300),
             retries: RetryPolicy::default(),
             observer: Observer::default(),
+            paging: PagingObserver::default(),
             network: NetworkAccess::default(),
         }
     }
@@ -92,6 +95,34 @@ impl Observer {
 
     pub(super) fn tell(&self, retrying: Retrying<'_>) {
         (self.0)(retrying);
+    }
+}
+
+/// What is told of a listing that has many pages.
+#[derive(Clone)]
+pub struct PagingObserver(Arc<dyn Fn(usize) + Send + Sync>);
+
+impl PagingObserver {
+    /// Calls this after every page, with how many files there are so far.
+    pub fn new(told: impl Fn(usize) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(told))
+    }
+
+    pub(super) fn tell(&self, files: usize) {
+        (self.0)(files);
+    }
+}
+
+impl Default for PagingObserver {
+    /// Nothing is.
+    fn default() -> Self {
+        Self::new(|_| {})
+    }
+}
+
+impl fmt::Debug for PagingObserver {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("PagingObserver")
     }
 }
 

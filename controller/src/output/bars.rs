@@ -44,6 +44,15 @@ impl Screen {
         Self { bars: MultiProgress::with_draw_target(target), columns: Box::new(columns) }
     }
 
+    fn say(&self, text: &str, printer: &mut Printer) {
+        // Where bars can't be drawn, indicatif would swallow the line; where the terminal is gone, it has no reader.
+        if self.bars.is_hidden() {
+            printer.say(text);
+        } else {
+            let _ = self.bars.println(text);
+        }
+    }
+
     fn columns(&self) -> usize {
         (self.columns)().filter(|columns| *columns > 0).unwrap_or(COLUMNS).into()
     }
@@ -118,15 +127,6 @@ impl Bars {
             slot.set_message(row);
         }
     }
-
-    fn say(&self, text: &str, printer: &mut Printer) {
-        // Where bars can't be drawn, indicatif would swallow the line; where the terminal is gone, it has no reader.
-        if self.screen.bars.is_hidden() {
-            printer.say(text);
-        } else {
-            let _ = self.screen.bars.println(text);
-        }
-    }
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -142,22 +142,29 @@ impl Renderer for Bars {
         printer: &mut Printer,
     ) -> Result<(), Unwritable> {
         match event {
+            Event::Listing { files } => self.act(name, BoxActivity::Listing { files: *files }, now),
             Event::Surveying { read, of } => {
                 self.act(name, BoxActivity::Survey { read: *read, of: *of }, now);
             }
             Event::Progress(sample) => self.act(name, BoxActivity::Transfer(sample.clone()), now),
+            // The Hub is asked once, whatever box it is for.
+            Event::Listed { .. } | Event::Described { .. } => {
+                self.rest(None);
+                self.rest(name);
+            }
             Event::Planned { .. } | Event::Finished(_) | Event::Detached { .. } | Event::Disconnected => {
                 self.rest(name);
             }
             _ => {}
         }
-        for line in self.sentences.hear(name, event) {
-            match line {
-                OutputLine::Data(text) => self.screen.bars.suspend(|| printer.data(&text))?,
-                OutputLine::Message(text) => self.say(&text, printer),
+        let screen = &self.screen;
+        self.sentences.hear(name, event, &mut |line| match line {
+            OutputLine::Data(text) => screen.bars.suspend(|| printer.data(&text)),
+            OutputLine::Message(text) => {
+                screen.say(&text, printer);
+                Ok(())
             }
-        }
-        Ok(())
+        })
     }
 
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {

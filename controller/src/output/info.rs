@@ -10,12 +10,12 @@ use crate::text::units::{bytes, count};
 /// The most characters of a text that an owner wrote on the Hub.
 const LONGEST: usize = 200;
 
-/// The repository's name and properties, its files, and their total.
-pub(super) fn text(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> String {
+/// The repository's name and properties, its files, and their total, line by line.
+pub(super) fn lines(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> impl Iterator<Item = String> {
     let total: u64 = files.iter().map(|file| file.size).sum();
     let unknown = || "not stated".to_owned();
     let stated = |text: &Option<String>| text.as_ref().map_or_else(unknown, |text| sanitize(text, LONGEST));
-    let mut lines = vec![
+    let head = [
         info.id.to_string(),
         format!("commit         {}", info.commit),
         format!("licence        {}", stated(&info.license)),
@@ -25,17 +25,14 @@ pub(super) fn text(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> S
         String::new(),
     ];
     let longest = files.iter().map(|file| digest_column(file.digest).len()).max().unwrap_or(0);
-    lines.extend(files.iter().map(|file| {
+    let listed = files.iter().map(move |file| {
         format!("{:>7}  {:<longest$}  {}", bytes(file.size), digest_column(file.digest), file.path)
-    }));
-    lines.extend(
-        refused.iter().map(|refused| format!("refused  {}  ({})", refused_name(refused), refused.reason)),
-    );
-    if !files.is_empty() || !refused.is_empty() {
-        lines.push(String::new());
-    }
-    lines.push(format!("{}, {}", count(files.len(), "file"), bytes(total)));
-    lines.join("\n")
+    });
+    let refused_lines =
+        refused.iter().map(|refused| format!("refused  {}  ({})", refused_name(refused), refused.reason));
+    let end = (!files.is_empty() || !refused.is_empty()).then(String::new);
+    let sum = format!("{}, {}", count(files.len(), "file"), bytes(total));
+    head.into_iter().chain(listed).chain(refused_lines).chain(end).chain([sum])
 }
 
 fn digest_column(digest: hfdown_protocol::Digest) -> String {
@@ -56,6 +53,10 @@ pub(super) mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+
+    fn text(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> String {
+        lines(info, files, refused).collect::<Vec<_>>().join("\n")
+    }
     use crate::hub::{RefusalReason, RepoId, RepoKind};
 
     const SHA1: &str = "10c66461e4c109db5a2196bff4bb59be30396ed8";

@@ -3,7 +3,7 @@
 //! Names are kept: fields are added, never renamed or removed, and a reader skips types and fields that it does not
 //! know. Sizes are bytes as integers, rates bytes per second, durations seconds as numbers. Every object about a box
 //! also has `box`, its name. `path` is the file's path in the repository. Standard error has the error that ends the run, for
-//! the user, and nothing else. `--quiet` leaves out `surveying` and `progress`; `--verbose` changes nothing.
+//! the user, and nothing else. `--quiet` leaves out `listing`, `surveying` and `progress`; `--verbose` changes nothing.
 //!
 //! | `type` | fields | when |
 //! |---|---|---|
@@ -13,6 +13,7 @@
 //! | `model` | `id`, `kind`, `commit`, `private`, `gating` (`none`, `automatic`, `manual`), `license` or null, `last_modified` or null, `tags`, `files`, `bytes` | `info`, first |
 //! | `file` | `path`, `size`, `digest` (`sha256:…` or `git-sha1:…`) | `info`, per file |
 //! | `refused` | `path`, `why` | `info`, per listed file that can't be had |
+//! | `listing` | `files` | while the Hub lists more than it does in a second, at most once per second |
 //! | `listed` | `repo`, `commit`, `files`, `bytes` | the Hub has answered |
 //! | `not_ready` | `why`, `left_seconds` | a box does not let us in yet; it is asked again for a while |
 //! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke, or the agent there was killed; another one is made after the wait, and `opened` follows |
@@ -44,11 +45,12 @@
 //! `permission_denied`, `not_ours`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `held`, `disk`, `protocol`, `cancelled`.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::io;
 use std::time::{Duration, Instant};
 
 use hfdown_protocol::FileTable;
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use super::object::Object;
 use super::objects::{error, files, model, object, refused};
@@ -106,13 +108,19 @@ impl Renderer for Json {
     ) -> Result<(), Unwritable> {
         let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
         match event {
-            Event::Surveying { .. } | Event::Progress(_) => {
+            // What is over within a pause is never said.
+            Event::Listing { .. } if run.sampled.is_none() => {
+                run.sampled = Some(now);
+                return Ok(());
+            }
+            Event::Listing { .. } | Event::Surveying { .. } | Event::Progress(_) => {
                 let is_early = run.sampled.is_some_and(|last| now.duration_since(last) < PAUSE);
                 if is_early || self.verbosity == Verbosity::Quiet {
                     return Ok(());
                 }
                 run.sampled = Some(now);
             }
+            Event::Listed { .. } => run.sampled = None,
             Event::Planned { plan, .. } => {
                 // The first sample of the transfer does not wait for the last one of the survey.
                 *run = SampledRun { sampled: None, expected: PlanTotals::of(plan) };
@@ -159,28 +167,32 @@ fn described(
 }
 
 fn print(name: Option<&str>, object: Object<'_>, printer: &mut Printer) -> Result<(), Unwritable> {
-    let line = serde_json::to_string(&JsonLine { object, name });
-    printer.data(&escaped(line.map_err(|error| Unwritable::Failed(error.into()))?))
+    printer.data_by(|out| {
+        let mut serializer = serde_json::Serializer::with_formatter(out, OneLine);
+        Ok(JsonLine { object, name }.serialize(&mut serializer)?)
+    })
 }
 
 /// A line that is one for every reader: some split at U+0085, U+2028 and U+2029 as well, as Python's `splitlines` does.
 /// What a terminal would hide or obey is spelled out too. All of it can only stand within texts, where JSON allows it.
-fn escaped(line: String) -> String {
-    if !line.contains(is_hidden) {
-        return line;
-    }
-    let mut escaped = String::with_capacity(line.len() + 64);
-    for character in line.chars() {
-        if is_hidden(character) {
-            for unit in character.encode_utf16(&mut [0; 2]) {
-                // Writing to a string can't fail.
-                _ = write!(escaped, "\\u{unit:04x}");
-            }
-        } else {
-            escaped.push(character);
+struct OneLine;
+
+impl Formatter for OneLine {
+    fn write_string_fragment<W: io::Write + ?Sized>(&mut self, out: &mut W, text: &str) -> io::Result<()> {
+        if !text.contains(is_hidden) {
+            return out.write_all(text.as_bytes());
         }
+        for character in text.chars() {
+            if is_hidden(character) {
+                for unit in character.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            } else {
+                out.write_all(character.encode_utf8(&mut [0; 4]).as_bytes())?;
+            }
+        }
+        Ok(())
     }
-    escaped
 }
 
 #[cfg(test)]

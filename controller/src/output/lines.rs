@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::printer::Printer;
 use super::renderer::Renderer;
-use super::sentences::{OutputLine, Sentences, checking, progress};
+use super::sentences::{OutputLine, Sentences, checking, listing, progress};
 use super::style::{Colour, Look, Verbosity};
 use super::{Log, Unwritable, problem};
 use crate::event::Event;
@@ -33,9 +33,10 @@ impl Lines {
     /// A sample in words, when it is time for one. What is over within a pause is never said.
     fn sample(&mut self, name: Option<&str>, event: &Event, now: Instant) -> Option<String> {
         let text = match event {
+            Event::Listing { files } => listing(*files),
             Event::Surveying { read, of } => checking(*read, *of),
             Event::Progress(sample) => progress(sample),
-            Event::Planned { .. } | Event::Joined { .. } => {
+            Event::Listed { .. } | Event::Planned { .. } | Event::Joined { .. } => {
                 self.said.remove(name.unwrap_or_default());
                 return None;
             }
@@ -64,13 +65,13 @@ impl Renderer for Lines {
         if let Some(text) = self.sample(name, event, now) {
             printer.say(&text);
         }
-        for line in self.sentences.hear(name, event) {
-            match line {
-                OutputLine::Data(text) => printer.data(&text)?,
-                OutputLine::Message(text) => printer.say(&text),
+        self.sentences.hear(name, event, &mut |line| match line {
+            OutputLine::Data(text) => printer.data(&text),
+            OutputLine::Message(text) => {
+                printer.say(&text);
+                Ok(())
             }
-        }
-        Ok(())
+        })
     }
 
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {

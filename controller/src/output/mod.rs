@@ -18,6 +18,7 @@ mod log;
 mod object;
 mod objects;
 mod plan_lines;
+mod plan_object;
 mod printer;
 mod problem;
 mod reason;

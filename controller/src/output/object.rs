@@ -6,6 +6,8 @@ use std::time::Duration;
 use hfdown_protocol::{Failure, FailureKind};
 use serde::{Serialize, Serializer};
 
+use super::plan_object::{PlannedFetches, PlannedKeep, PlannedRefusals, PlannedRemovals};
+
 /// An object. Fields stand in the order of the table.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -41,6 +43,9 @@ pub(super) enum Object<'a> {
         digest: String,
     },
     Refused(RefusedName),
+    Listing {
+        files: usize,
+    },
     Listed {
         repo: &'a str,
         commit: &'a str,
@@ -79,11 +84,11 @@ pub(super) enum Object<'a> {
     },
     Plan {
         dry_run: bool,
-        fetch: Vec<PlannedFetch<'a>>,
+        fetch: PlannedFetches<'a>,
         fetch_bytes: u64,
         keep: PlannedKeep,
-        remove: Vec<PlannedRemoval<'a>>,
-        refuse: Vec<RefusedName>,
+        remove: PlannedRemovals<'a>,
+        refuse: PlannedRefusals<'a>,
         dot_files: Vec<&'a str>,
     },
     Started {
@@ -225,31 +230,6 @@ pub(super) struct StatusFields<'a> {
     pub(super) removed: u32,
     pub(super) fetched: u64,
     pub(super) written: u64,
-}
-
-/// A file to fetch.
-#[derive(Debug, Serialize)]
-pub(super) struct PlannedFetch<'a> {
-    pub(super) path: &'a str,
-    pub(super) size: u64,
-    pub(super) reason: &'static str,
-    pub(super) partial: u64,
-    pub(super) replaces: Option<&'static str>,
-}
-
-/// The files that are there already.
-#[derive(Debug, Serialize)]
-pub(super) struct PlannedKeep {
-    pub(super) files: usize,
-    pub(super) bytes: u64,
-    pub(super) by_size: usize,
-}
-
-/// A file to remove.
-#[derive(Debug, Serialize)]
-pub(super) struct PlannedRemoval<'a> {
-    pub(super) path: &'a str,
-    pub(super) size: u64,
 }
 
 /// A name and why it is refused.

@@ -2,18 +2,17 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Conclusion, End, FileTable, Provenance, RepoPath, Summary, TransferStatus};
+use hfdown_protocol::{Conclusion, End, FileTable, RepoPath, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::disk_warning;
-use super::object::{
-    FileInFlight, Object, PlannedFetch, PlannedKeep, PlannedRemoval, RefusedName, Seconds, StatusFields, kind,
-};
+use super::object::{FileInFlight, Object, RefusedName, Seconds, StatusFields, kind};
+use super::plan_object;
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
 use crate::event::{Agent, Event, InFlight, Progress};
 use crate::hub::{Gating, Refused, RepoInfo};
-use crate::plan::{Action, Intent, Plan, Reason};
+use crate::plan::Intent;
 use crate::problem::Problem;
 use crate::tally::Tally;
 use crate::text::units::mean_rate;
@@ -31,6 +30,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
         Event::Delayed { why, attempt, wait } => {
             Object::Delayed { why, attempt: *attempt, wait_seconds: Seconds(*wait) }
         }
+        Event::Listing { files } => Object::Listing { files: *files },
         Event::Listed { repo, commit, files, bytes } => {
             Object::Listed { repo, commit: commit.as_str(), files: *files, bytes: *bytes }
         }
@@ -62,7 +62,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
             }
         }
         Event::Surveying { read, of } => Object::Surveying { done: *read, total: *of },
-        Event::Planned { plan, intent } => planned(plan, *intent, expected),
+        Event::Planned { plan, intent } => plan_object::planned(plan, *intent, expected),
         Event::Started { path, size, resumed } => {
             Object::Started { path: path.as_str(), size: *size, resumed: *resumed }
         }
@@ -133,50 +133,6 @@ fn ended<'a>(status: &'a TransferStatus, conclusion: &Conclusion, ago: Duration)
         why: failure.map(because),
         ago_seconds: Seconds(ago),
         status: status_fields(status),
-    }
-}
-
-fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Object<'_> {
-    let fetch = plan.files().filter_map(|file| match &file.action {
-        Action::Fetch { reason, partial, .. } => {
-            let reason = match reason {
-                Reason::Missing => "missing",
-                Reason::OtherSize => "other_size",
-                Reason::OtherContent => "other_content",
-            };
-            let replaces = file.replaces().map(|there| match there.provenance {
-                Provenance::Placed => "placed",
-                Provenance::Edited => "edited",
-                Provenance::Foreign => "foreign",
-            });
-            Some(PlannedFetch {
-                path: file.path.as_str(),
-                size: file.size,
-                reason,
-                partial: *partial,
-                replaces,
-            })
-        }
-        Action::Keep { .. } | Action::Refuse { .. } => None,
-    });
-    let obstructed = plan
-        .obstructed()
-        .map(|(file, failure)| RefusedName { path: file.path.to_string(), why: because(&failure) });
-    Object::Plan {
-        dry_run: intent == Intent::DryRun,
-        fetch: fetch.collect(),
-        fetch_bytes: plan.missing_bytes(),
-        keep: PlannedKeep {
-            files: plan.kept().count(),
-            bytes: plan.kept_bytes(),
-            by_size: expected.by_size(),
-        },
-        remove: plan
-            .to_remove()
-            .map(|file| PlannedRemoval { path: file.path.as_str(), size: file.stamp.size })
-            .collect(),
-        refuse: obstructed.chain(plan.refused.iter().map(refusal)).collect(),
-        dot_files: plan.obeyed_at_home().into_iter().map(|file| file.path.as_str()).collect(),
     }
 }
 
@@ -263,6 +219,7 @@ pub(super) fn refused(refused: &[Refused]) -> impl Iterator<Item = Object<'_>> {
     refused.iter().map(|refused| Object::Refused(refusal(refused)))
 }
 
-fn refusal(refused: &Refused) -> RefusedName {
+/// A name that no file can be made of.
+pub(super) fn refusal(refused: &Refused) -> RefusedName {
     RefusedName { path: refused_name(refused), why: refused.reason.to_string() }
 }

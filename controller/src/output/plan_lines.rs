@@ -97,11 +97,11 @@ pub(super) fn table(plan: &Plan, verbosity: Verbosity) -> impl Iterator<Item = S
     let removed = plan
         .to_remove()
         .map(move |file| row("remove", Some(file.stamp.size), file.path.as_str(), "no longer listed"));
-    files.chain(refused).chain(removed).collect::<Vec<_>>().into_iter()
+    files.chain(refused).chain(removed)
 }
 
 /// Every file and why, for `--verbose`: `fetch model.safetensors (548 MB): not there`.
-pub(super) fn reasons(plan: &Plan) -> Vec<String> {
+pub(super) fn reasons(plan: &Plan) -> impl Iterator<Item = String> {
     let files = plan.files().map(|file| {
         let (path, size) = (&file.path, bytes(file.size));
         match &file.action {
@@ -122,7 +122,7 @@ pub(super) fn reasons(plan: &Plan) -> Vec<String> {
             format!("leave {} ({}): no longer listed, --delete removes it", file.path, bytes(file.stamp.size))
         }
     });
-    files.chain(refused).chain(extraneous).collect()
+    files.chain(refused).chain(extraneous)
 }
 
 fn why(reason: Reason, replaces: Option<Replaced>, partial: u64) -> String {

@@ -1,9 +1,12 @@
 //! The one place that prints.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::problem::{Exit, Problem};
+
+/// So much is written at once, as far as there is as much: a line mostly is less.
+const CHUNK: usize = 16 << 10;
 
 /// Where text goes: data to standard output, conversation to standard error.
 pub struct Printer {
@@ -55,8 +58,18 @@ impl Printer {
 
     /// Prints data: a line or several.
     pub fn data(&mut self, text: &str) -> Result<(), Unwritable> {
-        let line = format!("{text}\n");
-        let written = self.data.write_all(line.as_bytes()).and_then(|()| self.data.flush());
+        self.data_by(|out| out.write_all(text.as_bytes()))
+    }
+
+    /// Prints data as it is made, and ends the line: it need not be in memory as a whole.
+    pub(super) fn data_by(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> Result<(), Unwritable> {
+        let mut out = BufWriter::with_capacity(CHUNK, &mut self.data);
+        let written = write(&mut out).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush());
+        // What could not be written is not tried again when the buffer goes.
+        let _ = out.into_parts();
         written.map_err(|error| match error.kind() {
             io::ErrorKind::BrokenPipe => Unwritable::Closed,
             _ => Unwritable::Failed(error),

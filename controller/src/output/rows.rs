@@ -26,6 +26,8 @@ const LEFT_IN_WORDS: usize = 14;
 /// What a run is doing.
 #[derive(Debug, Clone)]
 pub(super) enum BoxActivity {
+    /// Asking the Hub for its files, of which there are so many so far.
+    Listing { files: usize },
     /// Reading files that are there.
     Survey { read: u64, of: u64 },
     /// Fetching.
@@ -62,12 +64,13 @@ pub(super) fn rows(boxes: &[(&str, &BoxActivity)], columns: usize, colour: Colou
     let mut laid_out = Vec::new();
     let mut bars = Vec::new();
     for (name, activity) in boxes {
+        let mut lay_out_text = |text: String| {
+            let text = if name.is_empty() { text } else { format!("{name}  {text}") };
+            laid_out.push(format!("  {}", cut(&text, columns.saturating_sub(GAP + 1))));
+        };
         match activity {
-            BoxActivity::Survey { read, of } => {
-                let text = super::sentences::checking(*read, *of);
-                let text = if name.is_empty() { text } else { format!("{name}  {text}") };
-                laid_out.push(format!("  {}", cut(&text, columns.saturating_sub(GAP + 1))));
-            }
+            BoxActivity::Listing { files } => lay_out_text(super::sentences::listing(*files)),
+            BoxActivity::Survey { read, of } => lay_out_text(super::sentences::checking(*read, *of)),
             BoxActivity::Transfer(progress) => bars.extend(transfer(name, progress, boxes.len())),
         }
     }

@@ -8,12 +8,12 @@ use hfdown_protocol::{MachineInfo, RepoPath};
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
-use super::{cached, detached, disk_warning, info, plan_lines};
+use super::{Unwritable, cached, detached, disk_warning, info, plan_lines};
 use crate::cache::CacheListing;
 use crate::event::{Agent, Event, Progress};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
-use crate::text::units::{bytes, count, duration};
+use crate::text::units::{bytes, count, duration, grouped};
 
 /// A wait that a user would notice is said without `--verbose`.
 const NOTICED: Duration = Duration::from_secs(5);
@@ -47,25 +47,33 @@ impl Sentences {
         Self { verbosity: look.verbosity, naming: look.naming, runs: BTreeMap::new() }
     }
 
-    /// What is said of an event. Samples are not: each style has its own way with them.
-    pub(super) fn hear(&mut self, name: Option<&str>, event: &Event) -> Vec<OutputLine> {
+    /// Says what is said of an event, line by line: a plan may have a million. Samples are not: each style has its own way
+    /// with them.
+    pub(super) fn hear(
+        &mut self,
+        name: Option<&str>,
+        event: &Event,
+        say: &mut dyn FnMut(OutputLine) -> Result<(), Unwritable>,
+    ) -> Result<(), Unwritable> {
         self.count_boxes(name);
-        let lines = match event {
-            Event::Planned { plan, intent } => self.planned(name, plan, *intent),
-            Event::Described { info, listing } => {
-                vec![OutputLine::Data(info::text(info, &listing.files, &listing.refused))]
-            }
-            Event::CacheListed(listing) => self.listed(listing),
+        let named = name.filter(|_| self.naming == Naming::Always);
+        let mut say = |line: OutputLine| {
+            say(match named {
+                Some(name) => line.prefixed(name),
+                None => line,
+            })
+        };
+        match event {
+            Event::Planned { plan, intent } => self.planned(name, plan, *intent, &mut say),
+            Event::Described { info, listing } => info::lines(info, &listing.files, &listing.refused)
+                .try_for_each(|line| say(OutputLine::Data(line))),
+            Event::CacheListed(listing) => self.listed(listing).into_iter().try_for_each(say),
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
                 run.expected = PlanTotals::of_status(status);
-                self.sentence(name, event).into_iter().map(OutputLine::Message).collect()
+                self.sentence(name, event).map(OutputLine::Message).map_or(Ok(()), say)
             }
-            event => self.sentence(name, event).into_iter().map(OutputLine::Message).collect(),
-        };
-        match (self.naming, name) {
-            (Naming::Always, Some(name)) => lines.into_iter().map(|line| line.prefixed(name)).collect(),
-            (Naming::Once, _) | (_, None) => lines,
+            event => self.sentence(name, event).map(OutputLine::Message).map_or(Ok(()), say),
         }
     }
 
@@ -81,22 +89,28 @@ impl Sentences {
         }
     }
 
-    fn planned(&mut self, name: Option<&str>, plan: &Plan, intent: Intent) -> Vec<OutputLine> {
+    fn planned(
+        &mut self,
+        name: Option<&str>,
+        plan: &Plan,
+        intent: Intent,
+        say: &mut dyn FnMut(OutputLine) -> Result<(), Unwritable>,
+    ) -> Result<(), Unwritable> {
         let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
         run.expected = PlanTotals::of(plan);
-        let mut lines = Vec::new();
         if self.verbosity >= Verbosity::Normal {
-            lines.push(OutputLine::Message(plan_lines::headline(plan)));
-            lines.extend(plan_lines::notes(plan).into_iter().map(OutputLine::Message));
+            say(OutputLine::Message(plan_lines::headline(plan)))?;
+            plan_lines::notes(plan).into_iter().try_for_each(|note| say(OutputLine::Message(note)))?;
         }
         match intent {
-            Intent::DryRun => lines.extend(plan_lines::table(plan, self.verbosity).map(OutputLine::Data)),
-            Intent::Execute if self.verbosity == Verbosity::Verbose => {
-                lines.extend(plan_lines::reasons(plan).into_iter().map(OutputLine::Message));
+            Intent::DryRun => {
+                plan_lines::table(plan, self.verbosity).try_for_each(|row| say(OutputLine::Data(row)))
             }
-            Intent::Execute => {}
+            Intent::Execute if self.verbosity == Verbosity::Verbose => {
+                plan_lines::reasons(plan).try_for_each(|reason| say(OutputLine::Message(reason)))
+            }
+            Intent::Execute => Ok(()),
         }
-        lines
     }
 
     fn listed(&self, listing: &CacheListing) -> Vec<OutputLine> {
@@ -194,6 +208,7 @@ impl Sentences {
             | Event::CacheListed(_)
             | Event::Planned { .. }
             | Event::Started { .. }
+            | Event::Listing { .. }
             | Event::Surveying { .. }
             | Event::Progress(_) => return None,
         };
@@ -268,6 +283,11 @@ pub(super) fn progress(progress: &Progress) -> String {
     let left =
         progress.left.map(|left| format!(", {} left", crate::text::units::left(left))).unwrap_or_default();
     format!("{percent} % of {}, {rate}{left}", bytes(progress.total))
+}
+
+/// How far a listing is, in words.
+pub(super) fn listing(files: usize) -> String {
+    format!("listing: {} files so far", grouped(files))
 }
 
 /// How far a survey is: `checking 34 % of 5.2 GB`.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hfdown_agent::{Environment, serve};
-use hfdown_protocol::{Access, Layout, Limits, Mode, Order, Report, Traces, VERSION, limits};
+use hfdown_protocol::{Access, FileTable, Layout, Limits, Mode, Order, Report, Traces, VERSION, limits};
 use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
@@ -83,6 +83,8 @@ pub struct FolderRequest {
     pub attempt: ConnectAttempt,
     /// Who is to conduct it.
     pub mode: Mode,
+    /// What the repository contains: an agent in this process does not keep that twice.
+    pub listing: Arc<FileTable>,
 }
 
 /// Finds the agent and gives it the folder.
@@ -101,7 +103,7 @@ pub async fn connect(
     let asked_before = time_asking();
     let asking = || time_asking().saturating_sub(asked_before);
     let (mut session, agent) = tokio::select! {
-        found = find(machine, request.attempt, events, cancel) => found?,
+        found = find(machine, &request.listing, request.attempt, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     if let Some(seconds) = request.limits.stall_seconds {
@@ -235,6 +237,7 @@ pub(super) fn same_version(theirs: &str) -> Result<(), SessionError> {
 /// An agent, here or on a box, that has not been told anything.
 pub(super) async fn find(
     machine: &Machine,
+    listing: &Arc<FileTable>,
     attempt: ConnectAttempt,
     events: &Events,
     cancel: &CancellationToken,
@@ -243,7 +246,8 @@ pub(super) async fn find(
         Machine::Local(environment) => {
             let (near, far) = tokio::io::duplex(PIPE);
             let (their_reader, their_writer) = tokio::io::split(far);
-            let agent = tokio::spawn(serve(their_reader, their_writer, environment.clone()));
+            let environment = environment.clone().with_listing(Arc::clone(listing));
+            let agent = tokio::spawn(serve(their_reader, their_writer, environment));
             let (reader, writer) = tokio::io::split(near);
             Ok((
                 Session::new(reader, writer, &[], AgentHandle::Local(agent), SILENCE, cancel.clone()),

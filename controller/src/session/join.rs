@@ -1,5 +1,7 @@
 //! Back to a transfer that was detached: what is left of it, or what it came to.
 
+use std::sync::Arc;
+
 use hfdown_protocol::{
     Conclusion, FileRow, Mode, Order, Remaining, Report, TooManyFiles, TransferStatus, VERSION, Wanted,
     limits,
@@ -60,8 +62,9 @@ pub async fn join(
 ) -> Result<Joined, SessionError> {
     // The session hears of no wish to stop: a client that goes leaves the transfer alone.
     let never = CancellationToken::new();
+    let listing = Arc::default();
     let (session, _) = tokio::select! {
-        found = find(machine, attempt, events, &never) => found?,
+        found = find(machine, &listing, attempt, events, &never) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
     };
     let mode = Mode::Joining { root: root.to_owned() };

@@ -1,10 +1,11 @@
 //! Answers to `NeedSource`: who may have a file, and from where.
 
-use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use hfdown_protocol::{Failure, FailureKind, FileId, Order, RepoPath, Report, Source, limits};
+use hfdown_protocol::{
+    Failure, FailureKind, FileId, FilesByName, Order, Report, Source, WantedFiles, limits,
+};
 use tokio::sync::{Semaphore, mpsc};
 
 use super::source_findings::{SelfServed, SourceFindings};
@@ -34,7 +35,7 @@ pub struct Sources {
     info: Arc<RepoInfo>,
     relaying: Relaying,
     /// What the repository contains, where an agent's word for it is not enough.
-    listed: Option<Arc<HashMap<RepoPath, ListedFile>>>,
+    listed: Option<Arc<FilesByName>>,
     questions: Arc<Semaphore>,
     findings: Arc<SourceFindings>,
 }
@@ -59,8 +60,8 @@ impl Sources {
     /// The same for a plan that was heard from an agent: only what is listed is given away.
     #[must_use]
     pub fn within(self, listing: &Listing) -> Self {
-        let files = listing.files.iter().map(ListedFile::from).map(|file| (file.path.clone(), file));
-        Self { listed: Some(Arc::new(files.collect())), ..self }
+        let files = FilesByName::new(WantedFiles::all(Arc::clone(&listing.files)));
+        Self { listed: Some(Arc::new(files)), ..self }
     }
 
     /// Whether an agent has to ask for every file.
@@ -113,10 +114,10 @@ impl Sources {
         orders: &mpsc::Sender<Order>,
     ) -> Result<(), Failure> {
         if let Some(listed) = &self.listed {
-            let Some(known) = listed.get(&file.path) else {
+            let Some((_, known)) = listed.find(file.path.as_str()) else {
                 return Err(Failure::new(FailureKind::NotFound, "the repository does not list it"));
             };
-            file = known.clone();
+            file = known.into();
         }
         // Never closed, so its turn comes.
         let _turn = self.questions.acquire().await;

@@ -111,9 +111,31 @@ pub(crate) fn count(number: impl TryInto<u64>, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// A number whose digits are read in threes: `312,000`.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_read_in_threes() {
+        for (number, text) in
+            [(0, "0"), (999, "999"), (1_000, "1,000"), (312_000, "312,000"), (1 << 20, "1,048,576")]
+        {
+            assert_eq!(grouped(number), text);
+        }
+    }
 
     #[test]
     fn sizes_have_two_or_three_digits() {

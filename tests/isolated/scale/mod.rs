@@ -5,4 +5,5 @@
 
 mod many;
 mod memory;
+mod million;
 mod odd_files;

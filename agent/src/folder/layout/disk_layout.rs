@@ -1,13 +1,13 @@
 //! What the layouts have in common.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt;
 use std::fs::File;
 use std::io;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Digest, Failure, RepoPath, Stamp, Wanted};
+use hfdown_protocol::{Digest, Failure, FileId, RepoPath, Stamp, Wanted, WantedFiles};
 
 use crate::folder::file_set::FileSet;
 use crate::folder::records::{Record, Records};
@@ -44,10 +44,9 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         None
     }
 
-    /// The names of the files' parts, in the same order. Files that share a part share a place, and are fetched once.
-    fn parts(&self, wanted: &[Wanted]) -> Vec<String> {
-        let numbers = number_duplicates(wanted);
-        wanted.iter().zip(numbers).map(|(wanted, number)| part::name(wanted.digest, number)).collect()
+    /// The names of the files' parts. Files that share a part share a place, and are fetched once.
+    fn parts(&self, wanted: &WantedFiles) -> PartNames {
+        PartNames::one_per_file(wanted)
     }
 
     /// Gets the folder ready, which is locked.
@@ -101,7 +100,7 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
     fn complete(
         &self,
         _at: Writable<'_>,
-        _wanted: &[Wanted],
+        _wanted: &WantedFiles,
         _intact: &FileSet,
         _completeness: Completeness,
     ) -> io::Result<()> {
@@ -129,23 +128,49 @@ pub(crate) enum Claim {
     Busy,
 }
 
-/// Numbers files of equal content from 0, so that each has a part of its own.
-pub(super) fn number_duplicates(wanted: &[Wanted]) -> Vec<usize> {
-    let mut seen: HashMap<Digest, usize> = HashMap::new();
-    wanted
-        .iter()
-        .map(|wanted| {
-            let count = seen.entry(wanted.digest).or_default();
-            *count += 1;
-            *count - 1
-        })
-        .collect()
+/// What the parts of wanted files are called: for their digests, and files of equal content by a number as well, unless
+/// they share a part.
+#[derive(Debug, Default)]
+pub(crate) struct PartNames {
+    /// By the file's number. None where no two are equal, or where these are shared.
+    duplicates: Vec<u32>,
+    are_shared: bool,
+}
+
+impl PartNames {
+    /// So that files of equal content share a part.
+    pub(super) fn one_per_digest() -> Self {
+        Self { duplicates: Vec::new(), are_shared: true }
+    }
+
+    /// So that each file has a part of its own: files of equal content are numbered from 0.
+    pub(crate) fn one_per_file(wanted: &WantedFiles) -> Self {
+        let digest = |id: u32| wanted.get(FileId(id)).map(|file| file.digest);
+        let mut by_digest: Vec<u32> = wanted.iter().map(|(id, _)| id.0).collect();
+        by_digest.sort_unstable_by(|one, other| digest(*one).cmp(&digest(*other)).then(one.cmp(other)));
+        let mut duplicates = Vec::new();
+        for pair in by_digest.windows(2) {
+            if digest(pair[0]) == digest(pair[1]) {
+                duplicates.resize(by_digest.len(), 0);
+                duplicates[pair[1] as usize] = duplicates[pair[0] as usize] + 1;
+            }
+        }
+        Self { duplicates, are_shared: false }
+    }
+
+    /// The name of a file's part.
+    pub(crate) fn name(&self, id: FileId, digest: Digest) -> String {
+        part::name(digest, self.duplicates.get(id.0 as usize).map_or(0, |number| *number as usize))
+    }
+
+    /// Whether files of equal content share a part.
+    pub(crate) fn are_shared(&self) -> bool {
+        self.are_shared
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::FileId;
-
     use super::*;
 
     #[test]
@@ -156,7 +181,7 @@ mod tests {
             size: 1,
             digest: Digest::GitSha1([content; 20]),
         };
-        let files: Vec<_> = (0..).zip([1, 2, 1, 1]).map(wanted).collect();
-        assert_eq!(number_duplicates(&files), [0, 0, 1, 2]);
+        let files = WantedFiles::of((0..).zip([1, 2, 1, 1]).map(wanted)).unwrap();
+        assert_eq!(PartNames::one_per_file(&files).duplicates, [0, 0, 1, 2]);
     }
 }

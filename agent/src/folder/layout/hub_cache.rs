@@ -17,10 +17,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cap_std::fs::Dir;
 use hfdown_protocol::{
-    Commit, DiskWarning, Failure, FailureKind, RepoPath, RepositoryFolder, Stamp, Symlinks, Wanted,
+    Commit, DiskWarning, Failure, FailureKind, FileId, RepoPath, RepositoryFolder, Stamp, Symlinks, Wanted,
+    WantedFiles,
 };
 
-use super::disk_layout::{Claim, Completeness, DiskLayout, number_duplicates};
+use super::disk_layout::{Claim, Completeness, DiskLayout, PartNames};
 use crate::disk;
 use crate::folder::file_set::FileSet;
 use crate::folder::hub_metadata;
@@ -28,7 +29,7 @@ use crate::folder::records::{Origin, Record, Records};
 use crate::folder::work_folder::Writable;
 use crate::hub_cache::{BLOBS, REFS, SNAPSHOTS, TREES, blob_below, locks_below, snapshot_below, tree_below};
 use crate::own_folder::{MissingFolders, OwnFolder};
-use crate::part::{self, ProvedPart, RenameFault};
+use crate::part::{ProvedPart, RenameFault};
 use crate::system::{self, FileAccess, FileMode};
 
 /// What the commit contains, while it is being received.
@@ -135,13 +136,13 @@ impl CachedSnapshot {
     }
 
     /// Makes the names in the snapshot survive a crash of the machine.
-    fn flush(&self, at: Writable<'_>, wanted: &[Wanted]) -> io::Result<()> {
+    fn flush(&self, at: Writable<'_>, wanted: &WantedFiles) -> io::Result<()> {
         if !self.is_changed.swap(false, Ordering::Relaxed) {
             return Ok(());
         }
         let mut folders: BTreeSet<&str> = BTreeSet::new();
-        for wanted in wanted {
-            let mut folder = wanted.path.parent();
+        for (_, file) in wanted.iter() {
+            let mut folder = file.path.parent();
             while let Some(path) = folder.filter(|path| folders.insert(path)) {
                 folder = path.rsplit_once('/').map(|(above, _)| above);
             }
@@ -228,16 +229,8 @@ impl DiskLayout for CachedSnapshot {
         }
     }
 
-    fn parts(&self, wanted: &[Wanted]) -> Vec<String> {
-        if self.copies() {
-            let numbers = number_duplicates(wanted);
-            return wanted
-                .iter()
-                .zip(numbers)
-                .map(|(wanted, number)| part::name(wanted.digest, number))
-                .collect();
-        }
-        wanted.iter().map(|wanted| part::name(wanted.digest, 0)).collect()
+    fn parts(&self, wanted: &WantedFiles) -> PartNames {
+        if self.copies() { PartNames::one_per_file(wanted) } else { PartNames::one_per_digest() }
     }
 
     fn prepare(&self, at: Writable<'_>) -> io::Result<()> {
@@ -329,20 +322,20 @@ impl DiskLayout for CachedSnapshot {
     fn complete(
         &self,
         at: Writable<'_>,
-        wanted: &[Wanted],
+        wanted: &WantedFiles,
         intact: &FileSet,
         completeness: Completeness,
     ) -> io::Result<()> {
         let mut is_whole = completeness == Completeness::Whole;
         // Of names that a disk can't tell apart the first one gets the place.
-        for wanted in wanted.iter().rev() {
-            if intact.contains(wanted.id) {
-                self.link(at, wanted, StandingFile::Stays)?;
-            }
+        let ids = (0..u32::try_from(wanted.len()).unwrap_or(u32::MAX)).map(FileId);
+        for id in ids.rev().filter(|id| intact.contains(*id)) {
+            let Some(file) = wanted.get(id) else { continue };
+            self.link(at, &file.wanted(id), StandingFile::Stays)?;
         }
         self.flush(at, wanted)?;
-        for wanted in wanted {
-            is_whole = is_whole && self.is_there(at, wanted);
+        for (id, file) in wanted.iter() {
+            is_whole = is_whole && self.is_there(at, &file.wanted(id));
         }
         if is_whole { self.refer(at) } else { Ok(()) }
     }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use hfdown_protocol::{Access, Commit, Digest, FileId, Layout, RepoPath, Traces, Wanted};
+use hfdown_protocol::{Access, Commit, Digest, FileId, Layout, RepoPath, Traces, Wanted, WantedFiles};
 use tokio_util::sync::CancellationToken;
 
 use crate::folder::{Completeness, Durable, Folder, Occupant, Opening, Origin, Root, place};
@@ -74,7 +74,9 @@ async fn a_file_stands_at_its_path_and_what_is_remembered_depends_on_the_layout_
         let files = [wanted(0, "sub/hello"), wanted(1, "again")];
         assert_eq!(folder.root.layout().work_folder(), ".cache/hfdown", "{what}");
         assert_eq!(*folder.root.place_of(&files[0]), files[0].path, "{what}");
-        let parts = folder.root.layout().parts(&files);
+        let all = WantedFiles::of(files.clone()).unwrap();
+        let names = folder.root.layout().parts(&all);
+        let parts = files.each_ref().map(|file| names.name(file.id, file.digest));
         assert_eq!(parts, [HELLO.to_owned(), format!("{HELLO}-1")], "{what}: each is fetched");
 
         place_and_remember(&folder, &parts[0], &files[0]);
@@ -93,11 +95,12 @@ async fn what_stays_at_the_end_depends_on_the_layout_and_the_traces() {
         let ground = tempfile::tempdir().unwrap();
         let what = format!("{:?} {:?}", row.layout, row.traces);
         let file = wanted(0, "sub/hello");
+        let files = WantedFiles::of([file.clone()]).unwrap();
         // An earlier run has left a record.
         let earlier = LayoutCase { layout: table().remove(0).layout, traces: Traces::Keep, ..row };
         let folder = open(ground.path(), &earlier).await;
         place_and_remember(&folder, "wanted", &file);
-        folder.finish(std::slice::from_ref(&file), Completeness::Whole, &HashSet::new()).unwrap();
+        folder.finish(&files, Completeness::Whole, &HashSet::new()).unwrap();
         drop(folder);
 
         // This one is cut off.
@@ -106,7 +109,7 @@ async fn what_stays_at_the_end_depends_on_the_layout_and_the_traces() {
             folder.root.parts().unwrap().dir().write(part, "").unwrap();
         }
         let resumable = HashSet::from(["wanted".to_owned()]);
-        folder.finish(std::slice::from_ref(&file), Completeness::Partial, &resumable).unwrap();
+        folder.finish(&files, Completeness::Partial, &resumable).unwrap();
         let parts = std::fs::read_dir(ground.path().join(".cache/hfdown/parts")).unwrap();
         let parts: BTreeSet<_> = parts.map(|part| part.unwrap().file_name().into_string().unwrap()).collect();
         let with_journals = row
@@ -120,7 +123,7 @@ async fn what_stays_at_the_end_depends_on_the_layout_and_the_traces() {
         for part in &parts {
             folder.root.parts().unwrap().dir().remove_file(part).unwrap();
         }
-        folder.finish(std::slice::from_ref(&file), Completeness::Whole, &HashSet::new()).unwrap();
+        folder.finish(&files, Completeness::Whole, &HashSet::new()).unwrap();
         // Records are another run's where this one keeps none, and stay unless traces are removed.
         let records_stay = row.traces == Traces::Keep;
         assert_eq!(ground.path().join(RECORDS).exists(), records_stay, "{what}");
@@ -135,7 +138,7 @@ async fn an_empty_folder_of_ours_goes_with_what_it_alone_was_in() {
     for row in table() {
         let ground = tempfile::tempdir().unwrap();
         let folder = open(ground.path(), &row).await;
-        folder.finish(&[], Completeness::Whole, &HashSet::new()).unwrap();
+        folder.finish(&WantedFiles::default(), Completeness::Whole, &HashSet::new()).unwrap();
         assert_eq!(
             ground.path().join(".cache").exists(),
             row.own_folder,

@@ -6,7 +6,7 @@ mod hub_cache;
 mod local_dir;
 mod named;
 
-pub(crate) use disk_layout::{Claim, Completeness, DiskLayout};
+pub(crate) use disk_layout::{Claim, Completeness, DiskLayout, PartNames};
 pub(crate) use hub_cache::RECEIVED_TREE;
 pub(crate) use named::disk_layout;
 
