@@ -23,6 +23,7 @@ mod interceptions;
 mod limits;
 mod link;
 mod mirror;
+mod olah;
 mod other_programs;
 mod proxies;
 mod refusals;

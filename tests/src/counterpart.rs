@@ -15,6 +15,8 @@ use crate::mount::{self, left_out};
 pub enum Counterpart {
     /// The `hf` of the Python package `huggingface_hub`, of the version that `counterparts/requirements.txt` pins.
     Hf,
+    /// The Hub that others wrote, of the same file.
+    Olah,
     /// OpenSSH's server, of whatever version the machine has.
     Sshd,
     /// QEMU, to whom the kernel hands programs for 64-bit ARM.
@@ -45,6 +47,7 @@ impl Counterpart {
     fn places(self) -> Vec<PathBuf> {
         match self {
             Self::Hf => vec![target().join("counterparts/bin/hf")],
+            Self::Olah => vec![target().join("counterparts/bin/olah-cli")],
             // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
             Self::Sshd => on_search_path("sshd"),
             Self::Tool(name) => on_search_path(name),
@@ -64,7 +67,7 @@ impl Counterpart {
 
     fn remedy(self) -> String {
         let package = match self {
-            Self::Hf => return "run tests/counterparts/install".to_owned(),
+            Self::Hf | Self::Olah => return "run tests/counterparts/install".to_owned(),
             Self::Aarch64Agent => return "run agent/build-aarch64".to_owned(),
             Self::Qemu => "qemu-user-static and binfmt-support",
             Self::Sshd | Self::SftpServer => "openssh-server",
@@ -95,6 +98,7 @@ impl fmt::Display for Counterpart {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
             Self::Hf => "hf",
+            Self::Olah => "olah",
             Self::Sshd => "sshd",
             Self::Qemu => "qemu-aarch64",
             Self::Aarch64Agent => "the agent for aarch64",

@@ -8,6 +8,7 @@ pub mod hub;
 pub mod lacking;
 pub mod mount;
 pub mod odd_file;
+pub mod olah;
 pub mod processes;
 pub mod proxy;
 pub mod sandbox;
