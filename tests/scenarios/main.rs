@@ -9,6 +9,7 @@
 mod places;
 
 mod another_cpu;
+mod box_cache;
 mod cache;
 mod cache_verbs;
 mod conventions;
