@@ -12,12 +12,12 @@ use std::process::Command;
 use libc::{
     EBADF, EDQUOT, EINVAL, EIO, ENOLCK, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, SYS_copy_file_range,
     SYS_fallocate, SYS_fchmod, SYS_fdatasync, SYS_flock, SYS_fsync, SYS_ftruncate, SYS_inotify_init1,
-    SYS_linkat, SYS_openat2, SYS_pwrite64, SYS_renameat2, SYS_statx, SYS_sync_file_range, SYS_syncfs,
-    SYS_utimensat,
+    SYS_linkat, SYS_openat2, SYS_pwrite64, SYS_renameat2, SYS_statx, SYS_symlinkat, SYS_sync_file_range,
+    SYS_syncfs, SYS_utimensat,
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 
-const CALLS: [(&str, i64); 16] = [
+const CALLS: [(&str, i64); 17] = [
     ("copy_file_range", SYS_copy_file_range),
     ("fallocate", SYS_fallocate),
     ("fchmod", SYS_fchmod),
@@ -31,6 +31,7 @@ const CALLS: [(&str, i64); 16] = [
     ("pwrite64", SYS_pwrite64),
     ("renameat2", SYS_renameat2),
     ("statx", SYS_statx),
+    ("symlinkat", SYS_symlinkat),
     ("sync_file_range", SYS_sync_file_range),
     ("syncfs", SYS_syncfs),
     ("utimensat", SYS_utimensat),

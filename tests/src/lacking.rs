@@ -60,7 +60,11 @@ impl Lacking {
 
     /// The program told to sync a model to the destination, as [`Sandbox::syncing`] tells it.
     pub fn syncing(&self, model: &str, more: &[&str]) -> tokio::process::Command {
-        let plain = self.sandbox.syncing(model, more);
+        self.lacking(self.sandbox.syncing(model, more))
+    }
+
+    /// A command of the sandbox's, on such a machine where that is this one.
+    pub fn lacking(&self, plain: tokio::process::Command) -> tokio::process::Command {
         let Some(rules) = self.rules else { return plain };
         let plain = plain.as_std();
         let mut command = tokio::process::Command::new(self.without);

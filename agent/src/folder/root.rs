@@ -60,7 +60,10 @@ impl Root {
         let path = absolute(root).map_err(|error| disk::failure(&attempt, &error))?;
         let folder = match access {
             Access::ReadOnly => match Dir::open_ambient_dir(&path, ambient_authority()) {
-                Err(error) if error.kind() == ErrorKind::NotFound => None,
+                Err(error) if error.kind() == ErrorKind::NotFound => match link_to_nowhere(&path) {
+                    Some(failure) => return Err(failure),
+                    None => None,
+                },
                 Err(error) if error.kind() == ErrorKind::NotADirectory => return Err(not_a_folder(&path)),
                 opened => Some(opened.map_err(|error| disk::failure(&attempt, &error))?),
             },
@@ -381,8 +384,21 @@ fn cannot_create(path: &Path, error: &io::Error) -> Failure {
     }
 }
 
+/// The failure where a link to nothing stands at a path or further up: no folder can be made through it.
+fn link_to_nowhere(path: &Path) -> Option<Failure> {
+    let (link, target) = path.ancestors().find_map(|link| Some((link, std::fs::read_link(link).ok()?)))?;
+    let (shown, target) = (link.display(), target.display());
+    let detail = format_args!(
+        "{shown} is a link to {target}, which is not there: make that folder, or remove the link"
+    );
+    (!link.exists()).then(|| Failure::new(FailureKind::NotADirectory, detail))
+}
+
 /// The file in the way, which may be further up.
 fn not_a_folder(path: &Path) -> Failure {
+    if let Some(failure) = link_to_nowhere(path) {
+        return failure;
+    }
     let file = path.ancestors().find(|ancestor| ancestor.exists() && !ancestor.is_dir()).unwrap_or(path);
     Failure::new(FailureKind::NotADirectory, format_args!("{} is not a folder", file.display()))
 }

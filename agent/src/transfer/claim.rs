@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ use crate::hasher::Hasher;
 
 /// How often it is tried again.
 const LOOK: Duration = Duration::from_millis(200);
+/// How often it is told that a file is waited for: a controller that hears nothing new for an hour gives up.
+const REMINDER: Duration = Duration::from_secs(600);
 const READ: usize = 256 << 10;
 /// Who else fetches the bytes.
 const HOLDER: &str = "it holds the lock that huggingface_hub has for it";
@@ -29,6 +32,8 @@ pub(super) struct Sharing {
     pub(super) others: Vec<(Wanted, Option<Stamp>)>,
     claim: Mutex<ClaimState>,
     waiting_since: OnceLock<Instant>,
+    /// How often it was told.
+    told: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -104,12 +109,12 @@ pub(super) async fn claim(
 }
 
 async fn wait(context: &TransferContext, index: usize, file: &FileTransfer, sharing: &Sharing, turn: Turn) {
-    let is_first = sharing.waiting_since.get().is_none();
     let waited = sharing.waiting_since.get_or_init(Instant::now).elapsed();
     if context.lock_wait.is_some_and(|longest| waited >= longest) {
         return context.faulted(index, file, None, FetchFault::Unplaceable(held())).await;
     }
-    if is_first {
+    let times = waited.as_secs() / REMINDER.as_secs() + 1;
+    if sharing.told.fetch_max(times, Ordering::Relaxed) < times {
         let (holder, file) = (HOLDER.to_owned(), Some(file.wanted.id));
         context.report(Report::Waiting { holder, file }).await;
     }

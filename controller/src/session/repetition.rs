@@ -5,9 +5,11 @@ use super::error::SessionError;
 
 /// How often one file's source may be asked for. Each is a question to the Hub with the token; addresses last an hour.
 const MOST_QUESTIONS: u32 = 1000;
-/// How often a file may be begun, waited for or verified. An agent says each once; a client that joins it may hear it again, and a file
+/// How often a file may be begun or verified. An agent says each once; a client that joins it may hear it again, and a file
 /// that another program changed is proved anew.
 const MOST_REPEATS: u32 = 10;
+/// How often it may be said that another program fetches a file: every ten minutes, for a week.
+const MOST_WAITS: u32 = 1000;
 /// Failed attempts without progress. An agent gives a file up after ten; samples of its progress may be late.
 const MOST_RETRIES: u32 = 1000;
 /// So much more of a file than ever before is progress, as for the agent.
@@ -46,7 +48,7 @@ impl Repetitions {
 
     /// It waits for another program.
     pub(super) fn wait(&mut self) -> Result<(), SessionError> {
-        count(&mut self.waited, MOST_REPEATS, "it waits for one file without end")
+        count(&mut self.waited, MOST_WAITS, "it waits for one file without end")
     }
 
     /// It is verified.

@@ -1,6 +1,7 @@
 //! The hub cache as a destination, judged by the library whose cache it is.
 
 mod both_ways;
+mod detached;
 mod refused;
 mod shared;
 mod snapshots;

@@ -248,7 +248,11 @@ impl DiskLayout for CachedSnapshot {
         }
         let cache = OwnFolder::new(".".to_owned(), at.folder.try_clone()?);
         if !cache.has_file(TAG) {
-            write_whole(at, hub_metadata::TAG.as_bytes(), &cache, TAG)?;
+            // A courtesy, also where the cache is one that others keep.
+            match write_whole(at, hub_metadata::TAG.as_bytes(), &cache, TAG) {
+                Err(error) if system::stops_all(&error) => return Err(error),
+                _ => {}
+            }
         }
         // Without it, a repository's folder is none to `huggingface_hub`.
         for folder in [BLOBS, SNAPSHOTS] {
