@@ -6,7 +6,7 @@ const OPTIONS: [(&str, &str); 14] = [
     ("--dest", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
     ("--output", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
     ("--output-dir", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
-    ("--cache-dir", "hfdown writes into a folder that you name: hfdown VERB MODEL DIR"),
+    ("--cache-dir", "it is for the verbs that fill a cache: hfdown download MODEL --cache-dir VALUE"),
     ("--repo-type", "the kind stands before the name: datasets/organisation/name, spaces/organisation/name"),
     ("--repo-id", "the repository is a word of its own: hfdown VERB VALUE"),
     ("--include", SELECTION),
@@ -15,7 +15,7 @@ const OPTIONS: [(&str, &str); 14] = [
     ("--max-workers", "it is called --connections VALUE here"),
     ("--force-download", "what is there is read again by: hfdown rsync-sync MODEL DIR --checksum"),
     ("--resume-download", "leave it out: every run goes on where the last one stopped"),
-    ("--local-dir-use-symlinks", "leave it out: files are never links"),
+    ("--local-dir-use-symlinks", "leave it out: in a folder, files are never links"),
 ];
 const SELECTION: &str = "all of a repository is fetched, or one file: hfdown file MODEL NAME";
 /// Options that have a value, which is no word of its own.

@@ -87,6 +87,15 @@ mod tests {
 
     use super::*;
 
+    fn listing(files: FileTable) -> Listing {
+        Listing {
+            repo: "org/name".parse().unwrap(),
+            commit: Commit::new("0".repeat(40)).unwrap(),
+            files: files.into(),
+            refused: Vec::new(),
+        }
+    }
+
     fn text(paths: &[&str]) -> String {
         let digest = Digest::GitSha1([0xab; 20]);
         let mut files = FileTable::default();
@@ -94,12 +103,7 @@ mod tests {
             let path = RepoPath::new(*path).unwrap();
             files.push(FileRow { path: path.view(), size: 7, digest }).unwrap();
         }
-        let listing = Listing {
-            repo: "org/name".parse().unwrap(),
-            commit: Commit::new("0".repeat(40)).unwrap(),
-            files: files.into(),
-            refused: Vec::new(),
-        };
+        let listing = listing(files);
         let pieces: Vec<_> = tree_text(&listing).unwrap().collect();
         assert!(pieces.iter().all(|piece| piece.len() <= limits::INLINE));
         String::from_utf8(pieces.concat()).unwrap()
@@ -126,5 +130,11 @@ mod tests {
         let text = text(&names.iter().map(String::as_str).collect::<Vec<_>>());
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["files"].as_object().unwrap().len(), names.len());
+        let mut files = FileTable::default();
+        for number in 0..=MOST_FILES {
+            let path = RepoPath::new(number.to_string()).unwrap();
+            files.push(FileRow { path: path.view(), size: 7, digest: Digest::GitSha1([0; 20]) }).unwrap();
+        }
+        assert!(tree_text(&listing(files)).is_none());
     }
 }

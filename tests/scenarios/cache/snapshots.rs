@@ -171,6 +171,15 @@ async fn without_links_a_snapshot_consists_of_files_as_hf_has_it(place: Destinat
     );
     assert_eq!(copies(&cache(sandbox)), copies(&theirs));
 
+    // The same where links are not wanted.
+    let unwanted = sandbox.scratch().join("unwanted");
+    let mut command = sandbox.hfdown(["download", MODEL, "--cache-dir", text(&unwanted), "--json"]);
+    command.env("HF_HUB_DISABLE_SYMLINKS", "1");
+    let ended = hfdown_tests::sandbox::run(command).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(objects(&ended, "warning"), Vec::<Value>::new(), "{}", ended.stdout);
+    assert_eq!(copies(&unwanted), copies(&theirs));
+
     // What either has made is right to the other, also where there are links.
     let said = judge(&hf, &cache(sandbox), MODEL, "main", &NAMES);
     assert_eq!(said["snapshot"], text(&snapshot(sandbox, &commit)), "{said}");
@@ -202,7 +211,25 @@ async fn one_that_was_named_by_its_commit_gets_no_reference(sandbox: Sandbox) {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
 }
 
+async fn a_repository_is_cached_by_its_kind_and_under_the_name_that_was_typed(sandbox: Sandbox) {
+    let Some(hf) = Hf::at(&sandbox.hub) else { return };
+    sandbox.hub.model("acme/new").file("a", "A").commit();
+    sandbox.hub.rename("acme/old", "acme/new");
+    sandbox.hub.dataset("acme/data").file("a", "A").commit();
+    for (typed, repo, kind, folder) in [
+        ("acme/old", "acme/old", "model", "models--acme--old"),
+        ("datasets/acme/data", "acme/data", "dataset", "datasets--acme--data"),
+    ] {
+        let ended = sync(&sandbox, typed, &[]).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert!(cache(&sandbox).join(folder).join("refs/main").exists(), "{folder}");
+        let said = hf.library(super::JUDGE, &[text(&cache(&sandbox)), repo, kind, "main", "a"]);
+        assert_eq!((&said["loaded"]["a"], &said["warnings"]), (&json!(true), &json!([])), "{said}");
+    }
+}
+
 here! {
+    a_repository_is_cached_by_its_kind_and_under_the_name_that_was_typed,
     a_run_that_is_killed_leaves_no_snapshot_that_looks_whole_and_is_not,
     foreign_files_stay_and_what_stands_for_itself_is_proved,
     without_links_a_snapshot_consists_of_files_as_hf_has_it,

@@ -41,8 +41,8 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
         (&["download", "gpt2", "--repo-type", "dataset"], "tip: the kind stands before the name: datasets/"),
         (&["sync", "gpt2", "x", "--include", "*.gguf"], "one file: hfdown file gpt2 NAME\n"),
         (
-            &["download", "gpt2", "--cache-dir", "x"],
-            "into a folder that you name: hfdown download gpt2 DIR\n",
+            &["info", "gpt2", "--cache-dir", "x"],
+            "it is for the verbs that fill a cache: hfdown download gpt2 --cache-dir x\n",
         ),
         (&["push", "gpt2", "root@h", "/w", "--max-workers", "4"], "it is called --connections 4 here\n"),
     ];
