@@ -72,6 +72,9 @@ impl Survey<'_> {
             }
         }
         self.send_all(known)?;
+        if self.parts.are_shared() {
+            unread.sort_by_key(|id| self.wanted.get(*id).map(|file| file.digest));
+        }
         self.read_all(&unread, to_read)?;
         let refusal = self.places.lock().unwrap_or_else(PoisonError::into_inner).refusal(self.root);
         if let Some(failure) = refusal {
@@ -144,6 +147,14 @@ impl Survey<'_> {
         self.root.parts().map_or(0, |parts| Part::peek(parts, &part(), wanted.size))
     }
 
+    fn have_one_place(&self, wanted: &Wanted, other: FileId) -> bool {
+        let other = self.wanted.get(other).map(|file| file.wanted(other));
+        self.parts.are_shared()
+            && other.is_some_and(|other| {
+                other.digest == wanted.digest && self.root.place_of(&other) == self.root.place_of(wanted)
+            })
+    }
+
     fn read_all(&self, unread: &[FileId], of: u64) -> Result<(), Failure> {
         let (next, read) = (AtomicUsize::new(0), AtomicU64::new(0));
         let last_tick = Mutex::new(Instant::now());
@@ -158,10 +169,22 @@ impl Survey<'_> {
             }
         };
         let reader = || -> Result<(), Failure> {
-            while let Some(id) = unread.get(next.fetch_add(1, Ordering::Relaxed)) {
+            loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let Some(id) = unread.get(at) else { break };
                 let Some(wanted) = self.wanted.get(*id).map(|file| file.wanted(*id)) else { continue };
-                let found = self.as_placeable(&wanted, self.compare(&wanted, &tick)?);
-                self.send_all(vec![(*id, found)])?;
+                // What several files have in common is read once, by the first of them.
+                if at > 0 && self.have_one_place(&wanted, unread[at - 1]) {
+                    continue;
+                }
+                let found = self.compare(&wanted, &tick)?;
+                let others =
+                    unread[at + 1..].iter().take_while(|other| self.have_one_place(&wanted, **other));
+                for id in std::iter::once(id).chain(others) {
+                    let Some(wanted) = self.wanted.get(*id).map(|file| file.wanted(*id)) else { continue };
+                    let found = self.as_placeable(&wanted, found.clone());
+                    self.send_all(vec![(*id, found)])?;
+                }
             }
             Ok(())
         };
