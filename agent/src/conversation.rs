@@ -169,6 +169,10 @@ impl Conversation {
                 Ok(())
             }
             Order::Tree { bytes } => self.receive_tree(bytes).await,
+            Order::KeepParts { digests } => {
+                self.ordered.keep_parts(digests);
+                Ok(())
+            }
             Order::Begin => self.begin().await,
             // The host of a detached transfer answers this; an agent that ends with its link can't.
             Order::Detach { .. } => self.out_of_order("Detach").await,

@@ -51,7 +51,7 @@ enum Unreadable {
 }
 
 impl Survey<'_> {
-    /// Looks, and reports what it finds: every wanted file once, then the extraneous files. What is to be made of names
+    /// Looks, and reports what it finds: every wanted file once, then the extraneous files and the parts of others. What is to be made of names
     /// that the disk can't tell apart is the controller's business. Blocks.
     pub(crate) fn run(&self) -> Result<Folding, Failure> {
         let mut known = Vec::new();
@@ -81,6 +81,10 @@ impl Survey<'_> {
             return Err(failure);
         }
         self.send_extraneous()?;
+        let digests = self.root.unwanted_parts(self.wanted);
+        if !digests.is_empty() {
+            self.send(Report::UnwantedParts { digests })?;
+        }
         Ok(self.root.folding(self.wanted))
     }
 

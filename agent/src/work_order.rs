@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use hfdown_protocol::{End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, WantedFiles};
+use hfdown_protocol::{
+    Digest, End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, WantedFiles,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::RetryTiming;
@@ -16,6 +18,8 @@ use crate::transfer::{Engine, FilesToFetch, Jobs, Workshop};
 pub(crate) struct WorkOrder {
     jobs: Jobs,
     extraneous: Vec<ExtraneousFile>,
+    /// Of whose parts none goes.
+    left_out: Vec<Digest>,
 }
 
 impl WorkOrder {
@@ -27,6 +31,11 @@ impl WorkOrder {
     /// Adds extraneous files to remove.
     pub(crate) fn remove(&mut self, extraneous: Vec<ExtraneousFile>) {
         self.extraneous.extend(extraneous);
+    }
+
+    /// Adds files that are listed and left out: their parts stay.
+    pub(crate) fn keep_parts(&mut self, digests: Vec<Digest>) {
+        self.left_out.extend(digests);
     }
 
     /// Whether there is nothing to fetch.
@@ -44,7 +53,7 @@ impl WorkOrder {
         stop: CancellationToken,
         limits: &Limits,
     ) -> Result<Summary, Failure> {
-        let Self { jobs, extraneous, .. } = self;
+        let Self { jobs, extraneous, left_out } = self;
         let workshop = Workshop {
             root: Arc::clone(&folder.root),
             records: Arc::clone(&folder.records),
@@ -72,10 +81,11 @@ impl WorkOrder {
         };
         let finishing = tokio::task::spawn_blocking(move || {
             let reports = remove(&folder, &extraneous, completeness);
-            let resumable = match completeness {
+            let mut resumable = match completeness {
                 Completeness::Whole => HashSet::new(),
                 Completeness::Partial => folder.resumable(&wanted),
             };
+            resumable.extend(folder.root.parts_of(&left_out));
             folder.finish(&wanted, completeness, &resumable).map(|()| reports)
         });
         let reports = finishing.await.unwrap_or_else(|error| Err(defect(&error)))?;

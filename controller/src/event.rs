@@ -11,9 +11,10 @@ use hfdown_protocol::{
 };
 
 use crate::cache::CacheListing;
-use crate::hub::{Listing, RepoInfo};
+use crate::hub::RepoInfo;
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
+use crate::selection::{Contents, Portion, Selected};
 use crate::tally::Tally;
 
 /// Something that happened.
@@ -56,17 +57,17 @@ pub enum Event {
         repo: String,
         /// The pinned commit.
         commit: Commit,
-        /// How many files.
-        files: usize,
-        /// Their total size.
-        bytes: u64,
+        /// How many files are wanted, of how many.
+        portion: Portion,
     },
     /// The Hub was asked only to describe the repository, and this is the answer.
     Described {
         /// The repository.
         info: Box<RepoInfo>,
-        /// Its files.
-        listing: Box<Listing>,
+        /// Its files, as far as they are wanted.
+        selected: Box<Selected>,
+        /// What of them can be chosen.
+        contents: Box<Contents>,
     },
     /// The box does not let us in, as boxes do that were just started; it is asked again for a while.
     NotReady {

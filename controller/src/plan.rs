@@ -14,7 +14,7 @@ use hfdown_protocol::{
 
 pub use self::by_file::ByFile;
 use crate::hub::{ListedFile, Refused};
-use crate::selection::Selected;
+use crate::selection::{Portion, Selected};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Inventory {
     pub found: ByFile<Found>,
     /// Files that an earlier sync placed and that are not wanted now.
     pub extraneous: Vec<ExtraneousFile>,
+    /// Parts that an earlier run left behind of files that are not wanted now.
+    pub unwanted_parts: Vec<Digest>,
 }
 
 /// What is to be done, file by file, in the listing's order. Every listed file is in it, or counted as left out.
@@ -59,6 +61,8 @@ pub struct Plan {
     pub refused: Vec<Refused>,
     /// What becomes of the extraneous files.
     pub extraneous: Vec<(ExtraneousFile, Extraneous)>,
+    /// Files that are listed and left out, of which a part is there: it stays for a run that wants them.
+    pub left_out_parts: Vec<Digest>,
 }
 
 /// How much of a repository is not wanted.
@@ -159,7 +163,17 @@ pub fn plan(selected: &Selected, inventory: &Inventory, policy: &Policy) -> Plan
         left_out: LeftOut { files: selected.left_out(), bytes: selected.left_out_bytes() },
         refused: selected.refused.clone(),
         extraneous: extraneous.map(|file| (file.clone(), policy.extraneous)).collect(),
+        left_out_parts: left_out_parts(selected, inventory),
     }
+}
+
+fn left_out_parts(selected: &Selected, inventory: &Inventory) -> Vec<Digest> {
+    let mut parts: HashSet<Digest> = inventory.unwanted_parts.iter().copied().collect();
+    if parts.is_empty() {
+        return Vec::new();
+    }
+    let listed = selected.listing().files.iter().map(|file| file.digest);
+    listed.filter(|digest| parts.remove(digest)).collect()
 }
 
 fn action(found: Option<Found>) -> Action {
@@ -339,6 +353,21 @@ impl Plan {
             by_size: count(self.kept_by_size()),
             refused: count(self.refusals().count()),
         }
+    }
+
+    /// How much of the repository is wanted, where that is not all of it, and not one file by its name.
+    pub fn portion(&self) -> Option<Portion> {
+        let LeftOut { files: other_files, bytes: other_bytes } = self.left_out;
+        if other_files == 0 || self.listed_as.is_some() {
+            return None;
+        }
+        let (files, bytes) = (self.len(), self.wanted.total());
+        Some(Portion {
+            files,
+            bytes,
+            of_files: files + other_files,
+            of_bytes: bytes.saturating_add(other_bytes),
+        })
     }
 
     /// Whether there is nothing for an agent to do.

@@ -39,7 +39,7 @@ fn selected(names: &[&str]) -> Selected {
 
 /// What was found, file by file.
 fn inventory(found: &[Found]) -> Inventory {
-    Inventory { found: found.iter().cloned().collect(), extraneous: Vec::new() }
+    Inventory { found: found.iter().cloned().collect(), ..Inventory::default() }
 }
 
 fn extraneous(name: &str) -> ExtraneousFile {
@@ -148,6 +148,16 @@ fn extraneous_files_go_where_the_policy_says_so_and_left_out_ones_never() {
         assert_eq!(plan.to_remove().cloned().collect::<Vec<_>>(), removed, "{policy:?}");
         assert_eq!(plan.is_empty(), policy == Extraneous::Keep);
     }
+}
+
+#[test]
+fn the_parts_of_files_that_are_listed_and_left_out_stay() {
+    // All files of this listing have the same one.
+    let left_out = listed("left/out.bin").digest;
+    let unwanted_parts = vec![Digest::Sha256([1; 32]), left_out];
+    let inventory = Inventory { unwanted_parts, ..inventory(&[Found::Absent { partial: 0 }]) };
+    let selected = chosen(&["a", "left/out.bin", "left/twin.bin"], |name| name == "a");
+    assert_eq!(plan(&selected, &inventory, &POLICY).left_out_parts, [left_out]);
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl FileTable {
     }
 
     /// All files.
-    pub fn iter(&self) -> impl Iterator<Item = FileRow<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = FileRow<'_>> + Clone {
         (0..self.len()).filter_map(|row| self.get(row))
     }
 }
@@ -191,7 +191,7 @@ impl WantedFiles {
     }
 
     /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (FileId, FileRow<'_>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, FileRow<'_>)> + Clone {
         (0..).map(FileId).map_while(|id| Some((id, self.get(id)?)))
     }
 

@@ -9,10 +9,11 @@
 //!                                          ◀──   Opened {root, free disk, …}
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
-//!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , Surveyed
+//!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , UnwantedParts, Surveyed
 //!   (the controller plans; a dry run says Bye here)
 //!   Fetch {jobs} … , Remove {extraneous} … ──▶
 //!   Tree {bytes} …                         ──▶         to a hub cache that lacks it
+//!   KeepParts {digests}                    ──▶         of files that are listed and left out
 //!   Begin                                  ──▶
 //!                                          ◀──   NeedSource {file}     its source must be asked for, or has gone stale
 //!   Source {file, address, hub's network}  ──▶

@@ -65,6 +65,11 @@ pub enum Order {
         #[serde(with = "codec::byte_string")]
         bytes: Vec<u8>,
     },
+    /// Parts that were reported as those of files that are not wanted: these stay, since the files are listed and left out.
+    KeepParts {
+        /// At most [`limits::ENTRIES`].
+        digests: Vec<Digest>,
+    },
     /// The plan is complete: carry it out.
     Begin,
     /// Go on without me once you have begun: the answer is `Detached`. Sources that were asked for on request may be
@@ -302,6 +307,7 @@ impl Message for Order {
             Self::List { files } => files.len() <= limits::ENTRIES,
             Self::Fetch { jobs } => jobs.len() <= limits::ENTRIES,
             Self::Remove { extraneous } => extraneous.len() <= limits::ENTRIES,
+            Self::KeepParts { digests } => digests.len() <= limits::ENTRIES,
             Self::Inline { bytes, .. } | Self::Tree { bytes } => bytes.len() <= limits::INLINE,
             Self::Relayed { host, .. } => host.len() <= limits::TEXT,
             Self::Stream { event, .. } => event.is_bounded(),

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Conclusion, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, StreamId, StreamRequest,
-    TransferStatus, limits,
+    Conclusion, Digest, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, StreamId,
+    StreamRequest, TransferStatus, limits,
 };
 
 /// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
@@ -50,6 +50,12 @@ pub enum Report {
     Extraneous {
         /// At most [`limits::ENTRIES`].
         extraneous: Vec<ExtraneousFile>,
+    },
+    /// Parts that are there of files that are not wanted. Those that the controller does not name in
+    /// [`KeepParts`](crate::Order::KeepParts) go at the end.
+    UnwantedParts {
+        /// At most [`limits::ENTRIES`].
+        digests: Vec<Digest>,
     },
     /// The survey is complete: every wanted file has been reported.
     Surveyed {
@@ -326,6 +332,7 @@ impl Message for Report {
                 files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded())
             }
             Self::Extraneous { extraneous } => extraneous.len() <= limits::ENTRIES,
+            Self::UnwantedParts { digests } => digests.len() <= limits::ENTRIES,
             Self::Tick { files } => files.len() <= limits::ENTRIES,
             Self::Warning { warning } => warning.is_bounded(),
             Self::Joined { status } => status.is_bounded(),

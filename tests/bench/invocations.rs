@@ -96,11 +96,13 @@ impl Invocations {
                             .iter()
                             .flat_map(|number| ["--connections".to_owned(), number.to_string()]),
                     )
+                    .with(chosen(site))
                     .knowing("HF_ENDPOINT", site.hub.endpoint());
                 (invocation, None)
             }
             Tool::Hf => {
-                let mut invocation = invocation.with(["download", MODEL, "--local-dir"]).with([&model]);
+                let mut invocation =
+                    invocation.with(["download", MODEL, "--local-dir"]).with([&model]).with(chosen(site));
                 invocation = invocation
                     .knowing("HF_ENDPOINT", site.hub.endpoint())
                     .knowing("HF_HOME", home.join("hf"));
@@ -149,6 +151,11 @@ impl Invocations {
     pub(crate) fn each(&self) -> impl Iterator<Item = &Invocation> {
         [&self.fetch].into_iter().chain(&self.prove)
     }
+}
+
+/// What a dry run for some of the files is told.
+fn chosen(site: &Site<'_>) -> impl Iterator<Item = &'static str> {
+    site.choice.into_iter().flat_map(|pattern| ["--include", pattern, "--dry-run"])
 }
 
 /// A text for each file's address and path.

@@ -96,7 +96,7 @@ fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], workspace: &mut Workspace,
     for round in 0..rounds {
         // Who failed once would fail again.
         taking_part.retain(|(tool, program)| {
-            let site = workspace.site(&hub, &files, *tool, program);
+            let site = workspace.site(&hub, &files, *tool, program, scenario.choice());
             match round::run(scenario, *tool, &site, round + 1 == rounds) {
                 Ok(measurements) => table.add(*tool, measurements),
                 Err(error) => {

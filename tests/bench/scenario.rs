@@ -31,6 +31,9 @@ pub(crate) enum Scenario {
     /// A second sync of B and C, with nothing to do.
     #[value(name = "E")]
     Again,
+    /// A dry run for one file in ten of 100,000: what it takes to list them and to choose.
+    #[value(name = "G")]
+    Chosen,
     /// A killed with SIGKILL when half of it has been sent; what is measured is the run after that.
     #[value(name = "F")]
     Killed,
@@ -38,8 +41,15 @@ pub(crate) enum Scenario {
 
 impl Scenario {
     /// Neighbours share their files.
-    pub(crate) const IN_TURN: [Self; 6] =
-        [Self::OneFile, Self::Killed, Self::Shards, Self::ManySmall, Self::Again, Self::SlowConnections];
+    pub(crate) const IN_TURN: [Self; 7] = [
+        Self::OneFile,
+        Self::Killed,
+        Self::Shards,
+        Self::ManySmall,
+        Self::Again,
+        Self::SlowConnections,
+        Self::Chosen,
+    ];
 
     /// The files it needs.
     pub(crate) fn sets(self) -> &'static [Set] {
@@ -49,7 +59,13 @@ impl Scenario {
             Self::ManySmall => &[Set::Small],
             Self::SlowConnections => &[Set::Capped],
             Self::Again => &[Set::Shards, Set::Small],
+            Self::Chosen => &[Set::Listed],
         }
+    }
+
+    /// The pattern that files are chosen by, where nothing is fetched.
+    pub(crate) fn choice(self) -> Option<&'static str> {
+        (self == Self::Chosen).then_some("*7.bin")
     }
 
     /// Why a program takes no part.
@@ -59,6 +75,7 @@ impl Scenario {
             (Self::Again, Tool::HfTransfer | Tool::Curl) => {
                 Some("does not look at what is there, and fetches all")
             }
+            (Self::Chosen, Tool::Aria2c | Tool::Curl | Tool::HfTransfer) => Some("lists nothing"),
             (Self::Killed, Tool::HfTransfer) => Some("does not resume, and fetches all"),
             _ => None,
         }
@@ -74,6 +91,7 @@ impl fmt::Display for Scenario {
             Self::SlowConnections => "D, 40 MB/s per connection, answers 50 ms late",
             Self::Again => "E, nothing to do, after B + C",
             Self::Killed => "F, A again after SIGKILL at 50 %",
+            Self::Chosen => "G, --include of 100,000 files, --dry-run",
         })
     }
 }

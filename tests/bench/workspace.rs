@@ -27,6 +27,8 @@ pub(crate) enum Set {
     Small,
     /// 2 GiB.
     Capped,
+    /// 100,000 × 10 bytes, in folders of 1,000.
+    Listed,
 }
 
 /// A file of the Hub.
@@ -55,6 +57,8 @@ pub(crate) struct Site<'a> {
     pub(crate) folder: PathBuf,
     /// How many connections hfdown is told to have.
     pub(crate) connections: Option<u16>,
+    /// The pattern that files are chosen by in a dry run, where it is one.
+    pub(crate) choice: Option<&'static str>,
 }
 
 impl Workspace {
@@ -100,9 +104,11 @@ impl Workspace {
         files: &'a [ServedFile],
         tool: Tool,
         program: &Path,
+        choice: Option<&'static str>,
     ) -> Site<'a> {
         let folder = self.folder().join(format!("{tool:?}"));
-        Site { hub, files, program: self.folder().join(program), folder, connections: self.connections }
+        let (program, connections) = (self.folder().join(program), self.connections);
+        Site { hub, files, program, folder, connections, choice }
     }
 }
 
@@ -118,6 +124,9 @@ impl Set {
             Self::Small => (0..(2_000 / divisor).max(20))
                 .map(|n| (format!("folder-{:02}/{n:04}.bin", n / 100), 20_000))
                 .collect(),
+            Self::Listed => (0..(100_000 / divisor).max(20))
+                .map(|n| (format!("folder-{:03}/{n:06}.bin", n / 1_000), 10))
+                .collect(),
         };
         let (next, cpus) = (AtomicUsize::new(0), cpus());
         let mut made: Vec<(usize, ServedFile)> = std::thread::scope(|scope| {
@@ -130,7 +139,7 @@ impl Set {
                     // nothing but send.
                     let generated = Content::random((self as u64) << 32 | number as u64, *size);
                     let content = Content::bytes(generated.to_vec());
-                    let is_lfs = self != Self::Small || number % 2 == 0;
+                    let is_lfs = !matches!(self, Self::Small | Self::Listed) || number % 2 == 0;
                     if is_lfs {
                         // Computed once, here, where it is done for several files at a time.
                         content.sha256();

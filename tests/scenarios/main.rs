@@ -28,6 +28,7 @@ mod olah;
 mod other_programs;
 mod proxies;
 mod refusals;
+mod selection;
 mod stranger;
 mod sync;
 mod terminal;

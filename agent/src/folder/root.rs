@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use hfdown_protocol::{
-    Access, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces, Wanted,
-    WantedFiles,
+    Access, Digest, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces,
+    Wanted, WantedFiles, limits,
 };
 
 use super::layout::{DiskLayout, RECEIVED_TREE, disk_layout};
@@ -188,6 +188,32 @@ impl Root {
     /// The folder of parts.
     pub(crate) fn parts(&self) -> Result<&OwnFolder, Failure> {
         self.work.as_ref().map(WorkFolder::parts).ok_or_else(looked_only)
+    }
+
+    /// The names of the parts that are there of these digests.
+    pub(crate) fn parts_of(&self, digests: &[Digest]) -> Vec<String> {
+        let parts = self.work.iter().flat_map(WorkFolder::part_digests);
+        parts.filter(|(_, digest)| digests.contains(digest)).map(|(name, _)| name).collect()
+    }
+
+    /// The digests of the parts that are there of other files than these, sorted: as many as can be told.
+    pub(crate) fn unwanted_parts(&self, wanted: &WantedFiles) -> Vec<Digest> {
+        let parts = self.work.iter().flat_map(WorkFolder::part_digests);
+        let mut digests: Vec<Digest> = parts.map(|(_, digest)| digest).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        let mut is_wanted = vec![false; digests.len()];
+        if !digests.is_empty() {
+            for (_, file) in wanted.iter() {
+                if let Ok(at) = digests.binary_search(&file.digest) {
+                    is_wanted[at] = true;
+                }
+            }
+        }
+        let mut is_wanted = is_wanted.into_iter();
+        digests.retain(|_| is_wanted.next() == Some(false));
+        digests.truncate(limits::ENTRIES);
+        digests
     }
 
     /// Free bytes for this user on the folder's filesystem, or on that of its nearest ancestor; [`u64::MAX`] where it

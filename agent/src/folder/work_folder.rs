@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Access, Failure, FailureKind};
+use hfdown_protocol::{Access, Digest, Failure, FailureKind};
 
 use super::lock::Lock;
 use super::records::Records;
@@ -114,6 +114,12 @@ impl WorkFolder {
     pub(super) fn part_names(&self) -> HashSet<String> {
         let names = self.parts.entries().filter_map(|entry| entry.file_name().into_string().ok());
         names.map(|name| part::of_entry(&name).to_owned()).collect()
+    }
+
+    /// The parts that are there: their names, and the digests that they belong to.
+    pub(super) fn part_digests(&self) -> impl Iterator<Item = (String, Digest)> {
+        let named = |name: &str| Some((part::of_entry(name).to_owned(), part::digest(name)?));
+        self.parts.entries().filter_map(move |entry| named(entry.file_name().to_str()?))
     }
 
     /// Whether a part waits to be resumed.

@@ -103,6 +103,12 @@ pub(crate) fn of_entry(name: &str) -> &str {
     name.strip_suffix(JOURNAL).or_else(|| name.strip_suffix(proved::OLD)).unwrap_or(name)
 }
 
+/// The digest that a file in the folder of parts belongs to.
+pub(crate) fn digest(entry: &str) -> Option<Digest> {
+    let hex = of_entry(entry).split('-').next()?;
+    Digest::sha256(hex).or_else(|_| Digest::git_sha1(hex)).ok()
+}
+
 fn journal_name(name: &str) -> String {
     format!("{name}{JOURNAL}")
 }

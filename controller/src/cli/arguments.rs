@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use super::cache_arguments::CacheVerb;
 use super::elsewhere::instead;
 use super::folders::{parse_folder_there, parse_path_here};
+use super::selection::SelectionArguments;
 use super::values::{parse_fingerprint, parse_floor, parse_rate};
 use crate::output::OutputOptions;
 
@@ -97,11 +98,14 @@ pub enum Command {
         /// What to show.
         #[command(flatten)]
         source: RepoArguments,
+        /// Which of its files.
+        #[command(flatten)]
+        selection: SelectionArguments,
         /// How to show it.
         #[command(flatten)]
         output: OutputArguments,
     },
-    /// Fetch a whole model into a folder
+    /// Fetch a model, or some of its files, into a folder
     Download {
         /// What to fetch.
         #[command(flatten)]
@@ -112,6 +116,9 @@ pub enum Command {
         /// The hub cache, in its place.
         #[command(flatten)]
         cache: CacheArguments,
+        /// Which of its files.
+        #[command(flatten)]
+        selection: SelectionArguments,
         /// How to go about it.
         #[command(flatten)]
         transfer: TransferArguments,
@@ -148,6 +155,9 @@ pub enum Command {
         /// The hub cache, in its place.
         #[command(flatten)]
         cache: CacheArguments,
+        /// Which of its files.
+        #[command(flatten)]
+        selection: SelectionArguments,
         /// How to compare.
         #[command(flatten)]
         sync: SyncArguments,
@@ -185,6 +195,9 @@ pub enum Command {
             requires = "detach"
         )]
         idle_timeout: NonZeroU32,
+        /// Which of its files.
+        #[command(flatten)]
+        selection: SelectionArguments,
         /// How to compare.
         #[command(flatten)]
         sync: SyncArguments,
@@ -233,7 +246,8 @@ pub enum Command {
 /// A version of a repository.
 #[derive(Debug, Args)]
 pub struct RepoArguments {
-    /// A repository: gpt2, org/name, org/name@revision, datasets/org/name, or its address in a browser
+    /// A repository: gpt2, org/name, org/name@revision, datasets/org/name, its address in a browser, or
+    /// `org/name:Q4_K_M` for `--quant Q4_K_M`
     #[arg(value_name = "MODEL")]
     pub model: String,
     /// A branch, tag, commit or refs/pr/N [default: main]

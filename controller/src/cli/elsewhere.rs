@@ -1,7 +1,7 @@
 //! Words that `hf download` and its relatives take, and hfdown does not: what to type here instead.
 
 /// What is answered to an option of another program. `MODEL`, `VALUE` and `VERB` stand for what was typed.
-const OPTIONS: [(&str, &str); 14] = [
+const OPTIONS: [(&str, &str); 16] = [
     ("--local-dir", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
     ("--dest", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
     ("--output", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
@@ -11,15 +11,17 @@ const OPTIONS: [(&str, &str); 14] = [
     ("--repo-id", "the repository is a word of its own: hfdown VERB VALUE"),
     ("--include", SELECTION),
     ("--exclude", SELECTION),
-    ("--allow-patterns", SELECTION),
+    ("--quant", SELECTION),
+    ("--allow-patterns", "it is called --include VALUE here"),
+    ("--ignore-patterns", "it is called --exclude VALUE here"),
     ("--max-workers", "it is called --connections VALUE here"),
     ("--force-download", "what is there is read again by: hfdown rsync-sync MODEL DIR --checksum"),
     ("--resume-download", "leave it out: every run goes on where the last one stopped"),
     ("--local-dir-use-symlinks", "leave it out: in a folder, files are never links"),
 ];
-const SELECTION: &str = "all of a repository is fetched, or one file: hfdown file MODEL NAME";
+const SELECTION: &str = "files are chosen where several are fetched: hfdown download MODEL OPTION VALUE";
 /// Options that have a value, which is no word of its own.
-const VALUED: [&str; 15] = [
+const VALUED: [&str; 16] = [
     "--revision",
     "--token",
     "--connections",
@@ -35,6 +37,7 @@ const VALUED: [&str; 15] = [
     "--repo-type",
     "--include",
     "--exclude",
+    "--quant",
 ];
 
 /// What to type instead of a word that makes no sense. `words` begin with the verb.
@@ -45,9 +48,16 @@ pub(super) fn instead(unknown: &str, words: &[&str]) -> Option<String> {
     if !unknown.starts_with('-') {
         let one = plain.get(1).map_or("NAME", |name| *name);
         let is_fetching = ["download", "rsync-sync", "sync"].contains(verb);
+        let is_pattern = words.iter().any(|word| ["--include", "--exclude"].contains(word));
         return is_fetching.then(|| {
+            if is_pattern {
+                let option = shell_words::join(["--include", unknown]);
+                return format!("each pattern is an option of its own, and quoted: {option}");
+            }
             let command = shell_words::join(["hfdown", "file", model, one]);
-            format!("DIR is one folder; files are fetched one at a time: {command}")
+            let several = ["hfdown", "download", model, "--include", one, "--include", unknown];
+            let several = shell_words::join(several);
+            format!("DIR is one folder; one file is fetched by {command}, several by {several}")
         });
     }
     if let ("--local-dir", [model, name], Some(folder)) = (unknown, &plain[..], value_of(unknown, words)) {
@@ -58,8 +68,11 @@ pub(super) fn instead(unknown: &str, words: &[&str]) -> Option<String> {
     let (_, advice) = OPTIONS.iter().find(|(option, _)| *option == unknown)?;
     let value = value_of(unknown, words).unwrap_or("VALUE");
     let quoted = |word: &str| shell_words::quote(word).into_owned();
-    let filled =
-        advice.replace("VERB", verb).replace("MODEL", &quoted(model)).replace("VALUE", &quoted(value));
+    let filled = advice
+        .replace("VERB", verb)
+        .replace("OPTION", unknown)
+        .replace("MODEL", &quoted(model))
+        .replace("VALUE", &quoted(value));
     Some(filled)
 }
 
@@ -98,10 +111,18 @@ mod tests {
                 Some("hfdown download org/name x"),
             ),
             ("download a/b --repo-type dataset", "--repo-type", Some("datasets/organisation/name")),
-            ("download a/b --include *.gguf", "--include", Some("hfdown file a/b NAME")),
+            ("file a/b --include *.gguf", "--include", Some("hfdown download a/b --include '*.gguf'")),
+            ("attach --quant Q4_0 h d", "--quant", Some("hfdown download h --quant Q4_0")),
+            ("download a/b --allow-patterns *.gguf", "--allow-patterns", Some("--include '*.gguf' here")),
+            (
+                "download a/b d --include *.json *.txt",
+                "*.txt",
+                Some("of its own, and quoted: --include '*.txt'"),
+            ),
             ("sync a/b d --max-workers 4", "--max-workers", Some("--connections 4")),
             ("download a/b x.json --local-dir d", "--local-dir", Some("hfdown file a/b x.json d/")),
             ("download a/b x.json y.json", "y.json", Some("hfdown file a/b x.json")),
+            ("download a/b x y", "y", Some("several by hfdown download a/b --include x --include y")),
             ("rsync-sync a/b x y", "y", Some("hfdown file a/b x")),
             ("info a/b x", "x", None),
             ("download a/b --delete", "--delete", None),

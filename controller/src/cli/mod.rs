@@ -7,6 +7,7 @@ mod elsewhere;
 mod folders;
 mod log;
 mod model;
+mod selection;
 mod settings;
 mod values;
 
@@ -18,5 +19,6 @@ pub use cache::Cache;
 pub use cache_arguments::{CachePlace, CacheVerb};
 pub use folders::check_path_here;
 pub use log::begin_log;
-pub use model::{Model, TypedCommand, file_command, names_no_repository, of_command, typed_tag};
+pub use model::{Model, TypedCommand, file_command, of_command};
+pub use selection::SelectionArguments;
 pub use settings::{Settings, detached_records, host_to_forget, hub_cache, on_box};

@@ -6,6 +6,7 @@ use crate::hub::{
     Endpoint, InnerPath, InnerPathKind, ReferenceError, RepoId, RepoIdError, RepoReference, Revision,
     Variables,
 };
+use crate::selection::{Glob, Quantisation};
 use crate::text::sanitize;
 
 // What to type instead.
@@ -35,6 +36,8 @@ pub struct Model {
     pub repo: RepoId,
     /// Its version.
     pub revision: Revision,
+    /// The quantisation that was typed behind its name, as `llama.cpp` and `ollama` take it: `org/name:Q4_K_M`.
+    pub quantisation: Option<Quantisation>,
     /// The verb that it was typed for.
     pub verb: &'static str,
 }
@@ -55,10 +58,10 @@ impl Model {
     ) -> Result<(Self, Option<InnerPath>), Problem> {
         let endpoint = endpoint()?;
         let typed = &source.model;
-        let RepoReference { id, revision, inner } =
-            RepoReference::parse(typed, &endpoint).map_err(|error| {
-                names_no_repository(typed).because(&error).hint(advice(&error, typed, command, &endpoint))
-            })?;
+        let (reference, quantisation) = quantised(RepoReference::parse(typed, &endpoint), command);
+        let RepoReference { id, revision, inner } = reference.map_err(|error| {
+            names_no_repository(typed).because(&error).hint(advice(&error, typed, command, &endpoint))
+        })?;
         let revision = match (&source.revision, revision) {
             (Some(option), pasted) => {
                 let option = Revision::typed(option).map_err(|error| {
@@ -75,12 +78,19 @@ impl Model {
             }
             (None, pasted) => pasted.unwrap_or_default(),
         };
-        Ok((Self { endpoint, repo: id, revision, verb: command.verb }, inner))
+        Ok((Self { endpoint, repo: id, revision, quantisation, verb: command.verb }, inner))
     }
 
     /// The command that fetches one of its files.
     pub fn file_command(&self, path: &str) -> String {
         file_command(&self.repo, path, &self.revision)
+    }
+
+    /// The command that fetches one of its folders.
+    pub fn folder_command(&self, command: &TypedCommand<'_>, path: &str) -> String {
+        let pattern = Glob::of_folder(path);
+        let after = command.after.iter().copied().chain(["--include", &pattern]).collect();
+        of_command(&TypedCommand { verb: command.verb, after }, &self.repo, &self.revision)
     }
 
     fn is_not_the_whole(
@@ -99,9 +109,8 @@ impl Model {
             InnerPathKind::Folder => problem
                 .because(format!("it leads to the folder `{path}` inside of `{repo}`"))
                 .hint(format!(
-                    "folders are not fetched by themselves: all of the repository is `{whole}`, and one of its files comes here \
-                     with `{}`",
-                    self.file_command(&format!("{}/NAME", inner.path.trim_end_matches('/')))
+                    "that folder alone is `{}`; all of the repository is `{whole}`",
+                    self.folder_command(command, &inner.path)
                 )),
             InnerPathKind::Either => problem.because(RepoIdError::Parts).hint(format!(
                 "if `{path}` is a file inside of `{repo}`, it comes here with `{file}`; all of the repository is `{whole}`"
@@ -110,22 +119,28 @@ impl Model {
     }
 }
 
+/// A repository whose name has the quantisation behind it that is wanted of it. One file has none to choose from.
+fn quantised(
+    parsed: Result<RepoReference, ReferenceError>,
+    command: &TypedCommand<'_>,
+) -> (Result<RepoReference, ReferenceError>, Option<Quantisation>) {
+    match parsed {
+        Err(ReferenceError::Tag { id, tag }) if command.verb != "file" => match Quantisation::parse(&tag) {
+            Some(named) => (Ok(RepoReference { id, revision: None, inner: None }), Some(named)),
+            None => (Err(ReferenceError::Tag { id, tag }), None),
+        },
+        parsed => (parsed, None),
+    }
+}
+
 /// The Hub that is asked.
-pub(super) fn endpoint() -> Result<Endpoint, Problem> {
+fn endpoint() -> Result<Endpoint, Problem> {
     let variable = |name: &str| std::env::var(name).ok();
     let file = |path: &std::path::Path| std::fs::read_to_string(path);
     let variables = Variables { variable: &variable, file: &file };
     let endpoint = variables.text("HF_ENDPOINT").map_or_else(Endpoint::hub, |text| Endpoint::new(&text));
     endpoint
         .map_err(|error| Problem::new(Exit::Usage, "cannot use HF_ENDPOINT").because(error).hint(ENDPOINT))
-}
-
-/// The quantisation that was typed behind a repository's name, as `ollama` and `llama.cpp` take it.
-pub fn typed_tag(source: &RepoArguments) -> Option<(RepoId, String)> {
-    match RepoReference::parse(&source.model, &endpoint().ok()?) {
-        Err(ReferenceError::Tag { id, tag }) if is_quantisation(&tag) => Some((id, tag)),
-        _ => None,
-    }
 }
 
 /// The command that fetches a file of a repository.
@@ -145,7 +160,7 @@ pub fn of_command(command: &TypedCommand<'_>, repo: &RepoId, revision: &Revision
 }
 
 /// What was typed for MODEL, as something that it is not.
-pub fn names_no_repository(typed: &str) -> Problem {
+fn names_no_repository(typed: &str) -> Problem {
     Problem::new(Exit::Usage, format!("`{}` names no repository", shown(typed)))
 }
 
@@ -178,9 +193,11 @@ fn advice(error: &ReferenceError, typed: &str, command: &TypedCommand<'_>, endpo
             format!("{REPOSITORY}; if it is another Hub, or a mirror of it, let HF_ENDPOINT be its address")
         }
         ReferenceError::Revision(_) => REVISION.to_owned(),
-        ReferenceError::Tag { id, tag } if is_quantisation(tag) => format!(
-            "`hfdown info {id}` shows its files, and the one of that quantisation comes here with `hfdown file {id} NAME`"
-        ),
+        ReferenceError::Tag { id, tag } if Quantisation::parse(tag).is_some() => {
+            format!(
+                "that quantisation comes here with `hfdown download {id}:{tag}`; `hfdown info {id}` shows its files"
+            )
+        }
         ReferenceError::Tag { id, tag } if tag == "latest" => {
             format!("all of the repository, as it is now, is `{}`", of_command(command, id, &main))
         }
@@ -215,28 +232,9 @@ fn in_order(typed: &str, command: &TypedCommand<'_>, endpoint: &Endpoint) -> Opt
     Some(shown(&shell_words::join(words.iter().chain(rest))))
 }
 
-/// Whether it looks like what GGUF files are named for: `Q4_K_M`, `IQ2_XS`, `UD-Q4_K_XL`, `F16`.
-fn is_quantisation(tag: &str) -> bool {
-    let tag = tag.to_ascii_uppercase();
-    let tag = tag.strip_prefix("UD-").unwrap_or(&tag);
-    let numbered = ["IQ", "TQ", "Q", "BF", "F", "FP", "MXFP", "NVFP", "INT"].iter();
-    let mut rests = numbered.filter_map(|kind| tag.strip_prefix(kind));
-    rests.any(|rest| rest.starts_with(|first: char| first.is_ascii_digit()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn quantisations_are_told_from_branches() {
-        for tag in ["Q4_K_M", "q8_0", "IQ2_XS", "UD-Q4_K_XL", "F16", "bf16", "TQ1_0", "MXFP4", "fp8"] {
-            assert!(is_quantisation(tag), "{tag}");
-        }
-        for tag in ["latest", "main", "v1.0", "7b", "feature", "int", "quant"] {
-            assert!(!is_quantisation(tag), "{tag}");
-        }
-    }
 
     #[test]
     fn secrets_in_addresses_are_not_shown() {

@@ -57,7 +57,7 @@ impl Settings {
         let variable = |name: &str| std::env::var(name).ok();
         let file = |path: &std::path::Path| std::fs::read_to_string(path);
         let variables = Variables { variable: &variable, file: &file };
-        let Model { endpoint, repo, revision, verb } = model;
+        let Model { endpoint, repo, revision, quantisation: _, verb } = model;
         let token = Token::find(token, &variables).map_err(|error| {
             Problem::new(Exit::NotAllowed, "cannot use the token").because_of(&error).hint(TOKEN)
         })?;

@@ -55,12 +55,14 @@ fn named<'a>(
             .because(format!("`{repo}` is a repository"))
             .hint(listed)),
         (Some(InnerPath { path, kind: InnerPathKind::Folder }), _) => {
-            Err(problem("folders are not fetched by themselves")
+            let download = TypedCommand { verb: "download", after: Vec::new() };
+            let folder = model.folder_command(&download, &path);
+            Err(problem("a folder is no file")
                 .because(format!(
                     "it leads to the folder `{}` inside of `{repo}`",
                     sanitize(path, LONGEST_NAME)
                 ))
-                .hint(listed))
+                .hint(format!("that folder is `{folder}`; {listed}")))
         }
         (Some(InnerPath { path, .. }), [destination, None]) => {
             let checked = destination.map_or(Ok(()), check_path_here);

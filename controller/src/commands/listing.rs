@@ -6,12 +6,12 @@ use hfdown_protocol::FileId;
 use tokio_util::sync::CancellationToken;
 
 use super::request::SyncRequest;
-use crate::cli::Settings;
+use crate::cli::{Settings, TypedCommand, of_command};
 use crate::display::Events;
 use crate::event::Event;
-use crate::failure::{self, Exit, Problem};
-use crate::hub::{HubError, Listing, RepoId, RepoInfo};
-use crate::selection::{Selected, Selection, SelectionError};
+use crate::failure::{self, Problem};
+use crate::hub::{HubError, Listing, RepoInfo, Revision};
+use crate::selection::{Selected, Selection};
 use crate::session::SessionError;
 use crate::text::sanitize;
 
@@ -42,9 +42,12 @@ pub(super) async fn select(
     events: &Events,
     cancel: &CancellationToken,
 ) -> Result<Selected, Problem> {
-    let Settings { hub, repo, .. } = &request.settings;
-    let selected =
-        request.selection.apply(listing).map_err(|error| unselectable(error, &request.selection, repo))?;
+    let Settings { hub, repo, revision, .. } = &request.settings;
+    let attempted = || {
+        let what = sanitize(request.selection.to_string(), LONGEST_NAME);
+        format!("cannot fetch {what} of {repo}")
+    };
+    let selected = chosen(&request.selection, listing, attempted, revision)?;
     if let (false, Some(file)) = (info.is_public(), selected.listed(FileId(0))) {
         let path = &file.path;
         let fail =
@@ -52,21 +55,28 @@ pub(super) async fn select(
         unless_cancelled(cancel, async { hub.sign(info, path).await.map_err(fail) }).await?;
     }
     let (repo, commit) = (listing.repo.to_string(), listing.commit.clone());
-    let (files, bytes) = (selected.wanted.len(), selected.total());
-    events.send(Event::Listed { repo, commit, files, bytes }).await;
+    events.send(Event::Listed { repo, commit, portion: selected.portion() }).await;
+    tell_notes(&selected, events).await;
     Ok(selected)
 }
 
-fn unselectable(error: SelectionError, selection: &Selection, repo: &RepoId) -> Problem {
-    let what = selection.to_string();
-    let attempted = format!("cannot fetch {} of {repo}", sanitize(&what, LONGEST_NAME));
-    match error {
-        SelectionError::RefusedName | SelectionError::Refused(_) => {
-            Problem::new(Exit::Failed, attempted).because(error)
-        }
-        SelectionError::NotListed => Problem::new(Exit::NotFound, attempted)
-            .because(error)
-            .hint(format!("`hfdown info {repo}` lists its files")),
+/// What is wanted of a listing, or what there is instead.
+pub(super) fn chosen(
+    selection: &Selection,
+    listing: &Arc<Listing>,
+    attempted: impl FnOnce() -> String,
+    revision: &Revision,
+) -> Result<Selected, Problem> {
+    selection.apply(listing).map_err(|error| {
+        let info = of_command(&TypedCommand { verb: "info", after: Vec::new() }, &listing.repo, revision);
+        failure::selection(attempted(), &error, &info)
+    })
+}
+
+/// Tells what is worth knowing of a selection.
+pub(super) async fn tell_notes(selected: &Selected, events: &Events) {
+    for note in &selected.notes {
+        events.send(Event::Warning { text: failure::selection_note(note) }).await;
     }
 }
 

@@ -29,13 +29,30 @@ pub(super) async fn refuse_name_of_a_file(
     if request.layout != FolderLayout::LocalDir || !is_typed {
         return Ok(());
     }
-    let Some(file) = namesake(folder, listing) else { return Ok(()) };
+    let file = namesake(folder, listing);
+    let is_pattern =
+        folder.contains(['*', '?', '[']) && !folder.ends_with('/') && !request.selection.words().is_empty();
+    if file.is_none() && !is_pattern {
+        return Ok(());
+    }
     if !is_box && look(here(folder), Path::is_dir, cancel).await? {
         return Ok(());
     }
+    let Some(file) = file else {
+        let option = shell_words::join(["--include", folder]);
+        return Err(Problem::new(
+            Exit::Usage,
+            format!("cannot tell whether `{folder}` is the folder, or a pattern"),
+        )
+        .because("DIR stands where it does, and it has wildcards in it")
+        .hint(format!(
+            "each pattern is an option of its own: `{option}`; a folder of that name is `{folder}/`"
+        )));
+    };
     let (repo, revision) = (&settings.repo, &settings.revision);
-    let meant = format!("{folder}/");
-    let after = if is_box { vec![target.ssh.as_str(), &meant] } else { vec![meant.as_str()] };
+    let (meant, words) = (format!("{folder}/"), request.selection.words());
+    let place = if is_box { vec![target.ssh.as_str(), &meant] } else { vec![meant.as_str()] };
+    let after = place.into_iter().chain(words.iter().map(String::as_str)).collect();
     let whole = of_command(&TypedCommand { verb: settings.verb, after }, repo, revision);
     let file_alone = file_command(repo, file.as_str(), revision);
     let there = if is_box { " on the box" } else { "" };

@@ -15,7 +15,6 @@ mod rsync_sync;
 mod rsync_to_vast;
 mod summary;
 mod sync;
-mod tag;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -101,18 +100,16 @@ fn carry_out() -> Exit {
 }
 
 async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
-    if let Some(problem) = tag::refusal(command, context).await {
-        return Err(problem);
-    }
     let (request, target) = match command {
-        Command::Download { source, folder, cache, transfer } => {
-            download::request(source, folder.as_deref(), cache, transfer, context)?
+        Command::Download { source, folder, cache, selection, transfer } => {
+            download::request(source, folder.as_deref(), cache, selection, transfer, context)?
         }
         Command::File { source, name, destination, transfer } => {
             file::request(source, [name.as_deref(), destination.as_deref()], transfer, context).await?
         }
-        Command::RsyncSync { source, folder, cache, sync, transfer } => {
-            rsync_sync::request(source, folder.as_deref(), cache, sync, transfer, context)?
+        Command::RsyncSync { source, folder, cache, selection, sync, transfer } => {
+            let typed = rsync_sync::FolderSync { source, cache, selection, sync, transfer };
+            rsync_sync::request(&typed, folder.as_deref(), context)?
         }
         Command::RsyncToVast {
             source,
@@ -121,16 +118,18 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             no_trace,
             through_controller,
             idle_timeout,
+            selection,
             sync,
             transfer,
         } => {
             let detach = detach.then_some(*idle_timeout);
             let traces = if *no_trace { Traces::Remove } else { Traces::Keep };
             let through = if *through_controller { Through::Controller } else { Through::Nothing };
-            let typed = rsync_to_vast::BoxSync { source, there, sync, transfer, traces, through, detach };
+            let typed =
+                rsync_to_vast::BoxSync { source, there, selection, sync, transfer, traces, through, detach };
             rsync_to_vast::request(typed, context).await?
         }
-        Command::Info { source, .. } => return info::run(source, context).await,
+        Command::Info { source, selection, .. } => return info::run(source, selection, context).await,
         Command::Cache { verb } => return cache::run(verb, context).await,
         Command::ForgetHost { host, .. } => return forget_host::run(host, context).await,
         Command::Attach { there, token, .. } => {

@@ -7,7 +7,8 @@ use hfdown_protocol::Traces;
 use super::Context;
 use super::request::{SyncRequest, Target, Through};
 use crate::cli::{
-    BoxDestination, Cache, Model, RepoArguments, Settings, SyncArguments, TransferArguments, TypedCommand,
+    BoxDestination, Cache, Model, RepoArguments, SelectionArguments, Settings, SyncArguments,
+    TransferArguments, TypedCommand,
 };
 use crate::failure::Problem;
 
@@ -15,6 +16,7 @@ use crate::failure::Problem;
 pub(super) struct BoxSync<'a> {
     pub(super) source: &'a RepoArguments,
     pub(super) there: &'a BoxDestination,
+    pub(super) selection: &'a SelectionArguments,
     pub(super) sync: &'a SyncArguments,
     pub(super) transfer: &'a TransferArguments,
     pub(super) traces: Traces,
@@ -25,14 +27,16 @@ pub(super) struct BoxSync<'a> {
 
 pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(SyncRequest, Target), Problem> {
     let (source, there) = (typed.source, typed.there);
-    let (ssh, folder) = (there.ssh.as_str(), there.folder.as_deref());
-    let command = TypedCommand { verb: "rsync-to-vast", after: std::iter::once(ssh).chain(folder).collect() };
-    let model = Model::whole(source, &command)?;
+    let (ssh, folder, words) = (there.ssh.as_str(), there.folder.as_deref(), typed.selection.words());
+    let after = std::iter::once(ssh).chain(folder).chain(words.iter().map(String::as_str)).collect();
+    let model = Model::whole(source, &TypedCommand { verb: "rsync-to-vast", after })?;
+    let selection = typed.selection.selection(model.quantisation.as_ref())?;
     let cache = Cache::on_box(&there.cache)?;
     let target = Target::on_box((ssh, &there.login), folder, cache.as_ref(), typed.traces, context).await?;
     let token = source.token.as_deref();
     let settings = Settings::new(model, token, typed.transfer.floor(), &target.events)?;
     let request = SyncRequest {
+        selection,
         policy: typed.sync.policy(),
         traces: typed.traces,
         through: typed.through,

@@ -214,6 +214,15 @@ async fn tell_what_stays(
         ))
         .await;
     }
+    let left_out = run.plan.as_ref().map_or(0, |plan| plan.left_out_parts.len());
+    if request.traces == Traces::Remove && request.intent == Intent::Execute && is_complete && left_out > 0 {
+        let (files, is) = (count(left_out, "file"), if left_out == 1 { "is" } else { "are" });
+        let folder = request.own_folder(target, &run.held);
+        warn(format!(
+            "what has arrived of {files} that {is} left out stays in {folder} on the box, for a run that wants it"
+        ))
+        .await;
+    }
 }
 
 /// Says once what can be done about files that were refused.

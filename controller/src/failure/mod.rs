@@ -7,6 +7,7 @@ mod cache;
 mod hub;
 mod link;
 mod login;
+mod selection;
 mod session;
 mod shell;
 
@@ -15,6 +16,7 @@ pub use cache::{cache, cache_target};
 pub(crate) use hfdown_agent::in_words;
 pub use hub::{hub, hub_advice, hub_setup};
 pub use link::known_hosts;
+pub use selection::{selection, selection_note};
 pub use session::{AttachVerb, session, session_after};
 
 pub use crate::problem::{Exit, Problem};

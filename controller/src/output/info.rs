@@ -1,18 +1,21 @@
 //! `hfdown info`: what the Hub says of a repository, as text.
 
-use hfdown_protocol::FileTable;
-
 use super::reason::refused_name;
-use crate::hub::{Gating, Refused, RepoInfo};
+use crate::hub::{Gating, RepoInfo};
+use crate::selection::{Contents, QuantisationFiles, Selected};
 use crate::text::sanitize;
-use crate::text::units::{bytes, count};
+use crate::text::units::{bytes, bytes_of, count};
 
 /// The most characters of a text that an owner wrote on the Hub.
 const LONGEST: usize = 200;
 
-/// The repository's name and properties, its files, and their total, line by line.
-pub(super) fn lines(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> impl Iterator<Item = String> {
-    let total: u64 = files.iter().map(|file| file.size).sum();
+/// The repository's name and properties, its files, what of them can be chosen, and their total, line by line.
+pub(super) fn lines(
+    info: &RepoInfo,
+    selected: &Selected,
+    contents: &Contents,
+) -> impl Iterator<Item = String> {
+    let files = || selected.wanted.iter().map(|(_, file)| file);
     let unknown = || "not stated".to_owned();
     let stated = |text: &Option<String>| text.as_ref().map_or_else(unknown, |text| sanitize(text, LONGEST));
     let head = [
@@ -24,15 +27,46 @@ pub(super) fn lines(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> 
         format!("last modified  {}", stated(&info.last_modified)),
         String::new(),
     ];
-    let longest = files.iter().map(|file| digest_column(file.digest).len()).max().unwrap_or(0);
-    let listed = files.iter().map(move |file| {
+    let longest = files().map(|file| digest_column(file.digest).len()).max().unwrap_or(0);
+    let listed = files().map(move |file| {
         format!("{:>7}  {:<longest$}  {}", bytes(file.size), digest_column(file.digest), file.path)
     });
-    let refused_lines =
-        refused.iter().map(|refused| format!("refused  {}  ({})", refused_name(refused), refused.reason));
-    let end = (!files.is_empty() || !refused.is_empty()).then(String::new);
-    let sum = format!("{}, {}", count(files.len(), "file"), bytes(total));
-    head.into_iter().chain(listed).chain(refused_lines).chain(end).chain([sum])
+    let refused = selected.refused.iter();
+    let refused = refused.map(|refused| format!("refused  {}  ({})", refused_name(refused), refused.reason));
+    let end = (!selected.wanted.is_empty() || !selected.refused.is_empty()).then(String::new);
+    let portion = selected.portion();
+    let sum = if portion.files < portion.of_files {
+        let size = bytes_of(portion.bytes, portion.of_bytes);
+        format!("{} of {}, {size}", portion.files, count(portion.of_files, "file"))
+    } else {
+        format!("{}, {}", count(portion.files, "file"), bytes(portion.bytes))
+    };
+    head.into_iter().chain(listed).chain(refused).chain(end).chain(choices(contents)).chain([sum])
+}
+
+/// What can be chosen, and how: the quantisations, and what is there in more than one format.
+fn choices(contents: &Contents) -> Vec<String> {
+    let mut lines = Vec::new();
+    let name = |group: &QuantisationFiles| {
+        group.quantisation.as_ref().map_or_else(|| "without a name".to_owned(), ToString::to_string)
+    };
+    let quantisations = &contents.quantisations;
+    let longest = quantisations.iter().map(|(group, _)| name(group).len()).max().unwrap_or(0);
+    lines.extend(quantisations.iter().map(|(group, _)| {
+        let what = if group.shards == group.files { "shard" } else { "file" };
+        format!("{:>7}  {:<longest$}  {}", bytes(group.bytes), name(group), count(group.files, what))
+    }));
+    if let Some(command) = quantisations.iter().find_map(|(_, command)| command.as_ref()) {
+        lines.extend([format!("one quantisation alone: `{command}`"), String::new()]);
+    }
+    lines.extend(contents.duplicates.iter().map(|group| {
+        let (size, files) = (bytes(group.bytes), count(group.files, "file"));
+        format!("{size:>7}  {}, the same weights as in {} ({files})", group.format, group.of)
+    }));
+    if let Some(command) = &contents.without_duplicates {
+        lines.extend([format!("without these: `{command}`"), String::new()]);
+    }
+    lines
 }
 
 fn digest_column(digest: hfdown_protocol::Digest) -> String {
@@ -49,21 +83,34 @@ fn gating(gating: Gating) -> &'static str {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use hfdown_protocol::{Commit, Digest, FileRow, PathError, RepoPath};
+    use std::sync::Arc;
+
+    use hfdown_protocol::{Commit, Digest, FileRow, FileTable, PathError, RepoPath};
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::hub::{Listing, RefusalReason, Refused, RepoId, RepoKind};
+    use crate::selection::{Criteria, Globs, Selection};
 
-    fn text(info: &RepoInfo, files: &FileTable, refused: &[Refused]) -> String {
-        lines(info, files, refused).collect::<Vec<_>>().join("\n")
+    fn text(info: &RepoInfo, selected: &Selected, contents: &Contents) -> String {
+        lines(info, selected, contents).collect::<Vec<_>>().join("\n")
     }
-    use crate::hub::{RefusalReason, RepoId, RepoKind};
 
     const SHA1: &str = "10c66461e4c109db5a2196bff4bb59be30396ed8";
     const SHA256: &str = "248dfc3911869ec493c76e65bf2fcf7f615828b0254c12b473182f0f81d3a707";
 
+    /// All of a listing.
+    pub(in crate::output) fn everything(
+        info: &RepoInfo,
+        files: FileTable,
+        refused: Vec<Refused>,
+    ) -> Selected {
+        let (repo, commit, files) = (info.id.clone(), info.commit.clone(), Arc::new(files));
+        Selection::Everything.apply(&Arc::new(Listing { repo, commit, files, refused })).unwrap()
+    }
+
     /// A repository with a file of each kind and a hostile name.
-    pub(in crate::output) fn described() -> (RepoInfo, FileTable, Vec<Refused>) {
+    pub(in crate::output) fn described() -> (RepoInfo, Selected) {
         let info = RepoInfo {
             id: RepoId::new(RepoKind::Model, "openai-community/gpt2").unwrap(),
             commit: Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap(),
@@ -83,13 +130,14 @@ pub(super) mod tests {
         }
         let refused =
             vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason: RefusalReason::Path(PathError::Dots) }];
-        (info, files, refused)
+        let selected = everything(&info, files, refused);
+        (info, selected)
     }
 
     #[test]
     fn tells_properties_files_and_their_total() {
-        let (info, files, refused) = described();
-        assert_snapshot!(text(&info, &files, &refused), @"
+        let (info, selected) = described();
+        assert_snapshot!(text(&info, &selected, &Contents::default()), @"
         openai-community/gpt2
         commit         607a30d783dfa663caf39e06633721c8d4cfcd7e
         licence        mit
@@ -106,11 +154,42 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_can_be_chosen_is_told_with_the_commands() {
+        let (info, selected) = described();
+        let globs = Globs { include: vec!["model.*".parse().unwrap()], ..Globs::default() };
+        let some = Selection::Some(Criteria { globs, ..Criteria::default() });
+        let selected = some.apply(&Arc::new(selected.listing().clone())).unwrap();
+        let files = [
+            ("m-Q4_K_M-00001-of-00002.gguf", 60_000_000_000),
+            ("m-Q4_K_M-00002-of-00002.gguf", 60_000_000_000),
+            ("m-UD-IQ1_S.gguf", 4_100_000_000),
+            ("m.gguf", 5_000_000_000),
+            ("model.safetensors", 548_105_171),
+            ("pytorch_model.bin", 548_118_077),
+        ];
+        let command = |options: Vec<&str>| format!("hfdown download gpt2 {}", options.join(" "));
+        let contents = Contents::of(files.into_iter(), command);
+        let text = text(&info, &selected, &contents);
+        let (_, choices) = text.split_once("  model.safetensors\n\n").unwrap();
+        assert_snapshot!(choices, @"
+         4.1 GB  UD-IQ1_S        1 file
+         5.0 GB  without a name  1 file
+         120 GB  Q4_K_M          2 shards
+        one quantisation alone: `hfdown download gpt2 --quant UD-IQ1_S`
+
+         548 MB  pytorch, the same weights as in safetensors (1 file)
+        without these: `hfdown download gpt2 --exclude *.bin`
+
+        1 of 2 files, 548 of 548 MB
+        ");
+    }
+
+    #[test]
     fn an_empty_gated_repository_is_short() {
         let (info, ..) = described();
         let last_modified = Some("2026-11-22T21:31:34.000Z".to_owned());
         let info = RepoInfo { private: true, gating: Gating::Manual, license: None, last_modified, ..info };
-        assert_snapshot!(text(&info, &FileTable::default(), &[]), @"
+        assert_snapshot!(text(&info, &everything(&info, FileTable::default(), Vec::new()), &Contents::default()), @"
         openai-community/gpt2
         commit         607a30d783dfa663caf39e06633721c8d4cfcd7e
         licence        not stated

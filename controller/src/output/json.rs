@@ -11,16 +11,20 @@
 //! | `hint` | `text` | what can be done about something that went wrong |
 //! | `delayed` | `why`, `attempt`, `wait_seconds` | a question is asked again after a wait |
 //! | `model` | `id`, `kind`, `commit`, `private`, `gating` (`none`, `automatic`, `manual`), `license` or null, `last_modified` or null, `tags`, `files`, `bytes` | `info`, first |
+//! | `selection` | `files`, `bytes`, `of_files`, `of_bytes` | `info` with a selection: so many files are wanted, of so many that there are; `file` follows for these alone |
 //! | `file` | `path`, `size`, `digest` (`sha256:…` or `git-sha1:…`) | `info`, per file |
 //! | `refused` | `path`, `why` | `info`, per listed file that can't be had |
+//! | `quantisation` | `name` or null, `files`, `shards`, `bytes`, `command` or null | `info`, per quantisation of GGUF files, smallest first; models whose names say none have null; `command` fetches it alone |
+//! | `duplicate` | `format` (`pytorch`, `tensorflow`, `flax`, `rust`, `onnx`, `openvino`, `original`, `consolidated`, `fp16`), `of` (`safetensors`, `pytorch`), `files`, `bytes`, `exclude`: [text] | `info`, per format in which the same weights are there again; `exclude` are the patterns that match these files and no others |
+//! | `leave_out` | `files`, `bytes`, `command` | `info`, after these: how much all of them are, and the command that fetches the rest |
 //! | `listing` | `files` | while the Hub lists more than it does in a second, at most once per second |
-//! | `listed` | `repo`, `commit`, `files`, `bytes` | the Hub has answered |
+//! | `listed` | `repo`, `commit`, `files`, `bytes`, `of_files`, `of_bytes` | the Hub has answered; so many files are wanted, of so many that there are |
 //! | `not_ready` | `why`, `left_seconds` | a box does not let us in yet; it is asked again for a while |
 //! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke, or the agent there was killed; another one is made after the wait, and `opened` follows |
 //! | `waiting` | `holder`, `waited_seconds`, and `path` where it is a file | another run holds the folder; said again every minute. Or another program fetches a file into the same hub cache; the others go on |
 //! | `opened` | `root`, `free`, `os`, `arch`, `cpus`, `agent` (`in_process`, `cached`, `uploaded`), `uploaded`, `ready_seconds` | an agent has the folder; `root` is the repository's folder in a hub cache |
 //! | `surveying` | `done`, `total` | while files are read, at most once per second |
-//! | `plan` | `dry_run`, `fetch`: [`path`, `size`, `reason` (`missing`, `other_size`, `other_content`), `partial`, `replaces` (null, `placed`, `edited`, `foreign`)], `fetch_bytes`, `keep`: {`files`, `bytes`, `by_size`}, `remove`: [`path`, `size`], `refuse`: [`path`, `why`], `dot_files`: [text] | it is decided; `partial` bytes are not fetched again, `fetch_bytes` are what is left; what it `replaces` was placed by hfdown, edited since then, or put there by others; `by_size` kept files were compared by size only; `dot_files` are those to fetch that programs may obey in a home folder |
+//! | `plan` | `dry_run`, `fetch`: [`path`, `size`, `reason` (`missing`, `other_size`, `other_content`), `partial`, `replaces` (null, `placed`, `edited`, `foreign`)], `fetch_bytes`, `keep`: {`files`, `bytes`, `by_size`}, `remove`: [`path`, `size`], `refuse`: [`path`, `why`], `dot_files`: [text], `left_out`: {`files`, `bytes`} | it is decided; `partial` bytes are not fetched again, `fetch_bytes` are what is left; what it `replaces` was placed by hfdown, edited since then, or put there by others; `by_size` kept files were compared by size only; `dot_files` are those to fetch that programs may obey in a home folder |
 //! | `started` | `path`, `size`, `resumed` | a file's transfer begins |
 //! | `progress` | `done`, `total`, `rate`, `left_seconds` or null, `in_flight`: [`path`, `done`, `size`, `rate`] | while files are fetched, at most once per second |
 //! | `retrying` | `path`, `attempt`, `kind`, `why`, `wait_seconds` | an attempt at a file failed |
@@ -48,20 +52,21 @@ use std::collections::BTreeMap;
 use std::io;
 use std::time::{Duration, Instant};
 
-use hfdown_protocol::FileTable;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
+use super::description_objects::{contents, files, model, refused, selection};
 use super::object::Object;
-use super::objects::{error, files, model, object, refused};
+use super::objects::{error, object};
 use super::printer::Printer;
 use super::renderer::Renderer;
 use super::style::{Colour, Look, Verbosity};
 use super::summary::PlanTotals;
 use super::{Log, Unwritable, cached_objects, problem};
 use crate::event::Event;
-use crate::hub::{Refused, RepoInfo};
+use crate::hub::RepoInfo;
 use crate::problem::Problem;
+use crate::selection::{Contents, Selected};
 use crate::text::is_hidden;
 
 /// Samples come at most this often.
@@ -128,8 +133,8 @@ impl Renderer for Json {
             Event::Joined { status } => {
                 *run = SampledRun { sampled: None, expected: PlanTotals::of_status(status) };
             }
-            Event::Described { info, listing } => {
-                return described(name, info, &listing.files, &listing.refused, printer);
+            Event::Described { info, selected, contents } => {
+                return described(name, info, selected, contents, printer);
             }
             Event::CacheListed(listing) => {
                 let mut objects = cached_objects::objects(listing).into_iter();
@@ -158,12 +163,14 @@ impl Renderer for Json {
 fn described(
     name: Option<&str>,
     info: &RepoInfo,
-    listed: &FileTable,
-    names: &[Refused],
+    selected: &Selected,
+    chosen: &Contents,
     printer: &mut Printer,
 ) -> Result<(), Unwritable> {
-    print(name, model(info, listed), printer)?;
-    files(listed).chain(refused(names)).try_for_each(|object| print(name, object, printer))
+    let portion = selected.portion();
+    let objects = std::iter::once(model(info, portion)).chain(selection(portion));
+    let mut objects = objects.chain(files(selected)).chain(refused(selected)).chain(contents(chosen));
+    objects.try_for_each(|object| print(name, object, printer))
 }
 
 fn print(name: Option<&str>, object: Object<'_>, printer: &mut Printer) -> Result<(), Unwritable> {

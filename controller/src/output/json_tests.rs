@@ -56,10 +56,10 @@ fn the_others() -> Vec<Event> {
 #[test]
 fn a_run_is_a_line_per_event() {
     assert_snapshot!(draw(Verbosity::Normal, None, &sample::run()), @r#"
-    {"type":"listed","repo":"openai-community/gpt2","commit":"607a30d783dfa663caf39e06633721c8d4cfcd7e","files":26,"bytes":5200000000}
+    {"type":"listed","repo":"openai-community/gpt2","commit":"607a30d783dfa663caf39e06633721c8d4cfcd7e","files":26,"bytes":5200000000,"of_files":40,"of_bytes":210000000000}
     {"type":"opened","root":"/workspace/gpt2","free":118000000000,"os":"linux","arch":"x86_64","cpus":8,"agent":"cached","uploaded":0,"ready_seconds":0.8}
     {"type":"surveying","done":340,"total":1000}
-    {"type":"plan","dry_run":false,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"missing","partial":0,"replaces":null},{"path":"config.json","size":665,"reason":"other_size","partial":0,"replaces":"placed"}],"fetch_bytes":548000665,"keep":{"files":1,"bytes":1042301,"by_size":0},"remove":[],"refuse":[],"dot_files":[]}
+    {"type":"plan","dry_run":false,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"missing","partial":0,"replaces":null},{"path":"config.json","size":665,"reason":"other_size","partial":0,"replaces":"placed"}],"fetch_bytes":548000665,"keep":{"files":1,"bytes":1042301,"by_size":0},"remove":[],"refuse":[],"dot_files":[],"left_out":{"files":0,"bytes":0}}
     {"type":"started","path":"model.safetensors","size":548000000,"resumed":0}
     {"type":"progress","done":405000000,"total":548000665,"rate":121000000,"left_seconds":1.0,"in_flight":[{"path":"model.safetensors","done":389000000,"size":548000000,"rate":118000000}]}
     {"type":"retrying","path":"model.safetensors","attempt":1,"kind":"unreachable","why":"it does not work","wait_seconds":1.5}
@@ -76,7 +76,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"reconnecting","why":"lost","attempt":1,"of":8,"wait_seconds":0.5}
     {"type":"waiting","holder":"pid 7","waited_seconds":60.0}
     {"type":"opened","root":"/workspace/gpt2","free":118000000000,"os":"linux","arch":"x86_64","cpus":8,"agent":"uploaded","uploaded":4900000,"ready_seconds":0.8}
-    {"type":"plan","dry_run":true,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"other_content","partial":120000000,"replaces":"placed"},{"path":"onnx/config.json","size":665,"reason":"missing","partial":0,"replaces":null}],"fetch_bytes":428000665,"keep":{"files":2,"bytes":1498619,"by_size":1},"remove":[{"path":"old.bin","size":9000}],"refuse":[{"path":"a","why":"it does not work"},{"path":"../[2Jx","why":"it has a `.` or `..` component"}],"dot_files":[]}
+    {"type":"plan","dry_run":true,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"other_content","partial":120000000,"replaces":"placed"},{"path":"onnx/config.json","size":665,"reason":"missing","partial":0,"replaces":null}],"fetch_bytes":428000665,"keep":{"files":2,"bytes":1498619,"by_size":1},"remove":[{"path":"old.bin","size":9000}],"refuse":[{"path":"a","why":"it does not work"},{"path":"../[2Jx","why":"it has a `.` or `..` component"}],"dot_files":[],"left_out":{"files":1,"bytes":9000000000}}
     {"type":"failed","path":"config.json","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
     {"type":"removed","path":"old.bin"}
     {"type":"not_removed","path":"older.bin","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
@@ -126,8 +126,8 @@ fn the_error_is_an_object_and_a_sentence() {
 #[test]
 fn what_the_hub_says_is_an_object_and_one_per_file() {
     let (mut printer, data, _) = capture::printer();
-    let (info, files, refused) = crate::output::info::tests::described();
-    described(None, &info, &files, &refused, &mut printer).unwrap();
+    let (info, selected) = crate::output::info::tests::described();
+    described(None, &info, &selected, &Contents::default(), &mut printer).unwrap();
     assert_snapshot!(data.text(), @r#"
     {"type":"model","id":"openai-community/gpt2","kind":"model","commit":"607a30d783dfa663caf39e06633721c8d4cfcd7e","private":false,"gating":"none","license":"mit","last_modified":null,"tags":["safetensors"],"files":2,"bytes":548105836}
     {"type":"file","path":"config.json","size":665,"digest":"git-sha1:10c66461e4c109db5a2196bff4bb59be30396ed8"}
@@ -162,15 +162,11 @@ fn a_line_is_one_line_to_every_reader_and_says_the_same() {
     (info.license, info.tags) = (Some(text()), vec![text()]);
     let file = path("a\u{2028}b\u{2029}c\u{61c}d");
     let digest = hfdown_protocol::Digest::GitSha1([0; 20]);
-    let files = FileTable::of_one(hfdown_protocol::FileRow { path: file.view(), size: 1, digest });
-    let listing = crate::hub::Listing {
-        repo: info.id.clone(),
-        commit: info.commit.clone(),
-        files: Arc::new(files),
-        refused: vec![],
-    };
+    let files =
+        hfdown_protocol::FileTable::of_one(hfdown_protocol::FileRow { path: file.view(), size: 1, digest });
+    let selected = Box::new(crate::output::info::tests::everything(&info, files, Vec::new()));
     let events = [
-        Event::Described { info: Box::new(info), listing: Box::new(listing) },
+        Event::Described { info: Box::new(info), selected, contents: Box::default() },
         Event::Warning { text: text() },
         Event::Delayed { why: text(), attempt: 1, wait: Duration::ZERO },
         Event::NotReady { why: text(), left: Duration::ZERO },

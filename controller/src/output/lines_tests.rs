@@ -68,7 +68,7 @@ fn verbose_tells_every_file_and_why() {
     done: 2 files, 548 MB in 4.6 s (119 MB/s) · 1 already there (1.0 MB) · every byte proved
     ");
     assert_snapshot!(said(Verbosity::Verbose, &[plan(motley(), Intent::Execute)]), @"
-    plan: fetch 2 files (548 MB, resume 120 MB of it), keep 2, remove 1, 2 refused
+    plan: fetch 2 files (548 MB, resume 120 MB of it), keep 2, remove 1, 2 refused · 5 of 6 files (549 MB of 9.5 GB)
     fetch model.safetensors (548 MB): other content, resume after 120 MB
     fetch onnx/config.json (665 B): not there
     keep vocab.json (1.0 MB): unchanged since it was proved
@@ -116,7 +116,7 @@ fn a_dry_run_prints_the_plan_as_data() {
     remove   9.0 kB  old.bin  (no longer listed)
     ");
     assert_snapshot!(said, @"
-    plan: fetch 2 files (548 MB, resume 120 MB of it), keep 2, remove 1, 2 refused
+    plan: fetch 2 files (548 MB, resume 120 MB of it), keep 2, remove 1, 2 refused · 5 of 6 files (549 MB of 9.5 GB)
     dry run: nothing was changed
     ");
     let (verbose, _) = draw(Verbosity::Verbose, Some("box"), &events);
@@ -280,7 +280,7 @@ fn the_headline_names_what_there_is() {
     let headlines = plans.map(|planned| said(Verbosity::Normal, &[plan(planned, Intent::Execute)]));
     assert_snapshot!(headlines.concat(), @"
     plan: fetch 2 files (548 MB), keep 1
-    plan: fetch 2 files (548 MB, resume 120 MB of it), keep 2, remove 1, 2 refused
+    plan: fetch 2 files (548 MB, resume 120 MB of it), keep 2, remove 1, 2 refused · 5 of 6 files (549 MB of 9.5 GB)
     plan: nothing to do, there are no files
     plan: nothing to do, the file is there already
     plan: nothing to do, 26 files are there already

@@ -9,6 +9,7 @@ mod bars;
 mod cached;
 mod cached_objects;
 mod console;
+mod description_objects;
 mod detached;
 mod disk_warning;
 mod info;

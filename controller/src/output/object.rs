@@ -46,11 +46,33 @@ pub(super) enum Object<'a> {
     Listing {
         files: usize,
     },
+    Selection(SelectedFiles),
+    Quantisation {
+        name: Option<&'a str>,
+        files: usize,
+        shards: usize,
+        bytes: u64,
+        command: Option<&'a str>,
+    },
+    Duplicate {
+        format: &'static str,
+        of: &'static str,
+        files: usize,
+        bytes: u64,
+        exclude: &'a [String],
+    },
+    LeaveOut {
+        files: usize,
+        bytes: u64,
+        command: &'a str,
+    },
     Listed {
         repo: &'a str,
         commit: &'a str,
         files: usize,
         bytes: u64,
+        of_files: usize,
+        of_bytes: u64,
     },
     NotReady {
         why: &'a str,
@@ -90,6 +112,7 @@ pub(super) enum Object<'a> {
         remove: PlannedRemovals<'a>,
         refuse: PlannedRefusals<'a>,
         dot_files: Vec<&'a str>,
+        left_out: FileTotals,
     },
     Started {
         path: &'a str,
@@ -230,6 +253,22 @@ pub(super) struct StatusFields<'a> {
     pub(super) removed: u32,
     pub(super) fetched: u64,
     pub(super) written: u64,
+}
+
+/// How much of a repository is wanted.
+#[derive(Debug, Serialize)]
+pub(super) struct SelectedFiles {
+    pub(super) files: usize,
+    pub(super) bytes: u64,
+    pub(super) of_files: usize,
+    pub(super) of_bytes: u64,
+}
+
+/// How many files, and their bytes.
+#[derive(Debug, Serialize)]
+pub(super) struct FileTotals {
+    pub(super) files: usize,
+    pub(super) bytes: u64,
 }
 
 /// A name and why it is refused.

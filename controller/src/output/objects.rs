@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Conclusion, End, FileTable, RepoPath, Summary, TransferStatus};
+use hfdown_protocol::{Conclusion, End, RepoPath, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::disk_warning;
@@ -11,13 +11,14 @@ use super::plan_object;
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
 use crate::event::{Agent, Event, InFlight, Progress};
-use crate::hub::{Gating, Refused, RepoInfo};
+use crate::hub::Refused;
 use crate::plan::Intent;
 use crate::problem::Problem;
+use crate::selection::Portion;
 use crate::tally::Tally;
 use crate::text::units::mean_rate;
 
-/// The object of an event. [`Event::Described`] has several, see [`model`], [`files`] and [`refused`].
+/// The object of an event. [`Event::Described`] has several, which are in `description_objects.rs`.
 pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> {
     Some(match event {
         Event::Described { .. } | Event::CacheListed(_) | Event::NoCache { .. } => return None,
@@ -31,8 +32,15 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
             Object::Delayed { why, attempt: *attempt, wait_seconds: Seconds(*wait) }
         }
         Event::Listing { files } => Object::Listing { files: *files },
-        Event::Listed { repo, commit, files, bytes } => {
-            Object::Listed { repo, commit: commit.as_str(), files: *files, bytes: *bytes }
+        Event::Listed { repo, commit, portion: Portion { files, bytes, of_files, of_bytes } } => {
+            Object::Listed {
+                repo,
+                commit: commit.as_str(),
+                files: *files,
+                bytes: *bytes,
+                of_files: *of_files,
+                of_bytes: *of_bytes,
+            }
         }
         Event::NotReady { why, left } => Object::NotReady { why, left_seconds: Seconds(*left) },
         Event::Reconnecting { why, attempt, of, wait } => {
@@ -183,40 +191,6 @@ pub(super) fn error(problem: &Problem) -> Object<'_> {
         hint: problem.hint.as_deref(),
         exit_code: problem.exit.code(),
     }
-}
-
-/// What the Hub says of a repository.
-pub(super) fn model<'a>(info: &'a RepoInfo, files: &FileTable) -> Object<'a> {
-    Object::Model {
-        id: info.id.to_string(),
-        kind: info.id.kind().to_string(),
-        commit: info.commit.as_str(),
-        private: info.private,
-        gating: match info.gating {
-            Gating::Open => "none",
-            Gating::Auto => "automatic",
-            Gating::Manual => "manual",
-        },
-        license: info.license.as_deref(),
-        last_modified: info.last_modified.as_deref(),
-        tags: &info.tags,
-        files: files.len(),
-        bytes: files.iter().map(|file| file.size).sum(),
-    }
-}
-
-/// Its files.
-pub(super) fn files(files: &FileTable) -> impl Iterator<Item = Object<'_>> {
-    files.iter().map(|file| Object::File {
-        path: file.path.as_str(),
-        size: file.size,
-        digest: format!("{}:{}", file.digest.kind(), file.digest),
-    })
-}
-
-/// What it lists that no file can be made of.
-pub(super) fn refused(refused: &[Refused]) -> impl Iterator<Item = Object<'_>> {
-    refused.iter().map(|refused| Object::Refused(refusal(refused)))
 }
 
 /// A name that no file can be made of.

@@ -5,10 +5,18 @@ use hfdown_protocol::{Proof, Provenance};
 use super::reason::{because, refused_name};
 use super::style::Verbosity;
 use crate::plan::{Action, Extraneous, Plan, Planned, Reason, Replaced};
-use crate::text::units::{bytes, count};
+use crate::selection::Portion;
+use crate::text::units::{bytes, bytes_of, count};
 
-/// The totals: `plan: fetch 3 files (548 MB), keep 23`.
+/// The totals: `plan: fetch 3 files (548 MB), keep 9 · 12 of 40 files (9.1 of 210 GB)`.
 pub(super) fn headline(plan: &Plan) -> String {
+    let portion = plan.portion().map(|Portion { files, bytes, of_files, of_bytes }| {
+        format!(" · {files} of {} ({})", count(of_files, "file"), bytes_of(bytes, of_bytes))
+    });
+    format!("{}{}", totals(plan), portion.unwrap_or_default())
+}
+
+fn totals(plan: &Plan) -> String {
     let (fetched, kept) = (plan.to_fetch().count(), plan.kept().count());
     let (removed, refused) = (plan.to_remove().count(), plan.obstructed().count() + plan.refused.len());
     if fetched + removed + refused == 0 {

@@ -3,7 +3,7 @@
 use hfdown_protocol::Provenance;
 use serde::{Serialize, Serializer};
 
-use super::object::{Object, RefusedName};
+use super::object::{FileTotals, Object, RefusedName};
 use super::objects::refusal;
 use super::reason::because;
 use super::summary::PlanTotals;
@@ -58,6 +58,7 @@ pub(super) fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Obje
         remove: PlannedRemovals(plan),
         refuse: PlannedRefusals(plan),
         dot_files: plan.obeyed_at_home().into_iter().map(|file| file.path.as_str()).collect(),
+        left_out: FileTotals { files: plan.left_out.files, bytes: plan.left_out.bytes },
     }
 }
 

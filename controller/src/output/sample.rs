@@ -11,7 +11,8 @@ use hfdown_protocol::{
 use super::style::{Colour, Look, Naming, Style, Verbosity};
 use crate::event::{Agent, Event, InFlight, Progress};
 use crate::hub::{ListedFile, RefusalReason, Refused};
-use crate::plan::{Action, Extraneous, Intent, Plan, Reason, Replaced};
+use crate::plan::{Action, Extraneous, Intent, LeftOut, Plan, Reason, Replaced};
+use crate::selection::Portion;
 use crate::tally::Tally;
 
 pub(super) const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
@@ -70,6 +71,7 @@ pub(super) fn motley() -> Plan {
         planned("a", 8, Action::Refuse { failure: failure(FailureKind::InTheWay) }),
     ];
     let mut plan = Plan::of(files);
+    plan.left_out = LeftOut { files: 1, bytes: 9_000_000_000 };
     let reason = RefusalReason::Path(PathError::Dots);
     plan.refused = vec![Refused { name: "../\u{1b}[2Jx".to_owned(), reason }];
     plan.extraneous = vec![
@@ -99,7 +101,8 @@ pub(super) fn plan(plan: Plan, intent: Intent) -> Event {
 
 pub(super) fn listed() -> Event {
     let repo = "openai-community/gpt2".to_owned();
-    Event::Listed { repo, commit: Commit::new(COMMIT).unwrap(), files: 26, bytes: 5_200_000_000 }
+    let portion = Portion { files: 26, bytes: 5_200_000_000, of_files: 40, of_bytes: 210_000_000_000 };
+    Event::Listed { repo, commit: Commit::new(COMMIT).unwrap(), portion }
 }
 
 pub(super) fn opened(agent: Agent) -> Event {

@@ -65,8 +65,9 @@ impl Sentences {
         };
         match event {
             Event::Planned { plan, intent } => self.planned(name, plan, *intent, &mut say),
-            Event::Described { info, listing } => info::lines(info, &listing.files, &listing.refused)
-                .try_for_each(|line| say(OutputLine::Data(line))),
+            Event::Described { info, selected, contents } => {
+                info::lines(info, selected, contents).try_for_each(|line| say(OutputLine::Data(line)))
+            }
             Event::CacheListed(listing) => self.listed(listing).into_iter().try_for_each(say),
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
@@ -131,8 +132,8 @@ impl Sentences {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; trying again in {wait} (attempt {attempt} failed)"))
             }
-            Event::Listed { repo, commit, files, bytes: size } => {
-                let (files, size) = (count(*files, "file"), bytes(*size));
+            Event::Listed { repo, commit, portion } => {
+                let (files, size) = (count(portion.files, "file"), bytes(portion.bytes));
                 (Verbosity::Normal, format!("{repo} @ {} · {files} · {size}", commit.short()))
             }
             Event::NotReady { why, left } => {

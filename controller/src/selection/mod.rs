@@ -4,11 +4,20 @@
 //! it was chosen. A file that is left out is not extraneous: it may well be in the folder, and `--delete` leaves it
 //! there.
 //!
-//! Further kinds each become a file of this room and an arm of [`Selection::apply`]: `--include` and `--exclude` (a
-//! `Globs` with `huggingface_hub`'s fnmatch, which decides by the name alone), and `--quant` (which first groups the
-//! listing by quantisation, so that all shards of one come along, and says what there is where none matches). They
-//! combine: what every one of them wants is wanted. [`WantedFiles::chosen`] keeps which files of the listing these are.
+//! [`Globs`] decide by a file's name alone, as `huggingface_hub` does; [`WantedQuantisations`] look at the listing first.
+//! They combine in [`Criteria`]: what every one of them wants is wanted. A further kind becomes a file of this room and a
+//! field there. All of it goes over the names a few times, and never over names times names; [`WantedFiles::chosen`] keeps
+//! which files of the listing are chosen.
 
+mod contents;
+mod criteria;
+mod duplicates;
+mod glob;
+mod glob_token;
+mod globs;
+mod nearest;
+mod quantisation;
+mod quantisations;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +26,15 @@ use std::sync::Arc;
 
 use hfdown_protocol::{FileId, FileRow, FileTable, RepoPath, WantedFiles};
 
+pub use self::contents::Contents;
+pub use self::criteria::{Criteria, NothingSelected, SelectionNote};
+pub use self::duplicates::{Duplicates, WeightFormat};
+pub use self::glob::{Glob, GlobError};
+pub use self::globs::Globs;
+pub use self::quantisation::Quantisation;
+pub use self::quantisations::{
+    MissingShards, NoQuantisation, Projectors, QuantisationFiles, WantedQuantisations,
+};
 use crate::hub::{ListedFile, Listing, RefusalReason, Refused};
 
 /// Which files of a repository are wanted.
@@ -24,6 +42,8 @@ use crate::hub::{ListedFile, Listing, RefusalReason, Refused};
 pub enum Selection {
     /// All of them.
     Everything,
+    /// Those that these criteria choose.
+    Some(Criteria),
     /// One, placed under a name of the user's.
     File {
         /// Its name in the repository, as it was typed.
@@ -44,14 +64,35 @@ pub struct Selected {
     pub listed_as: Option<RepoPath>,
     /// What is listed and wanted, and no file can be made of.
     pub refused: Vec<Refused>,
+    /// What is worth knowing of the choice.
+    pub notes: Vec<SelectionNote>,
+}
+
+/// How much of a repository is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Portion {
+    /// How many files.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// How many there are.
+    pub of_files: usize,
+    /// The bytes of these.
+    pub of_bytes: u64,
 }
 
 /// Why a selection can't be had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
     /// The named file is not listed.
     #[error("there is no such file in this version of the repository")]
-    NotListed,
+    NotListed {
+        /// The names that are most like it.
+        nearest: Vec<String>,
+    },
+    /// No file is chosen.
+    #[error("nothing is selected")]
+    Nothing(NothingSelected),
     /// The named file is listed under a name that no file may have.
     #[error("the Hub lists it, but no file may have that name")]
     RefusedName,
@@ -68,18 +109,36 @@ impl Selection {
             Self::Everything => {
                 let (wanted, refused) =
                     (WantedFiles::all(Arc::clone(&listing.files)), listing.refused.clone());
-                Ok(Selected { listing: whole, wanted, listed_as: None, refused })
+                Ok(Selected { listing: whole, wanted, listed_as: None, refused, notes: Vec::new() })
+            }
+            Self::Some(criteria) => {
+                let files = listing.files.iter().map(|file| (file.path.as_str(), file.size));
+                let choice = criteria.choose(&files).map_err(SelectionError::Nothing)?;
+                let wanted = WantedFiles::chosen(&listing.files, |file| choice.wants(file.path.as_str()));
+                let refused =
+                    listing.refused.iter().filter(|refused| choice.wants(&refused.name)).cloned().collect();
+                Ok(Selected { listing: whole, wanted, listed_as: None, refused, notes: choice.notes })
             }
             Self::File { name, placed_as } => {
                 let Some(listed) = listing.files.iter().find(|file| file.path.as_str() == name) else {
                     let refused = listing.refused.iter().find(|refused| refused.name == *name);
-                    return Err(refused.map_or(SelectionError::NotListed, |refused| refused.reason.into()));
+                    return Err(refused.map_or_else(
+                        || SelectionError::not_listed(name, listing),
+                        |refused| refused.reason.into(),
+                    ));
                 };
                 let placed = FileTable::of_one(FileRow { path: placed_as.view(), ..listed });
                 let (wanted, listed_as) = (WantedFiles::all(Arc::new(placed)), Some(listed.path.to_path()));
-                Ok(Selected { listing: whole, wanted, listed_as, refused: Vec::new() })
+                Ok(Selected { listing: whole, wanted, listed_as, refused: Vec::new(), notes: Vec::new() })
             }
         }
+    }
+}
+
+impl SelectionError {
+    fn not_listed(name: &str, listing: &Listing) -> Self {
+        let paths = listing.files.iter().map(|file| file.path.as_str());
+        Self::NotListed { nearest: nearest::nearest(&Glob::new(&glob::escaped(name)), paths) }
     }
 }
 
@@ -89,11 +148,21 @@ impl From<RefusalReason> for SelectionError {
     }
 }
 
+impl Selection {
+    /// The words that say it on a command line.
+    pub fn words(&self) -> Vec<String> {
+        match self {
+            Self::Some(criteria) => criteria.words(),
+            Self::Everything | Self::File { .. } => Vec::new(),
+        }
+    }
+}
+
 impl fmt::Display for Selection {
     /// What is wanted, for errors.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Everything => formatter.write_str("files"),
+            Self::Everything | Self::Some(_) => formatter.write_str("files"),
             Self::File { name, .. } => formatter.write_str(name),
         }
     }
@@ -108,6 +177,12 @@ impl Selected {
     /// The size of the wanted files together, in bytes.
     pub fn total(&self) -> u64 {
         self.wanted.total()
+    }
+
+    /// How much of the repository they are.
+    pub fn portion(&self) -> Portion {
+        let (files, bytes) = (self.wanted.len(), self.total());
+        Portion { files, bytes, of_files: self.listing.files.len(), of_bytes: self.listing.total() }
     }
 
     /// How many files are not wanted.

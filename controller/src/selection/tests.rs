@@ -53,13 +53,17 @@ fn a_wanted_file_keeps_its_name_in_the_repository() {
     assert_eq!((placed.path, listed.path.as_str()), (placed_as.view(), "onnx/model.onnx"));
 }
 
+fn not_listed(nearest: &[&str]) -> SelectionError {
+    SelectionError::NotListed { nearest: nearest.iter().map(|name| (*name).to_owned()).collect() }
+}
+
 #[test]
 fn a_file_that_can_not_be_had_is_an_error() {
     for (name, expected) in [
-        ("missing.json", SelectionError::NotListed),
-        ("onnx", SelectionError::NotListed),
-        ("Config.json", SelectionError::NotListed),
-        ("", SelectionError::NotListed),
+        ("missing.json", not_listed(&[])),
+        ("onnx", not_listed(&["onnx/"])),
+        ("Config.json", not_listed(&["config.json"])),
+        ("", not_listed(&[])),
         ("../escape", SelectionError::RefusedName),
         ("sizeless", SelectionError::Refused(RefusalReason::NoSize)),
     ] {

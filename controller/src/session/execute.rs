@@ -206,6 +206,9 @@ impl Session {
         for extraneous in batches(plan.to_remove().cloned()) {
             self.say(Order::Remove { extraneous }).await?;
         }
+        for digests in batches(plan.left_out_parts.iter().copied()) {
+            self.say(Order::KeepParts { digests }).await?;
+        }
         Ok(())
     }
 }

@@ -29,6 +29,7 @@ impl Session {
         let mut furthest = 0;
         let mut found = ByFile::unknown(selected.wanted.len());
         let mut extraneous = Vec::new();
+        let mut unwanted_parts = Vec::new();
         let mut names = 0;
         loop {
             match self.hear().await? {
@@ -64,11 +65,17 @@ impl Session {
                     }
                     extraneous.extend(more);
                 }
+                Heard::Report(Report::UnwantedParts { digests }) => {
+                    if unwanted_parts.len() + digests.len() > limits::ENTRIES {
+                        return Err(SessionError::protocol("it has more parts than can be"));
+                    }
+                    unwanted_parts.extend(digests);
+                }
                 Heard::Report(Report::Surveyed { folding }) => {
                     if !found.is_whole() {
                         return Err(SessionError::protocol("it did not look at every file"));
                     }
-                    let inventory = Inventory { found, extraneous };
+                    let inventory = Inventory { found, extraneous, unwanted_parts };
                     if calls_wanted_extraneous(&inventory, selected) {
                         return Err(SessionError::protocol("it calls a wanted file extraneous"));
                     }

@@ -32,6 +32,15 @@ pub(crate) fn bytes(size: u64) -> String {
     text
 }
 
+/// A part of a size: `9.1 of 210 GB`, `665 B of 5.2 GB`.
+pub(crate) fn bytes_of(part: u64, whole: u64) -> String {
+    let (part, whole) = (bytes(part), bytes(whole));
+    match (part.rsplit_once(' '), whole.rsplit_once(' ')) {
+        (Some((number, unit)), Some((_, same))) if unit == same => format!("{number} of {whole}"),
+        _ => format!("{part} of {whole}"),
+    }
+}
+
 /// A rate in bytes per second: `118 MB/s`.
 pub(crate) fn rate(bytes_per_second: u64) -> String {
     format!("{}/s", bytes(bytes_per_second))

@@ -14,3 +14,5 @@ mod ssh;
 mod streams;
 mod typed;
 pub(crate) mod words;
+
+pub(crate) use pasted::shell_words;

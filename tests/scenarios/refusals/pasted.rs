@@ -40,7 +40,7 @@ fn commands(said: &str) -> Vec<Vec<String>> {
 }
 
 /// As a POSIX shell splits a command, which prints a word a line.
-fn shell_words(command: &str) -> Vec<String> {
+pub(crate) fn shell_words(command: &str) -> Vec<String> {
     let script = format!("for word in {command}; do printf '%s\\n' \"$word\"; done");
     let output = Command::new("sh").args(["-c", &script]).output().expect("there is a shell");
     String::from_utf8(output.stdout).expect("text").lines().map(str::to_owned).collect()
@@ -152,6 +152,7 @@ hint: `hfdown info acme/tiny` lists its files"
     let folder = format!("{hub}/acme/tiny/tree/main/sub");
     let said = refused(&sandbox, &["file", &folder], &[], 2).await;
     assert!(said.contains("caused by: it leads to the folder `sub` inside of `acme/tiny`"), "{said}");
+    assert!(said.contains("hint: that folder is `hfdown download acme/tiny --include sub/`"), "{said}");
     let said = refused(&sandbox, &["file", &address, "~root/x"], &[], 2).await;
     assert!(said.contains("error: `~root/x` is no place for a file\n"), "{said}");
     assert_eq!((everything(sandbox.scratch()), sandbox.hub.requests().len()), (before, 0));
@@ -185,7 +186,7 @@ async fn what_is_inside_of_a_repository_is_answered_with_commands(sandbox: Sandb
         (
             format!("{hub}/acme/tiny/tree/wip%2Fx/sub"),
             "it leads to the folder `sub` inside of `acme/tiny`",
-            "sub/NAME",
+            "sub/",
             Some("wip/x"),
         ),
     ] {
@@ -199,13 +200,12 @@ async fn what_is_inside_of_a_repository_is_answered_with_commands(sandbox: Sandb
             said.contains(&format!(" names no repository\ncaused by: {cause}\n\nhint: ")),
             "{typed}: {said}"
         );
-        let mut expected = [
-            with_revision(vec!["file", MODEL, name]),
-            with_revision([verb, MODEL].into_iter().chain(after.iter().map(String::as_str)).collect()),
-        ];
-        if name.ends_with("NAME") {
-            expected.reverse();
-        }
+        let whole = || [verb, MODEL].into_iter().chain(after.iter().map(String::as_str));
+        let part = match name.strip_suffix('/') {
+            None => vec!["file", MODEL, name],
+            Some(_) => whole().chain(["--include", name]).collect(),
+        };
+        let expected = [with_revision(part), with_revision(whole().collect())];
         assert_eq!(commands(&said), expected, "{typed}: {said}");
     }
     assert_eq!(sandbox.hub.requests().len(), 0);
@@ -226,38 +226,8 @@ async fn what_is_inside_of_a_repository_is_answered_with_commands(sandbox: Sandb
     assert_eq!(sandbox.read("config.json").as_deref(), Some(PULLED.as_bytes()));
 }
 
-async fn a_quantisation_is_answered_with_its_files(sandbox: Sandbox) {
+async fn a_tag_that_is_no_quantisation_is_answered_with_what_may_be_meant(sandbox: Sandbox) {
     publish(&sandbox);
-    for typed in ["acme/tiny:Q4_K_M", "hf.co/acme/tiny:q4_k_m"] {
-        let said = refused(&sandbox, &["download", typed], &[], 2).await;
-        let (_, tag) = typed.split_once(':').unwrap();
-        assert_eq!(
-            said,
-            format!(
-                "error: `{typed}` names no repository
-caused by: `:{tag}` is a quantisation; hfdown fetches all of a repository, or one of its files
-
-hint: `hfdown file acme/tiny tiny-Q4_K_M.gguf`"
-            )
-        );
-    }
-    let said = refused(&sandbox, &["rsync-sync", "acme/tiny:IQ2_XS", "models"], &[], 2).await;
-    assert!(
-        said.ends_with(
-            "hint: acme/tiny has no file of that name; `hfdown info acme/tiny` shows what there is"
-        ),
-        "{said}"
-    );
-    // Where the Hub can't be asked.
-    let said = refused(&sandbox, &["info", "acme/tiny:Q8_0"], &[("HF_HUB_OFFLINE", "1")], 2).await;
-    assert!(
-        said.ends_with(
-            "hint: `hfdown info acme/tiny` shows its files, and the one of that quantisation comes here with \
-             `hfdown file acme/tiny NAME`"
-        ),
-        "{said}"
-    );
-    // What is no quantisation.
     for (typed, hint) in [
         ("acme/tiny:latest", "hint: all of the repository, as it is now, is `hfdown download acme/tiny`"),
         (
@@ -466,7 +436,7 @@ everywhere! {
 here! {
     what_means_one_thing_is_understood,
     the_address_of_a_file_is_one_file,
-    a_quantisation_is_answered_with_its_files,
+    a_tag_that_is_no_quantisation_is_answered_with_what_may_be_meant,
     what_is_no_model_is_said_as_what_it_is,
     a_folder_that_is_there_may_have_the_name_of_a_file,
     ctrl_c_ends_a_run_that_looks_for_such_a_folder,

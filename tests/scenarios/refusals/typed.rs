@@ -36,10 +36,14 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
         ),
         (
             &["download", "gpt2", "a.json", "b.json"],
-            "tip: DIR is one folder; files are fetched one at a time: hfdown file gpt2 a.json\n",
+            "tip: DIR is one folder; one file is fetched by hfdown file gpt2 a.json, several by hfdown download gpt2 \
+             --include a.json --include b.json\n",
         ),
         (&["download", "gpt2", "--repo-type", "dataset"], "tip: the kind stands before the name: datasets/"),
-        (&["sync", "gpt2", "x", "--include", "*.gguf"], "one file: hfdown file gpt2 NAME\n"),
+        (
+            &["file", "gpt2", "x", "--include", "*.gguf"],
+            "tip: files are chosen where several are fetched: hfdown download gpt2 --include '*.gguf'\n",
+        ),
         (
             &["info", "gpt2", "--cache-dir", "x"],
             "it is for the verbs that fill a cache: hfdown download gpt2 --cache-dir x\n",
