@@ -10,7 +10,7 @@ use hfdown_protocol::{
     Commit, Conclusion, Digest, DiskWarning, Failure, MachineInfo, RepoPath, TransferStatus,
 };
 
-use crate::cache::CacheListing;
+use crate::cache::CacheEvent;
 use crate::hub::RepoInfo;
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -214,13 +214,8 @@ pub enum Event {
         /// The file that had it.
         file: String,
     },
-    /// There is no cache of the Hub where one is looked for.
-    NoCache {
-        /// Where that is.
-        path: String,
-    },
-    /// What is in the cache of the Hub.
-    CacheListed(Box<CacheListing>),
+    /// What happens while the cache of the Hub is looked at.
+    Cache(Box<CacheEvent>),
     /// The user has seen enough; the transfer goes on.
     Disconnected,
     /// Ctrl-C was seen; the agent is stopping.

@@ -144,6 +144,10 @@ impl BlobTable {
         self.blobs.len()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Blob> {
+        self.blobs.iter()
+    }
+
     pub(super) fn incomplete(&self) -> Amount {
         self.incomplete.iter().map(|(_, size)| *size).collect()
     }

@@ -6,6 +6,7 @@
 //! said what is odd, and the rest is looked at.
 
 mod blob_table;
+mod busy;
 mod cache_folder;
 mod cached_id;
 mod flaw;
@@ -13,10 +14,15 @@ mod location;
 #[cfg(target_os = "linux")]
 mod login_shell;
 mod names;
+mod part_files;
 mod refs;
+mod removal;
+mod removal_plan;
+mod remove_tree;
 mod repository_scan;
 mod scan;
 mod shared_store;
+mod shared_sweep;
 mod snapshot_walk;
 
 pub use cache_folder::{CacheFault, HubCache};
@@ -26,6 +32,8 @@ pub use location::CacheVariables;
 #[cfg(target_os = "linux")]
 pub use login_shell::hub_cache_of_login;
 pub use names::{BLOBS, REFS, SNAPSHOTS, TREES, blob_below, locks_below, snapshot_below, tree_below};
+pub use removal::RemovalFault;
+pub use removal_plan::{CacheLeftovers, RemovalPlan, RemovalScope, RepositoryRemoval, SharedSweep};
 pub use repository_scan::{Amount, CachedRepository, CachedRevision};
 pub use scan::CacheScan;
 

@@ -5,10 +5,9 @@ use std::io::{self, Read as _};
 use cap_std::fs::Dir;
 
 use super::flaw::CacheFlaw;
+use super::names::REFS;
 use crate::system::{self, FileAccess};
 
-/// The folder of a repository that has them.
-pub(super) const FOLDER: &str = "refs";
 /// More than a commit has digits.
 const LONGEST: u64 = 256;
 /// The most folders in one another that are looked into.
@@ -32,12 +31,12 @@ pub(super) struct Refs {
 /// Reads all refs of a repository.
 pub(super) fn read(folder: &Dir, repository: &str, flaws: &mut Vec<CacheFlaw>) -> Refs {
     let mut found = Refs::default();
-    match system::open_folder(folder, FOLDER) {
-        Ok(refs) => collect(&refs, &format!("{repository}/{FOLDER}"), "", &mut found, flaws),
+    match system::open_folder(folder, REFS) {
+        Ok(refs) => collect(&refs, &format!("{repository}/{REFS}"), "", &mut found, flaws),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => {
             found.is_uncertain = true;
-            flaws.push(CacheFlaw::unreadable(format!("{repository}/{FOLDER}"), &error));
+            flaws.push(CacheFlaw::unreadable(format!("{repository}/{REFS}"), &error));
         }
     }
     found.refs.sort_unstable();

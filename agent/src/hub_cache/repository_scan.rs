@@ -11,16 +11,12 @@ use super::blob_table::{BlobPayload, BlobTable};
 use super::cache_folder::HubCache;
 use super::cached_id::CachedId;
 use super::flaw::{CacheFlaw, FlawKind};
+use super::names::{BLOBS, REFS, SNAPSHOTS};
+use super::part_files::PartFile;
 use super::refs::{self, CachedRef};
 use super::scan::is_of_the_system;
 use super::snapshot_walk::{SnapshotFile, SnapshotPlace, walk};
 use crate::system;
-
-pub(super) const SNAPSHOTS: &str = "snapshots";
-pub(super) const BLOBS: &str = "blobs";
-/// Our own folder in a repository's, with the parts of files on their way.
-pub(super) const OWN: &str = ".hfdown";
-const PARTS: &str = "parts";
 
 /// So many files, of so many bytes together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,6 +38,8 @@ pub struct CachedRevision {
     pub amount: Amount,
     /// When the last of its blobs was written.
     pub last_changed: SystemTime,
+    /// Its files that are no links.
+    pub(super) copies: Amount,
     /// Its blobs, by their number in the table, in order.
     pub(super) blobs: Vec<u32>,
 }
@@ -70,6 +68,7 @@ pub struct CachedRepository {
     /// Whether links of versions may have been overlooked: then no blob counts as orphaned.
     pub(super) is_uncertain: bool,
     pub(super) blobs: BlobTable,
+    pub(super) part_files: Vec<PartFile>,
     /// Whether each blob belongs to a version.
     pub(super) used: Vec<bool>,
     /// Names of commits that are not there.
@@ -77,9 +76,19 @@ pub struct CachedRepository {
 }
 
 impl CachedRepository {
+    /// Whether refs or links may have been overlooked, so that it is not known what nothing needs.
+    pub fn is_uncertain(&self) -> bool {
+        self.is_uncertain
+    }
+
     /// All names of its versions.
     pub fn refs(&self) -> impl Iterator<Item = &str> {
         self.revisions.iter().flat_map(|revision| &revision.refs).map(String::as_str)
+    }
+
+    /// The parts that no run goes on from: their file is there already, or what belongs to them is not.
+    pub(super) fn useless_parts(&self) -> Amount {
+        self.part_files.iter().filter(|part| part.is_useless(self)).map(PartFile::amount).sum()
     }
 
     /// The sizes of its versions' blobs that are its own, and not in the shared store.
@@ -109,6 +118,7 @@ pub(super) fn scan(
         }
     };
     let metadata = opened.dir_metadata()?;
+    let parts = PartFile::all_of(&opened);
     let mut repository = CachedRepository {
         id,
         folder: folder.to_owned(),
@@ -117,7 +127,8 @@ pub(super) fn scan(
         last_used: metadata.accessed()?.into_std(),
         last_changed: metadata.modified()?.into_std(),
         incomplete: blobs.incomplete(),
-        parts: parts(&opened),
+        parts: parts.iter().map(PartFile::amount).sum(),
+        part_files: parts,
         orphaned: Amount::default(),
         is_uncertain: false,
         used: vec![false; blobs.len()],
@@ -142,7 +153,7 @@ pub(super) fn scan(
         if let Ok(at) = repository.revisions.binary_search_by(is_of) {
             repository.revisions[at].refs.push(named.name);
         } else {
-            let path = format!("{folder}/{}/{}", refs::FOLDER, named.name);
+            let path = format!("{folder}/{REFS}/{}", named.name);
             let kind = FlawKind::NoSnapshot { commit: named.commit.clone() };
             flaws.push(CacheFlaw { path, kind });
             repository.dangling_refs.push(named);
@@ -210,6 +221,7 @@ fn add_revision(
 ) -> io::Result<bool> {
     let place = format!("{}/{SNAPSHOTS}/{commit}", repository.folder);
     let (mut blobs, mut amount, mut last_changed) = (Vec::new(), Amount::default(), None);
+    let before = copies.amount;
     let mut missing: Option<(u64, String)> = None;
     let mut elsewhere: Option<(u64, String)> = None;
     let mut is_uncertain = false;
@@ -267,8 +279,15 @@ fn add_revision(
         Some(changed) => changed,
         None => snapshot.dir_metadata()?.modified()?.into_std(),
     };
-    let revision =
-        CachedRevision { commit: commit.to_owned(), refs: Vec::new(), amount, last_changed, blobs };
+    let own = Amount { files: copies.amount.files - before.files, bytes: copies.amount.bytes - before.bytes };
+    let revision = CachedRevision {
+        commit: commit.to_owned(),
+        refs: Vec::new(),
+        amount,
+        last_changed,
+        copies: own,
+        blobs,
+    };
     repository.revisions.push(revision);
     Ok(is_uncertain)
 }
@@ -292,14 +311,6 @@ fn count(repository: &mut CachedRepository, copies: &SnapshotCopies) {
     // The folder's own times, where there are no files.
     repository.last_used = last_used.unwrap_or(repository.last_used);
     repository.last_changed = last_changed.unwrap_or(repository.last_changed);
-}
-
-/// What cut-off runs of hfdown left, journals included.
-fn parts(folder: &Dir) -> Amount {
-    let parts = system::open_folder(folder, OWN).and_then(|own| system::open_folder(&own, PARTS));
-    let entries = parts.ok().and_then(|parts| parts.entries().ok());
-    let files = entries.into_iter().flatten().flatten().filter_map(|entry| entry.metadata().ok());
-    files.filter(cap_std::fs::Metadata::is_file).map(|metadata| metadata.len()).collect()
 }
 
 impl Add for Amount {

@@ -1,12 +1,14 @@
 //! Everything that is in the cache.
 
+use std::collections::HashSet;
 use std::io;
 
+use super::blob_table::BlobPayload;
 use super::cache_folder::HubCache;
 use super::cached_id::CachedId;
 use super::flaw::{CacheFlaw, FlawKind};
 use super::repository_scan::{self, Amount, CachedRepository};
-use super::shared_store;
+use super::shared_store::{self, StoredHash};
 
 /// Files that systems put into every folder, for themselves.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
@@ -26,6 +28,10 @@ pub struct CacheScan {
     pub bytes: u64,
     /// The shared store.
     pub shared: Amount,
+    /// The files of the shared store, their sizes, and whether it is listed what has links to them.
+    pub(super) stored: Vec<(StoredHash, u64, bool)>,
+    /// Those that no repository has a link to.
+    pub(super) unreferenced: Vec<StoredHash>,
 }
 
 /// Whether a name is that of a file that systems put into every folder.
@@ -71,8 +77,9 @@ impl HubCache {
         }
         scan.repositories.sort_by(|one, other| one.id.cmp(&other.id));
         scan.foreign.sort_unstable();
-        let stored = store.as_ref().map(shared_store::files).unwrap_or_default();
-        scan.shared = shared_store::amount(&stored);
+        scan.stored = store.as_ref().map(shared_store::files).unwrap_or_default();
+        scan.shared = scan.stored.iter().map(|(_, size, _)| *size).collect();
+        scan.unreferenced = unreferenced(&scan);
         let own = |repository: &CachedRepository| match store {
             Some(_) => repository.own_bytes(),
             None => repository.amount.bytes,
@@ -80,4 +87,18 @@ impl HubCache {
         scan.bytes = scan.repositories.iter().map(own).sum::<u64>() + scan.shared.bytes;
         Ok(scan)
     }
+}
+
+/// The files of the shared store that no repository has a link to. Of one whose links are not listed it is not known.
+fn unreferenced(scan: &CacheScan) -> Vec<StoredHash> {
+    let blobs = scan.repositories.iter().flat_map(|repository| repository.blobs.iter());
+    let linked: HashSet<StoredHash> = blobs
+        .filter_map(|blob| match &blob.payload {
+            BlobPayload::Shared(hash) => Some(**hash),
+            _ => None,
+        })
+        .collect();
+    let is_unreferenced = |hash: &StoredHash, is_listed: bool| is_listed && !linked.contains(hash);
+    let stored = scan.stored.iter();
+    stored.filter(|(hash, _, is_listed)| is_unreferenced(hash, *is_listed)).map(|(hash, ..)| *hash).collect()
 }

@@ -7,13 +7,15 @@ use cap_std::fs::Dir;
 use data_encoding::HEXLOWER;
 
 use super::cache_folder::HubCache;
-use super::repository_scan::Amount;
 use crate::system::{self, FileAccess};
 
 /// The store's folder in the cache.
 pub(super) const FOLDER: &str = "blobs";
 /// The file that says the folder is such a store, and what is in it.
 const MARKER: (&str, &[u8]) = (".huggingface-shared-blobs", b"1\n");
+
+/// The end of the name of a list of links.
+pub(super) const LIST: &str = ".refs";
 
 /// The name of a file in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,8 +51,8 @@ pub(super) fn open(cache: &HubCache) -> Option<Dir> {
     (found == content).then_some(store)
 }
 
-/// Every file of the store and its size.
-pub(super) fn files(store: &Dir) -> Vec<(StoredHash, u64)> {
+/// Every file of the store, its size, and whether there is a list of the links to it.
+pub(super) fn files(store: &Dir) -> Vec<(StoredHash, u64, bool)> {
     let mut files = Vec::new();
     for folder in store.entries().into_iter().flatten().flatten() {
         let prefix = folder.file_name();
@@ -62,15 +64,11 @@ pub(super) fn files(store: &Dir) -> Vec<(StoredHash, u64)> {
             if let (Some(hash), Ok(metadata)) = (hash, entry.metadata())
                 && metadata.is_file()
             {
-                files.push((hash, metadata.len()));
+                let list = opened.symlink_metadata(format!("{hash}{LIST}"));
+                files.push((hash, metadata.len(), list.is_ok_and(|list| list.is_file())));
             }
         }
     }
     files.sort_unstable();
     files
-}
-
-/// How much is in the store.
-pub(super) fn amount(files: &[(StoredHash, u64)]) -> Amount {
-    files.iter().map(|(_, size)| *size).collect()
 }

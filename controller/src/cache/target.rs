@@ -1,6 +1,6 @@
 //! What is meant by a word that names something in the cache: a repository, or a revision of one.
 
-use hfdown_agent::hub_cache::{CacheScan, CachedId, CachedKind, CachedRevision};
+use hfdown_agent::hub_cache::{CacheScan, CachedId, CachedKind, CachedRevision, FlawKind};
 
 use super::nearest::nearest;
 
@@ -26,6 +26,14 @@ pub enum CacheTargetError {
     Unknown {
         /// Names that are like it.
         nearest: Vec<String>,
+    },
+    /// Its folder is a link.
+    #[error("{folder} is a link to {target}, and what is behind it is never removed")]
+    Linked {
+        /// The folder.
+        folder: String,
+        /// What the link says.
+        target: String,
     },
     /// There is no such revision of the repository.
     #[error("{repository} is in the cache, but not this revision of it")]
@@ -72,6 +80,9 @@ pub fn resolve(scan: &CacheScan, typed: &str) -> Result<CacheTarget, CacheTarget
             Err(CacheTargetError::UnknownRevision { repository: repository.id.to_string(), revisions })
         }
         ([], ..) => {
+            if let Some(linked) = linked(scan, name) {
+                return Err(linked);
+            }
             let ids: Vec<_> = scan.repositories.iter().map(|one| one.id.to_string()).collect();
             let near = nearest(name, ids.iter().map(String::as_str));
             Err(CacheTargetError::Unknown { nearest: near.into_iter().map(str::to_owned).collect() })
@@ -82,18 +93,9 @@ pub fn resolve(scan: &CacheScan, typed: &str) -> Result<CacheTarget, CacheTarget
     }
 }
 
-/// The repositories that a name may mean: as it stands, or else whatever its case. Both `datasets/org/name` and what `hf`
-/// calls it, `dataset/org/name`, are understood, and the folder's name.
+/// The repositories that a name may mean: as it stands, or else whatever its case.
 fn repositories(scan: &CacheScan, name: &str) -> Vec<usize> {
-    let kinds = CachedKind::ALL.into_iter().flat_map(|kind| {
-        [kind.plural(), kind.singular()]
-            .into_iter()
-            .filter_map(move |word| Some((kind, name.strip_prefix(word)?.strip_prefix('/')?)))
-    });
-    let mut meant: Vec<CachedId> =
-        kinds.map(|(kind, name)| CachedId { kind, name: name.to_owned() }).collect();
-    meant.push(CachedId { kind: CachedKind::Model, name: name.to_owned() });
-    meant.extend(CachedId::of_folder(name));
+    let meant = meant(name);
     let matching = |is: &dyn Fn(&CachedId, &CachedId) -> bool| -> Vec<usize> {
         let is_meant = |index: &usize| meant.iter().any(|id| is(id, &scan.repositories[*index].id));
         (0..scan.repositories.len()).filter(is_meant).collect()
@@ -103,6 +105,34 @@ fn repositories(scan: &CacheScan, name: &str) -> Vec<usize> {
         return exact;
     }
     matching(&|one, other| one.kind == other.kind && one.name.eq_ignore_ascii_case(&other.name))
+}
+
+/// What a name may mean. Both `datasets/org/name` and what `hf` calls it, `dataset/org/name`, are understood, and the
+/// folder's name.
+fn meant(name: &str) -> Vec<CachedId> {
+    let kinds = CachedKind::ALL.into_iter().flat_map(|kind| {
+        [kind.plural(), kind.singular()]
+            .into_iter()
+            .filter_map(move |word| Some((kind, name.strip_prefix(word)?.strip_prefix('/')?)))
+    });
+    let mut meant: Vec<CachedId> =
+        kinds.map(|(kind, name)| CachedId { kind, name: name.to_owned() }).collect();
+    meant.push(CachedId { kind: CachedKind::Model, name: name.to_owned() });
+    meant.extend(CachedId::of_folder(name));
+    meant
+}
+
+/// A repository of this name whose folder is a link.
+fn linked(scan: &CacheScan, name: &str) -> Option<CacheTargetError> {
+    let meant = meant(name);
+    scan.flaws.iter().find_map(|flaw| match &flaw.kind {
+        FlawKind::LinkedRepository { target }
+            if CachedId::of_folder(&flaw.path).is_some_and(|id| meant.contains(&id)) =>
+        {
+            Some(CacheTargetError::Linked { folder: flaw.path.clone(), target: target.clone() })
+        }
+        _ => None,
+    })
 }
 
 /// The revisions of a repository that have this name, or a commit that begins like this.

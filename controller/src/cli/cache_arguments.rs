@@ -14,6 +14,22 @@ Examples:
   hfdown cache ls gpt2 --revisions    a row per revision of one repository
   hfdown cache ls --json              an object per repository, for programs";
 
+const RM: &str = "\
+TARGET is a repository (org/name, datasets/org/name, or as hf has it: model/org/name), a commit or
+its first 7 digits, or org/name@REF. Blobs that other revisions need stay.
+
+Examples:
+  hfdown cache rm gpt2 --dry-run                 what would go, and what that frees
+  hfdown cache rm datasets/org/name              all of a repository
+  hfdown cache rm gpt2@refs/pr/1 607a30d --yes   two revisions, without a question";
+const PRUNE: &str = "\
+What goes: revisions that no ref names; incomplete files of hf that no run is writing; blobs of no
+revision; parts that no run of hfdown would go on from; shared files that no repository links to.
+
+Examples:
+  hfdown cache prune --dry-run    what would go, and what that frees
+  hfdown cache prune --yes        without a question";
+
 /// The verbs of the cache.
 #[derive(Debug, Subcommand)]
 pub enum CacheVerb {
@@ -36,6 +52,49 @@ pub enum CacheVerb {
         #[command(flatten)]
         output: OutputArguments,
     },
+    /// Remove repositories or revisions
+    #[command(visible_alias = "remove", after_help = RM)]
+    Rm {
+        /// What to remove: org/name, datasets/org/name, a commit, org/name@REF
+        #[arg(value_name = "TARGET", required = true, value_parser = NotEmpty::new())]
+        targets: Vec<String>,
+        /// How to go about it.
+        #[command(flatten)]
+        how: RemovalArguments,
+        /// Which cache.
+        #[command(flatten)]
+        place: CachePlace,
+        /// How to show it.
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+    /// Remove what nothing needs: revisions without a ref, and what cut-off runs have left
+    #[command(after_help = PRUNE)]
+    Prune {
+        /// Remove also what a later run of hfdown would go on from
+        #[arg(long)]
+        parts: bool,
+        /// How to go about it.
+        #[command(flatten)]
+        how: RemovalArguments,
+        /// Which cache.
+        #[command(flatten)]
+        place: CachePlace,
+        /// How to show it.
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+}
+
+/// How to go about a removal.
+#[derive(Debug, Args)]
+pub struct RemovalArguments {
+    /// Remove without asking
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+    /// Show what would go and what that frees, remove nothing
+    #[arg(long, short = 'n')]
+    pub dry_run: bool,
 }
 
 fn order() -> impl TypedValueParser<Value = CacheOrder> {
@@ -59,7 +118,7 @@ impl CacheVerb {
     /// What to show of it.
     pub fn output(&self) -> &OutputArguments {
         match self {
-            Self::Ls { output, .. } => output,
+            Self::Ls { output, .. } | Self::Rm { output, .. } | Self::Prune { output, .. } => output,
         }
     }
 }

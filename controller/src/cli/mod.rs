@@ -16,7 +16,7 @@ pub use arguments::{
     OutputArguments, RepoArguments, SyncArguments, TransferArguments,
 };
 pub use cache::Cache;
-pub use cache_arguments::{CachePlace, CacheVerb};
+pub use cache_arguments::{CachePlace, CacheVerb, RemovalArguments};
 pub use folders::check_path_here;
 pub use log::begin_log;
 pub use model::{Model, TypedCommand, file_command, of_command};

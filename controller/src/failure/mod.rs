@@ -12,7 +12,7 @@ mod session;
 mod shell;
 
 pub use agent::exit_of;
-pub use cache::{cache, cache_target};
+pub use cache::{cache, cache_removal, cache_target, not_freed};
 pub(crate) use hfdown_agent::in_words;
 pub use hub::{hub, hub_advice, hub_setup};
 pub use link::known_hosts;

@@ -40,6 +40,9 @@
 //! | `cached_repository` | `id`, `kind` (`model`, `dataset`, `space`, `kernel`), `size`, `revisions`, `refs`: [text], `files`, `last_used`, `last_changed`, `incomplete`, `partial`, `orphaned`, `path` | `cache ls`, per repository; `size` has each blob once; `incomplete` bytes were left by cut-off runs of `hf`, `partial` ones by those of hfdown, which go on from them, `orphaned` ones are in blobs of no revision; `path` is its folder; times are UTC (RFC 3339) |
 //! | `cached_revision` | `id`, `kind`, `commit`, `refs`: [text], `size`, `files`, `last_changed`, `path` | `cache ls --revisions`, per revision |
 //! | `cache` | `path`, `repositories`, `revisions`, `size`, `incomplete`, `partial`, `orphaned` | `cache ls`, last: all of these together; what repositories share counts once |
+//! | `removal` | `dry_run`, `remove`: [`id`, `kind`, `whole`, `revisions`: [commit], `refs`: [text], `incomplete`, `partial`, `orphaned`, `bytes`], `shared`, `bytes` | `cache rm`, `cache prune`: what is to go; `bytes` is what that frees, with what goes from the `shared` store |
+//! | `not_freed` | `id`, `kind`, `why` | a repository that is left as it is, `held` where another program is at work in it |
+//! | `freed` | `repositories`, `revisions`, `failed`, `bytes` | what has gone; the last object of `cache rm` and `cache prune` |
 //! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
 //! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written`, `elapsed_seconds`, `transfer_seconds`, `rate` or null, and `snapshot` in a hub cache | the run is over; `fetched` bytes came over the network, repeated ones included, `written` ones of files reached the disk, wherever they came from |
@@ -62,7 +65,7 @@ use super::printer::Printer;
 use super::renderer::Renderer;
 use super::style::{Colour, Look, Verbosity};
 use super::summary::PlanTotals;
-use super::{Log, Unwritable, cached_objects, problem};
+use super::{Log, Unwritable, cache, problem};
 use crate::event::Event;
 use crate::hub::RepoInfo;
 use crate::problem::Problem;
@@ -136,8 +139,8 @@ impl Renderer for Json {
             Event::Described { info, selected, contents } => {
                 return described(name, info, selected, contents, printer);
             }
-            Event::CacheListed(listing) => {
-                let mut objects = cached_objects::objects(listing).into_iter();
+            Event::Cache(event) => {
+                let mut objects = cache::objects(event).into_iter();
                 return objects.try_for_each(|object| print(name, object, printer));
             }
             _ => {}

@@ -6,8 +6,7 @@
 //! writes to either; bars alone have a way of their own to the terminal.
 
 mod bars;
-mod cached;
-mod cached_objects;
+mod cache;
 mod console;
 mod description_objects;
 mod detached;

@@ -200,6 +200,23 @@ pub(super) enum Object<'a> {
         last_changed: String,
         path: &'a str,
     },
+    Removal {
+        dry_run: bool,
+        remove: Vec<GoingFields<'a>>,
+        shared: u64,
+        bytes: u64,
+    },
+    NotFreed {
+        id: &'a str,
+        kind: &'static str,
+        why: String,
+    },
+    Freed {
+        repositories: usize,
+        revisions: usize,
+        failed: usize,
+        bytes: u64,
+    },
     Cache {
         path: &'a str,
         repositories: usize,
@@ -262,6 +279,20 @@ pub(super) struct SelectedFiles {
     pub(super) bytes: u64,
     pub(super) of_files: usize,
     pub(super) of_bytes: u64,
+}
+
+/// What is to go of a repository in the cache.
+#[derive(Debug, Serialize)]
+pub(super) struct GoingFields<'a> {
+    pub(super) id: &'a str,
+    pub(super) kind: &'static str,
+    pub(super) whole: bool,
+    pub(super) revisions: Vec<&'a str>,
+    pub(super) refs: Vec<&'a str>,
+    pub(super) incomplete: u64,
+    pub(super) partial: u64,
+    pub(super) orphaned: u64,
+    pub(super) bytes: u64,
 }
 
 /// How many files, and their bytes.

@@ -18,10 +18,11 @@ use crate::selection::Portion;
 use crate::tally::Tally;
 use crate::text::units::mean_rate;
 
-/// The object of an event. [`Event::Described`] has several, which are in `description_objects.rs`.
+/// The object of an event. [`Event::Described`] and [`Event::Cache`] have several, which are in `description_objects.rs` and
+/// in `cache/`.
 pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> {
     Some(match event {
-        Event::Described { .. } | Event::CacheListed(_) | Event::NoCache { .. } => return None,
+        Event::Described { .. } | Event::Cache(_) => return None,
         Event::Warning { text } => Object::Warning { text: text.into(), kind: None },
         Event::DiskWarning { root, warning } => Object::Warning {
             text: disk_warning::text(root, warning).into(),

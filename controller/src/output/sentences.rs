@@ -8,8 +8,7 @@ use hfdown_protocol::{MachineInfo, RepoPath};
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
-use super::{Unwritable, cached, detached, disk_warning, info, plan_lines};
-use crate::cache::CacheListing;
+use super::{Unwritable, cache, detached, disk_warning, info, plan_lines};
 use crate::event::{Agent, Event, Progress};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -68,7 +67,7 @@ impl Sentences {
             Event::Described { info, selected, contents } => {
                 info::lines(info, selected, contents).try_for_each(|line| say(OutputLine::Data(line)))
             }
-            Event::CacheListed(listing) => self.listed(listing).into_iter().try_for_each(say),
+            Event::Cache(event) => cache::lines(event, self.verbosity).into_iter().try_for_each(say),
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
                 run.expected = PlanTotals::of_status(status);
@@ -112,12 +111,6 @@ impl Sentences {
             }
             Intent::Execute => Ok(()),
         }
-    }
-
-    fn listed(&self, listing: &CacheListing) -> Vec<OutputLine> {
-        let leftovers = cached::leftovers(&listing.totals).filter(|_| self.verbosity >= Verbosity::Normal);
-        let data = OutputLine::Data(cached::text(listing));
-        std::iter::once(data).chain(leftovers.map(OutputLine::Message)).collect()
     }
 
     fn sentence(&self, name: Option<&str>, event: &Event) -> Option<String> {
@@ -196,7 +189,6 @@ impl Sentences {
             Event::Forgotten { host, file } => {
                 (Verbosity::Normal, format!("forgot the key of {host} (it was in {file})"))
             }
-            Event::NoCache { path } => (Verbosity::Normal, format!("there is no cache in {path} yet")),
             Event::Disconnected => (Verbosity::Normal, "left; the transfer goes on".to_owned()),
             Event::Cancelling => {
                 (Verbosity::Normal, "stopping; press Ctrl-C again to end at once".to_owned())
@@ -206,7 +198,7 @@ impl Sentences {
                 (Verbosity::Normal, summary(outcome, expected))
             }
             Event::Described { .. }
-            | Event::CacheListed(_)
+            | Event::Cache(_)
             | Event::Planned { .. }
             | Event::Started { .. }
             | Event::Listing { .. }

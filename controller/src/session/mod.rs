@@ -33,6 +33,7 @@ pub use detach::DetachOptions;
 pub use error::SessionError;
 pub use execute::{Execution, Listened};
 pub use join::{Joined, Purpose, join};
+pub(crate) use prompt::on_terminal as ask_on_terminal;
 pub use session::Session;
 pub use source_findings::SelfServed;
 pub use sources::{Relaying, Sources};

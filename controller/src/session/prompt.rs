@@ -18,7 +18,7 @@ use crate::text::sanitize;
 const LONGEST: usize = 4096;
 
 /// Asks on the terminal. When the future is dropped, the terminal is as it was before.
-pub(super) async fn on_terminal(prompt: String, echo: Echo) -> UserAnswer {
+pub(crate) async fn on_terminal(prompt: String, echo: Echo) -> UserAnswer {
     let _as_it_was = Terminal::remember();
     let asking = move || match echo {
         Echo::Hidden => rpassword::prompt_password(prompt).map(Zeroizing::new),

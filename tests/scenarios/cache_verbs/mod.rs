@@ -1,6 +1,8 @@
 //! `hfdown cache`: what it shows and removes, with the real library as a judge.
 
 mod ls;
+mod prune;
+mod rm;
 
 use hfdown_tests::cached::TestCache;
 use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, run};

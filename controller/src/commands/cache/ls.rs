@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use super::{Context, open};
-use crate::cache::{CacheListing, CacheOrder, CacheTarget, resolve};
+use crate::cache::{CacheEvent, CacheListing, CacheOrder, CacheTarget, resolve};
 use crate::cli::CachePlace;
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
@@ -42,8 +42,8 @@ pub(super) async fn run(
     };
     let events = context.events(None);
     if opened.cache.is_none() {
-        events.send(Event::NoCache { path: listing.path.clone() }).await;
+        events.send(Event::Cache(Box::new(CacheEvent::Absent { path: listing.path.clone() }))).await;
     }
-    events.send(Event::CacheListed(Box::new(listing))).await;
+    events.send(Event::Cache(Box::new(CacheEvent::Listed(listing)))).await;
     Ok(Exit::Done)
 }

@@ -2,6 +2,11 @@
 
 mod ls;
 mod open;
+mod prune;
+mod removing;
+mod rm;
+
+use hfdown_agent::hub_cache::CacheLeftovers;
 
 use super::Context;
 use crate::cli::CacheVerb;
@@ -12,6 +17,11 @@ pub(super) async fn run(verb: &CacheVerb, context: &Context) -> Result<Exit, Pro
         CacheVerb::Ls { models, revisions, sort, place, output: _ } => {
             let detail = if *revisions { ls::Detail::Revisions } else { ls::Detail::Repositories };
             ls::run(models, detail, *sort, place, context).await
+        }
+        CacheVerb::Rm { targets, how, place, output: _ } => rm::run(targets, how, place, context).await,
+        CacheVerb::Prune { parts, how, place, output: _ } => {
+            let leftovers = if *parts { CacheLeftovers::All } else { CacheLeftovers::Useless };
+            prune::run(leftovers, how, place, context).await
         }
     }
 }

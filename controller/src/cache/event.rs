@@ -1,0 +1,31 @@
+//! What happens while the cache is looked at.
+
+use hfdown_protocol::Failure;
+
+use super::listing::CacheListing;
+use super::removal::{CacheRemoval, Freed};
+
+/// Something that happened. Its texts are sanitised.
+#[derive(Debug, Clone)]
+pub enum CacheEvent {
+    /// There is no cache where one is looked for.
+    Absent {
+        /// Where that is.
+        path: String,
+    },
+    /// What is in it.
+    Listed(CacheListing),
+    /// What is to go from it.
+    Planned(CacheRemoval),
+    /// Something of it has not gone.
+    NotFreed {
+        /// The repository.
+        id: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// What has gone from it.
+    Freed(Freed),
+    /// There is nothing in it that nothing needs.
+    NothingToPrune,
+}

@@ -1,0 +1,9 @@
+//! `hfdown cache`, as text and as objects.
+
+mod listing;
+mod objects;
+mod removal;
+mod sentences;
+
+pub(super) use objects::objects;
+pub(super) use sentences::lines;
