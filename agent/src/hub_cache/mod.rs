@@ -9,6 +9,7 @@ mod blob_table;
 mod busy;
 mod cache_folder;
 mod cached_id;
+mod check;
 mod flaw;
 mod location;
 #[cfg(target_os = "linux")]
@@ -27,6 +28,7 @@ mod snapshot_walk;
 
 pub use cache_folder::{CacheFault, HubCache};
 pub use cached_id::{CachedId, CachedKind};
+pub use check::{CachedFile, CachedFileState, CheckedRevision, MissingPiece, ParseTree, TreeListing};
 pub use flaw::{CacheFlaw, FlawKind};
 pub use location::CacheVariables;
 #[cfg(target_os = "linux")]

@@ -18,7 +18,7 @@ const JOURNAL: &str = ".journal";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct PartFile {
     /// What it is called: the digest of its file.
-    name: String,
+    pub(super) name: String,
     /// All files of it, and their sizes.
     pub(super) files: Vec<(String, u64)>,
 }

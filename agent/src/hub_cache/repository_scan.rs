@@ -6,8 +6,9 @@ use std::ops::Add;
 use std::time::SystemTime;
 
 use cap_std::fs::Dir;
+use hfdown_protocol::Digest;
 
-use super::blob_table::{BlobPayload, BlobTable};
+use super::blob_table::{BlobName, BlobPayload, BlobTable};
 use super::cache_folder::HubCache;
 use super::cached_id::CachedId;
 use super::flaw::{CacheFlaw, FlawKind};
@@ -84,6 +85,17 @@ impl CachedRepository {
     /// All names of its versions.
     pub fn refs(&self) -> impl Iterator<Item = &str> {
         self.revisions.iter().flat_map(|revision| &revision.refs).map(String::as_str)
+    }
+
+    /// Whether a blob of no revision has this digest, or something that a cut-off run left.
+    pub(super) fn has_trace_of(&self, digest: Digest) -> bool {
+        let name = digest.to_string();
+        let is_orphaned = |index: usize| {
+            !self.is_uncertain && !self.used[index] && self.blobs.get(index).payload != BlobPayload::Missing
+        };
+        self.blobs.find(&BlobName::Digest(digest)).is_some_and(is_orphaned)
+            || self.blobs.incomplete.iter().any(|(left, _)| left.starts_with(&name))
+            || self.part_files.iter().any(|part| part.name == name)
     }
 
     /// The parts that no run goes on from: their file is there already, or what belongs to them is not.

@@ -4,6 +4,7 @@ use hfdown_protocol::Failure;
 
 use super::listing::CacheListing;
 use super::removal::{CacheRemoval, Freed};
+use super::verification::{CacheVerification, CheckedCacheFile};
 
 /// Something that happened. Its texts are sanitised.
 #[derive(Debug, Clone)]
@@ -26,6 +27,10 @@ pub enum CacheEvent {
     },
     /// What has gone from it.
     Freed(Freed),
+    /// A file of it was checked.
+    Checked(CheckedCacheFile),
+    /// All of them were.
+    Verified(CacheVerification),
     /// There is nothing in it that nothing needs.
     NothingToPrune,
 }

@@ -6,8 +6,10 @@ mod listing;
 mod nearest;
 mod removal;
 mod target;
+mod verification;
 
 pub use event::CacheEvent;
 pub use listing::{CacheListing, CacheOrder, CacheRows, CacheTotals, RepositoryRow, RevisionRow};
 pub use removal::{CacheRemoval, Freed, GoingExtent, GoingRepository, GoingRevision};
 pub use target::{CacheTarget, CacheTargetError, resolve};
+pub use verification::{CacheFileState, CacheVerification, CheckedCacheFile, parse_tree};

@@ -30,6 +30,15 @@ Examples:
   hfdown cache prune --dry-run    what would go, and what that frees
   hfdown cache prune --yes        without a question";
 
+const VERIFY: &str = "\
+Reads everything on all cores and compares it with the digests that blobs are named for, and with
+the listings of revisions that are kept beside them. The Hub is not asked. Exit code 7 says that
+something is wrong or missing; `hfdown verify MODEL --cache --repair` fetches it.
+
+Examples:
+  hfdown cache verify                    everything
+  hfdown cache verify gpt2 org/name@v1   all revisions of one repository, and one of another";
+
 /// The verbs of the cache.
 #[derive(Debug, Subcommand)]
 pub enum CacheVerb {
@@ -61,6 +70,19 @@ pub enum CacheVerb {
         /// How to go about it.
         #[command(flatten)]
         how: RemovalArguments,
+        /// Which cache.
+        #[command(flatten)]
+        place: CachePlace,
+        /// How to show it.
+        #[command(flatten)]
+        output: OutputArguments,
+    },
+    /// Read everything, and say what is wrong or missing
+    #[command(after_help = VERIFY)]
+    Verify {
+        /// Only these: org/name, datasets/org/name, a commit, org/name@REF
+        #[arg(value_name = "MODEL", value_parser = NotEmpty::new())]
+        models: Vec<String>,
         /// Which cache.
         #[command(flatten)]
         place: CachePlace,
@@ -118,7 +140,10 @@ impl CacheVerb {
     /// What to show of it.
     pub fn output(&self) -> &OutputArguments {
         match self {
-            Self::Ls { output, .. } | Self::Rm { output, .. } | Self::Prune { output, .. } => output,
+            Self::Ls { output, .. }
+            | Self::Verify { output, .. }
+            | Self::Rm { output, .. }
+            | Self::Prune { output, .. } => output,
         }
     }
 }

@@ -43,6 +43,8 @@
 //! | `removal` | `dry_run`, `remove`: [`id`, `kind`, `whole`, `revisions`: [commit], `refs`: [text], `incomplete`, `partial`, `orphaned`, `bytes`], `shared`, `bytes` | `cache rm`, `cache prune`: what is to go; `bytes` is what that frees, with what goes from the `shared` store |
 //! | `not_freed` | `id`, `kind`, `why` | a repository that is left as it is, `held` where another program is at work in it |
 //! | `freed` | `repositories`, `revisions`, `failed`, `bytes` | what has gone; the last object of `cache rm` and `cache prune` |
+//! | `cached_file` | `id`, `commit`, `path`, `state` (`ok`, `wrong`, `missing`, `unreadable`, `unknown`), `why` or null | `cache verify`, per file; nothing says what an `unknown` one should be |
+//! | `cache_verification` | `revisions`, `ok`, `wrong`, `missing`, `unreadable`, `unknown`, `left_out` | `cache verify`, last: files of each state; `left_out` ones are listed, and there is no trace of them |
 //! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
 //! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written`, `elapsed_seconds`, `transfer_seconds`, `rate` or null, and `snapshot` in a hub cache | the run is over; `fetched` bytes came over the network, repeated ones included, `written` ones of files reached the disk, wherever they came from |

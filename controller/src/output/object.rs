@@ -217,6 +217,22 @@ pub(super) enum Object<'a> {
         failed: usize,
         bytes: u64,
     },
+    CachedFile {
+        id: &'a str,
+        commit: &'a str,
+        path: &'a str,
+        state: &'static str,
+        why: Option<&'a str>,
+    },
+    CacheVerification {
+        revisions: usize,
+        ok: usize,
+        wrong: usize,
+        missing: usize,
+        unreadable: usize,
+        unknown: usize,
+        left_out: usize,
+    },
     Cache {
         path: &'a str,
         repositories: usize,

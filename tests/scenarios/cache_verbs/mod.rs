@@ -3,6 +3,7 @@
 mod ls;
 mod prune;
 mod rm;
+mod verify;
 
 use hfdown_tests::cached::TestCache;
 use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, run};

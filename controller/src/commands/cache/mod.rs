@@ -5,6 +5,7 @@ mod open;
 mod prune;
 mod removing;
 mod rm;
+mod verify;
 
 use hfdown_agent::hub_cache::CacheLeftovers;
 
@@ -19,6 +20,7 @@ pub(super) async fn run(verb: &CacheVerb, context: &Context) -> Result<Exit, Pro
             ls::run(models, detail, *sort, place, context).await
         }
         CacheVerb::Rm { targets, how, place, output: _ } => rm::run(targets, how, place, context).await,
+        CacheVerb::Verify { models, place, output: _ } => verify::run(models, place, context).await,
         CacheVerb::Prune { parts, how, place, output: _ } => {
             let leftovers = if *parts { CacheLeftovers::All } else { CacheLeftovers::Useless };
             prune::run(leftovers, how, place, context).await

@@ -4,6 +4,7 @@ mod listing;
 mod objects;
 mod removal;
 mod sentences;
+mod verification;
 
 pub(super) use objects::objects;
 pub(super) use sentences::lines;

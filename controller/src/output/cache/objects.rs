@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::verification;
 use crate::cache::{
     CacheEvent, CacheListing, CacheRemoval, CacheRows, Freed, GoingExtent, GoingRepository, RepositoryRow,
     RevisionRow,
@@ -22,6 +23,22 @@ pub(in crate::output) fn objects(event: &CacheEvent) -> Vec<Object<'_>> {
             Object::NotFreed { id, kind: kind(failure), why: because(failure) }
         }
         CacheEvent::Freed(done) => freed(done),
+        CacheEvent::Checked(file) => Object::CachedFile {
+            id: &file.id,
+            commit: &file.commit,
+            path: &file.path,
+            state: verification::state(file.state),
+            why: file.why.as_deref(),
+        },
+        CacheEvent::Verified(sum) => Object::CacheVerification {
+            revisions: sum.revisions,
+            ok: sum.ok,
+            wrong: sum.wrong,
+            missing: sum.missing,
+            unreadable: sum.unreadable,
+            unknown: sum.unknown,
+            left_out: sum.left_out,
+        },
         CacheEvent::NothingToPrune => freed(&Freed::default()),
     }]
 }

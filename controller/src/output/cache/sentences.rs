@@ -1,7 +1,7 @@
 //! What is said of the cache.
 
-use super::{listing, removal};
-use crate::cache::CacheEvent;
+use super::{listing, removal, verification};
+use crate::cache::{CacheEvent, CacheFileState};
 use crate::output::reason::because;
 use crate::output::sentences::OutputLine;
 use crate::output::style::Verbosity;
@@ -25,6 +25,17 @@ pub(in crate::output) fn lines(event: &CacheEvent, verbosity: Verbosity) -> Vec<
             (Verbosity::Quiet, OutputLine::Message(text))
         }
         CacheEvent::Freed(freed) => message(removal::freed(freed)),
+        CacheEvent::Checked(file) => {
+            let level = match file.state {
+                CacheFileState::Right => Verbosity::Verbose,
+                CacheFileState::Unknown => Verbosity::Normal,
+                CacheFileState::Wrong | CacheFileState::Missing | CacheFileState::Unreadable => {
+                    Verbosity::Quiet
+                }
+            };
+            (level, OutputLine::Data(verification::line(file)))
+        }
+        CacheEvent::Verified(sum) => (Verbosity::Normal, OutputLine::Data(verification::sum(sum))),
         CacheEvent::NothingToPrune => message("nothing to remove".to_owned()),
     };
     if level <= verbosity { vec![line] } else { Vec::new() }
