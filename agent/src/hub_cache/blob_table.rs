@@ -71,6 +71,16 @@ impl BlobName {
     }
 }
 
+impl BlobName {
+    /// Whether it is a blob's, and not that of something which another program keeps beside it, with an ending.
+    pub(super) fn is_plain(&self) -> bool {
+        match self {
+            Self::Digest(_) => true,
+            Self::Other(name) => !name.contains('.'),
+        }
+    }
+}
+
 impl std::fmt::Display for BlobName {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -29,7 +29,7 @@ pub(super) struct RepositoryLock {
 #[derive(Debug)]
 pub(super) enum BlobLock {
     /// No run of `hf` has the blob in its hands, and none will while this is held. None where it never had.
-    Free(Option<File>),
+    Free { _lock: Option<File> },
     /// One has.
     Held,
     /// The disk has no locks.
@@ -104,17 +104,17 @@ pub(super) fn attempt(locks: &Dir, blob: &str) -> io::Result<BlobLock> {
     let name = format!("{blob}{LOCK}");
     let file = match system::open_file(locks, &name, FileAccess::ReadWrite) {
         Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BlobLock::Free(None)),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BlobLock::Free { _lock: None }),
         // Another user's, in a cache that several share, can be looked at at least.
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             system::open_file(locks, &name, FileAccess::Read)?
         }
         // A link, a folder: none of `hf`'s.
-        Err(error) if system::is_no_file_of_ours(&error) => return Ok(BlobLock::Free(None)),
+        Err(error) if system::is_no_file_of_ours(&error) => return Ok(BlobLock::Free { _lock: None }),
         Err(error) => return Err(error),
     };
     match file.try_lock() {
-        Ok(()) => Ok(BlobLock::Free(Some(file))),
+        Ok(()) => Ok(BlobLock::Free { _lock: Some(file) }),
         Err(TryLockError::WouldBlock) => Ok(BlobLock::Held),
         Err(TryLockError::Error(error)) if system::lacks(DiskFeature::Locks, &error) => Ok(BlobLock::Unknown),
         Err(TryLockError::Error(error)) => Err(error),

@@ -234,9 +234,10 @@ impl RemovalRun<'_> {
             let lock = locks.as_ref().map(|locks| attempt(locks, blob)).transpose().map_err(failed)?;
             let is_free = match lock {
                 Some(BlobLock::Held) => false,
-                Some(BlobLock::Free(Some(_))) => true,
-                // Without a lock it is for time to tell.
-                _ => is_old(self.folder, &format!("{BLOBS}/{name}")),
+                // `hf` makes the lock first: where there is none, no run is writing.
+                Some(BlobLock::Free { .. }) | None => true,
+                // A disk without locks. There it is for time to tell.
+                Some(BlobLock::Unknown) => is_old(self.folder, &format!("{BLOBS}/{name}")),
             };
             if is_free {
                 gone(self.folder.remove_file(format!("{BLOBS}/{name}"))).map_err(failed)?;

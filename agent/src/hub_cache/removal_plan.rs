@@ -207,7 +207,8 @@ impl RepositoryRemoval {
         }
         let goes = |index: usize| {
             let is_orphaned = !repository.used[index];
-            !kept[index] && (!is_orphaned || leftovers != CacheLeftovers::Keep)
+            let is_left = is_orphaned && repository.blobs.get(index).name.is_plain();
+            !kept[index] && (!is_orphaned || is_left && leftovers != CacheLeftovers::Keep)
         };
         repository.blobs.iter().enumerate().filter(|(index, _)| goes(*index)).map(|(_, blob)| blob).collect()
     }

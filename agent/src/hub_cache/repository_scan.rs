@@ -315,7 +315,7 @@ fn count(repository: &mut CachedRepository, copies: &SnapshotCopies) {
             amount = amount + own;
             last_used = last_used.max(Some(blob.accessed()));
             last_changed = last_changed.max(Some(blob.modified()));
-        } else if !repository.is_uncertain {
+        } else if !repository.is_uncertain && blob.name.is_plain() {
             orphaned = orphaned + own;
         }
     }

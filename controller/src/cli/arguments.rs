@@ -19,7 +19,7 @@ Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token
 key, host key), 5 not found, 6 unreachable (Hub, box, a folder that another run holds), 7 corrupt,
 130 cancelled.
 
-Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_ENDPOINT, HF_HUB_OFFLINE,
+Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE,
 HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_DOWNLOAD_TIMEOUT (seconds that a connection may bring
 nothing), SSL_CERT_FILE, NO_PROXY, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY (proxies of http, https,
 socks4, socks4a, socks5 and socks5h) mean what they mean to `hf` and curl; NO_COLOR turns colours

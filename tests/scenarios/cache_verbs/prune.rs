@@ -23,6 +23,9 @@ async fn what_nothing_needs_goes_and_the_rest_stays() {
     }
     let lock = folder.path().join(format!(".locks/models--acme--tiny/{held}.lock"));
     let held_lock = File::options().write(true).open(lock).unwrap();
+    // A version of `hf` from before its locks; and another program, with locks of its own.
+    tiny.put(&format!("blobs/{}.incomplete", "e".repeat(64)), &[0; 100]);
+    tiny.put(&format!("blobs/{}.sync.part", "e".repeat(64)), &[0; 100]);
     let orphan = tiny.blob(b"orphan");
     tiny.put(&format!("blobs/{whole}"), b"whole");
     tiny.link(SECOND, "whole.bin", &whole);
@@ -42,7 +45,7 @@ async fn what_nothing_needs_goes_and_the_rest_stays() {
     let shown = cache(&sandbox, &["prune", "--dry-run"]).await;
     for words in [
         "remove acme/tiny@111111111111 (no ref)",
-        "remove from acme/tiny: 2 incomplete files (600 B), 2 parts (420 B), 1 blob (6 B) of no revision",
+        "remove from acme/tiny: 3 incomplete files (700 B), 2 parts (420 B), 1 blob (6 B) of no revision",
     ] {
         assert!(shown.stdout.contains(words), "{words}: {}", shown.stdout);
     }
@@ -53,6 +56,7 @@ async fn what_nothing_needs_goes_and_the_rest_stays() {
         assert!(!tiny.has(&gone), "{gone}");
     }
     assert!(tiny.has(&format!(".hfdown/parts/{part}")) && tiny.has(&format!("snapshots/{SECOND}/whole.bin")));
+    assert!(tiny.has(&format!("blobs/{}.sync.part", "e".repeat(64))));
     assert!(!folder.path().join("kernels--acme--kernel").exists(), "no ref named it");
     let nothing = cache(&sandbox, &["prune"]).await;
     assert_eq!(nothing.code, 0, "{}", nothing.stderr);

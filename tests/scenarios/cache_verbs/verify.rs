@@ -50,7 +50,7 @@ async fn what_is_wrong_or_missing_is_named_with_what_mends_it() {
     let checked = cache(&sandbox, &["verify"]).await;
     assert_eq!(checked.code, 7, "{}", checked.stderr);
     for words in [
-        format!("wrong: datasets/acme/data@111111111111/b.parquet (its content has sha256:"),
+        "wrong: datasets/acme/data@111111111111/b.parquet (its content has sha256:".to_owned(),
         "wrong: gpt2@111111111111/model.safetensors (".to_owned(),
         "wrong: acme/gpt2-copy@222222222222/model.safetensors (".to_owned(),
         "missing: acme/tiny@222222222222/gone.bin (its blob is missing)".to_owned(),
