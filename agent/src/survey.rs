@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use hfdown_protocol::{
     Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, Folding, Found, Proof, Provenance, RepoPath,
-    Report, Stamp, Wanted, WantedFiles, batches, limits,
+    Report, Stamp, Wanted, WantedFiles, batches,
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,8 @@ const TICK: Duration = Duration::from_millis(200);
 const READ: usize = 256 << 10;
 /// A file that changes while it is read is read so often, and then it is said that it is not left alone.
 const READINGS: usize = 3;
+/// So many files are told in one report: as many reports as may wait together are not a whole listing in memory.
+const TOLD_AT_ONCE: usize = 128;
 /// Reading on more threads than this only makes a disk seek.
 const READERS: usize = 8;
 
@@ -66,7 +68,7 @@ impl Survey<'_> {
                 unread.push(id);
                 to_read = to_read.saturating_add(file.size);
             }
-            if known.len() == limits::ENTRIES {
+            if known.len() == TOLD_AT_ONCE {
                 self.going_on()?;
                 self.send_all(std::mem::take(&mut known))?;
             }

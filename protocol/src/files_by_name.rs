@@ -19,6 +19,16 @@ impl FilesByName {
         Self { files, order }
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
     /// The file of this name, with its number.
     pub fn find(&self, name: &str) -> Option<(FileId, FileRow<'_>)> {
         let of = |id: &u32| self.files.get(FileId(*id)).map_or("", |file| file.path.as_str());

@@ -3,9 +3,9 @@
 /// The longest frame in bytes, checked before anything is allocated for it.
 pub const FRAME: usize = 1 << 20;
 
-/// The most entries in one list. A `Wanted` with the longest path is 4 KiB, so that a full list of typical ones stays
-/// far below [`FRAME`]; longer lists travel as several frames.
-pub const ENTRIES: usize = 2048;
+/// The most entries in one list; longer ones travel as several frames. Many frames may wait in a queue: with a million files
+/// these would be all of them, were the frames large.
+pub const ENTRIES: usize = 512;
 
 /// How many bytes of list entries a sender packs into one frame before it starts the next.
 pub const BATCH_BYTES: usize = FRAME / 2;

@@ -54,6 +54,7 @@ pub struct Crowd {
     /// Its address.
     pub endpoint: String,
     served: Arc<AtomicUsize>,
+    pages: Arc<AtomicUsize>,
     stop: CancellationToken,
     thread: Option<JoinHandle<()>>,
 }
@@ -68,15 +69,18 @@ impl Crowd {
         listener.set_nonblocking(true).expect("the port can be used");
         let endpoint = format!("http://{}", listener.local_addr().expect("a bound port has an address"));
         let (served, stop) = (Arc::<AtomicUsize>::default(), CancellationToken::new());
-        let (counter, end, origin) = (Arc::clone(&served), stop.clone(), endpoint.clone());
+        let (end, origin) = (stop.clone(), endpoint.clone());
+        let pages = Arc::<AtomicUsize>::default();
+        let counters = [("/resolve/", Arc::clone(&served)), ("/tree/", Arc::clone(&pages))];
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let answer = move |uri: Uri| {
                     let answered = answer(&uri, &origin, names, files);
-                    let is_file = uri.path().contains("/resolve/");
-                    counter.fetch_add(usize::from(is_file), Ordering::Relaxed);
+                    for (part, counter) in &counters {
+                        counter.fetch_add(usize::from(uri.path().contains(part)), Ordering::Relaxed);
+                    }
                     async move { answered }
                 };
                 let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
@@ -84,7 +88,12 @@ impl Crowd {
                 serving.with_graceful_shutdown(end.cancelled_owned()).await.expect("it serves");
             });
         });
-        Self { endpoint, served, stop, thread: Some(thread) }
+        Self { endpoint, served, pages, stop, thread: Some(thread) }
+    }
+
+    /// How many pages of the listing have been asked for.
+    pub fn pages(&self) -> usize {
+        self.pages.load(Ordering::Relaxed)
     }
 
     /// How many files have been asked for.

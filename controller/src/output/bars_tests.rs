@@ -47,6 +47,20 @@ impl FakeScreen {
 }
 
 #[test]
+fn a_long_listing_is_a_row_that_goes() {
+    let mut screen = FakeScreen::new(80);
+    for page in 1..=3 {
+        screen.tell(None, &Event::Listing { files: 1_000 * page });
+    }
+    assert_eq!(screen.terminal.contents(), "");
+    screen.tell(None, &Event::Listing { files: 312_000 });
+    assert_eq!(screen.terminal.contents(), "  listing: 312,000 files so far");
+    // A run on a box asks the Hub as well.
+    screen.tell(Some(BOX), &sample::listed());
+    assert_eq!(screen.terminal.contents(), "openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB");
+}
+
+#[test]
 fn a_run_shows_bars_and_leaves_sentences() {
     let mut screen = FakeScreen::new(80);
     for event in [sample::listed(), sample::opened(Agent::Cached)] {

@@ -113,6 +113,18 @@ fn samples_come_once_per_second() {
 }
 
 #[test]
+fn a_listing_of_more_than_a_second_shows_how_far_it_is() {
+    let pages = |count| (1..=count).map(|page| Event::Listing { files: 1_000 * page });
+    assert_eq!(draw(Verbosity::Normal, None, &pages(3).collect::<Vec<_>>()), "");
+    assert_eq!(draw(Verbosity::Quiet, None, &pages(9).collect::<Vec<_>>()), "");
+    let drawn = draw(Verbosity::Normal, None, &pages(9).collect::<Vec<_>>());
+    assert_eq!(drawn, "{\"type\":\"listing\",\"files\":4000}\n{\"type\":\"listing\",\"files\":7000}\n");
+    // What comes next does not wait for it.
+    let survey = pages(2).chain([sample::listed(), Event::Surveying { read: 1, of: 2 }]).collect::<Vec<_>>();
+    assert_eq!(draw(Verbosity::Normal, None, &survey).lines().count(), 2);
+}
+
+#[test]
 fn the_error_is_an_object_and_a_sentence() {
     let (mut printer, data, said) = capture::printer();
     let problem = Problem::new(Exit::NotAllowed, "cannot fetch x").because("403").hint("pass a token");

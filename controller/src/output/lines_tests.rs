@@ -205,6 +205,18 @@ fn progress_is_said_every_ten_seconds() {
 }
 
 #[test]
+fn a_long_listing_is_said_rarely_and_a_short_one_never() {
+    let pages =
+        |count| (1..=count).map(|page| Event::Listing { files: 1_000 * page }).chain([sample::listed()]);
+    let last = "openai-community/gpt2 @ 607a30d · 26 files · 5.2 GB\n";
+    assert_eq!(said(Verbosity::Normal, &pages(10).collect::<Vec<_>>()), last);
+    let long: Vec<_> = pages(25).collect();
+    let expected = format!("listing: 11,000 files so far\nlisting: 21,000 files so far\n{last}");
+    assert_eq!(said(Verbosity::Normal, &long), expected);
+    assert_eq!(said(Verbosity::Quiet, &long), "");
+}
+
+#[test]
 fn a_second_box_does_not_take_the_first_ones_turn() {
     let (mut printer, _, said) = capture::printer();
     let mut lines = Lines::new(look(Style::Lines, Verbosity::Normal));

@@ -1,10 +1,11 @@
 //! As many files as one conversation may speak of: what they cost in memory, and that nothing costs more for each of them
 //! the more there are.
 
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hfdown_tests::crowd::{CROWD, Crowd, CrowdNames};
-use hfdown_tests::processes::Process;
+use hfdown_tests::processes::{Process, interrupt};
 use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, ended};
 use tokio::process::Command;
 
@@ -80,6 +81,36 @@ async fn many_files_are_synced_with_little_memory_for_each() {
     let second = trial.run("second run", &[]).await;
     assert!(second.stderr.contains("20000 files are there already"), "{}", second.stderr);
     assert_eq!(trial.crowd.served(), trial.files);
+}
+
+#[tokio::test]
+async fn a_listing_can_be_stopped_between_its_pages() {
+    for command in ["sync", "info"] {
+        let trial = CrowdTrial::of(CrowdNames::Shards, 1_000_000).await;
+        let mut child = if command == "info" {
+            let mut info = trial.sandbox.hfdown(["info", &format!("datasets/{CROWD}")]);
+            info.env("HF_ENDPOINT", &trial.crowd.endpoint).stdout(Stdio::null()).spawn().unwrap()
+        } else {
+            trial.command(&["--quiet"]).spawn().unwrap()
+        };
+        while trial.crowd.pages() < 3 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert!(child.try_wait().unwrap().is_none(), "{command} has ended");
+        }
+        interrupt(child.id().unwrap());
+        assert_eq!(child.wait().await.unwrap().code(), Some(130), "{command}");
+        assert!(trial.crowd.pages() < 1_000, "{command} went on");
+    }
+}
+
+#[tokio::test]
+#[ignore = "a minute"]
+async fn one_file_too_many_is_refused_with_the_limit() {
+    let trial = CrowdTrial::of(CrowdNames::Shards, 1_000_001).await;
+    let (ended, _) = measured(&mut trial.command(&["--dry-run"])).await;
+    assert_eq!(ended.code, 1, "{}", ended.stderr);
+    assert!(ended.stderr.contains("it lists more than hfdown takes: 1,000,000 files"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("hint: git with git-lfs"), "{}", ended.stderr);
 }
 
 /// A million files, if `names` are such.
