@@ -211,6 +211,44 @@ async fn one_that_was_named_by_its_commit_gets_no_reference(sandbox: Sandbox) {
     assert_eq!(ended.code, 0, "{}", ended.stderr);
 }
 
+/// Asks for what was selected, and for all of it.
+const SELECTED: &str = r#"
+import json, sys
+from huggingface_hub import snapshot_download
+said = []
+for patterns in [["b/*"], None]:
+    try:
+        snapshot_download(sys.argv[1], cache_dir=sys.argv[2], allow_patterns=patterns, local_files_only=True)
+        said.append("whole")
+    except Exception as error:
+        said.append(type(error).__name__)
+print(json.dumps(said))
+"#;
+
+async fn a_selection_is_whole_for_those_who_want_no_more_and_the_rest_is_known_to_be_missing(
+    sandbox: Sandbox,
+) {
+    let Some(hf) = Hf::at(&sandbox.hub) else { return };
+    let commit = publish(&sandbox);
+    let ended = sync(&sandbox, MODEL, &["--include", "b/*"]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(sandbox.hub.bytes_sent(HubOrigin::Cdn), 0);
+    let folder = cache(&sandbox);
+    assert_eq!(
+        hf.library(SELECTED, &[MODEL, text(&folder)]),
+        json!(["whole", "IncompleteSnapshotError"]),
+        "as with a selection of its own"
+    );
+    let said = judge(&hf, &folder, MODEL, "main", &["b/c", "a"]);
+    assert_eq!(said["revisions"][&commit]["files"], json!(["b/c", "b/d"]), "{said}");
+    assert_eq!((&said["loaded"]["b/c"], &said["loaded"]["a"]), (&json!(true), &json!(false)), "{said}");
+    assert_eq!(said["warnings"], json!([]), "{said}");
+
+    let ended = sync(&sandbox, MODEL, &[]).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    assert_eq!(hf.library(SELECTED, &[MODEL, text(&folder)]), json!(["whole", "whole"]));
+}
+
 async fn a_repository_is_cached_by_its_kind_and_under_the_name_that_was_typed(sandbox: Sandbox) {
     let Some(hf) = Hf::at(&sandbox.hub) else { return };
     sandbox.hub.model("acme/new").file("a", "A").commit();
@@ -229,6 +267,7 @@ async fn a_repository_is_cached_by_its_kind_and_under_the_name_that_was_typed(sa
 }
 
 here! {
+    a_selection_is_whole_for_those_who_want_no_more_and_the_rest_is_known_to_be_missing,
     a_repository_is_cached_by_its_kind_and_under_the_name_that_was_typed,
     a_run_that_is_killed_leaves_no_snapshot_that_looks_whole_and_is_not,
     foreign_files_stay_and_what_stands_for_itself_is_proved,
