@@ -28,6 +28,7 @@ mod source;
 mod survey;
 mod system;
 mod transfer;
+mod unlisted;
 mod work_order;
 
 pub use conversation::CloseReason;

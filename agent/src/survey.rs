@@ -21,13 +21,12 @@ use crate::part::Part;
 
 /// How often it is said how far the reading is.
 const TICK: Duration = Duration::from_millis(200);
-const READ: usize = 256 << 10;
+/// Bytes that are read and hashed at a time: what stays in a CPU's own cache, and little even for hundreds of readers.
+const READ: usize = 128 << 10;
 /// A file that changes while it is read is read so often, and then it is said that it is not left alone.
 const READINGS: usize = 3;
 /// So many files are told in one report: as many reports as may wait together are not a whole listing in memory.
 const TOLD_AT_ONCE: usize = 128;
-/// Reading on more threads than this only makes a disk seek.
-const READERS: usize = 8;
 
 /// One look at the folder.
 pub(crate) struct Survey<'a> {
@@ -48,7 +47,7 @@ pub(crate) struct Survey<'a> {
 /// Why a file's digest is not known.
 enum Unreadable {
     /// This user may not read it.
-    Forbidden,
+    Forbidden(Failure),
     Failed(Failure),
 }
 
@@ -56,6 +55,9 @@ impl Survey<'_> {
     /// Looks, and reports what it finds: every wanted file once, then the extraneous files and the parts of others. What is to be made of names
     /// that the disk can't tell apart is the controller's business. Blocks.
     pub(crate) fn run(&self) -> Result<Folding, Failure> {
+        if self.only_looks() {
+            self.root.listed_files()?;
+        }
         let mut known = Vec::new();
         // Of a million files, all may have to be read: nothing but their numbers is remembered.
         let mut unread = Vec::new();
@@ -83,6 +85,9 @@ impl Survey<'_> {
             return Err(failure);
         }
         self.send_extraneous()?;
+        if self.check == Check::Everything {
+            self.send_unlisted()?;
+        }
         let digests = self.root.unwanted_parts(self.wanted);
         if !digests.is_empty() {
             self.send(Report::UnwantedParts { digests })?;
@@ -114,7 +119,7 @@ impl Survey<'_> {
         match self.check {
             Check::Sizes => Some(Found::Intact { proof: Proof::SizeOnly }),
             Check::Records if is_recorded() => Some(Found::Intact { proof: Proof::Recorded }),
-            Check::Records | Check::Contents => None,
+            Check::Records | Check::Contents | Check::Everything => None,
         }
     }
 
@@ -132,8 +137,26 @@ impl Survey<'_> {
 
     /// The same, unless it shows already that the wanted file can't have its place: then nothing is fetched in vain.
     fn as_placeable(&self, wanted: &Wanted, found: Found) -> Found {
+        if self.only_looks() {
+            return found;
+        }
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
         places.judge(self.root, wanted, found)
+    }
+
+    /// Whether nothing is to be replaced, whatever is found.
+    fn only_looks(&self) -> bool {
+        self.check == Check::Everything && !self.root.is_ours()
+    }
+
+    /// The same, where it is to be known as well whether it is found by its own name.
+    fn by_name(&self, wanted: &Wanted, found: Found) -> Found {
+        match (self.check, found) {
+            (Check::Everything, Found::Intact { .. }) => {
+                Found::Intact { proof: self.root.proof_by_name(wanted) }
+            }
+            (_, found) => found,
+        }
     }
 
     /// Who put a file there. A change of its name or its mode is none of the file; nor is one that can't be told from
@@ -175,6 +198,7 @@ impl Survey<'_> {
             }
         };
         let reader = || -> Result<(), Failure> {
+            let mut buffer = vec![0; READ];
             loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 let Some(id) = unread.get(at) else { break };
@@ -183,12 +207,12 @@ impl Survey<'_> {
                 if at > 0 && self.have_one_place(&wanted, unread[at - 1]) {
                     continue;
                 }
-                let found = self.compare(&wanted, &tick)?;
+                let found = self.compare(&wanted, &mut buffer, &tick)?;
                 let others =
                     unread[at + 1..].iter().take_while(|other| self.have_one_place(&wanted, **other));
                 for id in std::iter::once(id).chain(others) {
                     let Some(wanted) = self.wanted.get(*id).map(|file| file.wanted(*id)) else { continue };
-                    let found = self.as_placeable(&wanted, found.clone());
+                    let found = self.as_placeable(&wanted, self.by_name(&wanted, found.clone()));
                     self.send_all(vec![(*id, found)])?;
                 }
             }
@@ -208,18 +232,24 @@ impl Survey<'_> {
         })
     }
 
-    fn compare(&self, wanted: &Wanted, tick: &impl Fn(usize)) -> Result<Found, Failure> {
+    fn compare(&self, wanted: &Wanted, buffer: &mut [u8], tick: &impl Fn(usize)) -> Result<Found, Failure> {
         let mut stamp = match self.root.occupant(&self.root.place_of(wanted)) {
             Occupant::File(stamp) if stamp.size == wanted.size => stamp,
             occupant => return Ok(self.other(wanted, occupant)),
         };
         for reading in 0..READINGS {
             // How far it is has been said when it was read first.
-            let digest =
-                if reading == 0 { self.digest(wanted, tick)? } else { self.digest(wanted, &|_| {})? };
-            let digest = match digest {
+            let is_first = reading == 0;
+            let digest = match self.digest(wanted, buffer, &|bytes| {
+                if is_first {
+                    tick(bytes);
+                }
+            })? {
                 Ok(digest) => digest,
-                Err(Unreadable::Forbidden) => {
+                Err(Unreadable::Forbidden(failure)) if self.only_looks() => {
+                    return Ok(Found::Obstructed { failure });
+                }
+                Err(Unreadable::Forbidden(_)) => {
                     // Whatever is in it: it is replaced, where its folder allows that.
                     let (provenance, partial) = (self.provenance(wanted, stamp), self.partial(wanted));
                     return Ok(Found::OtherContent { stamp, provenance, partial });
@@ -245,25 +275,26 @@ impl Survey<'_> {
     }
 
     /// The digest of what is there, or why it can't be read. The outer error ends the survey.
-    fn digest(&self, wanted: &Wanted, tick: &impl Fn(usize)) -> Result<Result<Digest, Unreadable>, Failure> {
+    fn digest(
+        &self,
+        wanted: &Wanted,
+        buffer: &mut [u8],
+        tick: &impl Fn(usize),
+    ) -> Result<Result<Digest, Unreadable>, Failure> {
         let unreadable = |error: io::Error| {
             // By the system, and not by our own border.
             let is_forbidden = error.kind() == ErrorKind::PermissionDenied && error.raw_os_error().is_some();
-            Ok(Err(if is_forbidden {
-                Unreadable::Forbidden
-            } else {
-                Unreadable::Failed(disk::failure(&format!("cannot read {}", wanted.path), &error))
-            }))
+            let failure = disk::failure(&format!("cannot read {}", wanted.path), &error);
+            Ok(Err(if is_forbidden { Unreadable::Forbidden(failure) } else { Unreadable::Failed(failure) }))
         };
         let mut file = match self.root.read(&self.root.place_of(wanted)) {
             Ok(file) => file,
             Err(error) => return unreadable(error),
         };
         let mut hasher = Hasher::like(wanted.digest, wanted.size);
-        let mut buffer = vec![0; READ];
         loop {
             self.going_on()?;
-            match file.read(&mut buffer) {
+            match file.read(buffer) {
                 Ok(0) => return Ok(Ok(hasher.finish())),
                 Ok(read) => {
                     hasher.update(&buffer[..read]);
@@ -314,7 +345,7 @@ impl Survey<'_> {
         Ok(())
     }
 
-    fn send(&self, report: Report) -> Result<(), Failure> {
+    pub(crate) fn send(&self, report: Report) -> Result<(), Failure> {
         self.reports
             .blocking_send(report)
             .map_err(|_| Failure::new(FailureKind::Cancelled, "the conversation ended"))
@@ -323,7 +354,7 @@ impl Survey<'_> {
 
 /// How many files are read at once: hashing is what takes the time, so that every CPU has one.
 fn readers() -> usize {
-    machine::cpus().min(READERS)
+    machine::cpus()
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ fn every_cpu_reads() {
             .expect("it opens")
     };
     let digest = Digest::git_sha1("2e65efe2a145dda7ee51d1741299f848e5bf752e").unwrap();
-    let names = || (0..).map(|id| (id, format!("file-{id}"))).take(2 * READERS);
+    let names = || (0..).map(|id| (id, format!("file-{id}"))).take(2 * readers());
     let files: Vec<_> = names().map(|(id, name)| Wanted { digest, ..wanted(id, &name, 0) }).collect();
     for (_, name) in names() {
         std::fs::write(folder.path().join(name), "a").unwrap();

@@ -16,6 +16,7 @@ use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
 use crate::selection::{Contents, Portion, Selected};
 use crate::tally::Tally;
+use crate::verification::{CheckedFile, VerificationTotals};
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -117,6 +118,15 @@ pub enum Event {
         read: u64,
         /// Bytes to read.
         of: u64,
+    },
+    /// It is known what of a file that was to be verified is right.
+    Checked(CheckedFile),
+    /// Every file that was to be verified has been told.
+    Verification {
+        /// What it has come to.
+        totals: VerificationTotals,
+        /// How long it took.
+        took: Duration,
     },
     /// It is decided what to do.
     Planned {

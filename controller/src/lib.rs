@@ -22,5 +22,6 @@ pub mod session;
 mod system;
 pub mod tally;
 mod text;
+pub mod verification;
 
 pub use commands::main;

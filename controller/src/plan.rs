@@ -9,7 +9,7 @@ use std::collections::HashSet;
 
 use hfdown_protocol::{
     Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, FileRow, Found, Proof, Provenance, RepoPath,
-    RepoPathRef, Skipped, Stamp, TooManyFiles, WantedFiles,
+    RepoPathRef, Skipped, Stamp, TooManyFiles, UnlistedFile, WantedFiles,
 };
 
 pub use self::by_file::ByFile;
@@ -43,6 +43,8 @@ pub struct Inventory {
     pub extraneous: Vec<ExtraneousFile>,
     /// Parts that an earlier run left behind of files that are not wanted now.
     pub unwanted_parts: Vec<Digest>,
+    /// What else is there, sorted, where it was asked for: as the agent says it, not sanitised.
+    pub unlisted: Vec<UnlistedFile>,
 }
 
 /// What is to be done, file by file, in the listing's order. Every listed file is in it, or counted as left out.
@@ -143,6 +145,8 @@ pub enum Intent {
     Execute,
     /// It is only shown.
     DryRun,
+    /// There is none: what is there is verified, and no more.
+    Verify,
 }
 
 /// Decides.

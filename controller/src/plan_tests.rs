@@ -80,7 +80,7 @@ fn what_is_found_decides_what_is_done() {
         (Found::Obstructed { failure: failure() }, Action::Refuse { failure: failure() }),
     ];
     // How closely the agent looked is in what it found: the policy changes nothing about a wanted file.
-    for check in [Check::Records, Check::Contents, Check::Sizes] {
+    for check in [Check::Records, Check::Contents, Check::Sizes, Check::Everything] {
         for removal in [Extraneous::Keep, Extraneous::Remove] {
             for (found, expected) in &table {
                 let inventory = inventory(std::slice::from_ref(found));

@@ -36,7 +36,7 @@ pub enum Exit {
     NotFound,
     /// The Hub or the box can't be reached, or the folder, which another run holds.
     Unreachable,
-    /// Bytes arrived wrong, and wrong again.
+    /// Bytes arrived wrong, and wrong again; or what was verified is not right.
     Corrupt,
     /// Ctrl-C.
     Cancelled,

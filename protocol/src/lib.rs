@@ -10,6 +10,7 @@
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
 //!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , UnwantedParts, Surveyed
+//!                                          ◀──   Unlisted …          before Surveyed, where everything is checked
 //!   (the controller plans; a dry run says Bye here)
 //!   Fetch {jobs} … , Remove {extraneous} … ──▶
 //!   Tree {bytes} …                         ──▶         to a hub cache that lacks it
@@ -84,7 +85,9 @@ pub use order::{
     Traces, Wanted,
 };
 pub use path::{PathError, RepoPath, RepoPathRef};
-pub use report::{End, Folding, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked};
+pub use report::{
+    End, Folding, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked, UnlistedFile,
+};
 pub use repository_folder::{RepositoryFolder, RepositoryFolderError};
 pub use stream::{StreamEvent, StreamHead, StreamId, StreamRequest};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};

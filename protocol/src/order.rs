@@ -245,6 +245,9 @@ pub enum Check {
     Contents,
     /// Compare sizes, read nothing.
     Sizes,
+    /// Read everything, and report what is not listed as well: for a verification. Where the folder is only looked at,
+    /// a file is judged by what it is, and not by whether it could be replaced.
+    Everything,
 }
 
 /// One file to fetch.

@@ -51,6 +51,11 @@ pub enum Report {
         /// At most [`limits::ENTRIES`].
         extraneous: Vec<ExtraneousFile>,
     },
+    /// Files that are neither wanted nor extraneous, where [`Check::Everything`](crate::Check::Everything) was asked for.
+    Unlisted {
+        /// At most [`limits::ENTRIES`].
+        files: Vec<UnlistedFile>,
+    },
     /// Parts that are there of files that are not wanted. Those that the controller does not name in
     /// [`KeepParts`](crate::Order::KeepParts) go at the end.
     UnwantedParts {
@@ -242,6 +247,16 @@ pub enum Found {
     },
 }
 
+/// A file that is in the folder and that nothing is known of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnlistedFile {
+    /// Where it is, `/`-separated, with `/` at its end where it is a folder that is not looked into. Names that are not
+    /// UTF-8 are approximated.
+    pub path: String,
+    /// Its size in bytes; a link's is its own.
+    pub size: u64,
+}
+
 /// Who put a file where it stands, as far as the folder's records say. Where nothing may stay of hfdown they say nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Provenance {
@@ -262,6 +277,10 @@ pub enum Proof {
     Read,
     /// Its size is right, and more was not asked.
     SizeOnly,
+    /// It has just been read and its digest compared, and nothing leads to it by its name in a snapshot.
+    Unnamed,
+    /// The same, and its name in the snapshot leads elsewhere.
+    Misnamed,
 }
 
 /// What identifies a state of a file on disk without reading it.
@@ -332,6 +351,9 @@ impl Message for Report {
                 files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded())
             }
             Self::Extraneous { extraneous } => extraneous.len() <= limits::ENTRIES,
+            Self::Unlisted { files } => {
+                files.len() <= limits::ENTRIES && files.iter().all(|file| file.path.len() <= limits::TEXT)
+            }
             Self::UnwantedParts { digests } => digests.len() <= limits::ENTRIES,
             Self::Tick { files } => files.len() <= limits::ENTRIES,
             Self::Warning { warning } => warning.is_bounded(),

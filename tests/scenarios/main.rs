@@ -32,3 +32,4 @@ mod selection;
 mod stranger;
 mod sync;
 mod terminal;
+mod verification;

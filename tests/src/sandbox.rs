@@ -124,6 +124,23 @@ impl Sandbox {
         self.hfdown(words.iter().chain(more))
     }
 
+    /// The program told to verify a model at this sandbox's destination, with more arguments behind.
+    pub fn verifying(&self, model: &str, more: &[&str]) -> Command {
+        let root = self.root();
+        let root = root.to_str().expect("temporary folders have plain names");
+        let ssh = self.host.as_ref().map(SshHost::command);
+        let words: Vec<&str> = match &ssh {
+            None => vec!["verify", model, root],
+            Some(ssh) => vec!["verify", model, ssh, root],
+        };
+        self.hfdown(words.iter().chain(more))
+    }
+
+    /// Verifies a model and waits for the end.
+    pub async fn verify(&self, model: &str, more: &[&str]) -> Ended {
+        run(self.verifying(model, more)).await
+    }
+
     /// The same by way of another port of the box: a [`crate::proxy::Proxy`]'s.
     pub fn syncing_via(&self, port: u16, model: &str, more: &[&str]) -> Command {
         let root = self.root();

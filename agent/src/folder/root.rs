@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use hfdown_protocol::{
-    Access, Digest, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, RepoPath, Stamp, Traces,
-    Wanted, WantedFiles, limits,
+    Access, Digest, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, Proof, RepoPath, Stamp,
+    Traces, Wanted, WantedFiles, limits,
 };
 
 use super::layout::{DiskLayout, RECEIVED_TREE, disk_layout};
@@ -144,6 +144,26 @@ impl Root {
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The folder in which the listed files stand at their paths. Where it is only looked at, there may be none.
+    pub(crate) fn listed_files(&self) -> Result<Dir, Failure> {
+        let below = self.layout.listed_below();
+        let opened = self.folder.as_ref().map(|folder| folder.open_dir(below));
+        opened.unwrap_or_else(|| Err(ErrorKind::NotFound.into())).map_err(|error| {
+            let path: PathBuf = self.path.join(below).components().collect();
+            match error.kind() {
+                ErrorKind::NotFound => {
+                    Failure::new(FailureKind::NotFound, format_args!("there is no folder {}", path.display()))
+                }
+                _ => disk::failure(&format!("cannot look into {}", path.display()), &error),
+            }
+        })
+    }
+
+    /// How it is known that a file is intact whose bytes have just been read.
+    pub(crate) fn proof_by_name(&self, wanted: &Wanted) -> Proof {
+        self.folder.as_ref().map_or(Proof::Read, |folder| self.layout.proof_by_name(folder, wanted))
     }
 
     pub(crate) fn layout(&self) -> &dyn DiskLayout {

@@ -53,7 +53,8 @@ impl Arguments {
             let words: Vec<&str> =
                 words.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).collect();
             let verb = words.first().copied().unwrap_or_default();
-            let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop"].contains(&verb);
+            let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop"].contains(&verb)
+                || verb == "verify" && words.contains(&"ssh");
             let unknown = unknown_word(&error).map(str::to_owned);
             let tip = match unknown.as_deref() {
                 Some(word) if is_to_a_box && !word.starts_with("--") => Some(UNQUOTED.to_owned()),
@@ -84,7 +85,8 @@ impl Command {
             | Self::Download { source, .. }
             | Self::File { source, .. }
             | Self::RsyncSync { source, .. }
-            | Self::RsyncToVast { source, .. } => Some(source),
+            | Self::RsyncToVast { source, .. }
+            | Self::Verify { source, .. } => Some(source),
             Self::Attach { .. } | Self::Stop { .. } | Self::ForgetHost { .. } | Self::Cache { .. } => None,
         }
     }
@@ -204,6 +206,34 @@ pub enum Command {
         /// How to go about it.
         #[command(flatten)]
         transfer: TransferArguments,
+    },
+    /// Read every file of a model, here or on a box, and say which are right; nothing is changed without --repair
+    #[command(override_usage = "hfdown verify [OPTIONS] <MODEL> [SSH] <DIR>")]
+    Verify {
+        /// What is to be there.
+        #[command(flatten)]
+        source: RepoArguments,
+        /// The folder; before it, for a folder on a box, the SSH command, quoted
+        #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
+        place: Vec<String>,
+        /// The hub cache, in its place.
+        #[command(flatten)]
+        cache: CacheArguments,
+        /// Which of its files.
+        #[command(flatten)]
+        selection: SelectionArguments,
+        /// What is done about it.
+        #[command(flatten)]
+        verify: VerifyArguments,
+        /// How to get into a box.
+        #[command(flatten)]
+        login: LoginArguments,
+        /// What a repair may use.
+        #[command(flatten)]
+        limits: LimitArguments,
+        /// What to show of it.
+        #[command(flatten)]
+        output: OutputArguments,
     },
     /// Watch a transfer that was detached; Ctrl-C leaves it running
     Attach {
@@ -355,12 +385,34 @@ pub struct SyncArguments {
     pub delete: bool,
 }
 
+/// What a verification does about what it finds.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// Fetch what is wrong or missing; extra files stay
+    #[arg(long)]
+    pub repair: bool,
+    /// With --repair, send what the Hub gives no signed address for to the box over the link, by way of this machine
+    #[arg(long, requires = "repair")]
+    pub through_controller: bool,
+}
+
 /// How to go about a transfer.
 #[derive(Debug, Args)]
 pub struct TransferArguments {
     /// Show what would be done, change nothing
     #[arg(long, short = 'n')]
     pub dry_run: bool,
+    /// What it may use.
+    #[command(flatten)]
+    pub limits: LimitArguments,
+    /// What to show of it.
+    #[command(flatten)]
+    pub output: OutputArguments,
+}
+
+/// What a transfer may use.
+#[derive(Debug, Args)]
+pub struct LimitArguments {
     /// Fetch over exactly this many connections at once, instead of finding out how many are worth having
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_CONNECTIONS))]
     pub connections: Option<u16>,
@@ -380,9 +432,6 @@ pub struct TransferArguments {
     /// How long to wait after a file's first failed attempt; later waits grow with it
     #[arg(long, value_name = "MILLISECONDS", hide = true)]
     pub first_wait: Option<NonZeroU16>,
-    /// What to show of it.
-    #[command(flatten)]
-    pub output: OutputArguments,
 }
 
 /// What to show.
@@ -421,6 +470,7 @@ mod tests {
             "hfdown push gpt2 ssh root@h /workspace",
             "hfdown attach ssh -p 1 root@h /workspace",
             "hfdown stop root@h -p 1 /workspace",
+            "hfdown verify gpt2 ssh -p 20544 root@h /workspace",
         ] {
             assert!(
                 complaint(words).contains(&format!("tip: {UNQUOTED}\n")),

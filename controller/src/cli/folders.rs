@@ -29,6 +29,11 @@ pub fn check_path_here(text: &str) -> Result<(), String> {
     check(text, Place::Here).map(drop)
 }
 
+/// The same of one that takes the place of a folder on a box.
+pub fn check_folder_there(text: &str) -> Result<(), String> {
+    check(text, Place::OnBox).map(drop)
+}
+
 fn check(text: &str, place: Place) -> Result<String, String> {
     let complaint = empty(text, place)
         .or_else(|| stray_characters(text))

@@ -12,12 +12,12 @@ mod settings;
 mod values;
 
 pub use arguments::{
-    Arguments, BoxArguments, BoxDestination, CacheArguments, Command, LinkArguments, LoginArguments,
-    OutputArguments, RepoArguments, SyncArguments, TransferArguments,
+    Arguments, BoxArguments, BoxDestination, CacheArguments, Command, LimitArguments, LinkArguments,
+    LoginArguments, OutputArguments, RepoArguments, SyncArguments, TransferArguments, VerifyArguments,
 };
 pub use cache::Cache;
 pub use cache_arguments::{CachePlace, CacheVerb, RemovalArguments};
-pub use folders::check_path_here;
+pub use folders::{check_folder_there, check_path_here};
 pub use log::begin_log;
 pub use model::{Model, TypedCommand, file_command, of_command};
 pub use selection::SelectionArguments;

@@ -9,7 +9,7 @@ use hfdown_agent::Environment;
 use hfdown_agent::http::{EnvironmentOwner, ExtraRoots, Proxies, SpeedFloor};
 use hfdown_protocol::{Check, Limits, Traces, limits};
 
-use super::arguments::{LinkArguments, LoginArguments, SyncArguments, TransferArguments};
+use super::arguments::{LimitArguments, LinkArguments, LoginArguments, SyncArguments};
 use super::model::Model;
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
@@ -159,7 +159,7 @@ pub fn detached_records() -> DetachedRecords {
     DetachedRecords::from_environment()
 }
 
-impl TransferArguments {
+impl LimitArguments {
     /// The least that must arrive, as far as it is not left to the agent.
     pub fn floor(&self) -> SpeedFloor {
         let usual = SpeedFloor::default();

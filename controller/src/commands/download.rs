@@ -21,7 +21,7 @@ pub(super) fn request(
     let after = folder.into_iter().chain(words.iter().map(String::as_str)).collect();
     let model = Model::whole(source, &TypedCommand { verb: "download", after })?;
     let selection = selection.selection(model.quantisation.as_ref())?;
-    let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
+    let settings = Settings::new(model, source.token.as_deref(), transfer.limits.floor(), &events)?;
     let folder = folder.map_or_else(|| format!("./{}", settings.repo), str::to_owned);
     let cache = Cache::here(cache)?;
     let target = Target::local(&settings, folder, cache.as_ref(), events)?;

@@ -27,7 +27,7 @@ pub(super) async fn request(
     let command = TypedCommand { verb: "file", after: words.into_iter().flatten().collect() };
     let (model, inner) = Model::with_path(source, &command)?;
     let (name, destination) = named(&model, inner, words)?;
-    let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
+    let settings = Settings::new(model, source.token.as_deref(), transfer.limits.floor(), &events)?;
     let (folder, placed_as) = place(&name, destination.unwrap_or("."), &context.cancel).await?;
     let destination = format!("{}/{placed_as}", folder.trim_end_matches('/'));
     let target = Target { destination, ..Target::local(&settings, folder, None, events)? };

@@ -11,6 +11,7 @@ use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, Problem};
 use crate::hub::{HubError, Listing, RepoInfo, Revision};
+use crate::plan::Intent;
 use crate::selection::{Selected, Selection};
 use crate::session::SessionError;
 use crate::text::sanitize;
@@ -48,7 +49,8 @@ pub(super) async fn select(
         format!("cannot fetch {what} of {repo}")
     };
     let selected = chosen(&request.selection, listing, attempted, revision)?;
-    if let (false, Some(file)) = (info.is_public(), selected.listed(FileId(0))) {
+    let may_fetch = request.intent != Intent::Verify;
+    if let (false, true, Some(file)) = (info.is_public(), may_fetch, selected.listed(FileId(0))) {
         let path = &file.path;
         let fail =
             |error: HubError| failure::hub(format!("cannot fetch {path} of {repo}"), &error, hub, repo);

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hfdown_protocol::RepoPathRef;
+use hfdown_protocol::{Check, RepoPathRef};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -26,7 +26,9 @@ pub(super) async fn refuse_name_of_a_file(
     let folder = target.typed_folder();
     let is_typed = folder != format!("./{}", settings.repo);
     let is_box = matches!(target.machine, Machine::Box { .. });
-    if request.layout != FolderLayout::LocalDir || !is_typed {
+    // What is verified is there, whatever it is called.
+    let is_verified = request.policy.check == Check::Everything;
+    if request.layout != FolderLayout::LocalDir || is_verified || !is_typed {
         return Ok(());
     }
     let file = namesake(folder, listing);

@@ -15,6 +15,7 @@ mod rsync_sync;
 mod rsync_to_vast;
 mod summary;
 mod sync;
+mod verify;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -129,6 +130,10 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
                 rsync_to_vast::BoxSync { source, there, selection, sync, transfer, traces, through, detach };
             rsync_to_vast::request(typed, context).await?
         }
+        Command::Verify { source, place, cache, selection, verify, login, limits, .. } => {
+            let typed = verify::TypedVerification { source, place, cache, selection, verify, login, limits };
+            verify::request(typed, context).await?
+        }
         Command::Info { source, selection, .. } => return info::run(source, selection, context).await,
         Command::Cache { verb } => return cache::run(verb, context).await,
         Command::ForgetHost { host, .. } => return forget_host::run(host, context).await,
@@ -143,6 +148,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
 fn output(command: &Command) -> &OutputArguments {
     match command {
         Command::Info { output, .. }
+        | Command::Verify { output, .. }
         | Command::Attach { output, .. }
         | Command::Stop { output, .. }
         | Command::ForgetHost { output, .. } => output,

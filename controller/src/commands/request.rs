@@ -7,7 +7,7 @@ use hfdown_agent::hub_cache::SNAPSHOTS;
 use hfdown_protocol::{Access, Check, Commit, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
 
 use super::Context;
-use crate::cli::{self, Cache, LoginArguments, Settings, TransferArguments};
+use crate::cli::{self, Cache, LimitArguments, LoginArguments, Settings, TransferArguments};
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
@@ -79,9 +79,15 @@ pub(super) struct Target {
 impl SyncRequest {
     /// All files of a repository, in a folder of their own.
     pub(super) fn new(settings: Settings, arguments: &TransferArguments) -> Self {
+        let intent = if arguments.dry_run { Intent::DryRun } else { Intent::Execute };
+        Self::within(settings, &arguments.limits, intent)
+    }
+
+    /// The same for what may be more than a transfer, or less.
+    pub(super) fn within(settings: Settings, limits: &LimitArguments, intent: Intent) -> Self {
         Self {
-            limits: arguments.limits(settings.stall_seconds),
-            intent: if arguments.dry_run { Intent::DryRun } else { Intent::Execute },
+            limits: limits.limits(settings.stall_seconds),
+            intent,
             settings,
             selection: Selection::Everything,
             layout: FolderLayout::LocalDir,
@@ -98,7 +104,7 @@ impl SyncRequest {
             root: target.folder.clone(),
             access: match self.intent {
                 Intent::Execute => Access::ReadWrite,
-                Intent::DryRun => Access::ReadOnly,
+                Intent::DryRun | Intent::Verify => Access::ReadOnly,
             },
             layout: match self.layout {
                 FolderLayout::LocalDir => Layout::LocalDir { commit: listing.commit.clone() },

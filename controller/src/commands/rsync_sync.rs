@@ -28,7 +28,7 @@ pub(super) fn request(
     let after = folder.into_iter().chain(words.iter().map(String::as_str)).collect();
     let model = Model::whole(source, &TypedCommand { verb: "rsync-sync", after })?;
     let selection = selection.selection(model.quantisation.as_ref())?;
-    let settings = Settings::new(model, source.token.as_deref(), transfer.floor(), &events)?;
+    let settings = Settings::new(model, source.token.as_deref(), transfer.limits.floor(), &events)?;
     let cache = Cache::here(cache)?;
     let target = Target::local(&settings, folder.unwrap_or_default().to_owned(), cache.as_ref(), events)?;
     let request = SyncRequest { selection, policy: sync.policy(), ..SyncRequest::new(settings, transfer) };

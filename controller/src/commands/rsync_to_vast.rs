@@ -34,7 +34,7 @@ pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(Sy
     let cache = Cache::on_box(&there.cache)?;
     let target = Target::on_box((ssh, &there.login), folder, cache.as_ref(), typed.traces, context).await?;
     let token = source.token.as_deref();
-    let settings = Settings::new(model, token, typed.transfer.floor(), &target.events)?;
+    let settings = Settings::new(model, token, typed.transfer.limits.floor(), &target.events)?;
     let request = SyncRequest {
         selection,
         policy: typed.sync.policy(),

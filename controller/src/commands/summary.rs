@@ -10,7 +10,7 @@ use crate::tally::Tally;
 pub(super) fn exit(tally: &Tally) -> Exit {
     match (tally.end, tally.intent) {
         (End::Cancelled, _) => Exit::Cancelled,
-        (End::Complete, Intent::Execute) => exit_of_complete(tally),
+        (End::Complete, Intent::Execute | Intent::Verify) => exit_of_complete(tally),
         // As it would be.
         (End::Complete, Intent::DryRun) => exit_of_complete(&tally.as_planned()),
     }

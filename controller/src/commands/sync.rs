@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Commit, End, Traces};
+use hfdown_protocol::{Check, Commit, End, Traces};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, attempts};
@@ -11,6 +11,7 @@ use super::listing::{list, select};
 use super::misplaced::{in_order, refuse_name_of_a_file};
 use super::request::{FolderLayout, SyncRequest, Target, Through};
 use super::summary::exit;
+use super::verify;
 use crate::cli::Settings;
 use crate::detached_records::DetachedRecord;
 use crate::event::Event;
@@ -52,8 +53,15 @@ pub(super) async fn sync(
     let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {
         let mut session = connect(request, target, &listing, attempt, cancel).await?;
         session.root().clone_into(&mut run.held);
+        let looking = Instant::now();
         let ended = async {
             let inventory = survey(request, target, &selected, &mut session, run).await?;
+            if request.policy.check == Check::Everything && run.plan.is_none() {
+                verify::tell(request, target, &selected, &inventory, looking.elapsed(), run).await;
+            }
+            if request.intent == Intent::Verify {
+                return Ok(Listened::Finished);
+            }
             let plan = Arc::new(plan::plan(&selected, &inventory, &request.policy));
             announce(request, target, &plan, run).await;
             let execution = execution(request, &listing, &plan);
@@ -86,7 +94,8 @@ pub(super) async fn sync(
     .await;
     tell_what_stays(request, target, &run, &ended).await;
     advise(request, target, &sources).await;
-    Ok(summarise(request, target, &listing.commit, run, ended?, began).await)
+    let ended = ended.map_err(|problem| verify::advise(problem, request, target))?;
+    Ok(summarise(request, target, &listing.commit, run, ended, began).await)
 }
 
 async fn connect(
@@ -155,7 +164,7 @@ async fn announce(request: &SyncRequest, target: &Target, plan: &Arc<Plan>, run:
 /// there is nothing, the plan is executed all the same: the agent records what it has just proved.
 fn execution(request: &SyncRequest, listing: &Listing, plan: &Plan) -> Execution {
     match (request.intent, request.detach) {
-        (Intent::DryRun, _) => Execution::DryRun,
+        (Intent::DryRun | Intent::Verify, _) => Execution::DryRun,
         (Intent::Execute, Some(idle_timeout)) if plan.to_fetch().next().is_some() => {
             let title = format!("{} @ {}", listing.repo, listing.commit.short());
             Execution::Detached(DetachOptions { title, idle_timeout })

@@ -152,7 +152,12 @@ impl Renderer for Bars {
                 self.rest(None);
                 self.rest(name);
             }
-            Event::Planned { .. } | Event::Finished(_) | Event::Detached { .. } | Event::Disconnected => {
+            Event::Planned { .. }
+            | Event::Checked(_)
+            | Event::Verification { .. }
+            | Event::Finished(_)
+            | Event::Detached { .. }
+            | Event::Disconnected => {
                 self.rest(name);
             }
             _ => {}

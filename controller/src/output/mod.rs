@@ -29,6 +29,7 @@ mod sample;
 mod sentences;
 mod style;
 mod summary;
+mod verification;
 
 pub use console::Output;
 pub use log::{Log, LogLine};

@@ -5,11 +5,11 @@ use std::time::Duration;
 use hfdown_protocol::{Conclusion, End, RepoPath, Summary, TransferStatus};
 
 use super::detached::lost;
-use super::disk_warning;
 use super::object::{FileInFlight, Object, RefusedName, Seconds, StatusFields, kind};
 use super::plan_object;
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
+use super::{disk_warning, verification};
 use crate::event::{Agent, Event, InFlight, Progress};
 use crate::hub::Refused;
 use crate::plan::Intent;
@@ -17,6 +17,7 @@ use crate::problem::Problem;
 use crate::selection::Portion;
 use crate::tally::Tally;
 use crate::text::units::mean_rate;
+use crate::verification::VerificationTotals;
 
 /// The object of an event. [`Event::Described`] and [`Event::Cache`] have several, which are in `description_objects.rs` and
 /// in `cache/`.
@@ -71,6 +72,14 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
             }
         }
         Event::Surveying { read, of } => Object::Surveying { done: *read, total: *of },
+        Event::Checked(file) => Object::Checked {
+            path: &file.path,
+            state: verification::state(&file.verdict),
+            size: file.size,
+            kind: verification::kind(&file.verdict),
+            why: verification::why(file),
+        },
+        Event::Verification { totals, took } => verified(totals, *took),
         Event::Planned { plan, intent } => plan_object::planned(plan, *intent, expected),
         Event::Started { path, size, resumed } => {
             Object::Started { path: path.as_str(), size: *size, resumed: *resumed }
@@ -104,6 +113,21 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
         Event::Cancelling => Object::Cancelling {},
         Event::Finished(outcome) => finished(outcome, expected),
     })
+}
+
+fn verified(totals: &VerificationTotals, took: Duration) -> Object<'static> {
+    let VerificationTotals { right, wrong, missing, extra } = *totals;
+    Object::Verification {
+        ok: right.files,
+        ok_bytes: right.bytes,
+        wrong: wrong.files,
+        wrong_bytes: wrong.bytes,
+        missing: missing.files,
+        missing_bytes: missing.bytes,
+        extra: extra.files,
+        extra_bytes: extra.bytes,
+        elapsed_seconds: Seconds(took),
+    }
 }
 
 fn status_fields(status: &TransferStatus) -> StatusFields<'_> {

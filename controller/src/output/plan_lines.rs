@@ -151,7 +151,7 @@ fn why(reason: Reason, replaces: Option<Replaced>, partial: u64) -> String {
 fn how(proof: Proof) -> &'static str {
     match proof {
         Proof::Recorded => "unchanged since it was proved",
-        Proof::Read => "read and proved",
+        Proof::Read | Proof::Unnamed | Proof::Misnamed => "read and proved",
         Proof::SizeOnly => "same size",
     }
 }

@@ -8,7 +8,7 @@ use hfdown_protocol::{MachineInfo, RepoPath};
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
-use super::{Unwritable, cache, detached, disk_warning, info, plan_lines};
+use super::{Unwritable, cache, detached, disk_warning, info, plan_lines, verification};
 use crate::event::{Agent, Event, Progress};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -68,6 +68,9 @@ impl Sentences {
                 info::lines(info, selected, contents).try_for_each(|line| say(OutputLine::Data(line)))
             }
             Event::Cache(event) => cache::lines(event, self.verbosity).into_iter().try_for_each(say),
+            Event::Checked(file) if verification::level(&file.verdict) <= self.verbosity => {
+                say(OutputLine::Data(verification::line(file)))
+            }
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
                 run.expected = PlanTotals::of_status(status);
@@ -109,7 +112,7 @@ impl Sentences {
             Intent::Execute if self.verbosity == Verbosity::Verbose => {
                 plan_lines::reasons(plan).try_for_each(|reason| say(OutputLine::Message(reason)))
             }
-            Intent::Execute => Ok(()),
+            Intent::Execute | Intent::Verify => Ok(()),
         }
     }
 
@@ -193,12 +196,16 @@ impl Sentences {
             Event::Cancelling => {
                 (Verbosity::Normal, "stopping; press Ctrl-C again to end at once".to_owned())
             }
+            Event::Verification { totals, took } => (Verbosity::Normal, verification::summary(totals, *took)),
+            // The verification has said it.
+            Event::Finished(outcome) if outcome.intent == Intent::Verify => return None,
             Event::Finished(outcome) => {
                 let expected = run.map(|run| run.expected).unwrap_or_default();
                 (Verbosity::Normal, summary(outcome, expected))
             }
             Event::Described { .. }
             | Event::Cache(_)
+            | Event::Checked(_)
             | Event::Planned { .. }
             | Event::Started { .. }
             | Event::Listing { .. }

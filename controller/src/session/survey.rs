@@ -1,6 +1,6 @@
 //! What is on disk of what is wanted.
 
-use hfdown_protocol::{Check, Folding, Found, Order, Report, batches, limits};
+use hfdown_protocol::{Check, Folding, Found, Order, RepoPath, Report, UnlistedFile, batches, limits};
 use std::collections::HashSet;
 
 use super::carryover::Carryover;
@@ -11,6 +11,9 @@ use crate::display::Events;
 use crate::event::Event;
 use crate::plan::{ByFile, Inventory};
 use crate::selection::Selected;
+
+/// An agent stops looking when it has told so many, but tells what it has in its hands.
+const MOST_UNLISTED: usize = limits::FILES + limits::ENTRIES;
 
 impl Session {
     /// Asks the agent to look, and checks that it speaks of every wanted file once and of no other.
@@ -29,7 +32,7 @@ impl Session {
         let mut furthest = 0;
         let mut found = ByFile::unknown(selected.wanted.len());
         let mut extraneous = Vec::new();
-        let mut unwanted_parts = Vec::new();
+        let (mut unwanted_parts, mut unlisted) = (Vec::new(), Vec::new());
         let mut names = 0;
         loop {
             match self.hear().await? {
@@ -65,6 +68,13 @@ impl Session {
                     }
                     extraneous.extend(more);
                 }
+                Heard::Report(Report::Unlisted { files }) if check == Check::Everything => {
+                    names += files.iter().map(|file| file.path.len()).sum::<usize>();
+                    unlisted.extend(files);
+                    if unlisted.len() > MOST_UNLISTED || names > 2 * limits::NAMES {
+                        return Err(SessionError::protocol("it finds more files than were to be told"));
+                    }
+                }
                 Heard::Report(Report::UnwantedParts { digests }) => {
                     if unwanted_parts.len() + digests.len() > limits::ENTRIES {
                         return Err(SessionError::protocol("it has more parts than can be"));
@@ -75,7 +85,8 @@ impl Session {
                     if !found.is_whole() {
                         return Err(SessionError::protocol("it did not look at every file"));
                     }
-                    let inventory = Inventory { found, extraneous, unwanted_parts };
+                    unlisted.sort_unstable_by(|a: &UnlistedFile, b| a.path.cmp(&b.path));
+                    let inventory = Inventory { found, extraneous, unwanted_parts, unlisted };
                     if calls_wanted_extraneous(&inventory, selected) {
                         return Err(SessionError::protocol("it calls a wanted file extraneous"));
                     }
@@ -105,5 +116,6 @@ fn told_apart(mut inventory: Inventory, selected: &Selected, folding: Folding) -
         }
     }
     inventory.extraneous.retain(|file| !names.has(&file.path));
+    inventory.unlisted.retain(|file| !RepoPath::new(file.path.as_str()).is_ok_and(|path| names.has(&path)));
     inventory
 }

@@ -31,6 +31,11 @@ fn give(path: &Path, uid: u32) {
 
 /// What `nobody` runs. `None` where that can't be.
 async fn as_nobody(sandbox: &Sandbox, more: &[&str]) -> Option<Ended> {
+    Some(run(nobodys(sandbox, &sandbox.syncing(MODEL, more))?).await)
+}
+
+/// The same command as `nobody` would run it.
+pub(crate) fn nobodys(sandbox: &Sandbox, plain: &Command) -> Option<Command> {
     if !is_root() {
         left_out("only root can become another user");
         return None;
@@ -42,14 +47,13 @@ async fn as_nobody(sandbox: &Sandbox, more: &[&str]) -> Option<Ended> {
     open(sandbox.scratch(), 0o755);
     open(&program, 0o755);
     give(&sandbox.scratch().join("home"), NOBODY);
-    let plain = sandbox.syncing(MODEL, more);
     let plain = plain.as_std();
     let mut command = Command::new("setpriv");
     command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(&program).args(plain.get_args());
     command.env_clear().current_dir(sandbox.scratch());
     command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    Some(run(command).await)
+    Some(command)
 }
 
 fn publish(sandbox: &Sandbox) {

@@ -1,6 +1,6 @@
 //! Disks that are not like ours: what they lack, what they are short of, and what they refuse to one file.
 
-mod foreign;
+pub(crate) mod foreign;
 mod lacking;
 mod placing;
 mod scarce;

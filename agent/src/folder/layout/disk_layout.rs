@@ -7,13 +7,15 @@ use std::fs::File;
 use std::io;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Digest, Failure, FileId, RepoPath, Stamp, Wanted, WantedFiles};
+use hfdown_protocol::{Digest, Failure, FileId, Proof, RepoPath, Stamp, Wanted, WantedFiles};
 
 use crate::folder::file_set::FileSet;
 use crate::folder::records::{Record, Records};
 use crate::folder::work_folder::Writable;
 use crate::part::{self, ProvedPart, RenameFault};
 
+/// The root itself.
+const ROOT: &str = ".";
 /// Our own folder, wherever the root is one folder of one model.
 const WORK_FOLDER: &str = ".cache/hfdown";
 
@@ -42,6 +44,16 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
     /// What stands where a wanted file is to have its own name, and does not give way, where that is not its place.
     fn obstacle(&self, _root: &Dir, _wanted: &Wanted) -> Option<Failure> {
         None
+    }
+
+    /// What of the listed files stands at their paths: a folder below the root.
+    fn listed_below(&self) -> &str {
+        ROOT
+    }
+
+    /// How it is known that a file is intact whose bytes have just been read, where its place has not its own name.
+    fn proof_by_name(&self, _folder: &Dir, _wanted: &Wanted) -> Proof {
+        Proof::Read
     }
 
     /// The names of the files' parts. Files that share a part share a place, and are fetched once.

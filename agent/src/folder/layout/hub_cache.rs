@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cap_std::fs::Dir;
 use hfdown_protocol::{
-    Commit, DiskWarning, Failure, FailureKind, FileId, RepoPath, RepositoryFolder, Stamp, Symlinks, Wanted,
-    WantedFiles,
+    Commit, DiskWarning, Failure, FailureKind, FileId, Proof, RepoPath, RepositoryFolder, Stamp, Symlinks,
+    Wanted, WantedFiles,
 };
 
 use super::disk_layout::{Claim, Completeness, DiskLayout, PartNames};
@@ -226,6 +226,20 @@ impl DiskLayout for CachedSnapshot {
                 in_the_way(format!("a file stands where {name} needs a folder"))
             }
             _ => None,
+        }
+    }
+
+    fn listed_below(&self) -> &str {
+        &self.snapshot
+    }
+
+    fn proof_by_name(&self, folder: &Dir, wanted: &Wanted) -> Proof {
+        let place = self.place_of(Some(folder), wanted);
+        let there = |name: &str| folder.metadata(name).ok().map(|there| disk::stamp(&there));
+        match (there(&self.in_snapshot(wanted)), there(place.as_str())) {
+            (None, _) => Proof::Unnamed,
+            (Some(named), Some(placed)) if named == placed => Proof::Read,
+            (Some(_), _) => Proof::Misnamed,
         }
     }
 

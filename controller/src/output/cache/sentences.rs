@@ -18,7 +18,7 @@ pub(in crate::output) fn lines(event: &CacheEvent, verbosity: Verbosity) -> Vec<
         }
         CacheEvent::Planned(planned) => match planned.intent {
             Intent::DryRun => (Verbosity::Quiet, OutputLine::Data(removal::text(planned))),
-            Intent::Execute => message(removal::text(planned)),
+            Intent::Execute | Intent::Verify => message(removal::text(planned)),
         },
         CacheEvent::NotFreed { id, failure } => {
             let text = format!("warning: {id} is left as it is: {}", because(failure));

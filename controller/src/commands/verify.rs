@@ -1,0 +1,190 @@
+//! `hfdown verify MODEL [SSH] DIR`: read everything that is there and say what is right; with `--repair`, fetch the rest.
+//!
+//! It is a sync that believes no record. Without `--repair` it ends before the plan, needs no lock and changes nothing, so
+//! that it can look at a folder which may not be written to, or which a sync is changing.
+
+use std::time::Duration;
+
+use hfdown_protocol::{Check, Traces};
+
+use super::Context;
+use super::attempts::SyncRun;
+use super::request::{SyncRequest, Target, Through};
+use crate::cli::{
+    Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments, SelectionArguments,
+    Settings, TypedCommand, VerifyArguments, check_folder_there, check_path_here, of_command,
+};
+use crate::event::Event;
+use crate::failure::{Exit, Problem};
+use crate::plan::{Extraneous, Intent, Inventory, Policy};
+use crate::selection::Selected;
+use crate::session::Machine;
+use crate::text::sanitize;
+use crate::verification::{VerificationTotals, verify};
+
+/// The most characters of a word that a user typed.
+const LONGEST_WORD: usize = 200;
+const USAGE: &str = "hfdown verify MODEL DIR, or with a folder on a box hfdown verify MODEL 'ssh -p PORT USER@HOST' DIR; --cache in \
+     the place of DIR is the hub cache";
+
+/// What was typed.
+pub(super) struct TypedVerification<'a> {
+    pub(super) source: &'a RepoArguments,
+    pub(super) place: &'a [String],
+    pub(super) selection: &'a SelectionArguments,
+    pub(super) verify: &'a VerifyArguments,
+    pub(super) cache: &'a CacheArguments,
+    pub(super) login: &'a LoginArguments,
+    pub(super) limits: &'a LimitArguments,
+}
+
+/// Where it is looked.
+#[derive(Debug, PartialEq, Eq)]
+enum VerifiedPlace<'a> {
+    Here { folder: Option<&'a str> },
+    OnBox { ssh: &'a str, folder: Option<&'a str> },
+}
+
+pub(super) async fn request(
+    typed: TypedVerification<'_>,
+    context: &Context,
+) -> Result<(SyncRequest, Target), Problem> {
+    let TypedVerification { source, place, cache, selection, verify, login, limits } = typed;
+    let words = selection.words();
+    let after = place.iter().chain(&words).map(String::as_str).collect();
+    let model = Model::whole(source, &TypedCommand { verb: "verify", after })?;
+    let selection = selection.selection(model.quantisation.as_ref())?;
+    let settings = |model, events| Settings::new(model, source.token.as_deref(), limits.floor(), events);
+    let (settings, target, cache) = match VerifiedPlace::of(place, cache)? {
+        VerifiedPlace::Here { folder } => {
+            let (events, cache) = (context.events(None), Cache::here(cache)?);
+            let settings = settings(model, &events)?;
+            let folder = folder.unwrap_or_default().to_owned();
+            let target = Target::local(&settings, folder, cache.as_ref(), events)?;
+            (settings, target, cache)
+        }
+        VerifiedPlace::OnBox { ssh, folder } => {
+            let cache = Cache::on_box(cache)?;
+            let target = Target::on_box((ssh, login), folder, cache.as_ref(), Traces::Keep, context).await?;
+            (settings(model, &target.events)?, target, cache)
+        }
+    };
+    let intent = if verify.repair { Intent::Execute } else { Intent::Verify };
+    let through = if verify.through_controller { Through::Controller } else { Through::Nothing };
+    let request = SyncRequest {
+        selection,
+        policy: Policy { check: Check::Everything, extraneous: Extraneous::Keep },
+        through,
+        ..SyncRequest::within(settings, limits, intent)
+    };
+    Ok((request.into_cache(cache.as_ref()), target))
+}
+
+impl<'a> VerifiedPlace<'a> {
+    /// The number of words tells: a folder is the last one, unless it is the hub cache.
+    fn of(words: &'a [String], cache: &CacheArguments) -> Result<Self, Problem> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let usage = |attempted: String| Problem::new(Exit::Usage, attempted).hint(USAGE);
+        match words[..] {
+            [] if cache.is_wanted() => Ok(Self::Here { folder: None }),
+            [ssh] if cache.is_wanted() => Ok(Self::OnBox { ssh, folder: None }),
+            [.., folder] if cache.is_wanted() => Err(usage(format!(
+                "there is no place for `{}` beside --cache",
+                sanitize(folder, LONGEST_WORD)
+            ))),
+            [] => Err(usage("DIR is missing: the folder that is to be verified".to_owned())),
+            [ssh] if ssh.starts_with("ssh ") || ssh.starts_with("ssh://") => {
+                Err(usage(format!("DIR is missing: the folder behind `{}`", sanitize(ssh, LONGEST_WORD))))
+            }
+            [folder] => {
+                check_path_here(folder).map_err(|why| no_folder(folder, why))?;
+                Ok(Self::Here { folder: Some(folder) })
+            }
+            [ssh, folder] => {
+                check_folder_there(folder).map_err(|why| no_folder(folder, why))?;
+                Ok(Self::OnBox { ssh, folder: Some(folder) })
+            }
+            [_, _, third, ..] => {
+                Err(usage(format!("there is no place for `{}`", sanitize(third, LONGEST_WORD))))
+            }
+        }
+    }
+}
+
+fn no_folder(word: &str, why: String) -> Problem {
+    Problem::new(Exit::Usage, format!("`{}` names no folder", sanitize(word, LONGEST_WORD))).because(why)
+}
+
+/// Tells every file, once in a run, and what it comes to.
+pub(super) async fn tell(
+    request: &SyncRequest,
+    target: &Target,
+    selected: &Selected,
+    inventory: &Inventory,
+    took: Duration,
+    run: &mut SyncRun,
+) {
+    let mut totals = VerificationTotals::default();
+    for file in verify(selected, inventory) {
+        totals.add(&file);
+        target.events.send(Event::Checked(file)).await;
+    }
+    target.events.send(Event::Verification { totals, took }).await;
+    if !totals.is_right() && request.intent == Intent::Verify {
+        let text = "the same command with `--repair` fetches what is wrong or missing".to_owned();
+        target.events.send(Event::Hint { text }).await;
+    }
+    run.carryover.tally = totals.tally();
+}
+
+/// What to do where there is nothing to verify.
+pub(super) fn advise(problem: Problem, request: &SyncRequest, target: &Target) -> Problem {
+    if request.policy.check != Check::Everything || problem.exit != Exit::NotFound || problem.hint.is_some() {
+        return problem;
+    }
+    let Settings { repo, revision, .. } = &request.settings;
+    let folder = target.folder.as_deref().unwrap_or("--cache");
+    let command = match target.machine {
+        Machine::Local(_) => TypedCommand { verb: "rsync-sync", after: vec![folder] },
+        Machine::Box { .. } => TypedCommand { verb: "rsync-to-vast", after: vec![&target.ssh, folder] },
+    };
+    problem.hint(format!("check the path; `{}` brings the model there", of_command(&command, repo, revision)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_number_of_words_tells_a_box_from_a_folder_here() {
+        let place = |words: &[&str], is_cache| {
+            let words: Vec<_> = words.iter().map(|word| (*word).to_owned()).collect();
+            let cache = CacheArguments { cache: is_cache, cache_dir: None };
+            match VerifiedPlace::of(&words, &cache) {
+                Ok(VerifiedPlace::Here { folder }) => Ok(format!("here {}", folder.unwrap_or("cache"))),
+                Ok(VerifiedPlace::OnBox { ssh, folder }) => {
+                    Ok(format!("{ssh} {}", folder.unwrap_or("cache")))
+                }
+                Err(problem) => Err(problem.attempted),
+            }
+        };
+        assert_eq!(place(&[], true), Ok("here cache".to_owned()));
+        assert_eq!(place(&["box"], true), Ok("box cache".to_owned()));
+        assert!(place(&["box", "/x"], true).is_err_and(|said| said.contains("beside --cache")));
+        let place = |words: &[&str]| place(words, false);
+        assert_eq!(place(&["./x"]), Ok("here ./x".to_owned()));
+        assert_eq!(place(&["ssh -p 1 root@h", "/x"]), Ok("ssh -p 1 root@h /x".to_owned()));
+        assert_eq!(place(&["box", "~/x"]), Ok("box ~/x".to_owned()));
+        for (words, complaint) in [
+            (&[][..], "DIR is missing"),
+            (&["ssh -p 1 root@h"], "DIR is missing: the folder behind `ssh -p 1 root@h`"),
+            (&["ssh://root@h:1"], "DIR is missing: the folder behind"),
+            (&["C:\\x"], "`C:\\x` names no folder"),
+            (&["box", "C:\\x"], "`C:\\x` names no folder"),
+            (&["a", "b", "c"], "there is no place for `c`"),
+        ] {
+            let said = place(words);
+            assert!(said.as_ref().is_err_and(|said| said.starts_with(complaint)), "{words:?}: {said:?}");
+        }
+    }
+}
