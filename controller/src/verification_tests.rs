@@ -66,6 +66,7 @@ fn every_file_is_told_once_and_what_is_left_out_is_not() {
         found: cases.iter().map(|(_, found, _)| found.clone()).collect(),
         extraneous: vec![extraneous("old"), extraneous("earlier")],
         unlisted: vec![unlisted("a\u{1b}[2Jb"), unlisted("left/out"), unlisted("notes.txt")],
+        ..Inventory::default()
     };
     let checked: Vec<_> = verify(&selected, &inventory).collect();
     let told: Vec<_> =
