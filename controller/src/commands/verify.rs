@@ -31,9 +31,9 @@ const USAGE: &str = "hfdown verify MODEL DIR, or with a folder on a box hfdown v
 pub(super) struct TypedVerification<'a> {
     pub(super) source: &'a RepoArguments,
     pub(super) place: &'a [String],
+    pub(super) cache: &'a CacheArguments,
     pub(super) selection: &'a SelectionArguments,
     pub(super) verify: &'a VerifyArguments,
-    pub(super) cache: &'a CacheArguments,
     pub(super) login: &'a LoginArguments,
     pub(super) limits: &'a LimitArguments,
 }
