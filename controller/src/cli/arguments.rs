@@ -7,11 +7,12 @@ use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr, TypedValue
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
+use super::box_arguments::{BoxArguments, BoxDestination, CACHE, CacheArguments, LoginArguments};
 use super::cache_arguments::CacheVerb;
 use super::elsewhere::instead;
-use super::folders::{parse_folder_there, parse_path_here};
+use super::folders::parse_path_here;
 use super::selection::SelectionArguments;
-use super::values::{parse_fingerprint, parse_floor, parse_rate};
+use super::values::{parse_floor, parse_rate};
 use crate::output::OutputOptions;
 
 const AFTER: &str = "\
@@ -28,9 +29,6 @@ of the one built in. HFDOWN_LOG=debug shows the talk with the agent.";
 
 const UNQUOTED: &str =
     "the SSH command is one word: put it in quotes, like 'ssh -p 20544 root@142.214.185.187'";
-
-/// The options that take the place of DIR.
-const CACHE: [&str; 2] = ["cache", "cache_dir"];
 
 /// More than this a CDN takes for an attack.
 const MOST_CONNECTIONS: i64 = 64;
@@ -286,89 +284,6 @@ pub struct RepoArguments {
     /// A Hub token; better in `HF_TOKEN`: what is typed here, other users of this machine can see
     #[arg(long, value_name = "TOKEN")]
     pub token: Option<String>,
-}
-
-/// A folder on a box, and how to get there.
-#[derive(Debug, Args)]
-pub struct BoxArguments {
-    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
-    #[arg(value_name = "SSH")]
-    pub ssh: String,
-    /// The folder on the box; files land directly in it
-    #[arg(value_name = "DIR", value_parser = parse_folder_there)]
-    pub folder: String,
-    /// How to get in.
-    #[command(flatten)]
-    pub login: LoginArguments,
-}
-
-/// A folder on a box, or the hub cache there, and how to get there.
-#[derive(Debug, Args)]
-pub struct BoxDestination {
-    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
-    #[arg(value_name = "SSH")]
-    pub ssh: String,
-    /// The folder on the box; files land directly in it
-    #[arg(
-        value_name = "DIR",
-        value_parser = parse_folder_there,
-        required_unless_present_any = CACHE,
-        conflicts_with_all = CACHE
-    )]
-    pub folder: Option<String>,
-    /// The hub cache, in its place.
-    #[command(flatten)]
-    pub cache: CacheArguments,
-    /// How to get in.
-    #[command(flatten)]
-    pub login: LoginArguments,
-}
-
-/// The hub cache as a destination.
-#[derive(Debug, Args)]
-pub struct CacheArguments {
-    /// Into the hub cache, where transformers, vLLM and `hf` look, instead of DIR; on a box, that of its user, as a login
-    /// shell there has it
-    #[arg(long)]
-    pub cache: bool,
-    /// Into this hub cache, whatever the environment says
-    #[arg(long, value_name = "DIR", value_parser = NotEmpty::new())]
-    pub cache_dir: Option<String>,
-}
-
-impl CacheArguments {
-    /// Whether the hub cache is the destination.
-    pub fn is_wanted(&self) -> bool {
-        self.cache || self.cache_dir.is_some()
-    }
-}
-
-/// How to get into a box.
-#[derive(Debug, Args)]
-pub struct LoginArguments {
-    /// Accept only this host key (SHA256:…)
-    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "strict_host_key", value_parser = parse_fingerprint)]
-    pub host_key: Option<String>,
-    /// Refuse hosts whose key is not known yet
-    #[arg(long)]
-    pub strict_host_key: bool,
-    /// What to put up with.
-    #[command(flatten)]
-    pub link: LinkArguments,
-}
-
-/// What to put up with from the link to a box.
-#[derive(Debug, Args)]
-pub struct LinkArguments {
-    /// How long to try a box that refuses connections or keys, as one does that was just started; 0 asks once
-    #[arg(long, value_name = "SECONDS", default_value_t = 180)]
-    pub wait: u16,
-    /// How often in a row to make a new link when the old one broke; what has arrived counts; 0 gives up at once
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    pub retries: u32,
-    /// After how many seconds of silence a link is given up
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, hide = true, value_parser = clap::value_parser!(u16).range(1..))]
-    pub link_silence: u16,
 }
 
 /// How closely to look, and what becomes of what is no longer listed.

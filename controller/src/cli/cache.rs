@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hfdown_protocol::Symlinks;
 
-use super::arguments::CacheArguments;
+use super::box_arguments::CacheArguments;
 use super::folders::{check_path_here, parse_folder_there};
 use crate::failure::{Exit, Problem};
 use crate::hub::Variables;

@@ -1,6 +1,7 @@
 //! What was typed, and what it means together with the environment.
 
 mod arguments;
+mod box_arguments;
 mod cache;
 mod cache_arguments;
 mod elsewhere;
@@ -12,9 +13,10 @@ mod settings;
 mod values;
 
 pub use arguments::{
-    Arguments, BoxArguments, BoxDestination, CacheArguments, Command, LimitArguments, LinkArguments,
-    LoginArguments, OutputArguments, RepoArguments, SyncArguments, TransferArguments, VerifyArguments,
+    Arguments, Command, LimitArguments, OutputArguments, RepoArguments, SyncArguments, TransferArguments,
+    VerifyArguments,
 };
+pub use box_arguments::{BoxArguments, BoxDestination, CacheArguments, LinkArguments, LoginArguments};
 pub use cache::Cache;
 pub use cache_arguments::{CachePlace, CacheVerb, RemovalArguments};
 pub use folders::{check_folder_there, check_path_here};

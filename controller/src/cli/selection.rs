@@ -6,23 +6,25 @@ use clap::builder::NonEmptyStringValueParser as NotEmpty;
 use crate::failure::{Exit, Problem};
 use crate::selection::{Criteria, Glob, Globs, Projectors, Quantisation, Selection, WantedQuantisations};
 
+/// Above these options in `--help`. Each names it: the heading of a whole struct would also stand above those that follow.
+const WHICH: &str = "Which files";
+
 /// Which files are wanted. What every option wants is wanted.
 #[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Which files")]
 pub struct SelectionArguments {
     /// Only files that match, by their whole path, as `hf download` has it: `*` crosses `/`, `dir/` is a folder; quote it.
     /// Several times
-    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    #[arg(long, help_heading = WHICH, value_name = "GLOB", value_parser = parse_glob)]
     pub include: Vec<Glob>,
     /// No files that match, whatever else is wanted. Several times
-    #[arg(long, value_name = "GLOB", value_parser = parse_glob)]
+    #[arg(long, help_heading = WHICH, value_name = "GLOB", value_parser = parse_glob)]
     pub exclude: Vec<Glob>,
     /// Only the GGUF files of this quantisation, all shards of it, and nothing else (no README, no config), as
     /// `llama.cpp -hf org/name:Q4_K_M` has it; MODEL may be written like that as well. Several times
-    #[arg(long, value_name = "QUANT", value_delimiter = ',', value_parser = NotEmpty::new())]
+    #[arg(long, help_heading = WHICH, value_name = "QUANT", value_delimiter = ',', value_parser = NotEmpty::new())]
     pub quant: Vec<String>,
     /// With the quantisation the projector (mmproj) that fits it best: in the nearest folder, of the nearest bits
-    #[arg(long)]
+    #[arg(long, help_heading = WHICH)]
     pub mmproj: bool,
 }
 

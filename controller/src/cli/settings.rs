@@ -9,7 +9,8 @@ use hfdown_agent::Environment;
 use hfdown_agent::http::{EnvironmentOwner, ExtraRoots, Proxies, SpeedFloor};
 use hfdown_protocol::{Check, Limits, Traces, limits};
 
-use super::arguments::{LimitArguments, LinkArguments, LoginArguments, SyncArguments};
+use super::arguments::{LimitArguments, SyncArguments};
+use super::box_arguments::{LinkArguments, LoginArguments};
 use super::model::Model;
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
