@@ -88,8 +88,7 @@ impl Survey<'_> {
         if self.check == Check::Everything {
             self.send_unlisted()?;
         }
-        let digests = self.root.unwanted_parts(self.wanted);
-        if !digests.is_empty() {
+        for digests in batches(self.root.unwanted_parts(self.wanted)) {
             self.send(Report::UnwantedParts { digests })?;
         }
         Ok(self.root.folding(self.wanted))

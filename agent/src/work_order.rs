@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    Digest, End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, WantedFiles,
+    Digest, End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, WantedFiles, limits,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -33,9 +33,10 @@ impl WorkOrder {
         self.extraneous.extend(extraneous);
     }
 
-    /// Adds files that are listed and left out: their parts stay.
+    /// Adds files that are listed and left out: their parts stay. There are no more than parts were told of.
     pub(crate) fn keep_parts(&mut self, digests: Vec<Digest>) {
-        self.left_out.extend(digests);
+        let room = limits::FILES.saturating_sub(self.left_out.len());
+        self.left_out.extend(digests.into_iter().take(room));
     }
 
     /// Whether there is nothing to fetch.
@@ -85,7 +86,7 @@ impl WorkOrder {
                 Completeness::Whole => HashSet::new(),
                 Completeness::Partial => folder.resumable(&wanted),
             };
-            resumable.extend(folder.root.parts_of(&left_out));
+            resumable.extend(folder.root.parts_of(left_out));
             folder.finish(&wanted, completeness, &resumable).map(|()| reports)
         });
         let reports = finishing.await.unwrap_or_else(|error| Err(defect(&error)))?;

@@ -11,7 +11,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use hfdown_protocol::{
     Access, Digest, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, Proof, RepoPath, Stamp,
-    Traces, Wanted, WantedFiles, limits,
+    Traces, Wanted, WantedFiles,
 };
 
 use super::layout::{DiskLayout, RECEIVED_TREE, disk_layout};
@@ -211,12 +211,13 @@ impl Root {
     }
 
     /// The names of the parts that are there of these digests.
-    pub(crate) fn parts_of(&self, digests: &[Digest]) -> Vec<String> {
+    pub(crate) fn parts_of(&self, mut digests: Vec<Digest>) -> Vec<String> {
+        digests.sort_unstable();
         let parts = self.work.iter().flat_map(WorkFolder::part_digests);
-        parts.filter(|(_, digest)| digests.contains(digest)).map(|(name, _)| name).collect()
+        parts.filter(|(_, digest)| digests.binary_search(digest).is_ok()).map(|(name, _)| name).collect()
     }
 
-    /// The digests of the parts that are there of other files than these, sorted: as many as can be told.
+    /// The digests of the parts that are there of other files than these, sorted.
     pub(crate) fn unwanted_parts(&self, wanted: &WantedFiles) -> Vec<Digest> {
         let parts = self.work.iter().flat_map(WorkFolder::part_digests);
         let mut digests: Vec<Digest> = parts.map(|(_, digest)| digest).collect();
@@ -232,7 +233,6 @@ impl Root {
         }
         let mut is_wanted = is_wanted.into_iter();
         digests.retain(|_| is_wanted.next() == Some(false));
-        digests.truncate(limits::ENTRIES);
         digests
     }
 

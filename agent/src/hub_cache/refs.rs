@@ -52,7 +52,15 @@ fn collect(folder: &Dir, place: &str, prefix: &str, found: &mut Refs, flaws: &mu
             return;
         }
     };
-    for entry in entries.flatten() {
+    for entry in entries {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                found.is_uncertain = true;
+                flaws.push(CacheFlaw::unreadable(place, &error));
+                continue;
+            }
+        };
         let file_name = entry.file_name();
         let place = format!("{place}/{}", file_name.to_string_lossy());
         let read = match (file_name.to_str(), entry.file_type()) {

@@ -29,7 +29,7 @@ pub(super) const IN_HANDS: u64 = 1 << 20;
 pub(super) const FLIGHTS: usize = 64;
 
 /// Files that wait for another attempt, or are under way: while there are as many, no other file is begun.
-const MOST_BEGUN: usize = 4096;
+pub(super) const MOST_BEGUN: usize = 4096;
 
 /// The files of one transfer.
 #[derive(Debug)]
@@ -41,6 +41,10 @@ pub(super) struct Queue {
     is_settled: Vec<bool>,
     /// The order in which files that wait are begun. One that does not wait any more is passed over.
     waiting: VecDeque<u32>,
+    /// The same for those that were begun before, and come behind all others: at most [`MOST_BEGUN`]. They are not in
+    /// one line with the others, or a transfer would stand still once there are as many, all of them behind a file that may not
+    /// be begun for that very reason.
+    again: VecDeque<u32>,
     /// Files that neither wait nor are settled, in the order they were begun.
     under_way: Vec<usize>,
     pub(super) speeds: ConnectionSpeeds,
@@ -50,6 +54,19 @@ pub(super) struct Queue {
     pub(super) unsettled: usize,
     /// How many digests can be computed at a time.
     digests: usize,
+}
+
+/// What comes of beginning a file.
+enum Beginning {
+    Begun(Assignment),
+    /// It does not wait any more.
+    Settled,
+    /// It waits for a while after a failure.
+    TooSoon,
+    /// As many files were begun as may be.
+    TooMany,
+    /// What was begun is to be done first.
+    Behind,
 }
 
 /// Where in the order a file waits to be begun again.
@@ -68,6 +85,7 @@ impl Queue {
             files: HashMap::new(),
             is_settled: vec![false; count],
             waiting: (0..).take(count).collect(),
+            again: VecDeque::new(),
             under_way: Vec::new(),
             speeds: ConnectionSpeeds::default(),
             patient_until: None,
@@ -114,36 +132,63 @@ impl Queue {
         if self.patient_until.is_some_and(|until| now < until) {
             return None;
         }
-        for _ in 0..self.waiting.len() {
-            let number = self.waiting.pop_front()?;
-            let index = number as usize;
-            if self.is_settled[index] {
-                continue;
+        while let Some(number) = self.waiting.pop_front() {
+            match self.try_begin(number, now, connection) {
+                Beginning::Begun(assignment) => return Some(assignment),
+                Beginning::Settled => {}
+                Beginning::TooSoon => self.again.push_back(number),
+                Beginning::TooMany => {
+                    // Those that were begun go on.
+                    self.waiting.push_front(number);
+                    break;
+                }
+                Beginning::Behind => {
+                    self.waiting.push_front(number);
+                    return None;
+                }
             }
-            let Some(state) = self.state(index) else {
-                self.waiting.push_front(number);
-                return None;
-            };
-            let FileStage::Waiting(turn) = state.stage else { continue };
-            if !state.is_ready(now) {
-                self.waiting.push_back(number);
-                continue;
+        }
+        for _ in 0..self.again.len() {
+            let number = self.again.pop_front()?;
+            match self.try_begin(number, now, connection) {
+                Beginning::Begun(assignment) => return Some(assignment),
+                Beginning::Settled => {}
+                Beginning::TooSoon => self.again.push_back(number),
+                Beginning::TooMany | Beginning::Behind => {
+                    self.again.push_front(number);
+                    return None;
+                }
             }
-            let file = Arc::clone(&state.file);
-            if file.is_small() {
-                let lease = self.lease_small(index, connection)?;
-                return Some(Assignment::Small(index, file, lease, turn));
-            }
-            if self.large_under_way() < FLIGHTS && self.trailing() < self.digests {
-                self.state(index)?.stage = FileStage::Opening;
-                self.under_way.push(index);
-                return Some(Assignment::Open(index, file, turn));
-            }
-            // The disk or the digests do not keep up. What is behind this one would only add to that.
-            self.waiting.push_front(number);
-            return None;
         }
         None
+    }
+
+    fn try_begin(&mut self, number: u32, now: Instant, connection: usize) -> Beginning {
+        let index = number as usize;
+        if self.is_settled[index] {
+            return Beginning::Settled;
+        }
+        let Some(state) = self.state(index) else { return Beginning::TooMany };
+        let FileStage::Waiting(turn) = state.stage else { return Beginning::Settled };
+        if !state.is_ready(now) {
+            return Beginning::TooSoon;
+        }
+        let file = Arc::clone(&state.file);
+        if file.is_small() {
+            let lease = self.lease_small(index, connection);
+            return lease.map_or(Beginning::Settled, |lease| {
+                Beginning::Begun(Assignment::Small(index, file, lease, turn))
+            });
+        }
+        if self.large_under_way() >= FLIGHTS || self.trailing() >= self.digests {
+            // The disk or the digests do not keep up. What is behind this one would only add to that.
+            return Beginning::Behind;
+        }
+        if let Some(state) = self.files.get_mut(&index) {
+            state.stage = FileStage::Opening;
+        }
+        self.under_way.push(index);
+        Beginning::Begun(Assignment::Open(index, file, turn))
     }
 
     /// The state of a file that is not settled. It is made when the file is begun, unless too many are.
@@ -295,7 +340,7 @@ impl Queue {
         self.leave(index, before);
         match rank {
             Rank::First => self.waiting.push_front(number),
-            Rank::Last => self.waiting.push_back(number),
+            Rank::Last => self.again.push_back(number),
         }
     }
 
@@ -306,7 +351,7 @@ impl Queue {
             state.retries.not_before = Some(until);
             let before = std::mem::replace(&mut state.stage, FileStage::Waiting(turn));
             self.leave(index, before);
-            self.waiting.push_back(number);
+            self.again.push_back(number);
         }
     }
 

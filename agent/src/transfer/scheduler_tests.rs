@@ -4,7 +4,7 @@ use super::super::file_state::Turn;
 use super::super::file_transfer::SMALL;
 use super::super::jobs::Jobs;
 use super::super::leased_part::BACKLOG;
-use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, SHORTEST_PIECE};
+use super::super::queue::{FLIGHTS, IN_HANDS, LONGEST_PIECE, MOST_BEGUN, SHORTEST_PIECE};
 use super::super::retries::ATTEMPTS;
 use super::*;
 use crate::folder::PartNames;
@@ -92,6 +92,28 @@ fn what_came_and_was_thrown_away_is_no_progress() {
         matches!(scheduler.faulted(index, None, &broken), NextStep::Lost)
     });
     assert_eq!(attempts, Some(ATTEMPTS));
+}
+
+#[test]
+fn a_transfer_goes_on_after_more_files_have_failed_than_may_be_begun() {
+    let count = MOST_BEGUN + 100;
+    let scheduler = scheduler(&vec![1; count]);
+    let mut has_failed = vec![false; count];
+    let mut placed = 0;
+    // Each fails once, as where the network is gone for a moment, and then arrives.
+    for _ in 0..2 * count {
+        let Some(Assignment::Small(index, _, lease, _)) = assign(&scheduler) else {
+            panic!("it stands still after {placed} of {count}")
+        };
+        assert!(scheduler.carried(index, &lease));
+        if std::mem::replace(&mut has_failed[index], true) {
+            assert!(scheduler.settled(index));
+            placed += 1;
+        } else {
+            scheduler.faulted(index, None, &FetchFault::Broken { host: host(), why: "cut".to_owned() });
+        }
+    }
+    assert_eq!(placed, count);
 }
 
 #[test]

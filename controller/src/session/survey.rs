@@ -76,7 +76,7 @@ impl Session {
                     }
                 }
                 Heard::Report(Report::UnwantedParts { digests }) => {
-                    if unwanted_parts.len() + digests.len() > limits::ENTRIES {
+                    if unwanted_parts.len() + digests.len() > limits::FILES {
                         return Err(SessionError::protocol("it has more parts than can be"));
                     }
                     unwanted_parts.extend(digests);
