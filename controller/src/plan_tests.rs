@@ -1,7 +1,7 @@
 //! Every reason, refusal, keep and fate that a plan can have, as tables.
 
 use super::*;
-use crate::hub::{Listing, RefusalReason};
+use crate::hub::{Listing, RefusalReason, TreeDetails};
 use crate::selection::Selection;
 use hfdown_protocol::{Commit, FileTable, PathError};
 use std::sync::Arc;
@@ -27,7 +27,13 @@ fn chosen(names: &[&str], rule: impl Fn(&str) -> bool) -> Selected {
     }
     let repo = "acme/model".parse().unwrap();
     let commit = Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap();
-    let listing = Arc::new(Listing { repo, commit, files: Arc::new(files), refused: Vec::new() });
+    let listing = Arc::new(Listing {
+        repo,
+        commit,
+        files: Arc::new(files),
+        details: TreeDetails::default(),
+        refused: Vec::new(),
+    });
     let mut selected = Selection::Everything.apply(&listing).unwrap();
     selected.wanted = WantedFiles::chosen(&listing.files, |file| rule(file.path.as_str()));
     selected

@@ -8,7 +8,7 @@ use hfdown_protocol::{
 };
 
 use super::*;
-use crate::hub::{Listing, Refused};
+use crate::hub::{Listing, Refused, TreeDetails};
 use crate::selection::Selection;
 
 /// A listing of which the first files are wanted.
@@ -20,7 +20,13 @@ fn selected(names: &[&str], wanted: usize) -> Selected {
     }
     let repo = "acme/model".parse().unwrap();
     let commit = Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap();
-    let listing = Arc::new(Listing { repo, commit, files: Arc::new(files), refused: Vec::new() });
+    let listing = Arc::new(Listing {
+        repo,
+        commit,
+        files: Arc::new(files),
+        details: TreeDetails::default(),
+        refused: Vec::new(),
+    });
     let mut selected = Selection::Everything.apply(&listing).unwrap();
     let left_out = &names[wanted..];
     selected.wanted = WantedFiles::chosen(&listing.files, |file| !left_out.contains(&file.path.as_str()));

@@ -128,6 +128,7 @@ mod tests {
     use hfdown_protocol::{Commit, Digest, FileRow, FileTable, RepoPath};
 
     use super::*;
+    use crate::hub::TreeDetails;
 
     #[test]
     fn a_folder_has_the_name_of_a_file_with_all_of_its_path_or_the_end_of_it() {
@@ -141,6 +142,7 @@ mod tests {
             repo: "org/name".parse().unwrap(),
             commit: Commit::new("0".repeat(40)).unwrap(),
             files: std::sync::Arc::new(files),
+            details: TreeDetails::default(),
             refused: Vec::new(),
         };
         for (folder, expected) in [

@@ -19,6 +19,13 @@ pub struct ListedFile {
     pub digest: Digest,
 }
 
+impl ListedFile {
+    /// The same as a table has it.
+    pub(super) fn row(&self) -> FileRow<'_> {
+        FileRow { path: self.path.view(), size: self.size, digest: self.digest }
+    }
+}
+
 impl From<FileRow<'_>> for ListedFile {
     fn from(file: FileRow<'_>) -> Self {
         Self { path: file.path.to_path(), size: file.size, digest: file.digest }
@@ -112,6 +119,8 @@ pub(super) struct TreeEntry {
     size: Value,
     #[serde(default)]
     lfs: Value,
+    #[serde(default, rename = "xetHash")]
+    xet_hash: Value,
 }
 
 impl TreeEntry {
@@ -138,6 +147,16 @@ impl TreeEntry {
             None => (Size::of(&self.size).known()?, self.regular_digest()?),
         };
         Ok(ListedFile { path, size, digest })
+    }
+
+    /// What Xet knows its content by. What is not written as the Hub writes it is none.
+    pub(super) fn xet_hash(&self) -> Option<Digest> {
+        Digest::sha256(self.xet_hash.as_str()?).ok()
+    }
+
+    /// What git knows it by: of an LFS file, the pointer's digest.
+    pub(super) fn blob(&self) -> Option<Digest> {
+        [&self.oid, &self.blob].into_iter().find_map(git_sha1)
     }
 
     /// What it says of an LFS pointer, if anything.
@@ -182,8 +201,7 @@ impl TreeEntry {
     }
 
     fn regular_digest(&self) -> Result<Digest, RefusalReason> {
-        let git = [&self.oid, &self.blob].into_iter().find_map(git_sha1);
-        let found = git.or_else(|| [&self.sha256, &self.oid].into_iter().find_map(sha256));
+        let found = self.blob().or_else(|| [&self.sha256, &self.oid].into_iter().find_map(sha256));
         let is_listed = |value: &&Value| !value.is_null() && value.as_str() != Some("");
         let is_any = [&self.oid, &self.blob, &self.sha256].iter().any(is_listed);
         found.ok_or(if is_any { RefusalReason::BadDigest } else { RefusalReason::NoDigest })

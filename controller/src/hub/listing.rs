@@ -14,7 +14,7 @@ use super::entry::{EntryKind, ListedFile, RefusalReason, TreeEntry};
 use super::error_response::Resource;
 use super::interception::json_by;
 use super::listing_builder::ListingBuilder;
-use super::{Hub, HubError, Nonsense, RepoId, RepoInfo, page};
+use super::{Hub, HubError, Nonsense, RepoId, RepoInfo, TreeDetails, page};
 
 /// All files of a repository at one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Listing {
     pub commit: Commit,
     /// Its files, in the Hub's order. Paths are unique, and none lies below another.
     pub files: Arc<FileTable>,
+    /// What else it says of them.
+    pub details: TreeDetails,
     /// What the Hub lists and we don't touch.
     pub refused: Vec<Refused>,
 }
@@ -45,8 +47,10 @@ const PAGE: u64 = 64 << 20;
 const PAGES: usize = 10 * limits::FILES / 1000;
 
 impl Listing {
-    fn new(info: &RepoInfo, files: FileTable, refused: Vec<Refused>) -> Self {
-        Self { repo: info.id.clone(), commit: info.commit.clone(), files: Arc::new(files), refused }
+    fn new(info: &RepoInfo, listed: ListingBuilder) -> Result<Self, Nonsense> {
+        let (files, details, refused) = listed.finish()?;
+        let (repo, commit) = (info.id.clone(), info.commit.clone());
+        Ok(Self { repo, commit, files: Arc::new(files), details, refused })
     }
 
     /// The size of all files together, in bytes.
@@ -75,8 +79,7 @@ impl Hub {
             match page::next(self.endpoint(), &url, &page.headers) {
                 None => {
                     drop(page);
-                    let (files, refused) = listing.finish().map_err(|what| nonsense(&start, what))?;
-                    return Ok(Listing::new(info, files, refused));
+                    return Listing::new(info, listing).map_err(|what| nonsense(&start, what));
                 }
                 Some(Ok(next)) if next != url => url = next,
                 Some(Ok(_)) => break,
@@ -155,7 +158,7 @@ mod tests {
         let mut listing = ListingBuilder::default();
         let body = format!("[{entries}]");
         read(body.as_bytes(), &HeaderMap::new(), &url, &mut listing).unwrap().unwrap();
-        listing.finish().map(|(files, refused)| Listing::new(&info, files, refused))
+        Listing::new(&info, listing)
     }
 
     /// An entry as the Hub writes it for a regular file.
@@ -223,6 +226,38 @@ mod tests {
         let entries = [unsaid("a"), unsaid("a/x"), sizeless, regular("b/x"), unsaid("c")];
         let listing = list(&entries.join(",")).unwrap();
         assert_eq!((paths(&listing), refusals(&listing)), (vec!["a/x", "b/x", "c"], vec![]));
+    }
+
+    #[test]
+    fn what_hf_wants_to_know_besides_is_kept() {
+        let other = SHA1.replace('e', "f");
+        let lfs = |path: &str, oid: &str, xet: &str| {
+            format!(
+                r#"{{"type":"file","oid":"{oid}","size":9,"path":"{path}","xetHash":{xet},"lfs":{{"oid":"{SHA256}","size":9}}}}"#
+            )
+        };
+        let usual = "e97e55613c2aea9fd3987882975de63e4e9c63fd";
+        let hash = format!("\"{}\"", SHA256.to_uppercase());
+        let kept = Some(SHA256.to_owned());
+        for (oid, xet, blob, expected) in [
+            (usual, &*hash, usual, &kept),
+            (&other, &hash, &other, &kept),
+            ("", "null", usual, &None),
+            ("main", "[]", usual, &None),
+            (&other, r#""x""#, &other, &None),
+            (&other, &format!("\"{SHA1}\""), &other, &None),
+            (&other, &format!("\"{SHA256}0\""), &other, &None),
+        ] {
+            let listing = list(&[regular("z"), lfs("a", oid, xet), regular("b")].join(",")).unwrap();
+            let text = crate::hub::tree_text(&listing).unwrap().flatten().collect::<Vec<u8>>();
+            let tree: serde_json::Value = serde_json::from_slice(&text).unwrap();
+            assert_eq!(tree["files"]["a"]["blob_id"], blob, "{oid} {xet}");
+            let xet_hash = tree["files"]["a"].get("xet_hash").map(|hash| hash.as_str().unwrap().to_owned());
+            assert_eq!(xet_hash, *expected, "{oid} {xet}");
+            for regular in ["b", "z"] {
+                assert_eq!(tree["files"][regular], serde_json::json!({ "size": 7, "blob_id": SHA1 }));
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use hfdown_protocol::{Digest, FileRow, FileTable, TooManyFiles, limits};
 use super::Nonsense;
 use super::entry::{EntryKind, ListedFile, RefusalReason, TreeEntry};
 use super::listing::Refused;
+use super::tree_details::TreeDetails;
 
 /// The bytes that an LFS pointer stays below, by the specification of Git LFS.
 const LARGEST_POINTER: u64 = 1024;
@@ -20,6 +21,8 @@ const LARGEST_POINTER: u64 = 1024;
 #[derive(Debug, Default)]
 pub(super) struct ListingBuilder {
     files: FileTable,
+    /// What else is said of them. Where a name is listed twice, or below another, it is forgotten.
+    details: TreeDetails,
     /// The files of which the server does not say that they are files.
     unsaid: HashSet<u32>,
     refused: Vec<RefusedEntry>,
@@ -52,16 +55,20 @@ impl ListingBuilder {
     /// Adds an entry.
     pub(super) fn add(&mut self, entry: &TreeEntry) -> Result<(), TooManyFiles> {
         let refused = |reason| Refused { name: entry.name().to_owned(), reason };
-        self.put(entry.file().map_err(refused), entry.kind())
+        let listed = entry.file();
+        if let Ok(file) = &listed {
+            self.details.add(self.files.len(), entry, &file.row());
+        }
+        self.put(listed.map_err(refused), entry.kind())
     }
 
     fn put(&mut self, what: Result<ListedFile, Refused>, kind: EntryKind) -> Result<(), TooManyFiles> {
         match what {
-            Ok(ListedFile { path, size, digest }) => {
+            Ok(file) => {
                 if kind == EntryKind::Unsaid {
                     self.unsaid.extend(u32::try_from(self.files.len()));
                 }
-                self.files.push(FileRow { path: path.view(), size, digest })
+                self.files.push(file.row())
             }
             Err(refused) => {
                 self.refused_names += refused.name.len();
@@ -73,11 +80,11 @@ impl ListingBuilder {
     }
 
     /// The files, and what is refused, each in the order in which it was listed first.
-    pub(super) fn finish(self) -> Result<(FileTable, Vec<Refused>), Nonsense> {
-        let Self { files, refused, .. } = self.once_each()?.without_folders()?;
+    pub(super) fn finish(self) -> Result<(FileTable, TreeDetails, Vec<Refused>), Nonsense> {
+        let Self { files, details, refused, .. } = self.once_each()?.without_folders()?;
         // Checked once, so that sizes can be added up everywhere else.
         files.iter().try_fold(0_u64, |total, file| total.checked_add(file.size)).ok_or(Nonsense::Sizes)?;
-        Ok((files, refused.into_iter().map(|entry| entry.refused).collect()))
+        Ok((files, details, refused.into_iter().map(|entry| entry.refused).collect()))
     }
 
     /// All entries as they were listed.

@@ -31,6 +31,7 @@ mod revision;
 mod settings;
 mod source;
 mod token;
+mod tree_details;
 mod tree_text;
 mod variables;
 
@@ -50,5 +51,6 @@ pub use revision::{Revision, RevisionError};
 pub use settings::{HubSettings, NetworkAccess, Observer, PagingObserver, RetryPolicy};
 pub use source::{Resolved, SMALL};
 pub use token::{Token, TokenError, TokenSource};
+pub use tree_details::TreeDetails;
 pub use tree_text::tree_text;
 pub use variables::Variables;

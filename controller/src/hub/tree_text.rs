@@ -3,14 +3,11 @@
 
 use std::fmt::Write as _;
 
-use hfdown_agent::digest_like;
 use hfdown_protocol::{Digest, FileRow, limits};
 use serde_json::Value;
 
 use super::Listing;
-
-/// Listings of more files are left out: `hf` asks the Hub itself then. Those of 50,000 have about 8 MB.
-const MOST_FILES: usize = 50_000;
+use super::tree_details::MOST_FILES;
 
 /// The text in pieces that fit into a frame; none where the listing is too long.
 pub fn tree_text(listing: &Listing) -> Option<impl Iterator<Item = Vec<u8>> + '_> {
@@ -18,8 +15,8 @@ pub fn tree_text(listing: &Listing) -> Option<impl Iterator<Item = Vec<u8>> + '_
         return None;
     }
     // As Python sorts them: by code points, which is by bytes.
-    let mut files: Vec<FileRow<'_>> = listing.files.iter().collect();
-    files.sort_unstable_by_key(|file| file.path.as_str());
+    let mut files: Vec<(u32, FileRow<'_>)> = (0..).zip(listing.files.iter()).collect();
+    files.sort_unstable_by_key(|(_, file)| file.path.as_str());
     let mut rest = files.into_iter().peekable();
     let is_empty = rest.peek().is_none();
     let mut head = Some("{\n \"format_version\": 1,\n \"files\": {");
@@ -27,11 +24,11 @@ pub fn tree_text(listing: &Listing) -> Option<impl Iterator<Item = Vec<u8>> + '_
         let mut piece = head.take()?.to_owned();
         // The longest name has 6 bytes for each of its characters.
         while piece.len() < limits::INLINE - 8 * limits::PATH {
-            let Some(file) = rest.next() else {
+            let Some((row, file)) = rest.next() else {
                 piece.push_str(if is_empty { "}\n}" } else { "\n }\n}" });
                 return Some(piece.into_bytes());
             };
-            piece.push_str(&entry(&file));
+            piece.push_str(&entry(listing, row, &file));
             if rest.peek().is_some() {
                 piece.push(',');
             }
@@ -41,27 +38,19 @@ pub fn tree_text(listing: &Listing) -> Option<impl Iterator<Item = Vec<u8>> + '_
     }))
 }
 
-fn entry(file: &FileRow<'_>) -> String {
+fn entry(listing: &Listing, row: u32, file: &FileRow<'_>) -> String {
     let (name, size) = (ascii(file.path.as_str()), file.size);
-    match file.digest {
-        Digest::GitSha1(_) => {
-            format!("\n  {name}: {{\n   \"size\": {size},\n   \"blob_id\": \"{}\"\n  }}", file.digest)
-        }
-        Digest::Sha256(_) => {
-            let (sha256, blob) = (file.digest, pointer_of(file));
-            format!(
-                "\n  {name}: {{\n   \"size\": {size},\n   \"blob_id\": \"{blob}\",\n   \"lfs_sha256\": \"{sha256}\",\n   \
-                 \"lfs_size\": {size}\n  }}"
-            )
-        }
+    let blob = listing.details.blob(row, file);
+    let mut entry = format!("\n  {name}: {{\n   \"size\": {size},\n   \"blob_id\": \"{blob}\"");
+    // Writing to a string does not fail.
+    if let sha256 @ Digest::Sha256(_) = file.digest {
+        let _ = write!(entry, ",\n   \"lfs_sha256\": \"{sha256}\",\n   \"lfs_size\": {size}");
     }
-}
-
-/// What git knows of an LFS file: the digest of its pointer.
-fn pointer_of(file: &FileRow<'_>) -> Digest {
-    let (sha256, size) = (file.digest, file.size);
-    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sha256}\nsize {size}\n");
-    digest_like(Digest::GitSha1([0; 20]), pointer.as_bytes())
+    if let Some(hash) = listing.details.xet_hash(row) {
+        let _ = write!(entry, ",\n   \"xet_hash\": \"{hash}\"");
+    }
+    entry.push_str("\n  }");
+    entry
 }
 
 /// A text in JSON, with nothing but ASCII.
@@ -86,12 +75,14 @@ mod tests {
     use hfdown_protocol::{Commit, FileTable, RepoPath};
 
     use super::*;
+    use crate::hub::TreeDetails;
 
     fn listing(files: FileTable) -> Listing {
         Listing {
             repo: "org/name".parse().unwrap(),
             commit: Commit::new("0".repeat(40)).unwrap(),
             files: files.into(),
+            details: TreeDetails::default(),
             refused: Vec::new(),
         }
     }

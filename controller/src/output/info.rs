@@ -89,7 +89,7 @@ pub(super) mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::hub::{Listing, RefusalReason, Refused, RepoId, RepoKind};
+    use crate::hub::{Listing, RefusalReason, Refused, RepoId, RepoKind, TreeDetails};
     use crate::selection::{Criteria, Globs, Selection};
 
     fn text(info: &RepoInfo, selected: &Selected, contents: &Contents) -> String {
@@ -106,7 +106,9 @@ pub(super) mod tests {
         refused: Vec<Refused>,
     ) -> Selected {
         let (repo, commit, files) = (info.id.clone(), info.commit.clone(), Arc::new(files));
-        Selection::Everything.apply(&Arc::new(Listing { repo, commit, files, refused })).unwrap()
+        Selection::Everything
+            .apply(&Arc::new(Listing { repo, commit, files, details: TreeDetails::default(), refused }))
+            .unwrap()
     }
 
     /// A repository with a file of each kind and a hostile name.

@@ -3,7 +3,7 @@
 use hfdown_protocol::{Commit, Digest, PathError};
 
 use super::*;
-use crate::hub::{RefusalReason, RepoId};
+use crate::hub::{RefusalReason, RepoId, TreeDetails};
 
 const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
 
@@ -18,6 +18,7 @@ fn listing() -> Listing {
         repo: "acme/model".parse::<RepoId>().unwrap(),
         commit: Commit::new(COMMIT).unwrap(),
         files: Arc::new(files),
+        details: TreeDetails::default(),
         refused: vec![refused],
     }
 }

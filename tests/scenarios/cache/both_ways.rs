@@ -16,14 +16,14 @@ fn publish(sandbox: &Sandbox) -> String {
     let draft =
         sandbox.hub.model(MODEL).file("config.json", "{}").file("a/b/c.txt", "deep").file("empty", "");
     let draft =
-        draft.file("größe \"1\".txt", "named").lfs("model.safetensors", Content::random(7, 3_000_000));
+        draft.file("größe \"1\".txt", "named").xet("model.safetensors", Content::random(7, 3_000_000));
     // The same bytes as another file.
     draft.lfs("weights/model.bin", Content::random(7, 3_000_000)).tag("v1").commit().to_string()
 }
 
 async fn a_cache_is_what_hf_writes_to_the_letter(sandbox: Sandbox) {
     let Some(hf) = Hf::at(&sandbox.hub) else { return };
-    publish(&sandbox);
+    let commit = publish(&sandbox);
     let theirs = hf.home().join("theirs");
     for revision in ["main", "v1"] {
         hf.succeeds(&["download", MODEL, "--revision", revision, "--cache-dir", text(&theirs)]);
@@ -33,6 +33,8 @@ async fn a_cache_is_what_hf_writes_to_the_letter(sandbox: Sandbox) {
         for name in ours.keys().chain(theirs.keys()) {
             assert_eq!(ours.get(name), theirs.get(name), "{name} at {revision}");
         }
+        let tree = &theirs[&format!("{FOLDER}/trees/{commit}.json")];
+        assert_eq!(tree.matches("\"xet_hash\"").count(), 1, "of one of the two large files: {tree}");
     }
 }
 

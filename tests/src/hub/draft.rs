@@ -28,7 +28,7 @@ pub struct Draft {
 
 enum FileChange {
     Regular { path: String, content: Content },
-    Lfs { path: String, content: Content },
+    Lfs { path: String, content: Content, is_xet: bool },
     Remove { path: String },
 }
 
@@ -56,7 +56,13 @@ impl Draft {
 
     /// Adds or replaces an LFS file: kept behind the CDN, known by its SHA-256.
     pub fn lfs(mut self, path: &str, content: impl Into<Content>) -> Self {
-        self.changes.push(FileChange::Lfs { path: path.to_owned(), content: content.into() });
+        self.changes.push(FileChange::Lfs { path: path.to_owned(), content: content.into(), is_xet: false });
+        self
+    }
+
+    /// The same with a hash of Xet's in listings. Its bytes are served as those of any other LFS file.
+    pub fn xet(mut self, path: &str, content: impl Into<Content>) -> Self {
+        self.changes.push(FileChange::Lfs { path: path.to_owned(), content: content.into(), is_xet: true });
         self
     }
 
@@ -145,7 +151,7 @@ impl FileChange {
     fn prepare(self, store: &str) -> (String, Option<Arc<Stored>>) {
         let file = match &self {
             Self::Regular { path, content } => Some(Stored::regular(path, content.clone())),
-            Self::Lfs { path, content } => Some(Stored::lfs(path, content.clone(), store)),
+            Self::Lfs { path, content, is_xet } => Some(Stored::lfs(path, content.clone(), store, *is_xet)),
             Self::Remove { .. } => None,
         };
         let (Self::Regular { path, .. } | Self::Lfs { path, .. } | Self::Remove { path }) = self;

@@ -121,8 +121,11 @@ fn file(snapshot: &Snapshot, stored: &Stored, query: &Query) -> Value {
     let size = stored.content.size();
     let mut entry =
         json!({ "type": "file", "oid": HEXLOWER.encode(&stored.blob), "size": size, "path": stored.path });
-    if let Storage::Lfs { pointer_size, .. } = stored.storage {
+    if let Storage::Lfs { pointer_size, xet_hash, .. } = &stored.storage {
         entry["lfs"] = json!({ "oid": stored.content.sha256(), "size": size, "pointerSize": pointer_size });
+        if let Some(hash) = xet_hash {
+            entry["xetHash"] = json!(hash);
+        }
     }
     if query.expand {
         let unscanned = json!({ "status": "unscanned" });

@@ -34,8 +34,8 @@ impl RepositoryKind {
 pub(super) enum Storage {
     /// In git itself.
     Regular,
-    /// In the store behind the CDN; git holds a pointer. `address` is the path there.
-    Lfs { pointer_size: u64, address: String },
+    /// In the store behind the CDN; git holds a pointer. `address` is the path there, `xet_hash` what listings tell of it.
+    Lfs { pointer_size: u64, address: String, xet_hash: Option<String> },
 }
 
 /// A file at some commit.
@@ -55,12 +55,13 @@ impl Stored {
     }
 
     /// `store` is the repository's own folder on the CDN.
-    pub(super) fn lfs(path: &str, content: Content, store: &str) -> Self {
+    pub(super) fn lfs(path: &str, content: Content, store: &str, is_xet: bool) -> Self {
         let pointer = git::pointer(&content);
         // The real store is keyed by the Xet hash. Any 64 digits that are not the SHA-256 serve; with the path in them,
         // the CDN's part of the log knows which file was meant.
         let key = Content::from(format!("{path}\0{}", content.sha256())).sha256();
-        let storage = Storage::Lfs { pointer_size: pointer.size(), address: format!("{store}/{key}") };
+        let (address, xet_hash) = (format!("{store}/{key}"), is_xet.then_some(key));
+        let storage = Storage::Lfs { pointer_size: pointer.size(), address, xet_hash };
         Self { path: path.to_owned(), content, storage, blob: git::blob(&pointer) }
     }
 
