@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use hfdown_protocol::{
     Access, Check, CodecError, End, Failure, FailureKind, FileRow, Folding, Layout, Limits, Order, Report,
-    Summary, Traces, VERSION, Wanted, WantedFiles, inbox, limits,
+    Summary, Traces, VERSION, Wanted, WantedFiles, batches, inbox, limits,
 };
 use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::environment::Environment;
-use crate::folder::{Folder, Opening};
+use crate::folder::{Folder, Opening, Records};
 use crate::machine;
 use crate::source::{
     Cooldowns, Network, PendingSources, SourceAnswer, Streams, WaitingConnections, WantsToken,
@@ -158,6 +158,7 @@ impl Conversation {
             Order::Open { root, access, layout, traces, limits } => {
                 self.open(root, access, layout, traces, limits).await
             }
+            Order::Recall => self.recall().await,
             Order::List { files } => self.list(files).await,
             Order::Survey { check } => self.survey(check).await,
             Order::Fetch { jobs } => match self.ordered.fetch(&self.wanted, jobs) {
@@ -285,6 +286,23 @@ impl Conversation {
         };
         self.work.spawn(async move { Done::Opened(Folder::open(root, opening, &reports, &stop).await) });
         Ok(())
+    }
+
+    async fn recall(&mut self) -> Step {
+        let Some(folder) = self.folder.clone().filter(|_| self.work.is_empty()) else {
+            return self.out_of_order("Recall").await;
+        };
+        let reading = tokio::task::spawn_blocking(move || folder.root.own().map(Records::recall).ok());
+        let sync = match reading.await.ok().flatten() {
+            Some((files, sync)) => {
+                for files in batches(files) {
+                    self.say(Report::Recorded { files }).await?;
+                }
+                sync
+            }
+            None => None,
+        };
+        self.say(Report::Recalled { sync }).await
     }
 
     async fn list(&mut self, files: Vec<Wanted>) -> Step {

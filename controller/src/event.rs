@@ -61,6 +61,19 @@ pub enum Event {
         /// How many files are wanted, of how many.
         portion: Portion,
     },
+    /// What a folder should contain was taken from the record of its last sync: the Hub was not asked.
+    Recalled {
+        /// The repository, as it was asked for.
+        repo: String,
+        /// What that sync was to bring, if the record says so.
+        commit: Option<Commit>,
+        /// Whether all of it was there in the end.
+        completeness: RecordCompleteness,
+        /// How many files are on record.
+        files: usize,
+        /// Their total size.
+        bytes: u64,
+    },
     /// The Hub was asked only to describe the repository, and this is the answer.
     Described {
         /// The repository.
@@ -232,6 +245,15 @@ pub enum Event {
     Cancelling,
     /// The run is over.
     Finished(Tally),
+}
+
+/// Whether the sync that a record is of has come to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordCompleteness {
+    /// It has.
+    Whole,
+    /// It has not, or it is not known.
+    Partial,
 }
 
 /// How an agent came to be where it is.

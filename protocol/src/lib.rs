@@ -7,6 +7,8 @@
 //!   Trust {certificates}                   ──▶         where the user trusts more than the well-known authorities
 //!   Open {root, access, layout, traces, …} ──▶
 //!                                          ◀──   Opened {root, free disk, …}
+//!   Recall                                 ──▶         where the Hub is not to be asked what there should be
+//!                                          ◀──   Recorded {files} … , Recalled {commit}
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
 //!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , UnwantedParts, Surveyed
@@ -86,7 +88,8 @@ pub use order::{
 };
 pub use path::{PathError, RepoPath, RepoPathRef};
 pub use report::{
-    End, Folding, Found, MachineInfo, Proof, Provenance, Report, Stamp, Summary, Ticked, UnlistedFile,
+    End, Folding, Found, MachineInfo, Proof, Provenance, RecordedSync, Report, Stamp, Summary, Ticked,
+    UnlistedFile,
 };
 pub use repository_folder::{RepositoryFolder, RepositoryFolderError};
 pub use stream::{StreamEvent, StreamHead, StreamId, StreamRequest};

@@ -38,6 +38,8 @@ pub enum Order {
         /// What the transfer may use.
         limits: Limits,
     },
+    /// Report what is recorded of the folder, in the place of a listing: `Recorded`, then `Recalled`.
+    Recall,
     /// A part of the listing: what the folder should contain.
     List {
         /// At most [`limits::ENTRIES`].
@@ -315,7 +317,8 @@ impl Message for Order {
             Self::Relayed { host, .. } => host.len() <= limits::TEXT,
             Self::Stream { event, .. } => event.is_bounded(),
             Self::SourceUnavailable { failure, .. } => failure.is_bounded(),
-            Self::Survey { .. }
+            Self::Recall
+            | Self::Survey { .. }
             | Self::Begin
             | Self::Source { .. }
             | Self::Ping

@@ -295,6 +295,8 @@ fn no_text_or_list_of_a_report_may_be_too_long() {
     for location in [
         "Hello::machine::arch",
         "Found::files",
+        "Recorded::files",
+        "Recalled::sync::commit",
         "Unlisted::files",
         "Unlisted::files::[]::path",
         "Found::files::[]::1::Obstructed::failure::detail",

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Conclusion, Digest, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, StreamId,
-    StreamRequest, TransferStatus, limits,
+    Commit, Conclusion, Digest, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, StreamId,
+    StreamRequest, TransferStatus, Wanted, limits,
 };
 
 /// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
@@ -33,6 +33,16 @@ pub enum Report {
         holder: String,
         /// The file, where it is one.
         file: Option<FileId>,
+    },
+    /// Files as they were proved in this folder, numbered from 0.
+    Recorded {
+        /// At most [`limits::ENTRIES`].
+        files: Vec<Wanted>,
+    },
+    /// The answer to `Recall` is complete.
+    Recalled {
+        /// Which sync the record is of, if it says so.
+        sync: Option<RecordedSync>,
     },
     /// How far the survey is with reading; a few times a second at most.
     Surveying {
@@ -179,6 +189,15 @@ pub enum Report {
     },
     /// I am alive.
     Pong,
+}
+
+/// The last sync of a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordedSync {
+    /// What it was to bring.
+    pub commit: Commit,
+    /// How many files were recorded once all of it was there. None where it did not get so far.
+    pub files: Option<u32>,
 }
 
 /// The machine an agent runs on.
@@ -350,6 +369,7 @@ impl Message for Report {
             Self::Found { files } => {
                 files.len() <= limits::ENTRIES && files.iter().all(|(_, found)| found.is_bounded())
             }
+            Self::Recorded { files } => files.len() <= limits::ENTRIES,
             Self::Extraneous { extraneous } => extraneous.len() <= limits::ENTRIES,
             Self::Unlisted { files } => {
                 files.len() <= limits::ENTRIES && files.iter().all(|file| file.path.len() <= limits::TEXT)
@@ -364,7 +384,8 @@ impl Message for Report {
             | Self::Failed { failure, .. }
             | Self::NotRemoved { failure, .. }
             | Self::Fatal { failure } => failure.is_bounded(),
-            Self::Surveying { .. }
+            Self::Recalled { .. }
+            | Self::Surveying { .. }
             | Self::Surveyed { .. }
             | Self::NeedSource { .. }
             | Self::Stream { .. }

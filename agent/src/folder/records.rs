@@ -1,6 +1,7 @@
 //! What was proved in this folder: a file whose record still matches its stamp is known without reading it.
 //!
-//! `.cache/hfdown/records` is text, a line per file: origin, digest, size, modified, changed, inode, path. Lines are
+//! `.cache/hfdown/records` is text: a line that says which sync it is of (its commit, and how many files are recorded, or `-`
+//! if not everything was in place), and a line per file: origin, digest, size, modified, changed, inode, path. Lines are
 //! appended as files are proved, later ones win, and the whole is rewritten at the end of a run that changed it. A torn
 //! line is ignored: it costs a read of one file.
 //!
@@ -16,8 +17,11 @@ use std::io::{self, BufRead, BufReader, BufWriter, Read as _, Write as _};
 use std::time::{Duration, Instant};
 
 use cap_std::fs::Metadata;
-use hfdown_protocol::{Digest, RepoPath, RepoPathRef, Stamp, WantedFiles, limits};
+use hfdown_protocol::{
+    Commit, Digest, FileId, RecordedSync, RepoPath, RepoPathRef, Stamp, Wanted, WantedFiles, limits,
+};
 
+use super::layout::Completeness;
 use super::listed_records::ListedRecords;
 use crate::disk;
 use crate::own_folder::OwnFolder;
@@ -43,6 +47,10 @@ pub(crate) struct Records {
     /// The others.
     entries: BTreeMap<RepoPath, Record>,
     is_loaded: bool,
+    /// The last sync that recorded anything.
+    sync: Option<RecordedSync>,
+    /// Whether that is still to be said on disk.
+    is_begun: bool,
     file: Option<File>,
     on_disk: OnDisk,
 }
@@ -95,8 +103,13 @@ impl Records {
         let mut records = Self::of(wanted);
         let (mut count, mut names) = (0, 0);
         each_line(BufReader::new(file.take(LARGEST)), |line| {
+            let line = std::str::from_utf8(line).unwrap_or_default();
+            if let Some(said) = parse_sync(line) {
+                records.sync = Some(said);
+                return;
+            }
             count += 1;
-            let Some((path, record)) = std::str::from_utf8(line).ok().and_then(parse) else { return };
+            let Some((path, record)) = parse(line) else { return };
             names += path.as_str().len();
             if records.entries.len() < limits::FILES && names <= 2 * (limits::NAMES + limits::PATH) {
                 records.put(path, record);
@@ -139,6 +152,39 @@ impl Records {
         self.entries.iter().filter(is_unlisted)
     }
 
+    /// What was proved, in the order of the paths, as a listing has it, and by which sync. Read for itself: which files
+    /// are listed is not known yet.
+    pub(crate) fn recall(work: &OwnFolder) -> (impl Iterator<Item = Wanted> + use<>, Option<RecordedSync>) {
+        let mut records = Self::default();
+        records.load(work, &WantedFiles::default());
+        let wanted = |(id, (path, record)): (u32, (RepoPath, Record))| Wanted {
+            id: FileId(id),
+            path,
+            size: record.stamp.size,
+            digest: record.digest,
+        };
+        ((0..).zip(records.entries).map(wanted), records.sync)
+    }
+
+    /// A sync of this commit is about to record something: from then on the records are of that one, and not whole.
+    pub(super) fn begin(&mut self, commit: &Commit) {
+        if self.sync.as_ref().is_none_or(|sync| sync.commit != *commit) {
+            self.sync = Some(RecordedSync { commit: commit.clone(), files: None });
+            self.is_begun = true;
+            self.on_disk = OnDisk::Different;
+        }
+    }
+
+    /// A sync of this commit has ended, and everything was in place or not.
+    pub(super) fn conclude(&mut self, commit: &Commit, completeness: Completeness) {
+        let files = u32::try_from(self.iter().count()).ok().filter(|_| completeness == Completeness::Whole);
+        let sync = Some(RecordedSync { commit: commit.clone(), files });
+        if self.sync != sync {
+            self.sync = sync;
+            self.on_disk = OnDisk::Different;
+        }
+    }
+
     /// Records a proof, on disk as well.
     pub(crate) fn insert(&mut self, work: &OwnFolder, path: RepoPath, record: Record) -> io::Result<()> {
         if self.get(&path).as_ref() == Some(&record) {
@@ -150,10 +196,20 @@ impl Records {
         }
         self.on_disk = OnDisk::Different;
         // The leading line break ends a line that an earlier run may have torn.
-        let line = format!("\n{}", line(path.view(), &record));
+        let begun = if std::mem::take(&mut self.is_begun) { self.sync_line() } else { String::new() };
+        let line = format!("\n{begun}{}", line(path.view(), &record));
         self.file.as_mut().map_or(Ok(()), |file| file.write_all(line.as_bytes()))?;
         self.put(path, record);
         Ok(())
+    }
+
+    /// The line that says which sync it is of, if that is known.
+    fn sync_line(&self) -> String {
+        let Some(RecordedSync { commit, files }) = &self.sync else { return String::new() };
+        match files {
+            Some(files) => format!("sync {commit} {files}\n"),
+            None => format!("sync {commit} -\n"),
+        }
     }
 
     pub(crate) fn remove(&mut self, path: &RepoPath) -> Option<Record> {
@@ -172,6 +228,7 @@ impl Records {
             return Ok(());
         }
         let mut file = BufWriter::new(work.create(REWRITTEN, FileMode::Private)?);
+        file.write_all(self.sync_line().as_bytes())?;
         for (path, record) in self.iter() {
             writeln!(file, "{}", line(path, &record))?;
         }
@@ -239,6 +296,15 @@ fn line(path: RepoPathRef<'_>, record: &Record) -> String {
     // Writing to a string does not fail.
     let _ = write!(line, "{origin} {}:{digest} {size} {modified} {changed} {inode} {path}", digest.kind());
     line
+}
+
+fn parse_sync(line: &str) -> Option<RecordedSync> {
+    let (commit, files) = line.strip_prefix("sync ")?.split_once(' ')?;
+    let files = match files {
+        "-" => None,
+        files => Some(files.parse().ok()?),
+    };
+    Some(RecordedSync { commit: Commit::new(commit).ok()?, files })
 }
 
 fn parse(line: &str) -> Option<(RepoPath, Record)> {
@@ -386,6 +452,41 @@ mod tests {
             assert_eq!(records.remove(&path("b")), Some(seen(5)));
             assert_eq!(records.get(&path("b")), None);
         }
+    }
+
+    #[test]
+    fn records_say_which_sync_they_are_of_and_how_many_there_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let work = OwnFolder::at(folder.path()).unwrap();
+        let path = |name: &str| RepoPath::new(name).unwrap();
+        let commit = |digit: &str| Commit::new(digit.repeat(40)).unwrap();
+        let told = || {
+            let (files, sync) = Records::recall(&work);
+            let files: Vec<_> = files.map(|file| (file.id.0, file.path.to_string())).collect();
+            let sync = sync.map(|sync| (sync.commit, sync.files));
+            (files, sync)
+        };
+        let mut records = load(&work);
+        records.insert(&work, path("b"), seen(1)).unwrap();
+        assert_eq!(told(), (vec![(0, "b".to_owned())], None), "as earlier versions wrote them");
+        records.begin(&commit("1"));
+        records.insert(&work, path("a"), seen(2)).unwrap();
+        let both = vec![(0, "a".to_owned()), (1, "b".to_owned())];
+        assert_eq!(told(), (both.clone(), Some((commit("1"), None))));
+        records.conclude(&commit("1"), Completeness::Whole);
+        records.save(&work).unwrap();
+        assert_eq!(told(), (both.clone(), Some((commit("1"), Some(2)))));
+        let mut records = load(&work);
+        assert_eq!(records.on_disk, OnDisk::Same);
+        records.begin(&commit("1"));
+        records.conclude(&commit("1"), Completeness::Whole);
+        assert_eq!(records.on_disk, OnDisk::Same);
+        records.conclude(&commit("2"), Completeness::Partial);
+        records.save(&work).unwrap();
+        assert_eq!(told(), (both, Some((commit("2"), None))));
+        let text = work.dir().read_to_string(NAME).unwrap();
+        work.dir().write(NAME, text.lines().next().unwrap()).unwrap();
+        assert_eq!(told(), (vec![], Some((commit("2"), None))));
     }
 
     fn seen(changed: i128) -> Record {

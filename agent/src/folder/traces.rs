@@ -52,6 +52,9 @@ impl Folder {
     ) -> Result<(), Failure> {
         let (root, layout) = (&self.root, self.root.layout());
         let at = root.writable()?;
+        if let (Traces::Keep, Some(commit)) = (root.traces(), layout.commit()) {
+            self.records().conclude(commit, completeness);
+        }
         let finished = match root.traces() {
             Traces::Keep => layout
                 .complete(at, wanted, &self.intact(), completeness)

@@ -1,11 +1,8 @@
 //! What a check of the cache has found, as it is shown.
 
-use std::collections::HashMap;
-
 use hfdown_agent::hub_cache::{CachedFile, CachedFileState, MissingPiece, TreeListing};
-use hfdown_protocol::Digest;
-use serde::Deserialize;
 
+use crate::hub::snapshot_listing;
 use crate::text::sanitize;
 
 /// A file that was checked. Its texts are sanitised.
@@ -97,35 +94,16 @@ impl CacheVerification {
     }
 }
 
-/// The listing of a revision as `huggingface_hub` keeps it in `trees/`.
-#[derive(Deserialize)]
-struct TreeFile {
-    format_version: u32,
-    files: HashMap<String, ListedBlob>,
-}
-
-#[derive(Deserialize)]
-struct ListedBlob {
-    blob_id: String,
-    lfs_sha256: Option<String>,
-}
-
-/// Reads such a listing. None where it is of another format.
+/// Reads the listing of a revision as `huggingface_hub` keeps it in `trees/`. None where it is of another format.
 pub fn parse_tree(bytes: &[u8]) -> Option<TreeListing> {
-    let tree: TreeFile = serde_json::from_slice(bytes).ok()?;
-    if tree.format_version != 1 {
-        return None;
-    }
-    let digest = |entry: ListedBlob| match entry.lfs_sha256 {
-        Some(sha256) => Digest::sha256(&sha256).ok(),
-        None => Digest::git_sha1(&entry.blob_id).ok(),
-    };
-    let files = tree.files.into_iter().filter_map(|(path, entry)| Some((path, digest(entry)?)));
-    Some(files.collect())
+    let files = snapshot_listing::read_tree(bytes)?;
+    Some(files.filter_map(|(path, _, digest)| Some((path, digest?))).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use hfdown_protocol::Digest;
+
     use super::*;
 
     #[test]

@@ -306,6 +306,9 @@ pub struct VerifyArguments {
     /// Fetch what is wrong or missing; extra files stay
     #[arg(long)]
     pub repair: bool,
+    /// Ask the Hub nothing: what should be there is what the last sync has recorded
+    #[arg(long, conflicts_with = "repair")]
+    pub offline: bool,
     /// With --repair, send what the Hub gives no signed address for to the box over the link, by way of this machine
     #[arg(long, requires = "repair")]
     pub through_controller: bool,

@@ -16,6 +16,7 @@ mod rsync_to_vast;
 mod summary;
 mod sync;
 mod verify;
+mod verify_offline;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -132,7 +133,11 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
         }
         Command::Verify { source, place, cache, selection, verify, login, limits, .. } => {
             let typed = verify::TypedVerification { source, place, cache, selection, verify, login, limits };
-            verify::request(typed, context).await?
+            let (request, target) = verify::request(typed, context).await?;
+            if verify.offline {
+                return verify_offline::run(&request, &target, &context.cancel).await;
+            }
+            (request, target)
         }
         Command::Info { source, selection, .. } => return info::run(source, selection, context).await,
         Command::Cache { verb } => return cache::run(verb, context).await,

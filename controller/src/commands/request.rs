@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use hfdown_agent::hub_cache::SNAPSHOTS;
-use hfdown_protocol::{Access, Check, Commit, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
+use hfdown_protocol::{Access, Check, Commit, FileTable, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
 
 use super::Context;
 use crate::cli::{self, Cache, LimitArguments, LoginArguments, Settings, TransferArguments};
@@ -12,7 +12,6 @@ use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::Problem;
-use crate::hub::Listing;
 use crate::link::IgnoredOption;
 use crate::plan::{Extraneous, Intent, Policy};
 use crate::selection::Selection;
@@ -98,8 +97,14 @@ impl SyncRequest {
         }
     }
 
-    /// What an agent is asked for, once the listing is known.
-    pub(super) fn open(&self, target: &Target, listing: &Listing, attempt: ConnectAttempt) -> FolderRequest {
+    /// What an agent is asked for, once it is known what a commit contains.
+    pub(super) fn open(
+        &self,
+        target: &Target,
+        commit: &Commit,
+        listing: Arc<FileTable>,
+        attempt: ConnectAttempt,
+    ) -> FolderRequest {
         FolderRequest {
             root: target.folder.clone(),
             access: match self.intent {
@@ -107,15 +112,15 @@ impl SyncRequest {
                 Intent::DryRun | Intent::Verify => Access::ReadOnly,
             },
             layout: match self.layout {
-                FolderLayout::LocalDir => Layout::LocalDir { commit: listing.commit.clone() },
+                FolderLayout::LocalDir => Layout::LocalDir { commit: commit.clone() },
                 FolderLayout::Bare => Layout::Bare,
-                FolderLayout::HubCache(symlinks) => self.hub_cache(&listing.commit, symlinks),
+                FolderLayout::HubCache(symlinks) => self.hub_cache(commit, symlinks),
             },
             traces: self.traces,
             limits: self.limits.clone(),
             attempt,
             mode: if self.detach.is_some() { Mode::Detached } else { Mode::Attached },
-            listing: Arc::clone(&listing.files),
+            listing,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Check, Commit, End, Traces};
+use hfdown_protocol::{Check, Commit, End, FileTable, Traces};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, attempts};
@@ -40,7 +40,10 @@ pub(super) async fn sync(
     let began = Instant::now();
     let (info, listing) = match list(request, cancel).await {
         Ok(listed) => listed,
-        Err(problem) => return Err(in_order(problem, request, target, cancel).await),
+        Err(problem) => {
+            let problem = in_order(problem, request, target, cancel).await;
+            return Err(verify::advise(problem, request, target));
+        }
     };
     refuse_name_of_a_file(request, target, &listing, cancel).await?;
     let selected = select(request, &info, &listing, &target.events, cancel).await?;
@@ -51,7 +54,8 @@ pub(super) async fn sync(
     };
     let sources = Sources::new(Arc::clone(&request.settings.hub), Arc::new(info), relaying);
     let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {
-        let mut session = connect(request, target, &listing, attempt, cancel).await?;
+        let mut session =
+            connect(request, target, (&listing.commit, &listing.files), attempt, cancel).await?;
         session.root().clone_into(&mut run.held);
         let looking = Instant::now();
         let ended = async {
@@ -98,14 +102,14 @@ pub(super) async fn sync(
     Ok(summarise(request, target, &listing.commit, run, ended, began).await)
 }
 
-async fn connect(
+pub(super) async fn connect(
     request: &SyncRequest,
     target: &Target,
-    listing: &Listing,
+    (commit, files): (&Commit, &Arc<FileTable>),
     attempt: &mut ConnectAttempt,
     cancel: &CancellationToken,
 ) -> Result<Session, Interrupted> {
-    let open = request.open(target, listing, *attempt);
+    let open = request.open(target, commit, Arc::clone(files), *attempt);
     let session = session::connect(&target.machine, open, &target.events, cancel)
         .await
         .map_err(|error| Interrupted::on(target, || format!("cannot open {}", target.destination), error))?;
@@ -121,7 +125,7 @@ async fn describe(session: &mut Session, listing: &Listing, target: &Target) -> 
         .map_err(|error| Interrupted { attempted: format!("cannot begin in {}", target.destination), error })
 }
 
-async fn survey(
+pub(super) async fn survey(
     request: &SyncRequest,
     target: &Target,
     selected: &Selected,

@@ -9,7 +9,7 @@ use hfdown_protocol::{Check, Traces};
 
 use super::Context;
 use super::attempts::SyncRun;
-use super::request::{SyncRequest, Target, Through};
+use super::request::{FolderLayout, SyncRequest, Target, Through};
 use crate::cli::{
     Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments, SelectionArguments,
     Settings, TypedCommand, VerifyArguments, check_folder_there, check_path_here, of_command,
@@ -71,8 +71,11 @@ pub(super) async fn request(
     };
     let intent = if verify.repair { Intent::Execute } else { Intent::Verify };
     let through = if verify.through_controller { Through::Controller } else { Through::Nothing };
+    // The layout that needs no commit, which only the record knows.
+    let layout = if verify.offline { FolderLayout::Bare } else { FolderLayout::LocalDir };
     let request = SyncRequest {
         selection,
+        layout,
         policy: Policy { check: Check::Everything, extraneous: Extraneous::Keep },
         through,
         ..SyncRequest::within(settings, limits, intent)
@@ -137,9 +140,23 @@ pub(super) async fn tell(
     run.carryover.tally = totals.tally();
 }
 
-/// What to do where there is nothing to verify.
+fn is_cache(request: &SyncRequest) -> bool {
+    matches!(request.layout, FolderLayout::HubCache(_))
+}
+
+/// What to do where there is nothing to verify, or no Hub to go by.
 pub(super) fn advise(problem: Problem, request: &SyncRequest, target: &Target) -> Problem {
-    if request.policy.check != Check::Everything || problem.exit != Exit::NotFound || problem.hint.is_some() {
+    if request.policy.check != Check::Everything {
+        return problem;
+    }
+    let is_known_here = target.ssh.is_empty() || !is_cache(request);
+    if problem.exit == Exit::Unreachable && request.intent == Intent::Verify && is_known_here {
+        let known =
+            if is_cache(request) { "what the cache itself says" } else { "the record of the last sync" };
+        let before = problem.hint.as_ref().map(|hint| format!("{hint}; or ")).unwrap_or_default();
+        return problem.hint(format!("{before}add --offline to go by {known}, without a Hub"));
+    }
+    if problem.exit != Exit::NotFound || problem.hint.is_some() {
         return problem;
     }
     let Settings { repo, revision, .. } = &request.settings;

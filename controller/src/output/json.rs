@@ -19,6 +19,7 @@
 //! | `leave_out` | `files`, `bytes`, `command` | `info`, after these: how much all of them are, and the command that fetches the rest |
 //! | `listing` | `files` | while the Hub lists more than it does in a second, at most once per second |
 //! | `listed` | `repo`, `commit`, `files`, `bytes`, `of_files`, `of_bytes` | the Hub has answered; so many files are wanted, of so many that there are |
+//! | `recalled` | `repo`, `commit` or null, `is_whole`, `files`, `bytes` | `verify --offline`: what the last sync has recorded takes the place of what the Hub lists; whether that sync had everything in place in the end |
 //! | `not_ready` | `why`, `left_seconds` | a box does not let us in yet; it is asked again for a while |
 //! | `reconnecting` | `why`, `attempt`, `of`, `wait_seconds` | the link to a box broke, or the agent there was killed; another one is made after the wait, and `opened` follows |
 //! | `waiting` | `holder`, `waited_seconds`, and `path` where it is a file | another run holds the folder; said again every minute. Or another program fetches a file into the same hub cache; the others go on |

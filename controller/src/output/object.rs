@@ -74,6 +74,13 @@ pub(super) enum Object<'a> {
         of_files: usize,
         of_bytes: u64,
     },
+    Recalled {
+        repo: &'a str,
+        commit: Option<&'a str>,
+        is_whole: bool,
+        files: usize,
+        bytes: u64,
+    },
     NotReady {
         why: &'a str,
         left_seconds: Seconds,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Conclusion, End, RepoPath, Summary, TransferStatus};
+use hfdown_protocol::{Commit, Conclusion, End, RepoPath, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::object::{FileInFlight, Object, RefusedName, Seconds, StatusFields, kind};
@@ -10,7 +10,7 @@ use super::plan_object;
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
 use super::{disk_warning, verification};
-use crate::event::{Agent, Event, InFlight, Progress};
+use crate::event::{Agent, Event, InFlight, Progress, RecordCompleteness};
 use crate::hub::Refused;
 use crate::plan::Intent;
 use crate::problem::Problem;
@@ -44,6 +44,13 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
                 of_bytes: *of_bytes,
             }
         }
+        Event::Recalled { repo, commit, completeness, files, bytes } => Object::Recalled {
+            repo,
+            commit: commit.as_ref().map(Commit::as_str),
+            is_whole: *completeness == RecordCompleteness::Whole,
+            files: *files,
+            bytes: *bytes,
+        },
         Event::NotReady { why, left } => Object::NotReady { why, left_seconds: Seconds(*left) },
         Event::Reconnecting { why, attempt, of, wait } => {
             Object::Reconnecting { why, attempt: *attempt, of: *of, wait_seconds: Seconds(*wait) }

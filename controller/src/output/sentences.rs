@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use hfdown_protocol::{MachineInfo, RepoPath};
+use hfdown_protocol::{Commit, MachineInfo, RepoPath};
 
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
 use super::{Unwritable, cache, detached, disk_warning, info, plan_lines, verification};
-use crate::event::{Agent, Event, Progress};
+use crate::event::{Agent, Event, Progress, RecordCompleteness};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
 use crate::text::units::{bytes, count, duration, grouped};
@@ -132,6 +132,9 @@ impl Sentences {
                 let (files, size) = (count(portion.files, "file"), bytes(portion.bytes));
                 (Verbosity::Normal, format!("{repo} @ {} · {files} · {size}", commit.short()))
             }
+            Event::Recalled { repo, commit, completeness, files, bytes } => {
+                (Verbosity::Normal, recalled(repo, commit.as_ref(), *completeness, *files, *bytes))
+            }
             Event::NotReady { why, left } => {
                 let left = duration(*left);
                 (
@@ -246,6 +249,23 @@ fn waiting(holder: &str, path: Option<&RepoPath>, waited: Duration) -> String {
             format!("still waiting after {waited}: another run holds the folder ({holder})")
         }
     }
+}
+
+/// What the last sync has recorded, in the place of what the Hub lists.
+fn recalled(
+    repo: &str,
+    commit: Option<&Commit>,
+    completeness: RecordCompleteness,
+    files: usize,
+    size: u64,
+) -> String {
+    let commit = commit.map(|commit| format!(" @ {}", commit.short())).unwrap_or_default();
+    let incomplete = match completeness {
+        RecordCompleteness::Whole => "",
+        RecordCompleteness::Partial => ", which was not complete,",
+    };
+    let (files, size) = (count(files, "file"), bytes(size));
+    format!("{repo}{commit}, as its last sync{incomplete} recorded it · {files} · {size}")
 }
 
 impl OutputLine {

@@ -17,6 +17,7 @@ mod monitor;
 mod prompt;
 mod prompter;
 mod rate_meter;
+mod recall;
 mod relay;
 mod repetition;
 #[expect(clippy::module_inception, reason = "the room is called what it is about")]
@@ -34,6 +35,7 @@ pub use error::SessionError;
 pub use execute::{Execution, Listened};
 pub use join::{Joined, Purpose, join};
 pub(crate) use prompt::on_terminal as ask_on_terminal;
+pub use recall::FolderRecord;
 pub use session::Session;
 pub use source_findings::SelfServed;
 pub use sources::{Relaying, Sources};

@@ -1,6 +1,8 @@
 //! What `hfdown verify` finds in a folder, and what it does about it.
 
+mod cached;
 mod found;
+mod offline;
 mod repair;
 
 use hfdown_tests::hub::Content;

@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Digest, Failure, FileId, Proof, RepoPath, Stamp, Wanted, WantedFiles};
+use hfdown_protocol::{Commit, Digest, Failure, FileId, Proof, RepoPath, Stamp, Wanted, WantedFiles};
 
 use crate::folder::file_set::FileSet;
 use crate::folder::records::{Record, Records};
@@ -104,6 +104,11 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         wanted: &Wanted,
         record: Record,
     ) -> io::Result<()>;
+
+    /// What the records are of, where there are any.
+    fn commit(&self) -> Option<&Commit> {
+        None
+    }
 
     /// Forgets what was remembered beside the records of a file that is removed.
     fn forget(&self, at: Writable<'_>, path: &RepoPath) -> io::Result<()>;

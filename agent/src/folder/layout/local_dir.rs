@@ -32,8 +32,13 @@ impl DiskLayout for LocalDir {
         wanted: &Wanted,
         record: Record,
     ) -> io::Result<()> {
+        records.begin(&self.commit);
         hub_metadata::write(at, &wanted.path, &self.commit, wanted.digest)?;
         records.insert(at.work.own(), wanted.path.clone(), record)
+    }
+
+    fn commit(&self) -> Option<&Commit> {
+        Some(&self.commit)
     }
 
     fn forget(&self, at: Writable<'_>, path: &RepoPath) -> io::Result<()> {
