@@ -3,6 +3,7 @@
 use hfdown_agent::hub_cache::{CacheScan, CachedId, CachedKind, CachedRevision, FlawKind};
 
 use super::nearest::nearest;
+use crate::hub::{Endpoint, RepoReference};
 
 /// The least digits of a commit that stand for it.
 const LEAST_DIGITS: usize = 7;
@@ -43,13 +44,36 @@ pub enum CacheTargetError {
         /// Those that there are.
         revisions: Vec<String>,
     },
+    /// It is the beginning of a commit, and a short one.
+    #[error("it may be the beginning of a commit, of which it takes {LEAST_DIGITS} digits")]
+    ShortCommit {
+        /// The commits that begin like that.
+        commits: Vec<String>,
+    },
     /// There are several.
     #[error("it may be {}", .0.join(" or "))]
     Ambiguous(Vec<String>),
 }
 
-/// Finds what was meant.
+/// Finds what was meant: by a name, or by the address of a repository.
 pub fn resolve(scan: &CacheScan, typed: &str) -> Result<CacheTarget, CacheTargetError> {
+    named(scan, typed).or_else(|error| match (&error, of_address(typed)) {
+        (CacheTargetError::Unknown { .. }, Some(name)) => named(scan, &name),
+        _ => Err(error),
+    })
+}
+
+/// The name in the address of a whole repository.
+fn of_address(typed: &str) -> Option<String> {
+    let reference = RepoReference::parse(typed, &Endpoint::hub().ok()?).ok()?;
+    let RepoReference { id, revision, inner: None } = reference else { return None };
+    Some(match revision {
+        Some(revision) => format!("{id}@{revision}"),
+        None => id.to_string(),
+    })
+}
+
+fn named(scan: &CacheScan, typed: &str) -> Result<CacheTarget, CacheTargetError> {
     let typed = typed.trim().trim_end_matches('/');
     let bare = typed.strip_prefix("hf://").unwrap_or(typed);
     let (name, revision) = match bare.split_once('@') {
@@ -72,16 +96,32 @@ pub fn resolve(scan: &CacheScan, typed: &str) -> Result<CacheTarget, CacheTarget
             }),
         );
     }
+    let short = |of: &[usize], typed: &str| {
+        let is_short =
+            (1..LEAST_DIGITS).contains(&typed.len()) && typed.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let at = |index: usize| commits(scan, index, typed).map(move |at| (index, at));
+        let found = of.iter().filter(|_| is_short).flat_map(|index| at(*index));
+        let commits: Vec<_> =
+            found.map(|(index, at)| scan.repositories[index].revisions[at].commit.clone()).collect();
+        (!commits.is_empty()).then_some(CacheTargetError::ShortCommit { commits })
+    };
     match (&found[..], &repositories[..], revision) {
         ([target], ..) => Ok(*target),
-        ([], [index, ..], Some(_)) => {
+        ([], [index, ..], Some(revision)) => {
             let repository = &scan.repositories[*index];
+            if let Some(short) = short(&repositories, revision) {
+                return Err(short);
+            }
             let revisions = repository.revisions.iter().map(called).collect();
             Err(CacheTargetError::UnknownRevision { repository: repository.id.to_string(), revisions })
         }
         ([], ..) => {
             if let Some(linked) = linked(scan, name) {
                 return Err(linked);
+            }
+            let all: Vec<usize> = (0..scan.repositories.len()).collect();
+            if let Some(short) = short(&all, bare) {
+                return Err(short);
             }
             let ids: Vec<_> = scan.repositories.iter().map(|one| one.id.to_string()).collect();
             let near = nearest(name, ids.iter().map(String::as_str));

@@ -30,6 +30,8 @@ of the one built in. HFDOWN_LOG=debug shows the talk with the agent.";
 const UNQUOTED: &str =
     "the SSH command is one word: put it in quotes, like 'ssh -p 20544 root@142.214.185.187'";
 
+const ANOTHER_CACHE: &str = "--cache stands in the place of DIR; another cache is --cache-dir DIR";
+
 /// More than this a CDN takes for an attack.
 const MOST_CONNECTIONS: i64 = 64;
 
@@ -54,9 +56,11 @@ impl Arguments {
             let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop"].contains(&verb)
                 || verb == "verify" && words.contains(&"ssh");
             let unknown = unknown_word(&error).map(str::to_owned);
+            let is_cache_with_folder = names(&error, "--cache") && names(&error, "DIR");
             let tip = match unknown.as_deref() {
                 Some(word) if is_to_a_box && !word.starts_with("--") => Some(UNQUOTED.to_owned()),
                 Some(word) => instead(word, &words),
+                None if is_cache_with_folder => Some(ANOTHER_CACHE.to_owned()),
                 None => None,
             };
             if let Some(tip) = tip {
@@ -65,6 +69,18 @@ impl Arguments {
             error
         })
     }
+}
+
+/// Whether an error is a conflict with this argument.
+fn names(error: &clap::Error, argument: &str) -> bool {
+    let is_it = |word: &String| word.trim_matches(['<', '>', '[', ']']) == argument;
+    let names = |kind| match error.get(kind) {
+        Some(ContextValue::String(word)) => is_it(word),
+        Some(ContextValue::Strings(words)) => words.iter().any(is_it),
+        _ => false,
+    };
+    error.kind() == ErrorKind::ArgumentConflict
+        && (names(ContextKind::InvalidArg) || names(ContextKind::PriorArg))
 }
 
 /// The word that makes no sense to clap.
@@ -206,7 +222,9 @@ pub enum Command {
         transfer: TransferArguments,
     },
     /// Read every file of a model, here or on a box, and say which are right; nothing is changed without --repair
-    #[command(override_usage = "hfdown verify [OPTIONS] <MODEL> [SSH] <DIR>")]
+    #[command(
+        override_usage = "hfdown verify [OPTIONS] <MODEL> [SSH] <DIR>\n       hfdown verify [OPTIONS] <MODEL> [SSH] --cache"
+    )]
     Verify {
         /// What is to be there.
         #[command(flatten)]
@@ -263,7 +281,7 @@ pub enum Command {
         #[command(flatten)]
         output: OutputArguments,
     },
-    /// See what is in the cache of the Hub on this machine, which vLLM, transformers and hf read
+    /// Look after the cache of the Hub on this machine, which vLLM, transformers and hf read
     Cache {
         /// What to do with it.
         #[command(subcommand)]
@@ -379,6 +397,19 @@ mod tests {
     fn complaint(words: &str) -> String {
         let words = words.split(' ').map(OsString::from);
         Arguments::read(words).expect_err("it makes no sense").to_string()
+    }
+
+    #[test]
+    fn a_folder_beside_the_cache_is_told_apart_from_another_cache() {
+        for words in [
+            "hfdown download gpt2 --cache /x",
+            "hfdown sync gpt2 /x --cache",
+            "hfdown push gpt2 root@h /w --cache",
+        ] {
+            assert!(complaint(words).contains(&format!("tip: {ANOTHER_CACHE}\n")), "{}", complaint(words));
+        }
+        let other = complaint("hfdown download gpt2 --cache --quiet --verbose");
+        assert!(!other.contains(ANOTHER_CACHE), "{other}");
     }
 
     #[test]

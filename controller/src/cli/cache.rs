@@ -45,6 +45,16 @@ impl Cache {
         Ok(Some(Self { folder: Some(folder), in_words, symlinks }))
     }
 
+    /// The words that mean the cache in this folder, here or on a box.
+    pub fn words(folder: Option<&str>, is_here: bool) -> Vec<String> {
+        let default = || Self::here(&CacheArguments { cache: true, cache_dir: None }).ok().flatten();
+        let is_default = is_here && default().is_some_and(|cache| cache.folder.as_deref() == folder);
+        match folder.filter(|_| !is_default) {
+            Some(folder) => vec!["--cache-dir".to_owned(), folder.to_owned()],
+            None => vec!["--cache".to_owned()],
+        }
+    }
+
     /// The one on a box, if one was asked for.
     pub fn on_box(arguments: &CacheArguments) -> Result<Option<Self>, Problem> {
         if !arguments.is_wanted() {

@@ -1,7 +1,7 @@
 //! What can be typed behind `hfdown cache`.
 
 use clap::builder::{NonEmptyStringValueParser as NotEmpty, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Subcommand};
+use clap::{Arg, Args, Subcommand};
 
 use super::arguments::OutputArguments;
 use super::folders::parse_path_here;
@@ -15,8 +15,8 @@ Examples:
   hfdown cache ls --json              an object per repository, for programs";
 
 const RM: &str = "\
-TARGET is a repository (org/name, datasets/org/name, or as hf has it: model/org/name), a commit or
-its first 7 digits, or org/name@REF. Blobs that other revisions need stay.
+TARGET is a repository (org/name, datasets/org/name, as hf has it: model/org/name, or its address
+at huggingface.co), a commit or its first 7 digits, or org/name@REF. Blobs that other revisions need stay.
 
 Examples:
   hfdown cache rm gpt2 --dry-run                 what would go, and what that frees
@@ -43,7 +43,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub enum CacheVerb {
     /// Show what is in the cache: sizes, revisions, last use
-    #[command(visible_alias = "list", after_help = LS)]
+    #[command(visible_alias = "list", after_help = LS, mut_arg("verbose", say_more))]
     Ls {
         /// Only these repositories: org/name, datasets/org/name
         #[arg(value_name = "MODEL", value_parser = NotEmpty::new())]
@@ -62,7 +62,7 @@ pub enum CacheVerb {
         output: OutputArguments,
     },
     /// Remove repositories or revisions
-    #[command(visible_alias = "remove", after_help = RM)]
+    #[command(visible_alias = "remove", alias = "delete", after_help = RM, mut_arg("verbose", say_more))]
     Rm {
         /// What to remove: org/name, datasets/org/name, a commit, org/name@REF
         #[arg(value_name = "TARGET", required = true, value_parser = NotEmpty::new())]
@@ -78,7 +78,7 @@ pub enum CacheVerb {
         output: OutputArguments,
     },
     /// Read everything, and say what is wrong or missing
-    #[command(after_help = VERIFY)]
+    #[command(after_help = VERIFY, mut_arg("verbose", |arg| arg.help("Say more: every file")))]
     Verify {
         /// Only these: org/name, datasets/org/name, a commit, org/name@REF
         #[arg(value_name = "MODEL", value_parser = NotEmpty::new())]
@@ -91,7 +91,7 @@ pub enum CacheVerb {
         output: OutputArguments,
     },
     /// Remove what nothing needs: revisions without a ref, and what cut-off runs have left
-    #[command(after_help = PRUNE)]
+    #[command(after_help = PRUNE, mut_arg("verbose", say_more))]
     Prune {
         /// Remove also what a later run of hfdown would go on from
         #[arg(long)]
@@ -119,6 +119,11 @@ pub struct RemovalArguments {
     pub dry_run: bool,
 }
 
+/// No file is fetched or retried here.
+fn say_more(verbose: Arg) -> Arg {
+    verbose.help("Say more")
+}
+
 fn order() -> impl TypedValueParser<Value = CacheOrder> {
     PossibleValuesParser::new(["name", "size", "used", "changed"]).map(|word| match word.as_str() {
         "size" => CacheOrder::Size,
@@ -131,7 +136,8 @@ fn order() -> impl TypedValueParser<Value = CacheOrder> {
 /// Where the cache is.
 #[derive(Debug, Args)]
 pub struct CachePlace {
-    /// The cache's folder [default: `HF_HUB_CACHE`, or hub in `HF_HOME`, or ~/.cache/huggingface/hub]
+    /// The cache's folder [default: `HF_HUB_CACHE`, or hub in `HF_HOME`, or huggingface/hub in
+    /// `XDG_CACHE_HOME`, or in ~/.cache]
     #[arg(long, value_name = "DIR", value_parser = NotEmpty::new().try_map(parse_path_here))]
     pub cache_dir: Option<String>,
 }

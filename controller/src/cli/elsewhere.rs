@@ -1,5 +1,7 @@
 //! Words that `hf download` and its relatives take, and hfdown does not: what to type here instead.
 
+use crate::selection::escaped;
+
 /// What is answered to an option of another program. `MODEL`, `VALUE` and `VERB` stand for what was typed.
 const OPTIONS: [(&str, &str); 16] = [
     ("--local-dir", "the folder is a word of its own: hfdown VERB MODEL VALUE"),
@@ -65,7 +67,28 @@ pub(super) fn instead(unknown: &str, words: &[&str]) -> Option<String> {
         let command = shell_words::join(["hfdown", "file", model, name, &folder]);
         return Some(format!("the folder is a word of its own: {command}"));
     }
-    let (_, advice) = OPTIONS.iter().find(|(option, _)| *option == unknown)?;
+    if let ("file", "--cache" | "--cache-dir", [model, name, ..]) = (*verb, unknown, &plain[..]) {
+        let pattern = escaped(name);
+        let mut several = vec!["hfdown", "download", model, "--include", &pattern, unknown];
+        several.extend(value_of(unknown, words).filter(|_| unknown == "--cache-dir"));
+        return Some(format!("it is for the verbs that fill a cache: {}", shell_words::join(several)));
+    }
+    let of_verb = match (*verb, unknown) {
+        ("verify", "--dry-run" | "-n") => Some("leave it out: nothing is changed without --repair"),
+        ("verify", "--checksum") => Some("leave it out: every file is read in any case"),
+        ("verify", "--delete") => Some(
+            "verify removes nothing; what earlier syncs placed is removed by: hfdown rsync-sync MODEL DIR --delete",
+        ),
+        ("info" | "file", "--cache") => {
+            Some("it is for the verbs that fill a cache: hfdown download MODEL --cache")
+        }
+        ("cache", "--force" | "-f") if plain.first().is_some_and(|verb| !["ls", "list"].contains(verb)) => {
+            Some("it is called --yes here")
+        }
+        _ => None,
+    };
+    let of_all = || OPTIONS.iter().find(|(option, _)| *option == unknown).map(|(_, advice)| *advice);
+    let advice = of_verb.or_else(of_all)?;
     let value = value_of(unknown, words).unwrap_or("VALUE");
     let quoted = |word: &str| shell_words::quote(word).into_owned();
     let filled = advice
@@ -126,6 +149,23 @@ mod tests {
             ("rsync-sync a/b x y", "y", Some("hfdown file a/b x")),
             ("info a/b x", "x", None),
             ("download a/b --delete", "--delete", None),
+            ("verify a/b d --dry-run", "--dry-run", Some("nothing is changed without --repair")),
+            ("verify a/b d -n", "-n", Some("nothing is changed without --repair")),
+            ("verify a/b d --checksum", "--checksum", Some("every file is read in any case")),
+            ("verify a/b d --delete", "--delete", Some("hfdown rsync-sync a/b DIR --delete")),
+            ("info a/b --cache", "--cache", Some("hfdown download a/b --cache")),
+            (
+                "file a/b x[1].txt --cache",
+                "--cache",
+                Some("hfdown download a/b --include 'x[[]1].txt' --cache"),
+            ),
+            (
+                "file a/b x --cache-dir c",
+                "--cache-dir",
+                Some("hfdown download a/b --include x --cache-dir c"),
+            ),
+            ("cache rm a/b --force", "--force", Some("it is called --yes here")),
+            ("cache ls --force", "--force", None),
         ] {
             let words: Vec<_> = words.split(' ').collect();
             let tip = instead(unknown, &words);

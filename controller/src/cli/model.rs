@@ -125,10 +125,12 @@ fn quantised(
     command: &TypedCommand<'_>,
 ) -> (Result<RepoReference, ReferenceError>, Option<Quantisation>) {
     match parsed {
-        Err(ReferenceError::Tag { id, tag }) if command.verb != "file" => match Quantisation::parse(&tag) {
-            Some(named) => (Ok(RepoReference { id, revision: None, inner: None }), Some(named)),
-            None => (Err(ReferenceError::Tag { id, tag }), None),
-        },
+        Err(ReferenceError::Tag { id, revision, tag }) if command.verb != "file" => {
+            match Quantisation::parse(&tag) {
+                Some(named) => (Ok(RepoReference { id, revision, inner: None }), Some(named)),
+                None => (Err(ReferenceError::Tag { id, revision, tag }), None),
+            }
+        }
         parsed => (parsed, None),
     }
 }
@@ -193,21 +195,7 @@ fn advice(error: &ReferenceError, typed: &str, command: &TypedCommand<'_>, endpo
             format!("{REPOSITORY}; if it is another Hub, or a mirror of it, let HF_ENDPOINT be its address")
         }
         ReferenceError::Revision(_) => REVISION.to_owned(),
-        ReferenceError::Tag { id, tag } if Quantisation::parse(tag).is_some() => {
-            format!(
-                "that quantisation comes here with `hfdown download {id}:{tag}`; `hfdown info {id}` shows its files"
-            )
-        }
-        ReferenceError::Tag { id, tag } if tag == "latest" => {
-            format!("all of the repository, as it is now, is `{}`", of_command(command, id, &main))
-        }
-        ReferenceError::Tag { id, tag } => match Revision::new(tag.clone()) {
-            Ok(revision) => format!(
-                "if {tag} is a branch or a tag of it: `{}`; otherwise `hfdown info {id}` shows its files",
-                of_command(command, id, &revision)
-            ),
-            Err(_) => format!("`hfdown info {id}` shows its files"),
-        },
+        ReferenceError::Tag { id, revision, tag } => tag_advice(id, revision.as_ref(), tag, command),
         ReferenceError::Discussion { id, number } => {
             let pull = Revision::new(format!("refs/pr/{number}")).unwrap_or_default();
             format!(
@@ -220,6 +208,28 @@ fn advice(error: &ReferenceError, typed: &str, command: &TypedCommand<'_>, endpo
             Some(command) => format!("MODEL comes first: `{command}`"),
             None => REPOSITORY.to_owned(),
         },
+    }
+}
+
+fn tag_advice(id: &RepoId, revision: Option<&Revision>, tag: &str, command: &TypedCommand<'_>) -> String {
+    let at = revision.cloned().unwrap_or_default();
+    let of = |verb| of_command(&TypedCommand { verb, after: Vec::new() }, id, &at);
+    let shows = format!("`{}` shows its files", of("info"));
+    if Quantisation::parse(tag).is_some() {
+        let download = of("download").replacen(&id.to_string(), &format!("{id}:{tag}"), 1);
+        return format!("that quantisation comes here with `{download}`; {shows}");
+    }
+    if tag == "latest" {
+        return format!("all of the repository, as it is now, is `{}`", of_command(command, id, &at));
+    }
+    match Revision::new(tag.to_owned()) {
+        Ok(named) if revision.is_none() => {
+            format!(
+                "if {tag} is a branch or a tag of it: `{}`; otherwise {shows}",
+                of_command(command, id, &named)
+            )
+        }
+        _ => shows,
     }
 }
 

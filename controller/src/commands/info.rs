@@ -35,13 +35,12 @@ pub(super) async fn run(
     };
     let selected = chosen(&selection, &listing, || format!("cannot select files of {repo}"), revision)?;
     tell_notes(&selected, &events).await;
-    let words = selection.words();
-    let command = |options: Vec<&str>| {
-        let after = words.iter().map(String::as_str).chain(options).collect();
+    let command = |options: &[String]| {
+        let after = options.iter().map(String::as_str).collect();
         of_command(&TypedCommand { verb: "download", after }, repo, revision)
     };
     let files = selected.wanted.iter().map(|(_, file)| (file.path.as_str(), file.size));
-    let contents = Box::new(Contents::of(files, command));
+    let contents = Box::new(Contents::of(files, &selection, command));
     events.send(Event::Described { info: Box::new(info), selected: Box::new(selected), contents }).await;
     Ok(Exit::Done)
 }

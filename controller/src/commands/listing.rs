@@ -44,9 +44,9 @@ pub(super) async fn select(
     cancel: &CancellationToken,
 ) -> Result<Selected, Problem> {
     let Settings { hub, repo, revision, .. } = &request.settings;
-    let attempted = || {
-        let what = sanitize(request.selection.to_string(), LONGEST_NAME);
-        format!("cannot fetch {what} of {repo}")
+    let attempted = || match &request.selection {
+        Selection::File { name, .. } => format!("cannot fetch {} of {repo}", sanitize(name, LONGEST_NAME)),
+        Selection::Everything | Selection::Some(_) => format!("cannot select files of {repo}"),
     };
     let selected = chosen(&request.selection, listing, attempted, revision)?;
     let may_fetch = request.intent != Intent::Verify;

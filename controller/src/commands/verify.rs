@@ -3,9 +3,10 @@
 //! It is a sync that believes no record. Without `--repair` it ends before the plan, needs no lock and changes nothing, so
 //! that it can look at a folder which may not be written to, or which a sync is changing.
 
+use std::path::Path;
 use std::time::Duration;
 
-use hfdown_protocol::{Check, Traces};
+use hfdown_protocol::{Check, FailureKind, Traces};
 
 use super::Context;
 use super::attempts::SyncRun;
@@ -17,10 +18,10 @@ use crate::cli::{
 use crate::event::Event;
 use crate::failure::{Exit, Problem};
 use crate::plan::{Extraneous, Intent, Inventory, Policy};
-use crate::selection::Selected;
+use crate::selection::{Selected, Selection};
 use crate::session::Machine;
 use crate::text::sanitize;
-use crate::verification::{VerificationTotals, verify};
+use crate::verification::{CheckedFile, Flaw, Verdict, VerificationTotals, verify};
 
 /// The most characters of a word that a user typed.
 const LONGEST_WORD: usize = 200;
@@ -90,6 +91,7 @@ impl<'a> VerifiedPlace<'a> {
         let usage = |attempted: String| Problem::new(Exit::Usage, attempted).hint(USAGE);
         match words[..] {
             [] if cache.is_wanted() => Ok(Self::Here { folder: None }),
+            [.., word] if cache.is_wanted() && is_folder(word) => Err(folder_beside_cache(word)),
             [ssh] if cache.is_wanted() => Ok(Self::OnBox { ssh, folder: None }),
             [.., folder] if cache.is_wanted() => Err(usage(format!(
                 "there is no place for `{}` beside --cache",
@@ -114,6 +116,23 @@ impl<'a> VerifiedPlace<'a> {
     }
 }
 
+/// Whether a word can hardly be meant as a box.
+fn is_folder(word: &str) -> bool {
+    ["/", "./", "../", "~"].iter().any(|start| word.starts_with(start))
+        || [".", ".."].contains(&word)
+        || Path::new(word).is_dir()
+}
+
+fn folder_beside_cache(word: &str) -> Problem {
+    let quoted = sanitize(shell_words::quote(word).as_ref(), LONGEST_WORD);
+    let word = sanitize(word, LONGEST_WORD);
+    let attempted = format!("`{word}` is a folder, and --cache stands in the place of DIR");
+    Problem::new(Exit::Usage, attempted).hint(format!(
+        "`--cache-dir {quoted}` names another cache, `hfdown verify MODEL {quoted}` verifies a folder; a box of that name \
+         is 'ssh {word}'"
+    ))
+}
+
 fn no_folder(word: &str, why: String) -> Problem {
     Problem::new(Exit::Usage, format!("`{}` names no folder", sanitize(word, LONGEST_WORD))).because(why)
 }
@@ -127,17 +146,69 @@ pub(super) async fn tell(
     took: Duration,
     run: &mut SyncRun,
 ) {
-    let mut totals = VerificationTotals::default();
+    let (mut totals, mut remedies) = (VerificationTotals::default(), Remedies::default());
     for file in verify(selected, inventory) {
         totals.add(&file);
+        remedies.add(&file);
         target.events.send(Event::Checked(file)).await;
     }
     target.events.send(Event::Verification { totals, took }).await;
     if !totals.is_right() && request.intent == Intent::Verify {
-        let text = "the same command with `--repair` fetches what is wrong or missing".to_owned();
-        target.events.send(Event::Hint { text }).await;
+        let is_part = request.selection == Selection::Everything
+            && (totals.wrong.files, totals.right.files > 0) == (0, true);
+        if let Some(text) = remedies.in_words(is_part) {
+            target.events.send(Event::Hint { text }).await;
+        }
     }
     run.carryover.tally = totals.tally();
+}
+
+/// What can be done about the files that are not right.
+#[derive(Debug, Default)]
+struct Remedies {
+    /// Whether some can be fetched.
+    fetch: bool,
+    /// Whether something stands in the place of some.
+    clear: bool,
+    /// Whether some can't be read.
+    mend: bool,
+}
+
+impl Remedies {
+    fn add(&mut self, file: &CheckedFile) {
+        match &file.verdict {
+            Verdict::Missing | Verdict::Wrong(Flaw::OtherSize(_) | Flaw::OtherContent | Flaw::Misnamed) => {
+                self.fetch = true;
+            }
+            Verdict::Wrong(Flaw::Unusable(failure)) if failure.kind == FailureKind::InTheWay => {
+                self.clear = true;
+            }
+            Verdict::Wrong(Flaw::Unusable(_)) => self.mend = true,
+            Verdict::Right | Verdict::Refused(_) | Verdict::Extra(_) => {}
+        }
+    }
+
+    /// `is_part` says that no more may have been wanted than what is there.
+    fn in_words(&self, is_part: bool) -> Option<String> {
+        let mut words = Vec::new();
+        if self.fetch {
+            words.push("the same command with `--repair` fetches what is wrong or missing");
+        }
+        if self.fetch && is_part {
+            words.push("if only a part was wanted, say which: --include, --exclude or --quant");
+        }
+        match (self.clear, self.fetch) {
+            (true, true) => words.push("what stands in the place of a file has to be moved away before"),
+            (true, false) => words.push(
+                "move away what stands in the place of these files, then the same command with `--repair` fetches them",
+            ),
+            (false, _) => {}
+        }
+        if self.mend {
+            words.push("what cannot be read is not fetched again: see to its permissions or its disk, or move it away");
+        }
+        (!words.is_empty()).then(|| words.join("; "))
+    }
 }
 
 fn is_cache(request: &SyncRequest) -> bool {
@@ -160,16 +231,23 @@ pub(super) fn advise(problem: Problem, request: &SyncRequest, target: &Target) -
         return problem;
     }
     let Settings { repo, revision, .. } = &request.settings;
-    let folder = target.folder.as_deref().unwrap_or("--cache");
-    let command = match target.machine {
-        Machine::Local(_) => TypedCommand { verb: "rsync-sync", after: vec![folder] },
-        Machine::Box { .. } => TypedCommand { verb: "rsync-to-vast", after: vec![&target.ssh, folder] },
+    let (verb, ssh) = match target.machine {
+        Machine::Local(_) => ("rsync-sync", None),
+        Machine::Box { .. } => ("rsync-to-vast", Some(target.ssh.clone())),
     };
+    let place = match (request.layout, &target.folder) {
+        (FolderLayout::HubCache(_), folder) => Cache::words(folder.as_deref(), ssh.is_none()),
+        (FolderLayout::LocalDir | FolderLayout::Bare, folder) => folder.iter().cloned().collect(),
+    };
+    let words: Vec<String> = ssh.into_iter().chain(place).chain(request.selection.words()).collect();
+    let command = TypedCommand { verb, after: words.iter().map(String::as_str).collect() };
     problem.hint(format!("check the path; `{}` brings the model there", of_command(&command, repo, revision)))
 }
 
 #[cfg(test)]
 mod tests {
+    use hfdown_protocol::Failure;
+
     use super::*;
 
     #[test]
@@ -187,7 +265,12 @@ mod tests {
         };
         assert_eq!(place(&[], true), Ok("here cache".to_owned()));
         assert_eq!(place(&["box"], true), Ok("box cache".to_owned()));
-        assert!(place(&["box", "/x"], true).is_err_and(|said| said.contains("beside --cache")));
+        assert!(place(&["box", "x"], true).is_err_and(|said| said.contains("beside --cache")));
+        for folder in ["/x", "./x", "../x", "~/x", ".", "src"] {
+            let said = place(&[folder], true);
+            assert!(said.as_ref().is_err_and(|said| said.contains("is a folder")), "{said:?}");
+        }
+        assert!(place(&["box", "/x"], true).is_err_and(|said| said.contains("`/x` is a folder")));
         let place = |words: &[&str]| place(words, false);
         assert_eq!(place(&["./x"]), Ok("here ./x".to_owned()));
         assert_eq!(place(&["ssh -p 1 root@h", "/x"]), Ok("ssh -p 1 root@h /x".to_owned()));
@@ -203,5 +286,26 @@ mod tests {
             let said = place(words);
             assert!(said.as_ref().is_err_and(|said| said.starts_with(complaint)), "{words:?}: {said:?}");
         }
+    }
+
+    #[test]
+    fn a_repair_is_hinted_at_where_it_helps() {
+        let words = |verdicts: &[Verdict], is_part| {
+            let mut remedies = Remedies::default();
+            for verdict in verdicts {
+                let file = CheckedFile { path: "f".to_owned(), size: 1, verdict: verdict.clone() };
+                remedies.add(&file);
+            }
+            remedies.in_words(is_part).unwrap_or_default()
+        };
+        let unusable = |kind| Verdict::Wrong(Flaw::Unusable(Failure::new(kind, "why")));
+        let (clear, mend) = (unusable(FailureKind::InTheWay), unusable(FailureKind::PermissionDenied));
+        let fetches = "the same command with `--repair` fetches what is wrong or missing";
+        assert_eq!(words(&[Verdict::Missing, Verdict::Right], false), fetches);
+        assert!(words(&[Verdict::Missing], true).ends_with("say which: --include, --exclude or --quant"));
+        assert!(words(&[Verdict::Wrong(Flaw::OtherContent), clear.clone()], false).starts_with(fetches));
+        assert!(words(&[clear], false).starts_with("move away what stands"));
+        assert!(words(&[mend], false).starts_with("what cannot be read"));
+        assert_eq!(words(&[Verdict::Right], true), "");
     }
 }

@@ -40,6 +40,9 @@ pub fn cache_target(attempted: impl Into<String>, cache: &Path, error: &CacheTar
         CacheTargetError::UnknownRevision { revisions, .. } => {
             because(Exit::NotFound).hint(format!("there is {}", shown(revisions)))
         }
+        CacheTargetError::ShortCommit { commits } => {
+            because(Exit::NotFound).hint(format!("there is {}", shown(commits)))
+        }
         CacheTargetError::Linked { .. } => {
             because(Exit::Failed).hint("remove the link, or what it leads to, by hand")
         }

@@ -2,7 +2,8 @@
 
 use super::{Exit, Problem};
 use crate::selection::{
-    Glob, MissingShards, NoQuantisation, NothingSelected, QuantisationFiles, SelectionError, SelectionNote,
+    Glob, GlobShare, MissingShards, NoQuantisation, NothingSelected, QuantisationFiles, SelectionError,
+    SelectionNote,
 };
 use crate::text::sanitize;
 use crate::text::units::{bytes, count};
@@ -11,6 +12,7 @@ use crate::text::units::{bytes, count};
 const LONGEST: usize = 200;
 /// The most quantisations that are named. Repositories that have all of them have about thirty.
 const MOST: usize = 40;
+const BOTH: &str = "with --quant, only what all of these options want is fetched";
 
 /// A selection that can't be had. `info` is the command that lists the files.
 pub fn selection(attempted: String, error: &SelectionError, info: &str) -> Problem {
@@ -49,21 +51,41 @@ fn nothing_selected(nothing: &NothingSelected) -> (String, Vec<String>) {
                 format!("--exclude leaves out all of it, {} that would be wanted", count(*files, "file"));
             (cause, Vec::new())
         }
-        NothingSelected::Quantisation { why: NoQuantisation::NoGguf, .. } => {
+        NothingSelected::Quantisation { why, there, globs } => no_quantisation(why, there, *globs),
+    }
+}
+
+/// Why no file has a quantisation, and what may have been meant.
+fn no_quantisation(
+    why: &NoQuantisation,
+    there: &[QuantisationFiles],
+    globs: GlobShare,
+) -> (String, Vec<String>) {
+    let is_by_globs = globs == GlobShare::Wanted;
+    match why {
+        NoQuantisation::NoGguf if is_by_globs => {
+            ("--include or --exclude leave out all of its GGUF files".to_owned(), vec![BOTH.to_owned()])
+        }
+        NoQuantisation::NoGguf => {
             ("it has no GGUF files, which alone have quantisations to choose from".to_owned(), Vec::new())
         }
-        NothingSelected::Quantisation { why: NoQuantisation::NoProjector, .. } => (
+        NoQuantisation::NoProjector if is_by_globs => (
+            "--include or --exclude leave out the projectors (mmproj) for these models".to_owned(),
+            vec!["leave out --mmproj, or the pattern".to_owned()],
+        ),
+        NoQuantisation::NoProjector => (
             "it has no projector (mmproj) for these models".to_owned(),
             vec!["leave out --mmproj".to_owned()],
         ),
-        NothingSelected::Quantisation { why: NoQuantisation::NotThere(wanted), there, by_globs } => {
+        NoQuantisation::NotThere(wanted) => {
             let wanted = sanitize(wanted.as_str(), LONGEST);
-            let cause = if *by_globs {
+            let cause = if is_by_globs {
                 format!("--include or --exclude leave out all files of {wanted}")
             } else {
                 format!("no GGUF file of it is quantised as {wanted}")
             };
-            (cause, vec![there_is(there)])
+            let both = is_by_globs.then(|| BOTH.to_owned());
+            (cause, both.into_iter().chain([there_is(there, globs)]).collect())
         }
     }
 }
@@ -92,8 +114,10 @@ pub fn selection_note(note: &SelectionNote) -> String {
     }
 }
 
-/// The quantisations that there are.
-fn there_is(there: &[QuantisationFiles]) -> String {
+/// The quantisations that there are, or that globs leave.
+fn there_is(there: &[QuantisationFiles], globs: GlobShare) -> String {
+    let is_all = globs == GlobShare::None;
+    let there_is = if is_all { "there is" } else { "--include and --exclude leave" };
     let named: Vec<_> = there
         .iter()
         .filter_map(|group| Some(format!("{} ({})", group.quantisation.as_ref()?, bytes(group.bytes))))
@@ -106,14 +130,18 @@ fn there_is(there: &[QuantisationFiles]) -> String {
     };
     let list = named.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
     match (named.is_empty(), unnamed) {
-        (false, 0) => format!("there is {list}{more}"),
+        (false, 0) => format!("{there_is} {list}{more}"),
         (false, _) => {
             format!(
-                "there is {list}{more}, and {} whose name says none, for --include",
+                "{there_is} {list}{more}, and {} whose name says none, for --include",
                 count(unnamed, "GGUF file")
             )
         }
-        (true, 0) => "there is no model among its GGUF files".to_owned(),
+        (true, 0) if is_all => "there is no model among its GGUF files".to_owned(),
+        (true, 0) => format!("{there_is} no model of its GGUF files"),
+        (true, _) if !is_all => {
+            format!("{there_is} {} whose name says none", count(unnamed, "GGUF file"))
+        }
         (true, _) => {
             format!(
                 "the names of its {} say no quantisation: choose with --include",
@@ -156,9 +184,8 @@ mod tests {
     use super::*;
     use crate::selection::Quantisation;
 
-    fn not_there(there: Vec<QuantisationFiles>) -> Problem {
-        let why = NoQuantisation::NotThere(Quantisation::named("q3_k_s"));
-        let nothing = NothingSelected::Quantisation { why, there, by_globs: false };
+    fn not_there(why: NoQuantisation, there: Vec<QuantisationFiles>, globs: GlobShare) -> Problem {
+        let nothing = NothingSelected::Quantisation { why, there, globs };
         selection(
             "cannot select files of a/b".to_owned(),
             &SelectionError::Nothing(nothing),
@@ -188,12 +215,60 @@ mod tests {
             ),
             (vec![], "there is no model among its GGUF files"),
         ] {
-            let problem = not_there(there);
+            let why = NoQuantisation::NotThere(Quantisation::named("q3_k_s"));
+            let problem = not_there(why, there, GlobShare::None);
             assert_eq!(
                 (problem.exit, &problem.causes[..]),
                 (Exit::NotFound, &["no GGUF file of it is quantised as Q3_K_S".to_owned()][..])
             );
             assert_eq!(problem.hint.unwrap(), format!("{hint}; {lists}"));
+        }
+    }
+
+    #[test]
+    fn what_globs_leave_out_is_not_said_to_be_missing_and_not_offered() {
+        let wanted = || NoQuantisation::NotThere(Quantisation::named("q3_k_s"));
+        for (why, there, globs, cause, hint) in [
+            (
+                NoQuantisation::NoGguf,
+                vec![],
+                GlobShare::Wanted,
+                "--include or --exclude leave out all of its GGUF",
+                BOTH,
+            ),
+            (
+                NoQuantisation::NoProjector,
+                vec![],
+                GlobShare::Wanted,
+                "--include or --exclude leave out the projectors",
+                "leave out --mmproj, or",
+            ),
+            (NoQuantisation::NoGguf, vec![], GlobShare::None, "it has no GGUF files", "`hfdown info"),
+            (
+                wanted(),
+                vec![group(Some("Q8_0"), 9)],
+                GlobShare::Others,
+                "no GGUF file of it is quantised as Q3_K_S",
+                "--include and --exclude leave Q8_0 (9 B); ",
+            ),
+            (
+                wanted(),
+                vec![],
+                GlobShare::Others,
+                "no GGUF file",
+                "--include and --exclude leave no model of its GGUF files; ",
+            ),
+            (
+                wanted(),
+                vec![group(None, 9)],
+                GlobShare::Wanted,
+                "--include or --exclude leave out all files of Q3_K_S",
+                BOTH,
+            ),
+        ] {
+            let problem = not_there(why.clone(), there, globs);
+            assert!(problem.causes[0].starts_with(cause), "{why:?}, {globs:?}: {problem:?}");
+            assert!(problem.hint.as_ref().unwrap().starts_with(hint), "{why:?}, {globs:?}: {problem:?}");
         }
     }
 

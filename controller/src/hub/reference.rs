@@ -60,6 +60,8 @@ pub enum ReferenceError {
     Tag {
         /// The repository before it.
         id: RepoId,
+        /// The revision, where one was typed on either side of it.
+        revision: Option<Revision>,
         /// What stands behind the colon.
         tag: String,
     },
@@ -222,15 +224,26 @@ impl RepoReference {
             return Err(ReferenceError::Box);
         }
         let name: Vec<&str> = parts[..at].iter().copied().chain([last]).collect();
-        let id = repository(kind, &name)?;
+        let id = repository(kind, &name);
         let rest: Vec<&str> = [first].into_iter().chain(parts[at + 1..].iter().copied()).collect();
         let (revision, inner) = match revision(&rest) {
             (first, _) if form == Form::Typed && !first.contains('/') => (rest.join("/"), &[][..]),
             split => split,
         };
         let revision = if form == Form::Page { revision } else { decode(&revision)? };
-        let revision = Some(Revision::new(revision)?);
-        Ok(Self { id, revision, inner: InnerPath::new(inner.join("/"), InnerPathKind::Either) })
+        let (id, revision) = match (id, revision.rsplit_once(':')) {
+            (Ok(id), Some((revision, tag))) if is_tag(tag) => {
+                let revision = Some(Revision::new(revision.to_owned())?);
+                return Err(ReferenceError::Tag { id, revision, tag: tag.to_owned() });
+            }
+            (Err(ReferenceError::Tag { id, tag, .. }), None) => {
+                let revision = Some(Revision::new(revision)?);
+                return Err(ReferenceError::Tag { id, revision, tag });
+            }
+            (id, _) => (id?, Revision::new(revision)?),
+        };
+        let inner = InnerPath::new(inner.join("/"), InnerPathKind::Either);
+        Ok(Self { id, revision: Some(revision), inner })
     }
 
     /// A view of a repository: what comes before it, its word, and what comes behind.
@@ -309,15 +322,19 @@ fn revision<'a>(parts: &'a [&'a str]) -> (String, &'a [&'a str]) {
     (parts[..length].join("/"), &parts[length..])
 }
 
+/// Whether a text may be the tag of a container.
+fn is_tag(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}
+
 fn repository(kind: RepoKind, parts: &[&str]) -> Result<RepoId, ReferenceError> {
     let name = parts.join("/");
     let name = name.strip_suffix(".git").unwrap_or(&name);
     if let Some((name, tag)) = name.split_once(':')
         && let Ok(id) = RepoId::new(kind, name)
-        && !tag.is_empty()
-        && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        && is_tag(tag)
     {
-        return Err(ReferenceError::Tag { id, tag: tag.to_owned() });
+        return Err(ReferenceError::Tag { id, revision: None, tag: tag.to_owned() });
     }
     if let Some((host, path)) = name.split_once(':')
         && !host.contains(['/', ' '])

@@ -147,7 +147,12 @@ fn what_does_not_is_told_apart() {
     let elsewhere = || Error::Elsewhere("https://mirror.example/hub".to_owned());
     let section = |name: &str| Error::Section(name.to_owned());
     let id = |name: &str| RepoId::new(RepoKind::Model, name).unwrap();
-    let tag = |name: &str, tag: &str| Error::Tag { id: id(name), tag: tag.to_owned() };
+    let tag = |name: &str, tag: &str| Error::Tag { id: id(name), revision: None, tag: tag.to_owned() };
+    let tag_at = |revision: &str| Error::Tag {
+        id: id("org/name"),
+        revision: Some(Revision::new(revision).unwrap()),
+        tag: "Q8_0".to_owned(),
+    };
     let long = "a".repeat(97);
     for (text, reason) in [
         ("", Error::Name(RepoIdError::Empty)),
@@ -184,6 +189,10 @@ fn what_does_not_is_told_apart() {
         ("hf.co/org/name:Q4_K_M", tag("org/name", "Q4_K_M")),
         ("https://huggingface.co/org/name:IQ2_XS", tag("org/name", "IQ2_XS")),
         ("gpt2:latest", tag("gpt2", "latest")),
+        ("org/name@v1:Q8_0", tag_at("v1")),
+        ("org/name:Q8_0@v1", tag_at("v1")),
+        ("org/name@refs/pr/1:Q8_0", tag_at("refs/pr/1")),
+        ("org/name@a:b:Q8_0", Error::Revision(RevisionError)),
         (
             "https://huggingface.co/org/name/discussions/7",
             Error::Discussion { id: id("org/name"), number: 7 },

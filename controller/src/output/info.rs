@@ -169,8 +169,8 @@ pub(super) mod tests {
             ("model.safetensors", 548_105_171),
             ("pytorch_model.bin", 548_118_077),
         ];
-        let command = |options: Vec<&str>| format!("hfdown download gpt2 {}", options.join(" "));
-        let contents = Contents::of(files.into_iter(), command);
+        let command = |options: &[String]| format!("hfdown download gpt2 {}", options.join(" "));
+        let contents = Contents::of(files.into_iter(), &Selection::Everything, command);
         let text = text(&info, &selected, &contents);
         let (_, choices) = text.split_once("  model.safetensors\n\n").unwrap();
         assert_snapshot!(choices, @"

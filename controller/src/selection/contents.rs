@@ -1,7 +1,7 @@
 //! What a repository contains that a user would choose from, and the commands that do it.
 
+use super::Selection;
 use super::duplicates::{Duplicates, duplicates};
-use super::quantisation::Quantisation;
 use super::quantisations::{QuantisationFiles, quantisations};
 
 /// What can be chosen.
@@ -16,20 +16,21 @@ pub struct Contents {
 }
 
 impl Contents {
-    /// Looks at files with their sizes. `command` makes a command of options.
+    /// Looks at files with their sizes, of which a selection was shown. `command` makes a command of options.
     pub fn of<'a>(
         files: impl Iterator<Item = (&'a str, u64)> + Clone,
-        command: impl Fn(Vec<&str>) -> String,
+        selection: &Selection,
+        command: impl Fn(&[String]) -> String,
     ) -> Self {
         let quantised = |group: QuantisationFiles| {
-            let name = group.quantisation.as_ref().map(Quantisation::as_str);
-            let fetch = name.map(|name| command(vec!["--quant", name]));
+            let fetch = group.quantisation.as_ref().map(|one| command(&selection.words_for(one)));
             (group, fetch)
         };
         let duplicates = duplicates(&files);
-        let exclude: Vec<&str> =
-            duplicates.iter().flat_map(|group| &group.exclude).flat_map(|glob| ["--exclude", glob]).collect();
-        let without_duplicates = (!exclude.is_empty()).then(|| command(exclude));
+        let globs = duplicates.iter().flat_map(|group| &group.exclude);
+        let exclude: Vec<String> = globs.flat_map(|glob| ["--exclude".to_owned(), glob.clone()]).collect();
+        let without_duplicates =
+            (!exclude.is_empty()).then(|| command(&[selection.words(), exclude].concat()));
         Self {
             quantisations: quantisations(files).into_iter().map(quantised).collect(),
             without_duplicates,

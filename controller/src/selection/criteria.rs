@@ -1,8 +1,8 @@
 //! Globs and quantisations together: what all of them want is wanted.
 
-use super::glob::Glob;
+use super::glob::{Glob, escaped};
 use super::globs::Globs;
-use super::nearest::{differs_in_case, nearest};
+use super::nearest::nearest;
 use super::quantisations::{
     ChosenGguf, MissingShards, NoQuantisation, Projectors, QuantisationFiles, WantedQuantisations,
     missing_shards, quantisations,
@@ -27,7 +27,7 @@ pub enum SelectionNote {
         /// The names that are most like it.
         nearest: Vec<String>,
     },
-    /// A pattern of `--exclude` matches no file, though in another case it would.
+    /// A pattern of `--exclude` matches no file, though it names one or is nearly right.
     NothingExcluded {
         /// Which.
         glob: Glob,
@@ -59,11 +59,22 @@ pub enum NothingSelected {
     Quantisation {
         /// Why.
         why: NoQuantisation,
-        /// The quantisations that there are.
+        /// The quantisations of what the globs leave.
         there: Vec<QuantisationFiles>,
-        /// Whether there would be some if the globs did not leave it out.
-        by_globs: bool,
+        /// What the globs have to do with it.
+        globs: GlobShare,
     },
+}
+
+/// What globs have to do with a quantisation that can't be had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GlobShare {
+    /// They leave out no GGUF file.
+    None,
+    /// They leave out some, and without them it would not be there either.
+    Others,
+    /// They leave out what is wanted.
+    Wanted,
 }
 
 /// Which files are wanted.
@@ -126,8 +137,8 @@ impl Criteria {
             return NothingSelected::Excluded { files: included };
         }
         let globs = self.globs.include.clone();
-        let nearest = globs.iter().flat_map(|glob| nearest(glob, paths.clone()));
-        NothingSelected::NotIncluded { files: paths.clone().count(), nearest: nearest.collect(), globs }
+        let nearest = globs.iter().flat_map(|glob| near(glob, paths)).collect();
+        NothingSelected::NotIncluded { files: paths.clone().count(), nearest, globs }
     }
 
     fn no_quantisation<'a>(
@@ -140,9 +151,13 @@ impl Criteria {
         if !paths().any(|path| self.globs.want(path)) {
             return self.nothing(&paths());
         }
-        let by_globs = wanted.choose(paths()).is_ok();
-        let there = quantisations(files.clone().filter(|(path, _)| by_globs || self.globs.want(path)));
-        NothingSelected::Quantisation { why, there, by_globs }
+        let there = quantisations(files.clone().filter(|(path, _)| self.globs.want(path)));
+        let (why, globs) = match wanted.choose(paths()) {
+            Ok(_) => (why, GlobShare::Wanted),
+            Err(why) if there == quantisations(files.clone()) => (why, GlobShare::None),
+            Err(why) => (why, GlobShare::Others),
+        };
+        NothingSelected::Quantisation { why, there, globs }
     }
 
     fn notes<'a>(
@@ -151,14 +166,14 @@ impl Criteria {
         choice: &Choice<'_>,
     ) -> Vec<SelectionNote> {
         let is_idle = |glob: &&Glob| !paths.clone().any(|path| glob.matches(path));
-        let near = |glob: &Glob| nearest(glob, paths.clone());
         let included = self.globs.include.iter().filter(is_idle);
-        let included =
-            included.map(|glob| SelectionNote::NothingIncluded { glob: glob.clone(), nearest: near(glob) });
-        let excluded = self.globs.exclude.iter().filter(is_idle);
+        let included = included
+            .map(|glob| SelectionNote::NothingIncluded { glob: glob.clone(), nearest: near(glob, paths) });
+        // A pattern with wildcards may well be for other repositories, unless it is nearly right.
+        let excluded = self.globs.exclude.iter().filter(is_idle).map(|glob| (glob, near(glob, paths)));
         let excluded = excluded
-            .filter(|glob| differs_in_case(glob, paths.clone()))
-            .map(|glob| SelectionNote::NothingExcluded { glob: glob.clone(), nearest: near(glob) });
+            .filter(|(glob, nearest)| glob.literal().is_some() || !nearest.is_empty())
+            .map(|(glob, nearest)| SelectionNote::NothingExcluded { glob: glob.clone(), nearest });
         let mut notes: Vec<SelectionNote> = included.chain(excluded).collect();
         if let Some(gguf) = &choice.gguf {
             // What the globs leave out is not missing.
@@ -167,4 +182,9 @@ impl Criteria {
         }
         notes
     }
+}
+
+/// The names that may have been meant by a pattern, as patterns that match them.
+fn near<'a>(glob: &Glob, paths: &(impl Iterator<Item = &'a str> + Clone)) -> Vec<String> {
+    nearest(glob, paths.clone()).iter().map(|name| escaped(name)).collect()
 }

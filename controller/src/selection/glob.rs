@@ -140,7 +140,7 @@ impl fmt::Display for Glob {
 }
 
 /// A pattern that matches this path and no other.
-pub(super) fn escaped(path: &str) -> String {
+pub fn escaped(path: &str) -> String {
     let mut pattern = String::with_capacity(path.len());
     for character in path.chars() {
         if "*?[".contains(character) {

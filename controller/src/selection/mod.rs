@@ -21,15 +21,14 @@ mod quantisations;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
 use std::sync::Arc;
 
 use hfdown_protocol::{FileId, FileRow, FileTable, RepoPath, WantedFiles};
 
 pub use self::contents::Contents;
-pub use self::criteria::{Criteria, NothingSelected, SelectionNote};
+pub use self::criteria::{Criteria, GlobShare, NothingSelected, SelectionNote};
 pub use self::duplicates::{Duplicates, WeightFormat};
-pub use self::glob::{Glob, GlobError};
+pub use self::glob::{Glob, GlobError, escaped};
 pub use self::globs::Globs;
 pub use self::quantisation::Quantisation;
 pub use self::quantisations::{
@@ -156,15 +155,18 @@ impl Selection {
             Self::Everything | Self::File { .. } => Vec::new(),
         }
     }
-}
 
-impl fmt::Display for Selection {
-    /// What is wanted, for errors.
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Everything | Self::Some(_) => formatter.write_str("files"),
-            Self::File { name, .. } => formatter.write_str(name),
-        }
+    /// The words that say the same of one quantisation alone.
+    pub fn words_for(&self, quantisation: &Quantisation) -> Vec<String> {
+        let (globs, projectors) = match self {
+            Self::Some(Criteria { globs, quantisations }) => {
+                let projectors = quantisations.as_ref().map(|wanted| wanted.projectors);
+                (globs.clone(), projectors.unwrap_or(Projectors::LeftOut))
+            }
+            Self::Everything | Self::File { .. } => (Globs::default(), Projectors::LeftOut),
+        };
+        let quantisations = vec![quantisation.clone()];
+        Criteria { globs, quantisations: Some(WantedQuantisations { quantisations, projectors }) }.words()
     }
 }
 

@@ -19,6 +19,8 @@ const TWO_LETTERS: usize = 8;
 /// How a name is like a pattern. What comes first is told first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
+    /// It is what was typed, which stands for something else: `[` has a meaning in a pattern.
+    Literal,
     /// It differs in case.
     Case,
     /// The pattern is a folder that it is in.
@@ -31,8 +33,7 @@ enum Likeness {
     TwoLetters,
 }
 
-/// The names that are most like a pattern, of those that it does not match: as they would have to be typed, most likely
-/// first.
+/// The names that are most like a pattern, of those that it does not match, most likely first.
 pub(super) fn nearest<'a>(glob: &Glob, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let whole = Automaton::new(glob.tokens());
     let start =
@@ -48,6 +49,7 @@ pub(super) fn nearest<'a>(glob: &Glob, names: impl Iterator<Item = &'a str>) -> 
             end.as_ref().is_some_and(|end| end.faults(own) == Some(0))
         };
         let (likeness, told) = match (faults, folder.as_ref().filter(|folder| is_below(folder))) {
+            _ if name == glob.as_str() => (Likeness::Literal, name),
             (Some(0), _) => (Likeness::Case, name),
             (_, Some(folder)) => (Likeness::Folder, folder.as_str()),
             _ if is_elsewhere() => (Likeness::Elsewhere, name),
@@ -64,12 +66,6 @@ pub(super) fn nearest<'a>(glob: &Glob, names: impl Iterator<Item = &'a str>) -> 
         found.truncate(MOST);
     }
     found.into_iter().map(|(_, name)| name).collect()
-}
-
-/// Whether some name differs from the pattern in nothing but case.
-pub(super) fn differs_in_case<'a>(glob: &Glob, mut names: impl Iterator<Item = &'a str>) -> bool {
-    let automaton = Automaton::new(glob.tokens());
-    automaton.is_some_and(|automaton| names.any(|name| automaton.faults(name) == Some(0)))
 }
 
 /// A pattern as an automaton: state `n` says that its first `n` characters have been found.
@@ -175,6 +171,12 @@ mod tests {
         ] {
             assert_eq!(nearest(&Glob::new(pattern), NAMES.into_iter()), expected, "{pattern}");
         }
+    }
+
+    #[test]
+    fn a_name_that_was_typed_as_it_is_comes_first() {
+        let names = ["[odd] name.tx", "[odd] name.txt", "o name.txt2"];
+        assert_eq!(nearest(&Glob::new("[odd] name.txt"), names.into_iter())[0], "[odd] name.txt");
     }
 
     #[test]

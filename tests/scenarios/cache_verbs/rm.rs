@@ -120,6 +120,9 @@ async fn words_that_name_nothing_or_several_things_remove_nothing() {
         ("nothing-like-it", 5, "`hfdown cache ls` shows what is in"),
         ("acme/tiny@v1", 5, "acme/tiny is in the cache, but not this revision of it"),
         ("3333333", 5, "it is not in the cache"),
+        ("1111", 5, "it may be the beginning of a commit, of which it takes 7 digits"),
+        ("acme/tiny@1111", 5, "hint: there is 1111111"),
+        ("https://huggingface.co/acme/tiny/blob/main/a", 5, "it is not in the cache"),
         ("1111111", 2, "it may be models/acme/tiny@1111"),
         ("linked", 1, "models--linked is a link to /etc, and what is behind it is never removed"),
         ("evil\u{1b}[2J", 5, "cannot remove evil[2J"),
@@ -136,7 +139,7 @@ async fn words_that_name_nothing_or_several_things_remove_nothing() {
         ("hf://datasets/acme/data", "datasets--acme--data"),
         ("ACME/Tiny", "models--acme--tiny"),
         ("kernel/acme/kernel", "kernels--acme--kernel"),
-        ("models/gpt2", "models--gpt2"),
+        ("https://huggingface.co/gpt2", "models--gpt2"),
     ] {
         let ended = cache(&sandbox, &["rm", target, "--yes"]).await;
         assert_eq!(ended.code, 0, "{target}: {}", ended.stderr);

@@ -6,7 +6,7 @@ use super::words::{assert_untouched, refusal, refused};
 
 async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
     // What clap refuses, in its own words.
-    let clap: [(&[&str], &str); 19] = [
+    let clap: [(&[&str], &str); 25] = [
         (&[], "Usage:"),
         (&["fetch", "gpt2"], "unrecognized subcommand 'fetch'"),
         (&["info"], "<MODEL>"),
@@ -25,6 +25,21 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
             "tip: the SSH command is one word: put it in quotes",
         ),
         (&["attach", "root@h", "/w", "--host-key", "SHA256:abc"], "it is `SHA256:` and 43 characters"),
+        (
+            &["verify", "gpt2", "models", "--dry-run"],
+            "tip: leave it out: nothing is changed without --repair\n",
+        ),
+        (&["verify", "gpt2", "models", "--checksum"], "tip: leave it out: every file is read in any case\n"),
+        (
+            &["file", "gpt2", "config.json", "--cache"],
+            "fill a cache: hfdown download gpt2 --include config.json --cache\n",
+        ),
+        (&["cache", "rm", "gpt2", "--force"], "tip: it is called --yes here\n"),
+        (
+            &["download", "gpt2", "--cache", "models"],
+            "tip: --cache stands in the place of DIR; another cache is --cache-dir DIR\n",
+        ),
+        (&["verify", "gpt2"], "DIR is missing"),
         // As other programs have it.
         (
             &["download", "gpt2", "--local-dir", "x"],
@@ -57,7 +72,7 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
         assert_eq!(ended.stdout, "", "a complaint is no data");
     }
     // What has the right form and no meaning.
-    let typed: [(&[&str], &str); 5] = [
+    let typed: [(&[&str], &str); 6] = [
         (
             &["info", "a/b/c"],
             "error: `a/b/c` names no repository\ncaused by: it has more parts than `organisation/name`",
@@ -66,6 +81,10 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
         (
             &["rsync-sync", "gpt2", "models", "--revision", "a..b"],
             "error: `a..b` is no revision\ncaused by: not a branch, tag, commit or `refs/pr/N`",
+        ),
+        (
+            &["verify", "gpt2", "./models", "--cache"],
+            "error: `./models` is a folder, and --cache stands in the place of DIR\n",
         ),
         (&["info", "https://example.com/gpt2"], "error: `https://example.com/gpt2` names no repository\n"),
         (&["file", "gpt2", "config.json", "models/.."], "error: cannot place a file as `..`\n"),

@@ -82,6 +82,14 @@ one quantisation alone: `hfdown download acme/tiny-GGUF --quant Q4_K_M --revisio
         taken.extend(files);
     }
     assert_eq!(taken.len(), 7, "each model is in one of them: {taken:?}");
+    // One that was chosen is not chosen twice; what else was typed is kept.
+    let words = ["info", &format!("{}:F16", quantised::MODEL), "--mmproj", "--exclude", "*.md"];
+    let ended = run(sandbox.hfdown(words)).await;
+    assert!(
+        ended.stdout.contains("`hfdown download acme/tiny-GGUF --exclude '*.md' --quant F16 --mmproj`"),
+        "{}",
+        ended.stdout
+    );
 }
 
 async fn what_is_chosen_is_described(sandbox: Sandbox) {

@@ -89,18 +89,28 @@ async fn a_pattern_that_matches_nothing_beside_one_that_does_is_told(sandbox: Sa
         "*.ONNX",
         "--exclude",
         "*.pt",
+        "--exclude",
+        "training.args",
     ];
     let ended = sandbox.sync(MODEL, &words).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
     let warnings: Vec<_> = ended.stderr.lines().filter(|line| line.contains("warning: ")).collect();
-    // A pattern of `--exclude` may well be for other repositories, unless it is nearly right.
-    let [included, excluded] = &warnings[..] else { panic!("{}", ended.stderr) };
+    // A pattern of `--exclude` with wildcards may well be for other repositories, unless it is nearly right.
+    let [included, excluded, literal] = &warnings[..] else { panic!("{}", ended.stderr) };
     let near = "no file matches --include `Model.safetensors` (the nearest is `model.safetensors`)";
     assert!(included.ends_with(near), "{included}");
     assert!(
         excluded.ends_with("no file matches --exclude `*.ONNX` (the nearest is `onnx/model.onnx`)"),
         "{excluded}"
     );
+    assert!(literal.ends_with("no file matches --exclude `training.args`"), "{literal}");
+
+    // What has a name that means something else as a pattern.
+    sandbox.hub.model(MODEL).file("[odd] name.txt", "x").commit();
+    let ended = sandbox.sync(MODEL, &["--include", "[odd] name.txt"]).await;
+    assert!(ended.stderr.contains("hint: the nearest is `[[]odd] name.txt`; "), "{}", ended.stderr);
+    let ended = sandbox.sync(MODEL, &["--include", "[[]odd] name.txt"]).await;
+    assert_eq!((ended.code, sandbox.read("[odd] name.txt").unwrap()), (0, b"x".to_vec()), "{}", ended.stderr);
 }
 
 async fn a_download_takes_the_same_options(sandbox: Sandbox) {

@@ -74,6 +74,13 @@ async fn a_tag_goes_with_every_verb_that_is_about_a_whole_repository(sandbox: Sa
         std::fs::read_dir(sandbox.scratch().join(MODEL)).unwrap().flatten().map(|entry| entry.file_name());
     let files: Vec<_> = files.filter(|name| name != ".cache").collect();
     assert_eq!(files, ["tiny-F16.gguf"]);
+    // A revision goes with it, on either side.
+    sandbox.hub.model(MODEL).tag("v1").commit();
+    for model in ["acme/tiny-GGUF@v1:F16", "acme/tiny-GGUF:F16@v1"] {
+        let ended = run(sandbox.hfdown(["info", model])).await;
+        assert_eq!(ended.code, 0, "{}", ended.stderr);
+        assert!(ended.stdout.contains("--quant F16 --revision v1`"), "{model}: {}", ended.stdout);
+    }
     // A single file has no quantisations to choose from.
     let ended = run(sandbox.hfdown(["file", "acme/tiny-GGUF:F16", "config.json"])).await;
     assert_eq!(ended.code, 2, "{}", ended.stderr);

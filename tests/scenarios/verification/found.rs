@@ -8,7 +8,7 @@ use std::process::Command;
 use hfdown_tests::mount::Mount;
 use hfdown_tests::sandbox::{Sandbox, run};
 
-use super::{FILES, MODEL, flaws, objects, publish, told};
+use super::{Ended, FILES, MODEL, flaws, objects, publish, told};
 use crate::disks::foreign::nobodys;
 use crate::refusals::words::{everything, plain, refusal};
 
@@ -77,7 +77,8 @@ async fn what_is_wrong_missing_or_extra_is_told_by_file_and_in_sum(sandbox: Sand
     assert_eq!(told(&sandbox, &ended), expected);
     let sum = "not right: 2 wrong (3.0 MB), 1 missing (300 kB) · 2 right (2 B) · 2 extra (16 B)";
     assert!(ended.stderr.contains(sum), "{}", ended.stderr);
-    assert!(ended.stderr.contains("--repair"), "{}", ended.stderr);
+    let fetches = "hint: the same command with `--repair` fetches what is wrong or missing\n";
+    assert!(ended.stderr.contains(fetches), "{}", ended.stderr);
     assert_eq!(everything(&root), before);
 
     let ended = sandbox.verify(MODEL, &["--quiet"]).await;
@@ -143,6 +144,18 @@ async fn what_is_no_file_or_cannot_be_read_is_one_file_that_is_wrong(sandbox: Sa
     ];
     assert_eq!(flaws(&ended), expected);
     assert!(ended.stdout.contains("a link leads out of the folder"), "{}", ended.stdout);
+    // One is missing and can be fetched; what is in the way of the others stays.
+    let hint = |ended: &Ended| objects(ended, "hint")[0]["text"].as_str().unwrap().to_owned();
+    let said = hint(&ended);
+    assert!(
+        said.starts_with("the same command with `--repair` fetches what is wrong or missing; "),
+        "{said}"
+    );
+    assert!(said.contains("what stands in the place of a file has to be moved away before"), "{said}");
+    assert_eq!(sandbox.verify(MODEL, &["--repair"]).await.code, 3);
+    let ended = sandbox.verify(MODEL, &["--json"]).await;
+    let said = hint(&ended);
+    assert!(said.starts_with("move away what stands in the place of these files, then "), "{said}");
 }
 
 async fn a_folder_that_is_not_there_is_an_error_and_an_empty_one_lacks_everything(sandbox: Sandbox) {
@@ -151,6 +164,12 @@ async fn a_folder_that_is_not_there_is_an_error_and_an_empty_one_lacks_everythin
     let said = refusal(&sandbox, &ended, 5);
     assert!(said.contains("caused by: there is no folder SCRATCH/models/model"), "{said}");
     let verb = if sandbox.host.is_some() { "rsync-to-vast" } else { "rsync-sync" };
+    let ended = sandbox.verify(MODEL, &["--include", "*.json"]).await;
+    assert!(
+        refusal(&sandbox, &ended, 5).contains(" --include '*.json'` brings the model there"),
+        "{}",
+        ended.stderr
+    );
     assert!(said.contains(&format!("hint: check the path; `hfdown {verb} {MODEL} ")), "{said}");
     assert!(!sandbox.root().exists());
     fs::create_dir_all(sandbox.root()).unwrap();
@@ -158,6 +177,42 @@ async fn a_folder_that_is_not_there_is_an_error_and_an_empty_one_lacks_everythin
     assert_eq!((ended.code, told(&sandbox, &ended).len()), (7, 5), "{}", ended.stderr);
     assert!(ended.stderr.contains("not right: 5 missing (3.3 MB)"), "{}", ended.stderr);
     assert_eq!(everything(&sandbox.root()), [""; 0]);
+}
+
+async fn a_model_of_which_a_part_was_fetched_is_asked_about(sandbox: Sandbox) {
+    publish(&sandbox);
+    let part = ["--include", "*.json"];
+    assert_eq!(sandbox.sync(MODEL, &part).await.code, 0);
+    let ended = sandbox.verify(MODEL, &[]).await;
+    let asked = "; if only a part was wanted, say which: --include, --exclude or --quant\n";
+    assert!(ended.code == 7 && ended.stderr.contains(asked), "{}", ended.stderr);
+    assert_eq!(sandbox.verify(MODEL, &part).await.code, 0);
+    fs::remove_file(sandbox.root().join("config.json")).unwrap();
+    let ended = sandbox.verify(MODEL, &part).await;
+    assert!(ended.code == 7 && !ended.stderr.contains(asked), "{}", ended.stderr);
+}
+
+async fn a_cache_without_the_model_is_answered_with_the_command_that_fills_it(sandbox: Sandbox) {
+    publish(&sandbox);
+    let home = sandbox.scratch().join("home of hf");
+    let (cache, default) = (sandbox.scratch().join("a cache"), home.join("hub"));
+    for folder in [&cache, &default] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    for (words, expected) in [
+        (vec!["--cache"], "--cache --include '*.json'".to_owned()),
+        (
+            vec!["--cache-dir", cache.to_str().unwrap()],
+            format!("--cache-dir '{}' --include '*.json'", cache.display()),
+        ),
+    ] {
+        let typed = [&["verify", MODEL][..], &words, &["--include", "*.json"]].concat();
+        let mut command = sandbox.hfdown(typed);
+        command.env("HF_HOME", &home).env_remove("HF_HUB_CACHE");
+        let ended = run(command).await;
+        let hint = format!("`hfdown rsync-sync {MODEL} {expected}` brings the model there");
+        assert!(ended.code == 5 && ended.stderr.contains(&hint), "{expected}: {}", ended.stderr);
+    }
 }
 
 async fn a_folder_that_may_not_be_written_to_is_verified_like_any_other(sandbox: Sandbox) {
@@ -214,5 +269,7 @@ here_and_on_a_box! {
 here! {
     what_is_no_file_or_cannot_be_read_is_one_file_that_is_wrong,
     what_another_user_keeps_for_themselves_is_told_as_what_cannot_be_read,
+    a_model_of_which_a_part_was_fetched_is_asked_about,
+    a_cache_without_the_model_is_answered_with_the_command_that_fills_it,
     a_verification_needs_no_lock,
 }
