@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use hfdown_tests::hf::Hf;
 use hfdown_tests::sandbox::{Ended, Sandbox, run};
+use hfdown_tests::ssh_host::SshHost;
 
 use super::{MODEL, flaws, publish};
 
@@ -16,7 +17,7 @@ fn cache(sandbox: &Sandbox) -> PathBuf {
 }
 
 async fn hfdown(sandbox: &Sandbox, verb: &str, more: &[&str]) -> Ended {
-    let (cache, ssh) = (cache(sandbox), sandbox.host.as_ref().map(|host| host.command()));
+    let (cache, ssh) = (cache(sandbox), sandbox.host.as_ref().map(SshHost::command));
     let verb = if verb == "sync" && ssh.is_some() { "rsync-to-vast" } else { verb };
     let words = [verb, MODEL].into_iter().chain(ssh.as_deref());
     let words = words.chain(["--cache-dir", cache.to_str().unwrap()]);

@@ -69,9 +69,8 @@ async fn without_a_record_that_can_be_read_there_is_nothing_to_go_by(sandbox: Sa
     assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
     let records = sandbox.root().join(".cache/hfdown/records");
     let whole = fs::read_to_string(&records).unwrap();
-    let damaged: String =
-        whole.lines().filter(|line| !line.contains("model")).map(|line| format!("{line}\n")).collect();
-    fs::write(&records, damaged).unwrap();
+    let damaged: Vec<&str> = whole.lines().filter(|line| !line.contains("model")).collect();
+    fs::write(&records, damaged.join("\n")).unwrap();
     let ended = sandbox.verify(MODEL, &["--offline"]).await;
     let said = refusal(&sandbox, &ended, 5);
     assert!(said.contains("caused by: the record there is damaged: 2 files of it can't be read"), "{said}");
