@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::environment::Environment;
-use crate::folder::{Folder, Opening, Records};
+use crate::folder::{FileSet, Folder, Opening, Records};
 use crate::machine;
 use crate::source::{
     Cooldowns, Network, PendingSources, SourceAnswer, Streams, WaitingConnections, WantsToken,
@@ -329,6 +329,7 @@ impl Conversation {
         self.work.spawn(async move {
             let surveying = tokio::task::spawn_blocking(move || {
                 opened.load_records(&wanted);
+                *opened.intact() = FileSet::default();
                 let Folder { root, records, intact, .. } = &opened;
                 let (places, parts) = (Mutex::default(), root.layout().parts(&wanted));
                 let (wanted, reports, stop) = (&wanted, &reports, &stop);

@@ -9,7 +9,7 @@ use hfdown_protocol::{
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::RetryTiming;
-use crate::folder::{self, Completeness, Folder};
+use crate::folder::{self, Completeness, FileSet, Folder};
 use crate::source::Network;
 use crate::transfer::{Engine, FilesToFetch, Jobs, Workshop};
 
@@ -62,17 +62,14 @@ impl WorkOrder {
             timing,
             stop,
         };
-        let limits = limits.clone();
+        let (limits, mut fetched) = (limits.clone(), FileSet::default());
+        jobs.files().for_each(|file| fetched.insert(file));
         let (at, files) = (folder.clone(), wanted.clone());
         // It looks at every part: where that may block.
         let engine = tokio::task::spawn_blocking(move || {
             at.load_records(&files);
-            let root = &workshop.root;
-            let begun = root.layout().begin(root.writable()?);
-            begun.map_err(|error| {
-                root.failure(&format!("cannot begin in {}", root.path().display()), &error)
-            })?;
-            let parts = root.layout().parts(&files);
+            workshop.root.begin()?;
+            let parts = workshop.root.layout().parts(&files);
             Engine::new(workshop, FilesToFetch::new(files, jobs, parts), &limits)
         });
         let mut summary = engine.await.unwrap_or_else(|error| Err(defect(&error)))?.run().await?;
@@ -81,6 +78,9 @@ impl WorkOrder {
             _ => Completeness::Partial,
         };
         let finishing = tokio::task::spawn_blocking(move || {
+            if completeness == Completeness::Whole {
+                folder.intact().extend(&fetched);
+            }
             let reports = remove(&folder, &extraneous, completeness);
             let mut resumable = match completeness {
                 Completeness::Whole => HashSet::new(),

@@ -4,6 +4,7 @@ use hfdown_protocol::FileId;
 
 /// Some of the wanted files.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(crate) struct FileSet(Vec<u64>);
 
 impl FileSet {
@@ -14,6 +15,12 @@ impl FileSet {
             self.0.resize(word + 1, 0);
         }
         self.0[word] |= 1 << (file.0 % 64);
+    }
+
+    /// Adds those of another set.
+    pub(crate) fn extend(&mut self, other: &Self) {
+        self.0.resize(self.0.len().max(other.0.len()), 0);
+        self.0.iter_mut().zip(&other.0).for_each(|(word, also)| *word |= also);
     }
 
     /// Whether it is among them.
@@ -42,6 +49,12 @@ mod tests {
             (2_000_000, false),
         ] {
             assert_eq!(set.contains(FileId(file)), expected, "{file}");
+        }
+        let mut one = FileSet::default();
+        one.insert(FileId(1));
+        for (mut one, other) in [(one.clone(), &set), (set.clone(), &one)] {
+            one.extend(other);
+            assert!([0, 1, 63, 1_000_000].iter().all(|file| one.contains(FileId(*file))));
         }
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use file_set::FileSet;
 pub(crate) use layout::{Claim, Completeness, PartNames};
 pub(crate) use lock::{Lock, LockAttempt, shown as holder_shown};
 pub(crate) use open::{Folder, Opening};
-pub(crate) use place::{Durable, PlaceFault, name, place, remove_extraneous};
+pub(crate) use place::{Durable, PlaceFault, Placed, name, place, remove_extraneous};
 pub(crate) use places::Places;
 pub(crate) use records::{Origin, Record, Records};
 #[cfg(unix)]

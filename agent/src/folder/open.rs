@@ -37,7 +37,7 @@ pub(crate) struct Opening {
 pub(crate) struct Folder {
     pub(crate) root: Arc<Root>,
     pub(crate) records: Arc<Mutex<Records>>,
-    /// The wanted files that were found as they are to be.
+    /// The wanted files that were found or placed as they are to be.
     pub(crate) intact: Arc<Mutex<FileSet>>,
     /// Bytes that were free when it was opened.
     pub(crate) free: u64,

@@ -33,15 +33,23 @@ pub(crate) enum PlaceFault {
     Disk(Failure),
 }
 
-/// Gives a proved and flushed part its final name: atomic, and only over what the plan has seen. Returns what it looks
-/// like there.
+/// A file whose bytes have their place.
+#[derive(Debug)]
+pub(crate) struct Placed {
+    /// What it looks like there.
+    pub(crate) stamp: Stamp,
+    /// Whether it has its own name as well.
+    pub(crate) named: Result<(), Failure>,
+}
+
+/// Gives a proved and flushed part its final name: atomic, and only over what the plan has seen.
 pub(crate) fn place(
     root: &Root,
     part: &ProvedPart,
     wanted: &Wanted,
     replaces: Option<Stamp>,
     durable: Durable,
-) -> Result<Stamp, PlaceFault> {
+) -> Result<Placed, PlaceFault> {
     let path = &*root.place_of(wanted);
     let there = match root.occupant(path) {
         Occupant::Nothing => None,
@@ -61,13 +69,17 @@ pub(crate) fn place(
         if system::stops_all(error) || is_read_only() {
             PlaceFault::Disk(root.failure(&format!("cannot place {}", wanted.path), error))
         } else {
-            PlaceFault::File(root.refusal("cannot place it", path, error))
+            PlaceFault::File(root.refusal("cannot place it", path.as_str(), error))
         }
     };
     let stamp = root.layout().place(at, part, wanted).map_err(|fault| match fault {
         RenameFault::Changed => PlaceFault::PartChanged,
         RenameFault::Disk(error) => refused(&error),
     })?;
+    let named = match root.layout().name(at, wanted) {
+        Err(error) if system::stops_all(&error) => return Err(refused(&error)),
+        named => named.map_err(|error| unnamed(root, wanted, &error)),
+    };
     match durable {
         Durable::Now => {
             root.flush_name(at.folder, path.parent()).map_err(|error| refused(&error))?;
@@ -78,7 +90,7 @@ pub(crate) fn place(
             }
         }
     }
-    Ok(stamp)
+    Ok(Placed { stamp, named })
 }
 
 /// Gives another file of the same bytes its own name, over nothing but what the plan has seen.
@@ -90,9 +102,12 @@ pub(crate) fn name(root: &Root, wanted: &Wanted, replaces: Option<Stamp>) -> Res
     {
         return Err(changed_meanwhile(&wanted.path));
     }
-    root.layout()
-        .name(root.writable()?, wanted)
-        .map_err(|error| root.refusal("cannot place it", &own, &error))
+    root.layout().name(root.writable()?, wanted).map_err(|error| unnamed(root, wanted, &error))
+}
+
+fn unnamed(root: &Root, wanted: &Wanted, error: &io::Error) -> Failure {
+    let name = root.missing_name(wanted).unwrap_or_else(|| root.place_of(wanted).as_str().to_owned());
+    root.refusal("cannot place it", &name, error)
 }
 
 /// Removes a file that an earlier run placed, if it still is what that run left, and the folders that it empties.
@@ -115,7 +130,7 @@ pub(crate) fn remove_extraneous(
     }
     let at = root.writable()?;
     let folder = at.folder;
-    let refused = |error: io::Error| root.refusal("", path, &error);
+    let refused = |error: io::Error| root.refusal("", path.as_str(), &error);
     folder.remove_file(path.as_str()).map_err(refused)?;
     root.layout().forget(at, path).map_err(refused)?;
     records.remove(path);

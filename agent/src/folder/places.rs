@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use hfdown_protocol::{Failure, FailureKind, Found, Wanted};
 
-use super::refusal::Obstacle;
+use super::refusal::{Obstacle, folder_of};
 use super::root::Root;
 
 /// Of so many folders it is remembered what was seen.
@@ -29,7 +29,13 @@ impl Places {
             Found::OtherSize { .. } | Found::OtherContent { .. } => (true, false),
             // It may not even be looked at.
             Found::Obstructed { failure } if failure.kind == FailureKind::PermissionDenied => (true, true),
-            Found::Intact { .. } | Found::Obstructed { .. } => return found,
+            Found::Obstructed { .. } => return found,
+            Found::Intact { .. } => {
+                return match self.obstacle_of_name(root, wanted) {
+                    Some(obstacle) => Found::Obstructed { failure: obstacle.failure("cannot place it") },
+                    None => found,
+                };
+            }
         };
         let place = root.place_of(wanted);
         let in_root = self.obstacle_in(root, ".");
@@ -41,7 +47,8 @@ impl Places {
             return found;
         }
         let of_file = || if is_there { root.obstacle_at(&place) } else { None };
-        if let Some(obstacle) = in_folder.or_else(of_file) {
+        let of_name = self.obstacle_of_name(root, wanted);
+        if let Some(obstacle) = in_folder.or(of_name).or_else(of_file) {
             return Found::Obstructed { failure: obstacle.failure("cannot place it") };
         }
         self.is_one_free = true;
@@ -52,6 +59,11 @@ impl Places {
     pub(crate) fn refusal(&self, root: &Root) -> Option<Failure> {
         let obstacle = self.refused.as_ref().filter(|_| !self.is_one_free)?;
         Some(obstacle.failure(&format!("cannot write to {}", root.path().display())))
+    }
+
+    /// What keeps a file from having its own name, where that is not its place.
+    fn obstacle_of_name(&mut self, root: &Root, wanted: &Wanted) -> Option<Obstacle> {
+        root.missing_name(wanted).and_then(|name| self.obstacle_in(root, folder_of(&name)))
     }
 
     /// Looked for once per folder.

@@ -102,6 +102,15 @@ impl DestinationFolder<'_> {
         })
     }
 
+    /// The link that a folder is, or is in.
+    pub(super) fn link_to(self, folder: &str) -> Option<Obstacle> {
+        let mut folders =
+            std::iter::successors(Some(folder), |path| path.rsplit_once('/').map(|(above, _)| above));
+        let is_link = |path: &&str| self.folder.symlink_metadata(path).is_ok_and(|there| there.is_symlink());
+        let link = folders.find(is_link)?;
+        Some(Obstacle::new(FailureKind::InTheWay, format!("{link} is a link, and is not followed")))
+    }
+
     /// What keeps files from being made, replaced or removed in a folder, or in the nearest one above it that there is.
     pub(super) fn obstacle_in(self, folder: &str) -> Option<Obstacle> {
         // Its own metadata is to be had also where nothing in it is.

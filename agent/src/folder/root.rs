@@ -111,6 +111,13 @@ impl Root {
         write().map_err(|error| self.failure("cannot write down what the commit contains", &error))
     }
 
+    /// The first step of a run.
+    pub(crate) fn begin(&self) -> Result<(), Failure> {
+        let received = self.received.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let begun = self.layout.begin(self.writable()?, received);
+        begun.map_err(|error| self.failure(&format!("cannot begin in {}", self.path.display()), &error))
+    }
+
     /// Tries to take the folder's lock; says who holds it otherwise.
     pub(crate) fn try_lock(&mut self) -> Result<Option<String>, Failure> {
         let attempted = match Lock::attempt(self.own()?) {
@@ -178,6 +185,11 @@ impl Root {
     /// What keeps a file from having its own name, where that is not its place.
     pub(crate) fn obstacle_of(&self, wanted: &Wanted) -> Option<Failure> {
         self.layout.obstacle(self.folder.as_ref()?, wanted)
+    }
+
+    /// The name of its own that a wanted file has not, where that is not its place.
+    pub(crate) fn missing_name(&self, wanted: &Wanted) -> Option<String> {
+        self.layout.missing_name(self.folder.as_ref()?, wanted)
     }
 
     /// The folder that this run has for itself: the root, or one in it.
@@ -253,11 +265,9 @@ impl Root {
     }
 
     /// The failure of an attempt to make, replace or remove what is at a path.
-    pub(super) fn refusal(&self, attempt: &str, path: &RepoPath, error: &io::Error) -> Failure {
+    pub(super) fn refusal(&self, attempt: &str, path: &str, error: &io::Error) -> Failure {
         match &self.folder {
-            Some(folder) => {
-                DestinationFolder { folder, path: &self.path }.refusal(attempt, path.as_str(), error)
-            }
+            Some(folder) => DestinationFolder { folder, path: &self.path }.refusal(attempt, path, error),
             None => self.failure(attempt, error),
         }
     }
@@ -265,7 +275,8 @@ impl Root {
     /// What keeps files from being put into a folder of it, or into itself (`.`), as far as it shows.
     pub(crate) fn obstacle_in(&self, below: &str) -> Option<Obstacle> {
         let folder = self.folder.as_ref()?;
-        DestinationFolder { folder, path: &self.path }.obstacle_in(below)
+        let at = DestinationFolder { folder, path: &self.path };
+        self.layout.held().and_then(|_| at.link_to(below)).or_else(|| at.obstacle_in(below))
     }
 
     /// What keeps a file that is there from being replaced, as far as it shows.
@@ -293,7 +304,11 @@ impl Root {
                 return Occupant::Obstacle(Failure::new(FailureKind::InTheWay, detail));
             }
             Err(error) => {
-                return Occupant::Obstacle(self.refusal(&format!("cannot look at {path}"), path, &error));
+                return Occupant::Obstacle(self.refusal(
+                    &format!("cannot look at {path}"),
+                    path.as_str(),
+                    &error,
+                ));
             }
         };
         if metadata.is_file() {

@@ -52,19 +52,24 @@ impl Folder {
     ) -> Result<(), Failure> {
         let (root, layout) = (&self.root, self.root.layout());
         let at = root.writable()?;
-        if let (Traces::Keep, Some(commit)) = (root.traces(), layout.commit()) {
-            self.records().conclude(commit, completeness);
-        }
-        let finished = match root.traces() {
-            Traces::Keep => layout
-                .complete(at, wanted, &self.intact(), completeness)
-                .and_then(|()| layout.tidy(at, &mut self.records(), resumable)),
-            Traces::Remove => layout.complete(at, wanted, &self.intact(), completeness).map(|()| {
-                at.work.sweep_parts(resumable);
-                at.work.remove_with_records(at.folder);
-            }),
-        };
+        let completed = layout.complete(at, wanted, &self.intact(), completeness);
+        let finished = completed.and_then(|unnamed| {
+            match root.traces() {
+                Traces::Keep => {
+                    let named = if unnamed.is_none() { completeness } else { Completeness::Partial };
+                    if let Some(commit) = layout.commit() {
+                        self.records().conclude(commit, named);
+                    }
+                    layout.tidy(at, &mut self.records(), resumable)?;
+                }
+                Traces::Remove => {
+                    at.work.sweep_parts(resumable);
+                    at.work.remove_with_records(at.folder);
+                }
+            }
+            Ok(unnamed)
+        });
         let attempt = || format!("cannot record what is in {}", root.path().display());
-        finished.map_err(|error| root.failure(&attempt(), &error))
+        finished.map_err(|error| root.failure(&attempt(), &error))?.map_or(Ok(()), Err)
     }
 }

@@ -16,6 +16,7 @@ use super::file_transfer::FileTransfer;
 use crate::fault::FetchFault;
 use crate::folder::{self, Claim, Occupant, Origin, Root};
 use crate::hasher::Hasher;
+use crate::system;
 
 /// How often it is tried again.
 const LOOK: Duration = Duration::from_millis(200);
@@ -51,8 +52,11 @@ enum ClaimState {
 enum Claimed {
     Ours,
     Busy,
-    /// They are there and right.
-    There(Vec<Named>),
+    /// They are there and right. Whether each file of them has its name.
+    There {
+        named: Result<(), Failure>,
+        others: Vec<Named>,
+    },
     /// Another connection has found that.
     Settled,
 }
@@ -97,10 +101,10 @@ pub(super) async fn claim(
         Ok(Claimed::Ours) => return true,
         Ok(Claimed::Settled) => {}
         Ok(Claimed::Busy) => wait(context, index, file, sharing, turn).await,
-        Ok(Claimed::There(named)) => {
+        Ok(Claimed::There { named, others }) => {
             context.report(Report::Verified { file: file.wanted.id }).await;
             if context.scheduler.settled(index) {
-                context.placed(file, named).await;
+                context.placed(file, named, others).await;
             }
         }
         Err(fault) => context.faulted(index, file, None, fault).await,
@@ -137,8 +141,10 @@ fn try_claim(context: &TransferContext, file: &FileTransfer) -> Result<Claimed, 
         ClaimState::Settled => return Ok(Claimed::Settled),
     }
     let (root, wanted) = (&context.root, &file.wanted);
-    let failed =
-        |error: &io::Error| FetchFault::Disk(root.failure(&format!("cannot begin {}", wanted.path), error));
+    let failed = |error: &io::Error| {
+        let failure = root.failure(&format!("cannot begin {}", wanted.path), error);
+        if system::stops_all(error) { FetchFault::Disk(failure) } else { FetchFault::Unplaceable(failure) }
+    };
     let at = root.writable().map_err(FetchFault::Disk)?;
     let lock = match root.layout().claim(at, wanted).map_err(|error| failed(&error))? {
         Claim::Busy => return Ok(Claimed::Busy),
@@ -148,11 +154,11 @@ fn try_claim(context: &TransferContext, file: &FileTransfer) -> Result<Claimed, 
         *state = ClaimState::Ours(lock);
         return Ok(Claimed::Ours);
     };
-    folder::name(root, wanted, file.replaces).map_err(FetchFault::Unplaceable)?;
+    let named = folder::name(root, wanted, file.replaces);
     let remembered = context.records().remember(root, wanted, stamp, Origin::Seen);
     remembered.map_err(FetchFault::Disk)?;
     *state = ClaimState::Settled;
-    Ok(Claimed::There(name_others(root, sharing)))
+    Ok(Claimed::There { named, others: name_others(root, sharing) })
 }
 
 /// Looks for bytes that have come since the plan was made. Those that the plan knew are not right.

@@ -200,28 +200,27 @@ impl TransferContext {
             .await;
         let others = file.sharing.iter().flat_map(|sharing| &sharing.others);
         for (other, _) in others {
-            self.named(other.id, Err(failure.clone())).await;
+            self.named(other.id, Err(failure.clone()), (0, 0)).await;
         }
     }
 
-    /// A file has its final name, and others of the same bytes were to get theirs.
-    pub(super) async fn placed(&self, file: &FileTransfer, others: Vec<Named>) {
+    /// A file's bytes have their place: it was to get its name, and so were others of the same bytes.
+    pub(super) async fn placed(&self, file: &FileTransfer, named: Result<(), Failure>, others: Vec<Named>) {
         file.release();
-        self.counts.placed.fetch_add(1, Ordering::Relaxed);
-        let (fetched, written) = (file.counts.fetched(), file.counts.written());
-        self.report(Report::Placed { file: file.wanted.id, fetched, written }).await;
+        self.named(file.wanted.id, named, (file.counts.fetched(), file.counts.written())).await;
         for (other, named) in others {
-            self.named(other, named).await;
+            if named.is_ok() {
+                self.report(Report::Verified { file: other }).await;
+            }
+            self.named(other, named, (0, 0)).await;
         }
     }
 
-    /// A file of the bytes of another one has its name, or can't have it.
-    async fn named(&self, file: FileId, named: Result<(), Failure>) {
-        let (fetched, written) = (0, 0);
+    /// A file has its name, or can't have it. So many bytes of it were fetched and written.
+    async fn named(&self, file: FileId, named: Result<(), Failure>, (fetched, written): (u64, u64)) {
         let report = match named {
             Ok(()) => {
                 self.counts.placed.fetch_add(1, Ordering::Relaxed);
-                self.report(Report::Verified { file }).await;
                 Report::Placed { file, fetched, written }
             }
             Err(failure) => {

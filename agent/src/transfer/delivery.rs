@@ -12,7 +12,7 @@ use super::context::{TransferContext, joined};
 use super::file_transfer::FileTransfer;
 use crate::disk;
 use crate::fault::FetchFault;
-use crate::folder::{self, Durable, Origin, PlaceFault, Root};
+use crate::folder::{self, Durable, Origin, PlaceFault, Placed, Root};
 use crate::hasher::Hasher;
 use crate::part::{self, Part, ProvedPart};
 
@@ -287,15 +287,16 @@ pub(super) async fn place(
             let wanted = &file.wanted;
             let is_small = file.is_small();
             let durable = if is_small { Durable::Later } else { Durable::Now };
-            let stamp = match folder::place(&world.root, &part, wanted, file.replaces, durable) {
-                Ok(stamp) => stamp,
-                Err(PlaceFault::PartChanged) => return Ok(Placing::PartChanged),
-                Err(PlaceFault::File(failure)) => {
-                    keep(&world, &file);
-                    return Err(FetchFault::Unplaceable(failure));
-                }
-                Err(PlaceFault::Disk(failure)) => return Err(FetchFault::Disk(failure)),
-            };
+            let Placed { stamp, named } =
+                match folder::place(&world.root, &part, wanted, file.replaces, durable) {
+                    Ok(placed) => placed,
+                    Err(PlaceFault::PartChanged) => return Ok(Placing::PartChanged),
+                    Err(PlaceFault::File(failure)) => {
+                        keep(&world, &file);
+                        return Err(FetchFault::Unplaceable(failure));
+                    }
+                    Err(PlaceFault::Disk(failure)) => return Err(FetchFault::Disk(failure)),
+                };
             // Of the small ones only those have one that could not be placed before.
             if let (true, Ok(parts)) = (!is_small || file.was_kept, world.root.parts()) {
                 Part::forget_journal(parts, &file.part);
@@ -304,14 +305,14 @@ pub(super) async fn place(
             records.remember(&world.root, wanted, stamp, Origin::Placed).map_err(FetchFault::Disk)?;
             drop(records);
             let others = file.sharing.as_ref().map(|sharing| name_others(&world.root, sharing));
-            Ok(Placing::Placed(others.unwrap_or_default()))
+            Ok(Placing::Placed { named, others: others.unwrap_or_default() })
         })
     };
     match placing.await {
-        Ok(Placing::Placed(others)) => {
+        Ok(Placing::Placed { named, others }) => {
             file.source.forget().await;
             if context.scheduler.settled(index) {
-                context.placed(file, others).await;
+                context.placed(file, named, others).await;
             }
         }
         Ok(Placing::PartChanged) => {
@@ -345,8 +346,8 @@ pub(super) async fn kept_small(context: &Arc<TransferContext>, file: &Arc<FileTr
 
 /// What an attempt to place a part came to.
 enum Placing {
-    /// It is done, and so is what there was to do for other files of the same bytes.
-    Placed(Vec<Named>),
+    /// The bytes have their place. Whether the file has its name, and each of the others of the same bytes.
+    Placed { named: Result<(), Failure>, others: Vec<Named> },
     /// Another program has changed the part since it was proved.
     PartChanged,
 }

@@ -65,6 +65,12 @@ impl Jobs {
     pub(crate) fn is_empty(&self) -> bool {
         self.count == 0
     }
+
+    /// The files, by their numbers.
+    pub(crate) fn files(&self) -> impl Iterator<Item = FileId> {
+        let all = (0..).map(FileId).zip(&self.ordered);
+        all.filter(|(_, ordered)| **ordered != Ordered::No).map(|(id, _)| id)
+    }
 }
 
 /// The files of one transfer, in the order in which they are begun.
@@ -83,8 +89,7 @@ pub(crate) struct FilesToFetch {
 
 impl FilesToFetch {
     pub(crate) fn new(wanted: WantedFiles, jobs: Jobs, parts: PartNames) -> Self {
-        let ordered = (0..).map(FileId).zip(&jobs.ordered).filter(|(_, ordered)| **ordered != Ordered::No);
-        let mut order: Vec<_> = ordered.map(|(id, _)| id).collect();
+        let mut order: Vec<_> = jobs.files().collect();
         let mut sharing: HashMap<FileId, Vec<FileId>> = HashMap::new();
         if parts.are_shared() {
             let digest = |id: &FileId| wanted.get(*id).map(|file| file.digest);

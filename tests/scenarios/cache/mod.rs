@@ -2,6 +2,7 @@
 
 mod both_ways;
 mod detached;
+mod names;
 mod refused;
 mod shared;
 mod snapshots;

@@ -6,11 +6,13 @@ use std::path::PathBuf;
 
 use hfdown_tests::hf::Hf;
 use hfdown_tests::hub::{Content, HubOrigin, When};
-use hfdown_tests::sandbox::{Sandbox, ended};
+use hfdown_tests::lacking::{Lacking, LackingPrograms};
+use hfdown_tests::sandbox::{DestinationKind, Sandbox, ended, run};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use super::{cache, judge, objects, sync, syncing, text};
+use crate::places::HFDOWN;
 
 const MODEL: &str = "acme/shared";
 const FOLDER: &str = "models--acme--shared";
@@ -161,7 +163,25 @@ async fn hf_waits_for_what_is_being_fetched_and_fetches_nothing_twice(sandbox: S
     assert_eq!(fs::metadata(blob(&sandbox)).unwrap().size(), SIZE);
 }
 
+async fn where_there_are_no_locks_none_is_left_that_hf_would_wait_for(place: DestinationKind) {
+    let programs = LackingPrograms { hfdown: HFDOWN, without: env!("CARGO_BIN_EXE_without") };
+    let Some(lacking) = Lacking::start(place, programs, "flock=ENOSYS").await else { return };
+    let sandbox = &lacking.sandbox;
+    sandbox.hub.model(MODEL).file("config.json", "{}").lfs(FILE, content()).commit();
+    let locks = cache(sandbox).join(".locks").join(FOLDER);
+    fs::create_dir_all(&locks).unwrap();
+    // This one may be held.
+    let theirs = format!("{}.lock", content().sha256());
+    fs::write(locks.join(&theirs), "").unwrap();
+    let words = ["download", MODEL, "--cache-dir", text(&cache(sandbox))].map(str::to_owned);
+    let ended = run(lacking.lacking(sandbox.hfdown(&words))).await;
+    assert_eq!(ended.code, 0, "{}", ended.stderr);
+    let left = fs::read_dir(&locks).unwrap().map(|lock| lock.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.collect::<Vec<_>>(), [theirs]);
+}
+
 here! {
+    where_there_are_no_locks_none_is_left_that_hf_would_wait_for,
     revisions_share_blobs_and_a_blob_without_its_link_costs_no_byte,
     a_blob_that_is_wrong_or_leads_nowhere_is_replaced_and_never_written_through,
     what_hf_is_fetching_is_waited_for_and_costs_no_byte,

@@ -31,7 +31,7 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         WORK_FOLDER
     }
 
-    /// The folder that a run has for itself, relative to the root, where it is not the root.
+    /// The folder that a run has for itself, relative to the root, where it is not the root. No link in it is followed.
     fn held(&self) -> Option<&str> {
         None
     }
@@ -43,6 +43,11 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
 
     /// What stands where a wanted file is to have its own name, and does not give way, where that is not its place.
     fn obstacle(&self, _root: &Dir, _wanted: &Wanted) -> Option<Failure> {
+        None
+    }
+
+    /// The name of its own that a wanted file has not, where that is not its place.
+    fn missing_name(&self, _root: &Dir, _wanted: &Wanted) -> Option<String> {
         None
     }
 
@@ -71,8 +76,8 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         false
     }
 
-    /// The first step of a run.
-    fn begin(&self, _at: Writable<'_>) -> io::Result<()> {
+    /// The first step of a run, with what else the commit contains, if that was told: as it stands in our own folder.
+    fn begin(&self, _at: Writable<'_>, _tree: Option<File>) -> io::Result<()> {
         Ok(())
     }
 
@@ -86,12 +91,12 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         None
     }
 
-    /// Gives a proved and flushed part its final name, atomically. Returns what it looks like there.
+    /// Gives a proved and flushed part the name of its place, atomically. Returns what it looks like there.
     fn place(&self, at: Writable<'_>, part: &ProvedPart, wanted: &Wanted) -> Result<Stamp, RenameFault> {
         part.rename(at.work.parts(), at.folder, &self.place_of(Some(at.folder), wanted))
     }
 
-    /// Gives a file its own name, whose bytes are at the [shared place](Self::shared_place) and right.
+    /// Gives a file its own name, whose bytes are in place and right, where that is not its place.
     fn name(&self, _at: Writable<'_>, _wanted: &Wanted) -> io::Result<()> {
         Ok(())
     }
@@ -113,16 +118,17 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
     /// Forgets what was remembered beside the records of a file that is removed.
     fn forget(&self, at: Writable<'_>, path: &RepoPath) -> io::Result<()>;
 
-    /// The last step of a run, when every file that could be had has its place. Those that are intact were found so.
+    /// The last step of a run, when every file that could be had has its place. Those that are intact were found or placed so.
+    /// Returns why one of them has not its name, if so.
     fn complete(
         &self,
         _at: Writable<'_>,
         _wanted: &WantedFiles,
         _intact: &FileSet,
         _completeness: Completeness,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Failure>> {
         // A file at its own path needs nothing more.
-        Ok(())
+        Ok(None)
     }
 
     /// Leaves our own folder in order, where traces are kept.

@@ -10,9 +10,9 @@
 //! as names.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cap_std::fs::Dir;
@@ -21,30 +21,25 @@ use hfdown_protocol::{
     Wanted, WantedFiles,
 };
 
+use super::blob_lock;
+use super::cache_files::{self, NEW, write_whole};
 use super::disk_layout::{Claim, Completeness, DiskLayout, PartNames};
 use crate::disk;
 use crate::folder::file_set::FileSet;
 use crate::folder::hub_metadata;
 use crate::folder::records::{Origin, Record, Records};
-use crate::folder::work_folder::Writable;
-use crate::hub_cache::{BLOBS, REFS, SNAPSHOTS, TREES, blob_below, locks_below, snapshot_below, tree_below};
+use crate::folder::work_folder::{DestinationFolder, Writable};
+use crate::hub_cache::{BLOBS, SNAPSHOTS, TREES, blob_below, snapshot_below, tree_below};
 use crate::own_folder::{MissingFolders, OwnFolder};
 use crate::part::{ProvedPart, RenameFault};
-use crate::system::{self, FileAccess, FileMode};
+use crate::system;
 
 /// What the commit contains, while it is being received.
 pub(crate) const RECEIVED_TREE: &str = "tree";
 /// What is tried once, to see whether there are links.
 const PROBE: &str = "link";
-/// What a file in the cache is called before it has its name. It is in our own folder then: `huggingface_hub` minds every
-/// name in its own.
-const NEW: &str = "new";
 /// Marks the cache for programs that make backups.
 const TAG: &str = "CACHEDIR.TAG";
-/// Who may use a lock, as `huggingface_hub` has it whatever the umask.
-const LOCK: u32 = 0o664;
-/// The longest reference that is believed: a commit.
-const REFERENCE: u64 = 64;
 
 /// What becomes of a file that stands where a link is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,101 +93,61 @@ impl CachedSnapshot {
         format!("{}/{}", self.snapshot, wanted.path)
     }
 
-    /// Makes the link of a file whose blob is there and right. A folder that stands there does not give way.
+    /// What the link of a file leads to.
+    fn target(wanted: &Wanted) -> String {
+        let depth = wanted.path.as_str().matches('/').count() + 2;
+        format!("{}{BLOBS}/{}", "../".repeat(depth), wanted.digest)
+    }
+
+    /// Makes the link of a file whose blob is there and right, where there are links. A folder that stands there does not
+    /// give way, and no link on the way to it is followed.
     fn link(&self, at: Writable<'_>, wanted: &Wanted, standing: StandingFile) -> io::Result<()> {
         let name = self.in_snapshot(wanted);
-        let depth = wanted.path.as_str().matches('/').count() + 2;
-        let target = format!("{}{BLOBS}/{}", "../".repeat(depth), wanted.digest);
-        let leads_to =
-            |target: &str| at.folder.read_link_contents(&name).is_ok_and(|there| there.as_os_str() == target);
         match at.folder.symlink_metadata(&name) {
-            Ok(there) if there.is_symlink() && leads_to(&target) => return Ok(()),
-            Ok(there) if there.is_symlink() => {}
             Ok(there) if there.is_dir() => {
                 return Err(io::Error::new(ErrorKind::AlreadyExists, format!("a folder stands at {name}")));
             }
-            Ok(_) if standing == StandingFile::Stays => return Ok(()),
+            Ok(there) if !there.is_symlink() && standing == StandingFile::Stays => return Ok(()),
+            _ if self.copies() || leads_to(at.folder, &name, &Self::target(wanted)) => return Ok(()),
             _ => {}
         }
+        let (folder, link) = name.rsplit_once('/').unwrap_or((".", &name));
+        let folder = OwnFolder::below(at.folder, folder, MissingFolders::Make)?;
         let own = at.work.own();
         let new = format!("{PROBE}-{}", self.links.fetch_add(1, Ordering::Relaxed));
         own.remove(&new)?;
-        system::make_link(own.dir(), &target, &new)?;
-        let linked = disk::within_folders(
-            || own.dir().rename(&new, at.folder, &name),
-            || name.rsplit_once('/').map_or(Ok(()), |(parent, _)| at.folder.create_dir_all(parent)),
-        );
-        if linked.is_err() {
-            let _ = own.remove(&new);
-        }
+        system::make_link(own.dir(), &Self::target(wanted), &new)?;
         self.is_changed.store(true, Ordering::Relaxed);
-        linked
+        own.dir().rename(&new, folder.dir(), link).inspect_err(|_| {
+            let _ = own.remove(&new);
+        })
+    }
+
+    /// Gives a file its name whose bytes were found right, unless they have gone since. The outer error ends the run.
+    fn keep(&self, at: Writable<'_>, wanted: &Wanted) -> io::Result<Result<(), Failure>> {
+        let place = self.place_of(Some(at.folder), wanted);
+        let there = at.folder.metadata(place.as_str());
+        if !there.is_ok_and(|there| there.is_file() && there.len() == wanted.size) {
+            let detail = format_args!(
+                "another program has removed or changed {} meanwhile: the same command fetches it again",
+                wanted.path
+            );
+            return Ok(Err(Failure::new(FailureKind::ChangedMeanwhile, detail)));
+        }
+        match self.link(at, wanted, StandingFile::Stays) {
+            Err(error) if system::stops_all(&error) => Err(error),
+            linked => Ok(linked.map_err(|error| {
+                let attempt = format!("cannot give {} its name in the snapshot", wanted.path);
+                let destination = DestinationFolder { folder: at.folder, path: at.path };
+                destination.refusal(&attempt, &self.in_snapshot(wanted), &error)
+            })),
+        }
     }
 
     /// Whether a file is there, as its reader will find it.
     fn is_there(&self, at: Writable<'_>, wanted: &Wanted) -> bool {
         let there = at.folder.metadata(self.in_snapshot(wanted));
         there.is_ok_and(|there| there.is_file() && there.len() == wanted.size)
-    }
-
-    /// Makes the names in the snapshot survive a crash of the machine.
-    fn flush(&self, at: Writable<'_>, wanted: &WantedFiles) -> io::Result<()> {
-        if !self.is_changed.swap(false, Ordering::Relaxed) {
-            return Ok(());
-        }
-        let mut folders: BTreeSet<&str> = BTreeSet::new();
-        for (_, file) in wanted.iter() {
-            let mut folder = file.path.parent();
-            while let Some(path) = folder.filter(|path| folders.insert(path)) {
-                folder = path.rsplit_once('/').map(|(above, _)| above);
-            }
-        }
-        let below = folders.iter().rev().map(|folder| format!("{}/{folder}", self.snapshot));
-        let repository = &self.repository;
-        let [blobs, snapshots] = [BLOBS, SNAPSHOTS].map(|folder| format!("{repository}/{folder}"));
-        let above = [self.snapshot.clone(), snapshots, blobs, repository.to_string(), ".".to_owned()];
-        below.chain(above).try_for_each(|folder| match system::flush_folder(at.folder, &folder) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            flushed => flushed,
-        })
-    }
-
-    /// Has the revision lead to the commit.
-    fn refer(&self, at: Writable<'_>) -> io::Result<()> {
-        let Some(revision) = &self.revision else { return Ok(()) };
-        let folder = match revision.parent() {
-            Some(parent) => format!("{}/{REFS}/{parent}", self.repository),
-            None => format!("{}/{REFS}", self.repository),
-        };
-        let folder = OwnFolder::below(at.folder, &folder, MissingFolders::Make)?;
-        let (name, commit) = (revision.file_name(), self.commit.as_str().as_bytes());
-        if folder.read(name, REFERENCE)?.is_some_and(|there| there == commit) {
-            return Ok(());
-        }
-        write_whole(at, commit, &folder, name)?;
-        folder.flush()
-    }
-
-    /// Opens the lock that `huggingface_hub` holds while it fetches a blob.
-    fn open_lock(&self, at: Writable<'_>, wanted: &Wanted) -> io::Result<File> {
-        let locks = OwnFolder::below(at.folder, &locks_below(&self.repository), MissingFolders::Make)?;
-        let name = format!("{}.lock", wanted.digest);
-        match system::open_file(locks.dir(), &name, FileAccess::ReadWrite) {
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            opened => return opened,
-        }
-        match system::create_file(locks.dir(), &name, FileMode::Usual) {
-            // Another program was faster.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                system::open_file(locks.dir(), &name, FileAccess::ReadWrite)
-            }
-            created => {
-                let file = created?;
-                // Other users of the cache are to wait for it as well.
-                let _ = system::set_mode(&file, LOCK);
-                Ok(file)
-            }
-        }
     }
 }
 
@@ -229,6 +184,14 @@ impl DiskLayout for CachedSnapshot {
         }
     }
 
+    fn missing_name(&self, folder: &Dir, wanted: &Wanted) -> Option<String> {
+        let name = self.in_snapshot(wanted);
+        let has_it = folder
+            .symlink_metadata(&name)
+            .is_ok_and(|there| !there.is_symlink() || leads_to(folder, &name, &Self::target(wanted)));
+        (!has_it).then_some(name)
+    }
+
     fn listed_below(&self) -> &str {
         &self.snapshot
     }
@@ -249,8 +212,13 @@ impl DiskLayout for CachedSnapshot {
 
     fn prepare(&self, at: Writable<'_>) -> io::Result<()> {
         let own = at.work.own();
+        // What a run has left that was killed, of this commit or another one.
+        for name in own.entries().filter_map(|entry| entry.file_name().into_string().ok()) {
+            if [RECEIVED_TREE, NEW].contains(&&*name) || name.starts_with(PROBE) {
+                own.remove(&name)?;
+            }
+        }
         if !self.copies() {
-            own.remove(PROBE)?;
             match system::make_link(own.dir(), PROBE, PROBE) {
                 Err(error) if system::stops_all(&error) => return Err(error),
                 Err(_) => {
@@ -279,28 +247,17 @@ impl DiskLayout for CachedSnapshot {
         !folder.metadata(&self.tree).is_ok_and(|there| there.is_file() && there.len() > 0)
     }
 
-    fn begin(&self, at: Writable<'_>) -> io::Result<()> {
+    fn begin(&self, at: Writable<'_>, tree: Option<File>) -> io::Result<()> {
+        let Some(tree) = tree else { return Ok(()) };
         let own = at.work.own();
-        if !own.has_file(RECEIVED_TREE) {
-            return Ok(());
-        }
+        own.flush_file(&tree)?;
         let trees =
             OwnFolder::below(at.folder, &format!("{}/{TREES}", self.repository), MissingFolders::Make)?;
         own.dir().rename(RECEIVED_TREE, trees.dir(), format!("{}.json", self.commit))
     }
 
     fn claim(&self, at: Writable<'_>, wanted: &Wanted) -> io::Result<Claim> {
-        // It saves a second download, and nothing depends on it: what can't be locked is fetched without.
-        let lock = match self.open_lock(at, wanted) {
-            Err(error) if system::stops_all(&error) => return Err(error),
-            Err(_) => return Ok(Claim::Ours(None)),
-            Ok(lock) => lock,
-        };
-        Ok(match lock.try_lock() {
-            Ok(()) => Claim::Ours(Some(lock)),
-            Err(std::fs::TryLockError::WouldBlock) => Claim::Busy,
-            Err(std::fs::TryLockError::Error(_)) => Claim::Ours(None),
-        })
+        blob_lock::take(at.folder, &self.repository, wanted)
     }
 
     fn shared_place(&self, wanted: &Wanted) -> Option<RepoPath> {
@@ -308,13 +265,10 @@ impl DiskLayout for CachedSnapshot {
     }
 
     fn place(&self, at: Writable<'_>, part: &ProvedPart, wanted: &Wanted) -> Result<Stamp, RenameFault> {
-        let Some(blob) = self.shared_place(wanted) else {
-            self.is_changed.store(true, Ordering::Relaxed);
-            return part.rename(at.work.parts(), at.folder, &self.place_of(Some(at.folder), wanted));
-        };
-        let stamp = part.rename(at.work.parts(), at.folder, &blob)?;
-        self.link(at, wanted, StandingFile::GivesWay)?;
-        Ok(stamp)
+        self.is_changed.store(true, Ordering::Relaxed);
+        let place = self.shared_place(wanted).map(Cow::Owned);
+        let place = place.unwrap_or_else(|| self.place_of(Some(at.folder), wanted));
+        part.rename(at.work.parts(), at.folder, &place)
     }
 
     fn name(&self, at: Writable<'_>, wanted: &Wanted) -> io::Result<()> {
@@ -343,19 +297,28 @@ impl DiskLayout for CachedSnapshot {
         wanted: &WantedFiles,
         intact: &FileSet,
         completeness: Completeness,
-    ) -> io::Result<()> {
+    ) -> io::Result<Option<Failure>> {
         let mut is_whole = completeness == Completeness::Whole;
+        let mut first = None;
         // Of names that a disk can't tell apart the first one gets the place.
         let ids = (0..u32::try_from(wanted.len()).unwrap_or(u32::MAX)).map(FileId);
         for id in ids.rev().filter(|id| intact.contains(*id)) {
             let Some(file) = wanted.get(id) else { continue };
-            self.link(at, &file.wanted(id), StandingFile::Stays)?;
+            if let Err(failure) = self.keep(at, &file.wanted(id))? {
+                first = Some(failure);
+            }
         }
-        self.flush(at, wanted)?;
+        if self.is_changed.swap(false, Ordering::Relaxed) {
+            cache_files::flush_names(at, &self.repository, &self.snapshot, wanted)?;
+        }
+        is_whole &= first.is_none();
         for (id, file) in wanted.iter() {
             is_whole = is_whole && self.is_there(at, &file.wanted(id));
         }
-        if is_whole { self.refer(at) } else { Ok(()) }
+        if let (true, Some(revision)) = (is_whole, &self.revision) {
+            cache_files::refer(at, &self.repository, revision, &self.commit)?;
+        }
+        Ok(first)
     }
 
     /// A part is wanted by this snapshot or by none.
@@ -365,9 +328,11 @@ impl DiskLayout for CachedSnapshot {
     }
 }
 
-/// Gives a file in the cache this content, as a whole or not at all.
-fn write_whole(at: Writable<'_>, content: &[u8], folder: &OwnFolder, name: &str) -> io::Result<()> {
-    let own = at.work.own();
-    own.create(NEW, FileMode::Usual)?.write_all(content)?;
-    own.dir().rename(NEW, folder.dir(), name)
+/// Whether a link is there with this target, to the letter.
+fn leads_to(folder: &Dir, link: &str, target: &str) -> bool {
+    folder.read_link_contents(link).is_ok_and(|there| there.as_os_str() == target)
 }
+
+#[cfg(test)]
+#[path = "hub_cache_tests.rs"]
+mod tests;

@@ -61,8 +61,8 @@ async fn open(folder: &Path, row: &LayoutCase) -> Folder {
 /// A part's proved bytes get the place of a file, and it is remembered.
 fn place_and_remember(folder: &Folder, part: &str, wanted: &Wanted) {
     let part = write_small(folder.root.parts().unwrap(), &Guard::default(), part, b"hello\n");
-    let stamp = place(&folder.root, &part.unwrap().unwrap(), wanted, None, Durable::Now).unwrap();
-    folder.records().remember(&folder.root, wanted, stamp, Origin::Placed).unwrap();
+    let placed = place(&folder.root, &part.unwrap().unwrap(), wanted, None, Durable::Now).unwrap();
+    folder.records().remember(&folder.root, wanted, placed.stamp, Origin::Placed).unwrap();
 }
 
 #[tokio::test]

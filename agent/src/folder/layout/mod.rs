@@ -1,6 +1,8 @@
 //! How a destination folder is laid out: a file for each layout, behind one trait.
 
 mod bare;
+mod blob_lock;
+mod cache_files;
 mod disk_layout;
 mod hub_cache;
 mod local_dir;
