@@ -163,8 +163,9 @@ impl Survey<'_> {
     fn provenance(&self, wanted: &Wanted, stamp: Stamp) -> Provenance {
         let content = |stamp: Stamp| Stamp { changed: 0, ..stamp };
         let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        match records.get(&self.root.place_of(wanted)).filter(|record| record.origin == Origin::Placed) {
-            None => Provenance::Foreign,
+        let place = self.root.place_of(wanted);
+        match records.get(&place).filter(|record| record.origin == Origin::Placed) {
+            None => self.root.layout().unrecorded(&place),
             Some(record) if content(record.stamp) == content(stamp) => Provenance::Placed,
             Some(_) => Provenance::Edited,
         }

@@ -65,6 +65,8 @@ pub struct Plan {
     pub extraneous: Vec<(ExtraneousFile, Extraneous)>,
     /// Files that are listed and left out, of which a part is there: it stays for a run that wants them.
     pub left_out_parts: Vec<Digest>,
+    /// Whether it is for the hub cache, where the names of files are made as well: links, mostly.
+    pub is_in_cache: bool,
 }
 
 /// How much of a repository is not wanted.
@@ -168,6 +170,7 @@ pub fn plan(selected: &Selected, inventory: &Inventory, policy: &Policy) -> Plan
         refused: selected.refused.clone(),
         extraneous: extraneous.map(|file| (file.clone(), policy.extraneous)).collect(),
         left_out_parts: left_out_parts(selected, inventory),
+        is_in_cache: false,
     }
 }
 
@@ -307,6 +310,13 @@ impl Plan {
     /// The files that are there already.
     pub fn kept(&self) -> impl Iterator<Item = Planned<'_>> {
         self.files().filter(|file| matches!(file.action, Action::Keep { .. }))
+    }
+
+    /// Those of them whose name is missing in the snapshot, or leads elsewhere.
+    pub fn to_link(&self) -> impl Iterator<Item = Planned<'_>> {
+        let is_unnamed =
+            |action: &Action| matches!(action, Action::Keep { proof: Proof::Unnamed | Proof::Misnamed });
+        self.kept().filter(move |file| is_unnamed(&file.action))
     }
 
     /// The wanted files that can't have their place.

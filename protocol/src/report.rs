@@ -285,6 +285,8 @@ pub enum Provenance {
     Edited,
     /// Another program, or the user.
     Foreign,
+    /// Any program that keeps the hub cache: it is a blob, named for the digest that it should have.
+    Cached,
 }
 
 /// How a file is known to be intact.

@@ -66,7 +66,9 @@ pub(super) async fn sync(
             if request.intent == Intent::Verify {
                 return Ok(Listened::Finished);
             }
-            let plan = Arc::new(plan::plan(&selected, &inventory, &request.policy));
+            let mut plan = plan::plan(&selected, &inventory, &request.policy);
+            plan.is_in_cache = matches!(request.layout, FolderLayout::HubCache(_));
+            let plan = Arc::new(plan);
             announce(request, target, &plan, run).await;
             let execution = execution(request, &listing, &plan);
             if let Execution::Detached(_) = execution {

@@ -19,9 +19,15 @@ pub(super) fn headline(plan: &Plan) -> String {
 fn totals(plan: &Plan) -> String {
     let (fetched, kept) = (plan.to_fetch().count(), plan.kept().count());
     let (removed, refused) = (plan.to_remove().count(), plan.obstructed().count() + plan.refused.len());
-    if fetched + removed + refused == 0 {
+    let links = plan.to_link().count();
+    if fetched + removed + refused + links == 0 {
         return match kept {
             0 => "plan: nothing to do, there are no files".to_owned(),
+            // A link to one of them may be missing: that is seen, and mended, when it is carried out.
+            kept if plan.is_in_cache => {
+                let are = if kept == 1 { "is" } else { "are" };
+                format!("plan: nothing to fetch, {} {are} there already", count(kept, "file"))
+            }
             1 => "plan: nothing to do, the file is there already".to_owned(),
             kept => format!("plan: nothing to do, {kept} files are there already"),
         };
@@ -36,6 +42,9 @@ fn totals(plan: &Plan) -> String {
             resumed => format!(", resume {} of it", bytes(resumed)),
         };
         parts.push(format!("fetch {} ({}{resumed})", count(fetched, "file"), bytes(size)));
+    }
+    if links > 0 {
+        parts.push(format!("make {}", count(links, "link")));
     }
     if kept > 0 {
         parts.push(format!("keep {kept}"));
@@ -63,13 +72,15 @@ pub(super) fn notes(plan: &Plan) -> Vec<String> {
         };
         format!("{}{rest}", names.join(", "))
     };
-    let replaced = [Provenance::Foreign, Provenance::Edited].into_iter().filter_map(|provenance| {
+    let noted = [Provenance::Foreign, Provenance::Edited, Provenance::Cached];
+    let replaced = noted.into_iter().filter_map(|provenance| {
         let files = plan.replacing(provenance);
         let which = match (provenance, files.len()) {
             (Provenance::Placed, _) | (_, 0) => return None,
             (Provenance::Foreign, _) => "that hfdown did not put there",
             (Provenance::Edited, 1) => "that was changed since hfdown put it there",
             (Provenance::Edited, _) => "that were changed since hfdown put them there",
+            (Provenance::Cached, _) => "whose content is wrong",
         };
         Some(format!("replaces {} {which}: {}", count(files.len(), "file"), named(&files)))
     });
@@ -140,7 +151,7 @@ fn why(reason: Reason, replaces: Option<Replaced>, partial: u64) -> String {
         Reason::OtherContent => "other content",
     };
     let whose = match replaces.map(|there| there.provenance) {
-        None | Some(Provenance::Placed) => "",
+        None | Some(Provenance::Placed | Provenance::Cached) => "",
         Some(Provenance::Edited) => ", changed since hfdown put it there",
         Some(Provenance::Foreign) => ", not put there by hfdown",
     };

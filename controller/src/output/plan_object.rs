@@ -95,6 +95,7 @@ fn fetch<'a>(file: &Planned<'a>) -> Option<PlannedFetch<'a>> {
         Provenance::Placed => "placed",
         Provenance::Edited => "edited",
         Provenance::Foreign => "foreign",
+        Provenance::Cached => "cached",
     });
     Some(PlannedFetch { path: file.path.as_str(), size: file.size, reason, partial, replaces })
 }

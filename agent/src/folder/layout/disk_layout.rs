@@ -7,7 +7,9 @@ use std::fs::File;
 use std::io;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Commit, Digest, Failure, FileId, Proof, RepoPath, Stamp, Wanted, WantedFiles};
+use hfdown_protocol::{
+    Commit, Digest, Failure, FileId, Proof, Provenance, RepoPath, Stamp, Wanted, WantedFiles,
+};
 
 use crate::folder::file_set::FileSet;
 use crate::folder::records::{Record, Records};
@@ -39,6 +41,11 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
     /// The place of a wanted file's bytes, relative to the root, which may decide.
     fn place_of<'a>(&self, _root: Option<&Dir>, wanted: &'a Wanted) -> Cow<'a, RepoPath> {
         Cow::Borrowed(&wanted.path)
+    }
+
+    /// Who put a file at a place that the records don't speak of.
+    fn unrecorded(&self, _place: &RepoPath) -> Provenance {
+        Provenance::Foreign
     }
 
     /// What stands where a wanted file is to have its own name, and does not give way, where that is not its place.

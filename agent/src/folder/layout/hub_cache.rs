@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cap_std::fs::Dir;
 use hfdown_protocol::{
-    Commit, DiskWarning, Failure, FailureKind, FileId, Proof, RepoPath, RepositoryFolder, Stamp, Symlinks,
-    Wanted, WantedFiles,
+    Commit, DiskWarning, Failure, FailureKind, FileId, Proof, Provenance, RepoPath, RepositoryFolder, Stamp,
+    Symlinks, Wanted, WantedFiles,
 };
 
 use super::blob_lock;
@@ -167,6 +167,12 @@ impl DiskLayout for CachedSnapshot {
         let place = if stands_for_itself { name } else { blob_below(&self.repository, wanted.digest) };
         // Too long for a place are names in a snapshot alone: they are told as what stands in the way.
         RepoPath::new(place).map_or(Cow::Borrowed(&wanted.path), Cow::Owned)
+    }
+
+    fn unrecorded(&self, place: &RepoPath) -> Provenance {
+        let below = place.as_str().strip_prefix(self.repository.as_str());
+        let is_blob = below.and_then(|below| below.strip_prefix('/')?.strip_prefix(BLOBS)?.strip_prefix('/'));
+        if is_blob.is_some() { Provenance::Cached } else { Provenance::Foreign }
     }
 
     fn obstacle(&self, folder: &Dir, wanted: &Wanted) -> Option<Failure> {
