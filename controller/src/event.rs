@@ -18,6 +18,15 @@ use crate::selection::{Contents, Portion, Selected};
 use crate::tally::Tally;
 use crate::verification::{CheckedFile, VerificationTotals};
 
+/// What a hint is said beside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HintBeside {
+    /// An error, or files that failed: it is said wherever these are.
+    Failure,
+    /// A result: who wants that alone is not told more.
+    Result,
+}
+
 /// Something that happened.
 #[derive(Debug, Clone)]
 pub enum Event {
@@ -37,6 +46,8 @@ pub enum Event {
     Hint {
         /// A lower-case fragment.
         text: String,
+        /// What it is said beside.
+        beside: HintBeside,
     },
     /// A question is asked again after a wait: to the Hub, or for a connection.
     Delayed {

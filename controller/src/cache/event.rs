@@ -5,6 +5,7 @@ use hfdown_protocol::Failure;
 use super::listing::CacheListing;
 use super::removal::{CacheRemoval, Freed};
 use super::verification::{CacheVerification, CheckedCacheFile};
+use crate::plan::Intent;
 
 /// Something that happened. Its texts are sanitised.
 #[derive(Debug, Clone)]
@@ -32,5 +33,8 @@ pub enum CacheEvent {
     /// All of them were.
     Verified(CacheVerification),
     /// There is nothing in it that nothing needs.
-    NothingToPrune,
+    NothingToPrune {
+        /// Whether it was only to be shown.
+        intent: Intent,
+    },
 }

@@ -1,6 +1,6 @@
 //! What a check of the cache has found, as it is shown.
 
-use hfdown_agent::hub_cache::{CachedFile, CachedFileState, MissingPiece, TreeListing};
+use hfdown_agent::hub_cache::{CachedFile, CachedFileState, CachedId, CachedKind, MissingPiece, TreeListing};
 
 use crate::hub::snapshot_listing;
 use crate::text::sanitize;
@@ -10,6 +10,8 @@ use crate::text::sanitize;
 pub struct CheckedCacheFile {
     /// Its repository, as it is typed.
     pub id: String,
+    /// Its kind.
+    pub kind: CachedKind,
     /// The commit.
     pub commit: String,
     /// Its path there.
@@ -56,7 +58,7 @@ pub struct CacheVerification {
 
 impl CheckedCacheFile {
     /// What is shown of a file.
-    pub fn new(id: &str, commit: &str, file: &CachedFile) -> Self {
+    pub fn new(id: &CachedId, commit: &str, file: &CachedFile) -> Self {
         let shown = |text: &str| sanitize(text, 600);
         let (state, why) = match &file.state {
             CachedFileState::Right => (CacheFileState::Right, None),
@@ -77,7 +79,14 @@ impl CheckedCacheFile {
                 (CacheFileState::Unknown, Some(why.to_owned()))
             }
         };
-        Self { id: shown(id), commit: shown(commit), path: sanitize(&file.path, 4_096), state, why }
+        Self {
+            id: shown(&id.to_string()),
+            kind: id.kind,
+            commit: shown(commit),
+            path: sanitize(&file.path, 4_096),
+            state,
+            why,
+        }
     }
 }
 

@@ -373,7 +373,7 @@ pub struct LimitArguments {
 /// What to show.
 #[derive(Debug, Args)]
 pub struct OutputArguments {
-    /// Say more: every file, every retry
+    /// Say more, where there is more to say: every file, every retry
     #[arg(long, short = 'v', conflicts_with = "quiet")]
     pub verbose: bool,
     /// Say nothing but errors

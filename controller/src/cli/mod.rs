@@ -4,6 +4,7 @@ mod arguments;
 mod box_arguments;
 mod cache;
 mod cache_arguments;
+mod cached_name;
 mod elsewhere;
 mod folders;
 mod log;
@@ -19,6 +20,7 @@ pub use arguments::{
 pub use box_arguments::{BoxArguments, BoxDestination, CacheArguments, LinkArguments, LoginArguments};
 pub use cache::Cache;
 pub use cache_arguments::{CachePlace, CacheVerb, RemovalArguments};
+pub use cached_name::name_in_cache;
 pub use folders::{check_folder_there, check_path_here};
 pub use log::begin_log;
 pub use model::{Model, TypedCommand, file_command, of_command};

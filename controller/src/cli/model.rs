@@ -136,7 +136,7 @@ fn quantised(
 }
 
 /// The Hub that is asked.
-fn endpoint() -> Result<Endpoint, Problem> {
+pub(super) fn endpoint() -> Result<Endpoint, Problem> {
     let variable = |name: &str| std::env::var(name).ok();
     let file = |path: &std::path::Path| std::fs::read_to_string(path);
     let variables = Variables { variable: &variable, file: &file };
@@ -167,7 +167,7 @@ fn names_no_repository(typed: &str) -> Problem {
 }
 
 /// What was typed, without what it may hold of a password, or of a signature.
-fn shown(typed: &str) -> String {
+pub(super) fn shown(typed: &str) -> String {
     let public = match typed.split_once("://") {
         Some((scheme, rest)) => {
             let host = rest.find('/').unwrap_or(rest.len());

@@ -14,7 +14,7 @@ use super::summary::exit;
 use super::verify;
 use crate::cli::Settings;
 use crate::detached_records::DetachedRecord;
-use crate::event::Event;
+use crate::event::{Event, HintBeside};
 use crate::failure::{self, Exit, Problem};
 use crate::hub::Listing;
 use crate::link::Leftovers;
@@ -243,7 +243,8 @@ async fn tell_what_stays(
 /// Says once what can be done about files that were refused.
 async fn advise(request: &SyncRequest, target: &Target, sources: &Sources) {
     let Settings { hub, repo, .. } = &request.settings;
-    let hint = async |text: String| target.events.send(Event::Hint { text }).await;
+    let hint =
+        async |text: String| target.events.send(Event::Hint { text, beside: HintBeside::Failure }).await;
     if let Some(text) = sources.take_refusal().and_then(|error| failure::hub_advice(&error, hub, repo)) {
         hint(text).await;
     }

@@ -15,7 +15,7 @@ use crate::cli::{
     Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments, SelectionArguments,
     Settings, TypedCommand, VerifyArguments, check_folder_there, check_path_here, of_command,
 };
-use crate::event::Event;
+use crate::event::{Event, HintBeside};
 use crate::failure::{Exit, Problem};
 use crate::plan::{Extraneous, Intent, Inventory, Policy};
 use crate::selection::{Selected, Selection};
@@ -157,7 +157,7 @@ pub(super) async fn tell(
         let is_part = request.selection == Selection::Everything
             && (totals.wrong.files, totals.right.files > 0) == (0, true);
         if let Some(text) = remedies.in_words(is_part) {
-            target.events.send(Event::Hint { text }).await;
+            target.events.send(Event::Hint { text, beside: HintBeside::Result }).await;
         }
     }
     run.carryover.tally = totals.tally();

@@ -6,7 +6,7 @@ use hfdown_protocol::FailureKind;
 use insta::assert_snapshot;
 
 use super::*;
-use crate::event::Agent;
+use crate::event::{Agent, HintBeside};
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, path, plan};
 use crate::output::style::Style;
@@ -38,7 +38,7 @@ fn the_others() -> Vec<Event> {
     vec![
         Event::Warning { text: "a \"text\"".to_owned() },
         Event::DiskWarning { root: "/w".to_owned(), warning: hfdown_protocol::DiskWarning::NoFlush },
-        Event::Hint { text: "do that".to_owned() },
+        Event::Hint { text: "do that".to_owned(), beside: HintBeside::Failure },
         Event::Delayed { why: "no answer".to_owned(), attempt: 1, wait: Duration::from_millis(2_500) },
         Event::NotReady { why: "refused".to_owned(), left: Duration::from_secs(180) },
         Event::Reconnecting { why: "lost".to_owned(), attempt: 1, of: 8, wait: Duration::from_millis(500) },

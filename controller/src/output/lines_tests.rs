@@ -1,10 +1,10 @@
 //! Events in, lines out.
 
-use hfdown_protocol::{End, FailureKind, Provenance};
+use hfdown_protocol::{End, FailureKind, Proof, Provenance};
 use insta::assert_snapshot;
 
 use super::*;
-use crate::event::Agent;
+use crate::event::{Agent, HintBeside};
 use crate::link::BadAgent;
 use crate::output::printer::capture;
 use crate::output::sample::{self, BOX, look, motley, opened, outcome, path, plan, simple};
@@ -299,6 +299,24 @@ fn the_headline_names_what_there_is() {
     plan: fetch 1 file (665 B)
     plan: nothing to fetch, keep 1, 1 refused
     ");
+    let mut cached = Plan::of([file(2), file(2)]);
+    cached.is_in_cache = true;
+    let unnamed =
+        Plan::of([file(2), sample::keep("a", 8, Proof::Unnamed), sample::keep("b", 8, Proof::Misnamed)]);
+    let headlines =
+        [cached, unnamed].map(|planned| said(Verbosity::Normal, &[plan(planned, Intent::Execute)]));
+    assert_snapshot!(headlines.concat(), @"
+    plan: nothing to fetch, 2 files are there already
+    plan: nothing to fetch, make 2 links, keep 3
+    ");
+}
+
+#[test]
+fn a_hint_beside_a_result_is_for_who_wants_more_than_that() {
+    let hint = |beside| Event::Hint { text: "do that".to_owned(), beside };
+    let hints = || [hint(HintBeside::Failure), hint(HintBeside::Result)];
+    assert_eq!(draw(Verbosity::Normal, None, &hints()).1, "hint: do that\nhint: do that\n");
+    assert_eq!(draw(Verbosity::Quiet, None, &hints()).1, "hint: do that\n");
 }
 
 #[test]
@@ -318,15 +336,17 @@ fn what_is_not_ours_to_replace_is_said_before_it_is_replaced() {
         sample::fetch("model.safetensors", 548_000_000, Reason::OtherContent, 0),
         sample::replacing(".ssh/authorized_keys", Provenance::Foreign),
         sample::replacing("config.json", Provenance::Edited),
+        sample::replacing("vocab.json", Provenance::Cached),
     ];
     let few = Plan::of(files.clone());
     files.extend(many);
     let said = |intent| draw(Verbosity::Normal, None, &[plan(few.clone(), intent)]).1;
     assert_eq!(said(Intent::Execute), said(Intent::DryRun));
     assert_snapshot!(said(Intent::Execute), @"
-    plan: fetch 3 files (548 MB)
+    plan: fetch 4 files (548 MB)
     replaces 1 file that hfdown did not put there: .ssh/authorized_keys
     replaces 1 file that was changed since hfdown put it there: config.json
+    replaces 1 file whose content is wrong: vocab.json
     note: names that programs may obey in a home folder: .ssh/authorized_keys
     ");
     let (_, all) = draw(Verbosity::Normal, None, &[plan(Plan::of(files), Intent::Execute)]);

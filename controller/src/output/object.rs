@@ -244,6 +244,7 @@ pub(super) enum Object<'a> {
     },
     CachedFile {
         id: &'a str,
+        kind: &'static str,
         commit: &'a str,
         path: &'a str,
         state: &'static str,

@@ -29,7 +29,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
             text: disk_warning::text(root, warning).into(),
             kind: Some(disk_warning::kind(warning)),
         },
-        Event::Hint { text } => Object::Hint { text },
+        Event::Hint { text, beside: _ } => Object::Hint { text },
         Event::Delayed { why, attempt, wait } => {
             Object::Delayed { why, attempt: *attempt, wait_seconds: Seconds(*wait) }
         }

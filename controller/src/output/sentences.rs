@@ -9,7 +9,7 @@ use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
 use super::{Unwritable, cache, detached, disk_warning, info, plan_lines, verification};
-use crate::event::{Agent, Event, Progress, RecordCompleteness};
+use crate::event::{Agent, Event, HintBeside, Progress, RecordCompleteness};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
 use crate::text::units::{bytes, count, duration, grouped};
@@ -123,7 +123,13 @@ impl Sentences {
             Event::DiskWarning { root, warning } => {
                 (Verbosity::Normal, format!("warning: {}", disk_warning::text(root, warning)))
             }
-            Event::Hint { text } => (Verbosity::Quiet, format!("hint: {text}")),
+            Event::Hint { text, beside } => {
+                let level = match beside {
+                    HintBeside::Failure => Verbosity::Quiet,
+                    HintBeside::Result => Verbosity::Normal,
+                };
+                (level, format!("hint: {text}"))
+            }
             Event::Delayed { why, attempt, wait } => {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; trying again in {wait} (attempt {attempt} failed)"))

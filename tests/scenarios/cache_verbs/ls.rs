@@ -162,5 +162,9 @@ async fn the_cache_is_where_huggingface_hub_has_it() {
     }
     let mut command = sandbox.hfdown(["cache", "ls", "--json", "--cache-dir", "typed"]);
     command.envs(variables.iter().copied());
-    assert_eq!(objects(&run(command).await, "cached_repository")[0]["id"], "in/typed", "{typed}");
+    let found = objects(&run(command).await, "cached_repository").remove(0);
+    assert_eq!(
+        (&found["id"], &found["path"]),
+        (&"in/typed".into(), &format!("{typed}/models--in--typed").into())
+    );
 }

@@ -61,6 +61,9 @@ async fn what_nothing_needs_goes_and_the_rest_stays() {
     let nothing = cache(&sandbox, &["prune"]).await;
     assert_eq!(nothing.code, 0, "{}", nothing.stderr);
     assert!(nothing.stderr.contains("nothing to remove"), "{}", nothing.stderr);
+    let nothing = cache(&sandbox, &["prune", "--json", "--dry-run"]).await;
+    let empty = json!({"type": "removal", "dry_run": true, "remove": [], "shared": 0, "bytes": 0});
+    assert_eq!(objects(&nothing, "removal"), [empty], "{}", nothing.stdout);
     let parts = cache(&sandbox, &["prune", "--parts", "--yes"]).await;
     assert_eq!((parts.code, tiny.has(&format!(".hfdown/parts/{part}"))), (0, false), "{}", parts.stderr);
     let Some(hf) = folder.scanned_by_hf() else { return };

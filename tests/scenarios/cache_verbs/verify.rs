@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
 
 use hfdown_tests::hf::Hf;
 use hfdown_tests::hub::Content;
@@ -24,7 +26,9 @@ async fn a_cache_in_order_is_read_and_right() {
     let sum = json!({"type": "cache_verification", "revisions": 6, "ok": 9, "wrong": 0, "missing": 0,
         "unreadable": 0, "unknown": 0, "left_out": 0});
     assert_eq!(objects(&checked, "cache_verification"), [sum], "{}", checked.stdout);
-    assert_eq!(objects(&checked, "cached_file").len(), 9);
+    let files = objects(&checked, "cached_file");
+    let data = files.iter().filter(|file| file["kind"] == "dataset").count();
+    assert_eq!((files.len(), data), (9, 1), "{}", checked.stdout);
     let one = cache(&sandbox, &["verify", "acme/tiny@main"]).await;
     assert_eq!(one.stdout, "3 files ok, 0 wrong, 0 missing of 1 revision\n");
     assert_eq!(cache(&sandbox, &["verify", "acme/none"]).await.code, 5);
@@ -60,10 +64,68 @@ async fn what_is_wrong_or_missing_is_named_with_what_mends_it() {
     ] {
         assert!(checked.stdout.contains(&words), "{words}: {}", checked.stdout);
     }
-    let repair = format!("`hfdown verify datasets/acme/data --revision {FIRST} --cache --repair`");
+    let repair =
+        format!("`hfdown verify datasets/acme/data --revision {FIRST} --cache --repair --include=b.parquet`");
     assert!(checked.stderr.contains(&repair), "{}", checked.stderr);
+    let quiet = cache(&sandbox, &["verify", "--quiet"]).await;
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (7, ""), "what is wrong is on standard output");
     let others = cache(&sandbox, &["verify", "kernels/acme/kernel"]).await;
     assert_eq!(others.code, 0, "{}", others.stdout);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_read_are_an_error_with_a_hint() {
+    let (sandbox, folder) = sandbox().await;
+    let tiny = folder.repository("models--acme--tiny");
+    tiny.file(FIRST, "config.json", b"{}");
+    symlink("/etc/hostname", tiny.path.join("snapshots").join(FIRST).join("out.bin")).unwrap();
+    let checked = cache(&sandbox, &["verify", "--json"]).await;
+    assert_eq!(checked.code, 1, "{}", checked.stderr);
+    let [error] = &objects(&checked, "error")[..] else { panic!("{}", checked.stdout) };
+    assert_eq!((&error["message"], error["hint"].is_string()), (&json!("cannot check 1 file"), true));
+}
+
+/// The command that a hint has is run as it stands.
+#[tokio::test]
+async fn a_repair_mends_the_cache_that_was_checked_and_fetches_nothing_that_was_left_out() {
+    let (sandbox, _) = sandbox().await;
+    let model = "acme/damaged";
+    let published = sandbox.hub.model(model);
+    published
+        .lfs("model [1].safetensors", Content::random(5, 300_000))
+        .lfs("model.gguf", Content::random(6, 300_000))
+        .file("config.json", "{}")
+        .commit();
+    let place = sandbox.scratch().join("another hub").display().to_string();
+    let words = ["download", model, "--cache-dir", &place, "--exclude", "*.gguf"];
+    let fetched = run(sandbox.hfdown(words)).await;
+    assert_eq!(fetched.code, 0, "{}", fetched.stderr);
+    let repository = Path::new(&place).join("models--acme--damaged");
+    let snapshot = fs::read_dir(repository.join("snapshots")).unwrap().flatten().next().unwrap().path();
+    let blob = fs::canonicalize(snapshot.join("model [1].safetensors")).unwrap();
+    fs::write(blob, [0; 300_000]).unwrap();
+    fs::remove_file(snapshot.join("config.json")).unwrap();
+    let checked = run(sandbox.hfdown(["cache", "verify", "--cache-dir", &place])).await;
+    assert_eq!(checked.code, 7, "{}", checked.stderr);
+    let command = checked.stderr.split('`').nth(1).unwrap();
+    let words =
+        Command::new("sh").args(["-c", &format!("printf '%s\\n' {command} --json")]).output().unwrap();
+    let words = String::from_utf8(words.stdout).unwrap();
+    let planned = run(sandbox.hfdown(words.lines().skip(1))).await;
+    assert_eq!(planned.code, 0, "{}", planned.stderr);
+    let [plan] = &objects(&planned, "plan")[..] else { panic!("{}", planned.stdout) };
+    assert_eq!((&plan["fetch"][0]["replaces"], &plan["keep"]["files"]), (&json!("cached"), &json!(1)));
+    let checked = run(sandbox.hfdown(["cache", "verify", "--cache-dir", &place])).await;
+    assert_eq!((checked.code, snapshot.join("model.gguf").exists()), (0, false), "{}", checked.stdout);
+    // Nothing is fetched where a link alone is missing, which is no reason to say that there is nothing to do.
+    fs::remove_file(snapshot.join("config.json")).unwrap();
+    let words = ["verify", model, "--cache-dir", &place, "--exclude", "*.gguf", "--repair"];
+    let mended = run(sandbox.hfdown(words)).await;
+    assert_eq!(mended.code, 0, "{}", mended.stderr);
+    assert!(mended.stderr.contains("plan: nothing to fetch, make 1 link, keep 2"), "{}", mended.stderr);
+    assert!(snapshot.join("config.json").exists());
+    let again = run(sandbox.hfdown(["download", model, "--cache-dir", &place, "--exclude", "*.gguf"])).await;
+    assert!(again.stderr.contains("plan: nothing to fetch, 2 files are there already"), "{}", again.stderr);
 }
 
 #[tokio::test]

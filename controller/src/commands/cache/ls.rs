@@ -3,10 +3,10 @@
 use std::time::SystemTime;
 
 use super::{Context, open};
-use crate::cache::{CacheEvent, CacheListing, CacheOrder, CacheTarget, resolve};
+use crate::cache::{CacheEvent, CacheListing, CacheOrder, CacheTarget};
 use crate::cli::CachePlace;
 use crate::event::Event;
-use crate::failure::{self, Exit, Problem};
+use crate::failure::{Exit, Problem};
 
 /// What has a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,9 +26,8 @@ pub(super) async fn run(
     let (path, scan) = (&opened.path, &opened.scan);
     let mut shown = Vec::new();
     for typed in models {
-        let target = resolve(scan, typed)
-            .map_err(|error| failure::cache_target(format!("cannot show {typed}"), path, &error))?;
-        let (CacheTarget::Repository(index) | CacheTarget::Revision(index, _)) = target;
+        let (CacheTarget::Repository(index) | CacheTarget::Revision(index, _)) =
+            opened.resolve(typed, "show")?;
         shown.push(index);
     }
     shown.sort_unstable();

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use hfdown_agent::hub_cache::{CacheScan, HubCache};
 
 use super::Context;
-use crate::cli::{CachePlace, hub_cache};
+use crate::cache::{CacheTarget, resolve};
+use crate::cli::{CachePlace, hub_cache, name_in_cache};
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
 use crate::text::sanitize;
@@ -27,6 +28,7 @@ pub(super) struct OpenCache {
 /// Opens it and looks at it.
 pub(super) async fn open(place: &CachePlace, context: &Context) -> Result<OpenCache, Problem> {
     let path = hub_cache(place.cache_dir.as_deref())?;
+    let path = std::path::absolute(&path).unwrap_or(path);
     let looked = path.clone();
     let looking = tokio::task::spawn_blocking(move || {
         let Some(cache) = HubCache::open(&looked)? else { return Ok((None, CacheScan::default())) };
@@ -46,6 +48,14 @@ pub(super) async fn open(place: &CachePlace, context: &Context) -> Result<OpenCa
 }
 
 impl OpenCache {
+    /// What is meant by a word that was typed. `attempt` is what it was typed for, as in `cannot remove`.
+    pub(super) fn resolve(&self, typed: &str, attempt: &str) -> Result<CacheTarget, Problem> {
+        let attempted = |typed: &str| format!("cannot {attempt} {typed}");
+        let name = name_in_cache(typed, attempted)?;
+        resolve(&self.scan, &name)
+            .map_err(|error| failure::cache_target(attempted(&name), &self.path, &error))
+    }
+
     /// Says what is odd.
     pub(super) async fn warn(&self, context: &Context) {
         let events = context.events(None);

@@ -6,8 +6,9 @@ use super::removing::{InUse, carry_out};
 use super::{Context, open};
 use crate::cache::CacheEvent;
 use crate::cli::{CachePlace, RemovalArguments};
-use crate::event::Event;
+use crate::event::{Event, HintBeside};
 use crate::failure::{Exit, Problem};
+use crate::plan::Intent;
 use crate::text::units::bytes;
 
 pub(super) async fn run(
@@ -38,12 +39,13 @@ pub(super) async fn run(
             "{} that cut-off runs of hfdown go on from stay: --parts removes that as well",
             bytes(kept)
         );
-        events.send(Event::Hint { text }).await;
+        events.send(Event::Hint { text, beside: HintBeside::Result }).await;
     }
     match opened.cache {
         Some(cache) if !plan.is_empty() => carry_out(cache, plan, how, InUse::Skip, context).await,
         _ => {
-            events.send(Event::Cache(Box::new(CacheEvent::NothingToPrune))).await;
+            let intent = if how.dry_run { Intent::DryRun } else { Intent::Execute };
+            events.send(Event::Cache(Box::new(CacheEvent::NothingToPrune { intent }))).await;
             Ok(Exit::Done)
         }
     }

@@ -6,10 +6,10 @@ use hfdown_agent::hub_cache::{CacheLeftovers, CacheScan, RemovalPlan, RemovalSco
 
 use super::removing::{InUse, carry_out};
 use super::{Context, open};
-use crate::cache::{CacheTarget, resolve};
+use crate::cache::CacheTarget;
 use crate::cli::{CachePlace, RemovalArguments};
 use crate::event::Event;
-use crate::failure::{self, Exit, Problem};
+use crate::failure::{Exit, Problem};
 use crate::text::sanitize;
 
 pub(super) async fn run(
@@ -21,9 +21,7 @@ pub(super) async fn run(
     let opened = open::open(place, context).await?;
     let mut meant = Vec::new();
     for typed in targets {
-        meant.push(resolve(&opened.scan, typed).map_err(|error| {
-            failure::cache_target(format!("cannot remove {typed}"), &opened.path, &error)
-        })?);
+        meant.push(opened.resolve(typed, "remove")?);
     }
     for target in &meant {
         if let CacheTarget::Revision(index, _) = target

@@ -25,6 +25,7 @@ pub(in crate::output) fn objects(event: &CacheEvent) -> Vec<Object<'_>> {
         CacheEvent::Freed(done) => freed(done),
         CacheEvent::Checked(file) => Object::CachedFile {
             id: &file.id,
+            kind: file.kind.singular(),
             commit: &file.commit,
             path: &file.path,
             state: verification::state(file.state),
@@ -39,7 +40,15 @@ pub(in crate::output) fn objects(event: &CacheEvent) -> Vec<Object<'_>> {
             unknown: sum.unknown,
             left_out: sum.left_out,
         },
-        CacheEvent::NothingToPrune => freed(&Freed::default()),
+        CacheEvent::NothingToPrune { intent } => {
+            let nothing = Object::Removal {
+                dry_run: *intent == Intent::DryRun,
+                remove: Vec::new(),
+                shared: 0,
+                bytes: 0,
+            };
+            return vec![nothing, freed(&Freed::default())];
+        }
     }]
 }
 

@@ -36,7 +36,7 @@ pub(in crate::output) fn lines(event: &CacheEvent, verbosity: Verbosity) -> Vec<
             (level, OutputLine::Data(verification::line(file)))
         }
         CacheEvent::Verified(sum) => (Verbosity::Normal, OutputLine::Data(verification::sum(sum))),
-        CacheEvent::NothingToPrune => message("nothing to remove".to_owned()),
+        CacheEvent::NothingToPrune { .. } => message("nothing to remove".to_owned()),
     };
     if level <= verbosity { vec![line] } else { Vec::new() }
 }

@@ -47,6 +47,7 @@ pub(super) fn sum(sum: &CacheVerification) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hfdown_agent::hub_cache::CachedKind;
     use insta::assert_snapshot;
 
     use super::*;
@@ -55,6 +56,7 @@ mod tests {
     fn says_what_is_wrong_and_how_much_is_not() {
         let file = CheckedCacheFile {
             id: "acme/tiny".to_owned(),
+            kind: CachedKind::Model,
             commit: "1".repeat(40),
             path: "sub/model.safetensors".to_owned(),
             state: CacheFileState::Missing,
