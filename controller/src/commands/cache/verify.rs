@@ -122,7 +122,14 @@ fn repair(id: &CachedId, commit: &str, flawed: &[&str], cache_dir: Option<&str>)
     }
     words.push("--repair".to_owned());
     if is_few {
-        words.extend(flawed.iter().map(|path| format!("--include={}", escaped(path))));
+        for path in flawed {
+            let glob = escaped(path);
+            if glob.starts_with('-') {
+                words.push(format!("--include={glob}"));
+            } else {
+                words.extend(["--include".to_owned(), glob]);
+            }
+        }
     }
     let command = sanitize(shell_words::join(words), LONGEST);
     let selection = if is_few {
@@ -141,8 +148,8 @@ mod tests {
     fn a_repair_is_of_the_same_cache_and_of_no_more_than_what_is_flawed() {
         let id = CachedId { kind: CachedKind::Dataset, name: "acme/data".to_owned() };
         assert_eq!(
-            repair(&id, "abc", &["a.bin", "b [1].bin"], None),
-            "`hfdown verify datasets/acme/data --revision abc --cache --repair --include=a.bin '--include=b [[]1].bin'`"
+            repair(&id, "abc", &["a.bin", "b [1].bin", "-c"], None),
+            "`hfdown verify datasets/acme/data --revision abc --cache --repair --include a.bin --include 'b [[]1].bin' '--include=-c'`"
         );
         assert_eq!(
             repair(&id, "abc", &["a"; 9], Some("/my hub")),
