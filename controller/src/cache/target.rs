@@ -3,7 +3,6 @@
 use hfdown_agent::hub_cache::{CacheScan, CachedId, CachedKind, CachedRevision, FlawKind};
 
 use super::nearest::nearest;
-use crate::hub::{Endpoint, RepoReference};
 
 /// The least digits of a commit that stand for it.
 const LEAST_DIGITS: usize = 7;
@@ -55,25 +54,8 @@ pub enum CacheTargetError {
     Ambiguous(Vec<String>),
 }
 
-/// Finds what was meant: by a name, or by the address of a repository.
+/// Finds what was meant.
 pub fn resolve(scan: &CacheScan, typed: &str) -> Result<CacheTarget, CacheTargetError> {
-    named(scan, typed).or_else(|error| match (&error, of_address(typed)) {
-        (CacheTargetError::Unknown { .. }, Some(name)) => named(scan, &name),
-        _ => Err(error),
-    })
-}
-
-/// The name in the address of a whole repository.
-fn of_address(typed: &str) -> Option<String> {
-    let reference = RepoReference::parse(typed, &Endpoint::hub().ok()?).ok()?;
-    let RepoReference { id, revision, inner: None } = reference else { return None };
-    Some(match revision {
-        Some(revision) => format!("{id}@{revision}"),
-        None => id.to_string(),
-    })
-}
-
-fn named(scan: &CacheScan, typed: &str) -> Result<CacheTarget, CacheTargetError> {
     let typed = typed.trim().trim_end_matches('/');
     let bare = typed.strip_prefix("hf://").unwrap_or(typed);
     let (name, revision) = match bare.split_once('@') {

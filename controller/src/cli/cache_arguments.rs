@@ -33,7 +33,8 @@ Examples:
 const VERIFY: &str = "\
 Reads everything on all cores and compares it with the digests that blobs are named for, and with
 the listings of revisions that are kept beside them. The Hub is not asked. Exit code 7 says that
-something is wrong or missing; `hfdown verify MODEL --cache --repair` fetches it.
+something is wrong or missing, and a hint has the command that fetches it: `hfdown verify MODEL
+--repair` with --cache, or with the --cache-dir that was typed here.
 
 Examples:
   hfdown cache verify                    everything
