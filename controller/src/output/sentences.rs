@@ -123,13 +123,8 @@ impl Sentences {
             Event::DiskWarning { root, warning } => {
                 (Verbosity::Normal, format!("warning: {}", disk_warning::text(root, warning)))
             }
-            Event::Hint { text, beside } => {
-                let level = match beside {
-                    HintBeside::Failure => Verbosity::Quiet,
-                    HintBeside::Result => Verbosity::Normal,
-                };
-                (level, format!("hint: {text}"))
-            }
+            Event::Hint { text, beside: HintBeside::Failure } => (Verbosity::Quiet, format!("hint: {text}")),
+            Event::Hint { text, beside: HintBeside::Result } => (Verbosity::Normal, format!("hint: {text}")),
             Event::Delayed { why, attempt, wait } => {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; trying again in {wait} (attempt {attempt} failed)"))
