@@ -10,6 +10,9 @@ use super::lease::Lease;
 
 /// What a connection may have received and not yet written, which is not known of it.
 const IN_HANDS: u64 = 256 << 10;
+/// Less than this within a moment shows how long the server takes to answer, and not how fast it sends: a configuration of
+/// two bytes is no connection of two kilobytes per second.
+const TELLING: u64 = 16 << 10;
 /// To wait for so long is better than another request.
 const WORTH_WAITING: Duration = Duration::from_secs(3);
 /// How much waiting shows how fast a connection is.
@@ -26,8 +29,10 @@ pub(super) struct ConnectionSpeeds(HashMap<usize, u64>);
 impl ConnectionSpeeds {
     /// A connection is done with a lease.
     pub(super) fn hear(&mut self, lease: &Lease, now: Instant) {
-        if let (Some(since), brought @ 1..) = (lease.answered_at(), lease.brought()) {
-            self.0.insert(lease.connection, per_second(brought, now - since));
+        let (Some(since), brought @ 1..) = (lease.answered_at(), lease.brought()) else { return };
+        let took = now.saturating_duration_since(since);
+        if brought >= TELLING || took >= RECENT {
+            self.0.insert(lease.connection, per_second(brought, took));
         }
     }
 
@@ -44,7 +49,11 @@ impl ConnectionSpeeds {
         // All of it together may have come fast, and its end does not.
         let average = per_second(lease.brought() + IN_HANDS, age);
         let slow = lease.speed().map_or(average, |recent| recent.min(average)).max(1);
-        let fast = self.0.get(&connection).copied().unwrap_or_default();
+        // One that has carried nothing that tells is taken to be like the slowest of the others: it may be one of the few
+        // that are still allowed when those that were fast are not.
+        let others =
+            || self.0.iter().filter(|(other, _)| **other != lease.connection).map(|(_, speed)| *speed).min();
+        let fast = self.0.get(&connection).copied().or_else(others).unwrap_or_default();
         fast / TIMES_FASTER > slow && lease.left() / slow >= WORTH_WAITING.as_secs()
     }
 }
@@ -85,7 +94,7 @@ mod tests {
             (1, 2, 0, false), // it has hardly begun
             (1, 4, 0, true),
             (2, 4, 0, false),  // hardly any faster
-            (3, 4, 0, false),  // its speed is not known
+            (3, 4, 0, false),  // its speed is not known, and the slowest of the others is hardly any faster
             (1, 70, 0, true),  // 10 s are left
             (1, 78, 0, false), // it is nearly there
             (1, 4, 1, false),
@@ -94,6 +103,18 @@ mod tests {
             let better = speeds.had_better(connection, &slow(time), takeovers, began + seconds(time));
             assert_eq!(better, expected, "{connection} after {time} s, {takeovers}");
         }
+        // What a tiny file took is no speed: neither of a connection that has carried more, nor of one that has not.
+        let mut tiny = ConnectionSpeeds::default();
+        tiny.hear(&carried(3, 2), began + Duration::from_millis(1));
+        assert!(!tiny.had_better(3, &slow(4), 0, began + seconds(4)), "no speed is known");
+        tiny.hear(&carried(1, 20_000_000), began + seconds(1));
+        tiny.hear(&carried(1, 2), began + Duration::from_millis(1));
+        for connection in [1, 3] {
+            assert!(tiny.had_better(connection, &slow(4), 0, began + seconds(4)), "{connection}");
+        }
+        // A few bytes in a long time are one.
+        tiny.hear(&carried(1, 2), began + seconds(3));
+        assert!(!tiny.had_better(1, &slow(4), 0, began + seconds(4)));
         // The last kilobyte of what came fast.
         let tail = Lease::new(0, 0..size);
         tail.answered(began);
