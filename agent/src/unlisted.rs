@@ -7,7 +7,7 @@ use std::sync::PoisonError;
 
 use cap_std::fs::DirEntry;
 use hfdown_protocol::{
-    Failure, FailureKind, FileId, PathError, RepoPath, Report, UnlistedFile, WantedFiles, batches, limits,
+    Failure, FailureKind, FilesByName, PathError, RepoPath, Report, UnlistedFile, batches, limits,
 };
 
 use crate::folder::{Occupant, Origin};
@@ -17,12 +17,6 @@ use crate::survey::Survey;
 const DEEPEST: usize = 64;
 /// Files that are told at once.
 const AT_ONCE: usize = 256;
-
-/// The paths of the wanted files, in order: four bytes for each.
-struct ListedPaths<'a> {
-    wanted: &'a WantedFiles,
-    order: Vec<FileId>,
-}
 
 /// Files that are to be told, and how much has been.
 struct Told<'a> {
@@ -35,7 +29,7 @@ struct Told<'a> {
 impl Survey<'_> {
     /// Reports what is neither wanted nor extraneous, nor kept for tools: `.git`, and what hfdown and `hf` keep in `.cache`.
     pub(crate) fn send_unlisted(&self) -> Result<(), Failure> {
-        let listed = ListedPaths::of(self.wanted);
+        let listed = FilesByName::new(self.wanted.clone());
         let mut told = Told { survey: self, waiting: Vec::new(), files: 0, names: 0 };
         let top = self.root.listed_files().ok().and_then(|folder| folder.entries().ok());
         let mut levels: Vec<_> = top.map(|entries| (entries, 0)).into_iter().collect();
@@ -57,7 +51,7 @@ impl Survey<'_> {
                 continue;
             }
             if !is_folder {
-                if !listed.has(&path) && !name.is_ok_and(|name| self.is_extraneous(&name)) {
+                if listed.find(&path).is_none() && !name.is_ok_and(|name| self.is_extraneous(&name)) {
                     told.tell(&path, &entry)?;
                 }
                 continue;
@@ -80,28 +74,6 @@ impl Survey<'_> {
             record.origin == Origin::Placed
                 && matches!(self.root.occupant(path), Occupant::File(stamp) if stamp == record.stamp)
         })
-    }
-}
-
-impl<'a> ListedPaths<'a> {
-    fn of(wanted: &'a WantedFiles) -> Self {
-        let mut order: Vec<FileId> = wanted.iter().map(|(id, _)| id).collect();
-        order.sort_unstable_by_key(|id| wanted.get(*id).map(|file| file.path.as_str()));
-        Self { wanted, order }
-    }
-
-    fn path(&self, id: FileId) -> &str {
-        self.wanted.get(id).map(|file| file.path.as_str()).unwrap_or_default()
-    }
-
-    fn has(&self, path: &str) -> bool {
-        self.order.binary_search_by(|id| self.path(*id).cmp(path)).is_ok()
-    }
-
-    /// Whether a wanted file lies in this folder, which ends in `/`.
-    fn has_below(&self, folder: &str) -> bool {
-        let first = self.order.partition_point(|id| self.path(*id) < folder);
-        self.order.get(first).is_some_and(|id| self.path(*id).starts_with(folder))
     }
 }
 

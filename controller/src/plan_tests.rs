@@ -1,9 +1,9 @@
 //! Every reason, refusal, keep and fate that a plan can have, as tables.
 
 use super::*;
-use crate::hub::{Listing, RefusalReason, TreeDetails};
+use crate::hub::{Listing, RefusalReason};
 use crate::selection::Selection;
-use hfdown_protocol::{Commit, FileTable, PathError};
+use hfdown_protocol::PathError;
 use std::sync::Arc;
 
 const SIZE: u64 = 100;
@@ -20,20 +20,8 @@ fn listed(name: &str) -> ListedFile {
 
 /// A listing of files, of which some are wanted.
 fn chosen(names: &[&str], rule: impl Fn(&str) -> bool) -> Selected {
-    let mut files = FileTable::default();
-    for name in names {
-        let ListedFile { path, size, digest } = listed(name);
-        files.push(FileRow { path: path.view(), size, digest }).unwrap();
-    }
-    let repo = "acme/model".parse().unwrap();
-    let commit = Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap();
-    let listing = Arc::new(Listing {
-        repo,
-        commit,
-        files: Arc::new(files),
-        details: TreeDetails::default(),
-        refused: Vec::new(),
-    });
+    let listing = Listing::of(names.iter().map(|name| (*name, SIZE, listed(name).digest)));
+    let listing = Arc::new(listing);
     let mut selected = Selection::Everything.apply(&listing).unwrap();
     selected.wanted = WantedFiles::chosen(&listing.files, |file| rule(file.path.as_str()));
     selected

@@ -3,30 +3,16 @@
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    Commit, Digest, ExtraneousFile, FileRow, FileTable, PathError, Proof, Provenance, RepoPath, Stamp,
-    UnlistedFile, WantedFiles,
+    Digest, ExtraneousFile, PathError, Proof, Provenance, RepoPath, Stamp, UnlistedFile, WantedFiles,
 };
 
 use super::*;
-use crate::hub::{Listing, Refused, TreeDetails};
+use crate::hub::{Listing, Refused};
 use crate::selection::Selection;
 
 /// A listing of which the first files are wanted.
 fn selected(names: &[&str], wanted: usize) -> Selected {
-    let mut files = FileTable::default();
-    for name in names {
-        let path = RepoPath::new(*name).unwrap();
-        files.push(FileRow { path: path.view(), size: 7, digest: Digest::GitSha1([0; 20]) }).unwrap();
-    }
-    let repo = "acme/model".parse().unwrap();
-    let commit = Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap();
-    let listing = Arc::new(Listing {
-        repo,
-        commit,
-        files: Arc::new(files),
-        details: TreeDetails::default(),
-        refused: Vec::new(),
-    });
+    let listing = Arc::new(Listing::of(names.iter().map(|name| (*name, 7, Digest::GitSha1([0; 20])))));
     let mut selected = Selection::Everything.apply(&listing).unwrap();
     let left_out = &names[wanted..];
     selected.wanted = WantedFiles::chosen(&listing.files, |file| !left_out.contains(&file.path.as_str()));

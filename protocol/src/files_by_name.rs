@@ -31,10 +31,19 @@ impl FilesByName {
 
     /// The file of this name, with its number.
     pub fn find(&self, name: &str) -> Option<(FileId, FileRow<'_>)> {
-        let of = |id: &u32| self.files.get(FileId(*id)).map_or("", |file| file.path.as_str());
-        let position = self.order.binary_search_by(|id| of(id).cmp(name)).ok()?;
+        let position = self.order.binary_search_by(|id| self.name(*id).cmp(name)).ok()?;
         let id = FileId(self.order[position]);
         Some((id, self.files.get(id)?))
+    }
+
+    /// Whether one of them lies in this folder, which ends in `/`.
+    pub fn has_below(&self, folder: &str) -> bool {
+        let first = self.order.partition_point(|id| self.name(*id) < folder);
+        self.order.get(first).is_some_and(|id| self.name(*id).starts_with(folder))
+    }
+
+    fn name(&self, id: u32) -> &str {
+        self.files.get(FileId(id)).map_or("", |file| file.path.as_str())
     }
 
     /// All of them.

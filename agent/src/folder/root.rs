@@ -14,6 +14,7 @@ use hfdown_protocol::{
     Traces, Wanted, WantedFiles,
 };
 
+use super::destination_path::{absolute, create_folder, link_to_nowhere, not_a_folder};
 use super::layout::{DiskLayout, RECEIVED_TREE, disk_layout};
 use super::lock::{Lock, LockAttempt};
 use super::refusal::{Obstacle, if_anothers};
@@ -223,29 +224,13 @@ impl Root {
     }
 
     /// The names of the parts that are there of these digests.
-    pub(crate) fn parts_of(&self, mut digests: Vec<Digest>) -> Vec<String> {
-        digests.sort_unstable();
-        let parts = self.work.iter().flat_map(WorkFolder::part_digests);
-        parts.filter(|(_, digest)| digests.binary_search(digest).is_ok()).map(|(name, _)| name).collect()
+    pub(crate) fn parts_of(&self, digests: Vec<Digest>) -> Vec<String> {
+        self.work.as_ref().map(|work| work.parts_of(digests)).unwrap_or_default()
     }
 
     /// The digests of the parts that are there of other files than these, sorted.
     pub(crate) fn unwanted_parts(&self, wanted: &WantedFiles) -> Vec<Digest> {
-        let parts = self.work.iter().flat_map(WorkFolder::part_digests);
-        let mut digests: Vec<Digest> = parts.map(|(_, digest)| digest).collect();
-        digests.sort_unstable();
-        digests.dedup();
-        let mut is_wanted = vec![false; digests.len()];
-        if !digests.is_empty() {
-            for (_, file) in wanted.iter() {
-                if let Ok(at) = digests.binary_search(&file.digest) {
-                    is_wanted[at] = true;
-                }
-            }
-        }
-        let mut is_wanted = is_wanted.into_iter();
-        digests.retain(|_| is_wanted.next() == Some(false));
-        digests
+        self.work.as_ref().map(|work| work.unwanted_parts(wanted)).unwrap_or_default()
     }
 
     /// Free bytes for this user on the folder's filesystem, or on that of its nearest ancestor; [`u64::MAX`] where it
@@ -410,71 +395,6 @@ impl Root {
 /// The folder that a folder of the root is in. None for the root itself.
 fn folder_above(folder: &str) -> Option<&str> {
     (!folder.is_empty()).then(|| folder.rsplit_once('/').map_or("", |(above, _)| above))
-}
-
-/// Makes a folder and those above it, and makes the new names survive a crash of the machine: without them, what is
-/// placed in it later would not either.
-fn create_folder(path: &Path) -> Result<(), Failure> {
-    let missing: Vec<_> = path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
-    let create = || -> io::Result<()> {
-        std::fs::create_dir_all(path)?;
-        for above in missing.iter().filter_map(|made| made.parent()) {
-            match system::flush_folder(&Dir::open_ambient_dir(above, ambient_authority())?, ".") {
-                // One that may be written to and not be read.
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
-                flushed => flushed?,
-            }
-        }
-        Ok(())
-    };
-    create().map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => not_a_folder(path),
-        _ => cannot_create(path, &error),
-    })
-}
-
-/// Why a folder can't be made: whose the nearest one above it is that there is.
-fn cannot_create(path: &Path, error: &io::Error) -> Failure {
-    let attempt = format!("cannot create {}", path.display());
-    let above = path.ancestors().skip(1).find(|above| above.exists());
-    let opened =
-        above.and_then(|above| Some((above, Dir::open_ambient_dir(above, ambient_authority()).ok()?)));
-    match opened {
-        Some((path, folder)) => DestinationFolder { folder: &folder, path }.refusal(&attempt, "*", error),
-        None => disk::failure_on(path, &attempt, error),
-    }
-}
-
-/// The failure where a link to nothing stands at a path or further up: no folder can be made through it.
-fn link_to_nowhere(path: &Path) -> Option<Failure> {
-    let (link, target) = path.ancestors().find_map(|link| Some((link, std::fs::read_link(link).ok()?)))?;
-    let (shown, target) = (link.display(), target.display());
-    let detail = format_args!(
-        "{shown} is a link to {target}, which is not there: make that folder, or remove the link"
-    );
-    (!link.exists()).then(|| Failure::new(FailureKind::NotADirectory, detail))
-}
-
-/// The file in the way, which may be further up.
-fn not_a_folder(path: &Path) -> Failure {
-    if let Some(failure) = link_to_nowhere(path) {
-        return failure;
-    }
-    let file = path.ancestors().find(|ancestor| ancestor.exists() && !ancestor.is_dir()).unwrap_or(path);
-    Failure::new(FailureKind::NotADirectory, format_args!("{} is not a folder", file.display()))
-}
-
-/// A destination as a user writes it: absolute, and without a slash at its end.
-pub(crate) fn absolute(root: &str) -> io::Result<PathBuf> {
-    Ok(std::path::absolute(expand_home(root)?)?.components().collect())
-}
-
-fn expand_home(root: &str) -> io::Result<PathBuf> {
-    let Some(rest) = root.strip_prefix("~/").or((root == "~").then_some("")) else {
-        return Ok(PathBuf::from(root));
-    };
-    let no_home = || io::Error::new(ErrorKind::NotFound, "this user has no home folder");
-    system::own_home().map(|home| home.join(rest)).ok_or_else(no_home)
 }
 
 fn looked_only() -> Failure {

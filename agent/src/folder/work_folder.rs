@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use cap_std::fs::Dir;
-use hfdown_protocol::{Access, Digest, Failure, FailureKind};
+use hfdown_protocol::{Access, Digest, Failure, FailureKind, WantedFiles};
 
 use super::lock::Lock;
 use super::records::Records;
@@ -116,8 +116,33 @@ impl WorkFolder {
         names.map(|name| part::of_entry(&name).to_owned()).collect()
     }
 
+    /// The names of the parts that are there of these digests.
+    pub(super) fn parts_of(&self, mut digests: Vec<Digest>) -> Vec<String> {
+        digests.sort_unstable();
+        let of_these = self.part_digests().filter(|(_, digest)| digests.binary_search(digest).is_ok());
+        of_these.map(|(name, _)| name).collect()
+    }
+
+    /// The digests of the parts that are there of other files than these, sorted.
+    pub(super) fn unwanted_parts(&self, wanted: &WantedFiles) -> Vec<Digest> {
+        let mut digests: Vec<Digest> = self.part_digests().map(|(_, digest)| digest).collect();
+        digests.sort_unstable();
+        digests.dedup();
+        let mut is_wanted = vec![false; digests.len()];
+        if !digests.is_empty() {
+            for (_, file) in wanted.iter() {
+                if let Ok(at) = digests.binary_search(&file.digest) {
+                    is_wanted[at] = true;
+                }
+            }
+        }
+        let mut is_wanted = is_wanted.into_iter();
+        digests.retain(|_| is_wanted.next() == Some(false));
+        digests
+    }
+
     /// The parts that are there: their names, and the digests that they belong to.
-    pub(super) fn part_digests(&self) -> impl Iterator<Item = (String, Digest)> {
+    fn part_digests(&self) -> impl Iterator<Item = (String, Digest)> {
         let named = |name: &str| Some((part::of_entry(name).to_owned(), part::digest(name)?));
         self.parts.entries().filter_map(move |entry| named(entry.file_name().to_str()?))
     }

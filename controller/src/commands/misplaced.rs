@@ -125,26 +125,15 @@ fn here(folder: &str) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Commit, Digest, FileRow, FileTable, RepoPath};
+    use hfdown_protocol::Digest;
 
     use super::*;
-    use crate::hub::TreeDetails;
 
     #[test]
     fn a_folder_has_the_name_of_a_file_with_all_of_its_path_or_the_end_of_it() {
         let digest = Digest::GitSha1([0; 20]);
-        let mut files = FileTable::default();
-        for path in ["LICENSE", "config.json", "onnx/model.onnx", "onnx/vocab"] {
-            let path = RepoPath::new(path).unwrap();
-            files.push(FileRow { path: path.view(), size: 1, digest }).unwrap();
-        }
-        let listing = Listing {
-            repo: "org/name".parse().unwrap(),
-            commit: Commit::new("0".repeat(40)).unwrap(),
-            files: std::sync::Arc::new(files),
-            details: TreeDetails::default(),
-            refused: Vec::new(),
-        };
+        let names = ["LICENSE", "config.json", "onnx/model.onnx", "onnx/vocab"];
+        let listing = Listing::of(names.map(|name| (name, 1, digest)));
         for (folder, expected) in [
             ("config.json", Some("config.json")),
             ("./config.json", Some("config.json")),

@@ -46,6 +46,25 @@ const PAGE: u64 = 64 << 20;
 /// the Hub's 1,000 entries; folders within folders are more.
 const PAGES: usize = 10 * limits::FILES / 1000;
 
+#[cfg(test)]
+impl Listing {
+    /// A listing of these files for tests, with their sizes and digests.
+    pub(crate) fn of<'a>(files: impl IntoIterator<Item = (&'a str, u64, hfdown_protocol::Digest)>) -> Self {
+        let mut table = FileTable::default();
+        for (name, size, digest) in files {
+            let path = hfdown_protocol::RepoPath::new(name).unwrap();
+            table.push(hfdown_protocol::FileRow { path: path.view(), size, digest }).unwrap();
+        }
+        Self {
+            repo: "acme/model".parse().unwrap(),
+            commit: Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").unwrap(),
+            files: Arc::new(table),
+            details: TreeDetails::default(),
+            refused: Vec::new(),
+        }
+    }
+}
+
 impl Listing {
     fn new(info: &RepoInfo, listed: ListingBuilder) -> Result<Self, Nonsense> {
         let (files, details, refused) = listed.finish()?;

@@ -72,29 +72,14 @@ fn ascii(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::{Commit, FileTable, RepoPath};
-
     use super::*;
-    use crate::hub::TreeDetails;
 
-    fn listing(files: FileTable) -> Listing {
-        Listing {
-            repo: "org/name".parse().unwrap(),
-            commit: Commit::new("0".repeat(40)).unwrap(),
-            files: files.into(),
-            details: TreeDetails::default(),
-            refused: Vec::new(),
-        }
+    fn listing<S: AsRef<str>>(paths: &[S]) -> Listing {
+        Listing::of(paths.iter().map(|path| (path.as_ref(), 7, Digest::GitSha1([0xab; 20]))))
     }
 
-    fn text(paths: &[&str]) -> String {
-        let digest = Digest::GitSha1([0xab; 20]);
-        let mut files = FileTable::default();
-        for path in paths {
-            let path = RepoPath::new(*path).unwrap();
-            files.push(FileRow { path: path.view(), size: 7, digest }).unwrap();
-        }
-        let listing = listing(files);
+    fn text<S: AsRef<str>>(paths: &[S]) -> String {
+        let listing = listing(paths);
         let pieces: Vec<_> = tree_text(&listing).unwrap().collect();
         assert!(pieces.iter().all(|piece| piece.len() <= limits::INLINE));
         String::from_utf8(pieces.concat()).unwrap()
@@ -102,7 +87,7 @@ mod tests {
 
     #[test]
     fn it_is_json_as_python_writes_it() {
-        assert_eq!(text(&[]), "{\n \"format_version\": 1,\n \"files\": {}\n}");
+        assert_eq!(text::<&str>(&[]), "{\n \"format_version\": 1,\n \"files\": {}\n}");
         let blob = "ab".repeat(20);
         let entry =
             |name: &str| format!("  \"{name}\": {{\n   \"size\": 7,\n   \"blob_id\": \"{blob}\"\n  }}");
@@ -118,14 +103,10 @@ mod tests {
     #[test]
     fn a_long_listing_travels_in_pieces_and_one_that_is_too_long_does_not() {
         let names: Vec<_> = (0..5_000).map(|number| format!("folder/file-{number}")).collect();
-        let text = text(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let text = text(&names);
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["files"].as_object().unwrap().len(), names.len());
-        let mut files = FileTable::default();
-        for number in 0..=MOST_FILES {
-            let path = RepoPath::new(number.to_string()).unwrap();
-            files.push(FileRow { path: path.view(), size: 7, digest: Digest::GitSha1([0; 20]) }).unwrap();
-        }
-        assert!(tree_text(&listing(files)).is_none());
+        let names: Vec<_> = (0..=MOST_FILES).map(|number| format!("file-{number}")).collect();
+        assert!(tree_text(&listing(&names)).is_none());
     }
 }

@@ -1,26 +1,18 @@
 //! What each kind of selection makes of a listing.
 
-use hfdown_protocol::{Commit, Digest, PathError};
+use hfdown_protocol::{Digest, PathError};
 
 use super::*;
-use crate::hub::{RefusalReason, RepoId, TreeDetails};
+use crate::hub::RefusalReason;
 
 const COMMIT: &str = "607a30d783dfa663caf39e06633721c8d4cfcd7e";
 
 fn listing() -> Listing {
     let refused = Refused { name: "../escape".to_owned(), reason: RefusalReason::Path(PathError::Dots) };
-    let mut files = FileTable::default();
-    for name in ["config.json", "onnx/model.onnx", "model.onnx"] {
-        let (path, digest) = (RepoPath::new(name).unwrap(), Digest::git_sha1(COMMIT).unwrap());
-        files.push(FileRow { path: path.view(), size: name.len() as u64, digest }).unwrap();
-    }
-    Listing {
-        repo: "acme/model".parse::<RepoId>().unwrap(),
-        commit: Commit::new(COMMIT).unwrap(),
-        files: Arc::new(files),
-        details: TreeDetails::default(),
-        refused: vec![refused],
-    }
+    let digest = Digest::git_sha1(COMMIT).unwrap();
+    let names = ["config.json", "onnx/model.onnx", "model.onnx"];
+    let listing = Listing::of(names.map(|name| (name, name.len() as u64, digest)));
+    Listing { refused: vec![refused], ..listing }
 }
 
 #[test]
