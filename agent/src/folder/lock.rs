@@ -10,7 +10,8 @@ use crate::disk;
 use crate::own_folder::OwnFolder;
 use crate::system::{self, DiskFeature, FileAccess, FileMode, MachineLock};
 
-const NAME: &str = "lock";
+/// The file in our own folder.
+pub(crate) const NAME: &str = "lock";
 /// What a line with the holder's run begins with.
 const RUN: &str = "run ";
 /// More than any holder writes about itself.

@@ -19,7 +19,7 @@ mod work_folder;
 pub(crate) use destination_path::absolute;
 pub(crate) use file_set::FileSet;
 pub(crate) use layout::{Claim, Completeness, PartNames};
-pub(crate) use lock::{Lock, LockAttempt, shown as holder_shown};
+pub(crate) use lock::{Lock, LockAttempt, NAME as LOCK, shown as holder_shown};
 pub(crate) use open::{Folder, Opening};
 pub(crate) use place::{Durable, PlaceFault, Placed, name, place, remove_extraneous};
 pub(crate) use places::Places;

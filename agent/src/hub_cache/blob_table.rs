@@ -9,6 +9,7 @@ use hfdown_protocol::Digest;
 
 use super::cache_folder::HubCache;
 use super::flaw::CacheFlaw;
+use super::names::BLOBS;
 use super::repository_scan::Amount;
 use super::shared_store::StoredHash;
 
@@ -165,7 +166,7 @@ impl BlobTable {
 
 /// A blob that is a link. What it leads to is looked at through the cache's folder, which it can't lead out of.
 fn linked(cache: &HubCache, repository: &str, name: &str, target: &Path, own: &Metadata) -> Blob {
-    let names = cache.target_of(&[repository, "blobs"], target);
+    let names = cache.target_of(&[repository, BLOBS], target);
     let payload = match names.as_deref().and_then(StoredHash::of_path) {
         Some(hash) => BlobPayload::Shared(Box::new(hash)),
         None => BlobPayload::Linked,

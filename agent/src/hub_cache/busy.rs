@@ -7,14 +7,12 @@ use std::io::{self, ErrorKind};
 use cap_std::fs::Dir;
 
 use super::cache_folder::HubCache;
-use super::part_files::OWN;
+use super::names::{LOCKS, OWN};
 use super::removal::RemovalFault;
-use crate::folder::{Lock, LockAttempt, holder_shown};
+use crate::folder::{LOCK as OWN_LOCK, Lock, LockAttempt, holder_shown};
 use crate::own_folder::{MissingFolders, OwnFolder};
 use crate::system::{self, DiskFeature, FileAccess};
 
-/// Where `hf` has its locks.
-pub(super) const LOCKS: &str = ".locks";
 /// The end of their names.
 const LOCK: &str = ".lock";
 
@@ -68,7 +66,7 @@ impl RepositoryLock {
 
     /// Removes what was made for the lock, where nothing else is there.
     pub(super) fn leave(&self, repository: &Dir) {
-        let others = self.own.entries().any(|entry| entry.file_name() != "lock");
+        let others = self.own.entries().any(|entry| entry.file_name() != OWN_LOCK);
         if !others {
             let _ = Lock::remove_file(&self.own);
             let _ = repository.remove_dir(OWN);

@@ -33,7 +33,9 @@ pub use flaw::{CacheFlaw, FlawKind};
 pub use location::CacheVariables;
 #[cfg(target_os = "linux")]
 pub use login_shell::hub_cache_of_login;
-pub use names::{BLOBS, REFS, SNAPSHOTS, TREES, blob_below, locks_below, snapshot_below, tree_below};
+pub use names::{
+    BLOBS, LOCKS, OWN, REFS, SNAPSHOTS, TREES, blob_below, locks_below, own_below, snapshot_below, tree_below,
+};
 pub use removal::RemovalFault;
 pub use removal_plan::{CacheLeftovers, RemovalPlan, RemovalScope, RepositoryRemoval, SharedSweep};
 pub use repository_scan::{Amount, CachedRepository, CachedRevision};

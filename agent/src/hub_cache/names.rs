@@ -11,6 +11,11 @@ pub const SNAPSHOTS: &str = "snapshots";
 /// What each commit contains.
 pub const TREES: &str = "trees";
 
+/// The locks of the blobs of all repositories, in the cache's own folder.
+pub const LOCKS: &str = ".locks";
+/// What hfdown keeps in a repository's folder.
+pub const OWN: &str = ".hfdown";
+
 /// A blob: `models--org--name/blobs/<digest>`.
 pub fn blob_below(repository: &RepositoryFolder, digest: Digest) -> String {
     format!("{repository}/{BLOBS}/{digest}")
@@ -26,7 +31,12 @@ pub fn tree_below(repository: &RepositoryFolder, commit: &Commit) -> String {
     format!("{repository}/{TREES}/{commit}.json")
 }
 
+/// What hfdown keeps of a repository: `models--org--name/.hfdown`.
+pub fn own_below(repository: &RepositoryFolder) -> String {
+    format!("{repository}/{OWN}")
+}
+
 /// The folder of the locks of a repository's blobs: `.locks/models--org--name`.
 pub fn locks_below(repository: &RepositoryFolder) -> String {
-    format!(".locks/{repository}")
+    format!("{LOCKS}/{repository}")
 }

@@ -3,12 +3,11 @@
 use cap_std::fs::Dir;
 
 use super::blob_table::BlobName;
+use super::names::OWN;
 use super::repository_scan::{Amount, CachedRepository};
 use crate::part;
 use crate::system;
 
-/// Our own folder in a repository's.
-pub(super) const OWN: &str = ".hfdown";
 /// The parts, in there.
 pub(super) const PARTS: &str = "parts";
 /// The end of a journal's name.

@@ -10,14 +10,15 @@ use cap_std::fs::Dir;
 use tokio_util::sync::CancellationToken;
 
 use super::blob_table::{Blob, BlobPayload};
-use super::busy::{BlobLock, LOCKS, RepositoryLock, attempt, locks_of};
+use super::busy::{BlobLock, RepositoryLock, attempt, locks_of};
 use super::cache_folder::HubCache;
-use super::names::{BLOBS, REFS, SNAPSHOTS};
+use super::names::{BLOBS, LOCKS, OWN, REFS, SNAPSHOTS, TREES};
 use super::part_files::PARTS;
 use super::removal_plan::{CacheLeftovers, RemovalPlan, RemovalScope, RepositoryRemoval};
 use super::remove_tree::{gone, remove_tree};
 use super::repository_scan::{self, Amount, CachedRepository};
 use super::shared_sweep::sweep;
+use crate::folder::LOCK;
 use crate::system;
 
 /// What a snapshot is called in our own folder, on its way out.
@@ -189,7 +190,7 @@ impl RemovalRun<'_> {
         let _ = self.folder.remove_dir(SNAPSHOTS);
         // What is known of the revision beside its files. It is of no use without them, and of no harm.
         let _ = self.folder.remove_file(format!("trees/{commit}.json"));
-        let _ = self.folder.remove_dir("trees");
+        let _ = self.folder.remove_dir(TREES);
         if let Ok(absent) = system::open_folder(self.folder, ".no_exist") {
             let _ = remove_tree(&absent, commit, self.stop);
             let _ = self.folder.remove_dir(".no_exist");
@@ -275,7 +276,7 @@ impl RemovalRun<'_> {
         for entry in self.folder.entries().map_err(failed)? {
             let file_name = entry.map_err(failed)?.file_name();
             match file_name.to_str() {
-                Some(super::part_files::OWN) => {}
+                Some(OWN) => {}
                 Some(name) => remove_tree(self.folder, name, self.stop).map_err(failed)?,
                 None => self.folder.remove_dir_all(&file_name).map_err(failed)?,
             }
@@ -287,7 +288,7 @@ impl RemovalRun<'_> {
         let own = self.lock.own.dir();
         for entry in own.entries().map_err(failed)?.flatten() {
             let file_name = entry.file_name();
-            if let Some(name) = file_name.to_str().filter(|name| *name != "lock") {
+            if let Some(name) = file_name.to_str().filter(|name| *name != LOCK) {
                 remove_tree(own, name, self.stop).map_err(failed)?;
             }
         }

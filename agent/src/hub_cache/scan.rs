@@ -7,13 +7,14 @@ use super::blob_table::BlobPayload;
 use super::cache_folder::HubCache;
 use super::cached_id::CachedId;
 use super::flaw::{CacheFlaw, FlawKind};
+use super::names::LOCKS;
 use super::repository_scan::{self, Amount, CachedRepository};
 use super::shared_store::{self, StoredHash};
 
 /// Files that systems put into every folder, for themselves.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];
 /// What else may be in a cache: locks, the tag for backup programs, what versions of transformers and diffusers note.
-const NO_REPOSITORIES: [&str; 4] = [".locks", "CACHEDIR.TAG", "version.txt", "version_diffusers_cache.txt"];
+const NO_REPOSITORIES: [&str; 4] = [LOCKS, "CACHEDIR.TAG", "version.txt", "version_diffusers_cache.txt"];
 
 /// What is in a cache.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ use cap_std::fs::{Dir, Metadata};
 
 use super::blob_table::BlobName;
 use super::cache_folder::HubCache;
+use super::names::{BLOBS, SNAPSHOTS};
 use super::scan::is_of_the_system;
 use crate::system;
 
@@ -39,7 +40,7 @@ pub(super) struct SnapshotPlace<'a> {
 
 /// Calls `visit` with the path in the snapshot of each file, and what it is.
 pub(super) fn walk(place: SnapshotPlace<'_>, snapshot: &Dir, visit: &mut impl FnMut(&str, SnapshotFile)) {
-    let folders = vec![place.repository, "snapshots", place.commit];
+    let folders = vec![place.repository, SNAPSHOTS, place.commit];
     let mut path = String::new();
     descend(place, snapshot, &mut folders.into_iter().map(str::to_owned).collect(), &mut path, visit);
 }
@@ -107,10 +108,10 @@ fn leads_to(place: SnapshotPlace<'_>, folders: &[String], target: &Path) -> Snap
     let mut names = place.cache.target_of(&folders, target);
     for _ in 0..MOST_LINKS {
         match names.as_deref() {
-            Some([repository, folder, name]) if repository == place.repository && folder == "blobs" => {
+            Some([repository, folder, name]) if repository == place.repository && folder == BLOBS => {
                 return SnapshotFile::Blob(BlobName::new(name));
             }
-            Some([repository, folder, .., _]) if repository == place.repository && folder == "snapshots" => {}
+            Some([repository, folder, .., _]) if repository == place.repository && folder == SNAPSHOTS => {}
             _ => break,
         }
         let Some(file) = names.take() else { break };

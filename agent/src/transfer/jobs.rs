@@ -1,5 +1,6 @@
-//! What is to be fetched, of which a million files may be: a byte each, and the rest apart. What a connection needs of a
-//! file to work on it is made when its turn comes.
+//! What is to be fetched, of which a million files may be: a byte each, and beside that what is not the same for all: what a
+//! file replaces, and an address that is not its path below that of the others. What a connection needs of a file to work
+//! on it is made when its turn comes.
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};

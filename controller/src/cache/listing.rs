@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::path::Path;
 use std::time::SystemTime;
 
-use hfdown_agent::hub_cache::{Amount, CacheScan, CachedKind, CachedRepository, CachedRevision};
+use hfdown_agent::hub_cache::{Amount, CacheScan, CachedKind, CachedRepository, CachedRevision, SNAPSHOTS};
 
 use crate::text::sanitize;
 
@@ -210,7 +210,7 @@ fn revision_row(path: &Path, repository: &CachedRepository, revision: &CachedRev
         refs: revision.refs.iter().map(|name| shown(name)).collect(),
         amount: revision.amount,
         last_changed: revision.last_changed,
-        path: shown_path(&path.join(&repository.folder).join("snapshots").join(&revision.commit)),
+        path: shown_path(&path.join(&repository.folder).join(SNAPSHOTS).join(&revision.commit)),
     }
 }
 

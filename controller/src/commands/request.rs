@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use hfdown_agent::hub_cache::SNAPSHOTS;
+use hfdown_agent::hub_cache::{OWN, SNAPSHOTS};
 use hfdown_protocol::{Access, Check, Commit, FileTable, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
 
 use super::Context;
@@ -142,7 +142,7 @@ impl SyncRequest {
     /// Our own folder in the one that an agent has for itself.
     pub(super) fn own_folder(&self, target: &Target, held: &str) -> String {
         match self.layout {
-            FolderLayout::HubCache(_) => format!("{held}/.hfdown"),
+            FolderLayout::HubCache(_) => format!("{held}/{OWN}"),
             FolderLayout::LocalDir | FolderLayout::Bare => format!("{}/.cache/hfdown", target.typed_folder()),
         }
     }

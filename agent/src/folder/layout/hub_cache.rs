@@ -3,8 +3,8 @@
 //! The bytes of a file are in `blobs/<digest>`, and `snapshots/<commit>/<path>` is a relative link to it. Where there are no
 //! links, a snapshot consists of files, and there are no blobs; a file that stands in a snapshot for itself is taken for
 //! the place of its bytes everywhere. What is written when is chosen so that a reader never takes a snapshot for whole
-//! that is not: first what the commit contains, by which `huggingface_hub` sees what is missing; then blob by blob and
-//! each one's links; at last the reference.
+//! that is not: first what the commit contains, by which `huggingface_hub` sees what is missing (a controller sends none of
+//! a very long listing); then blob by blob and each one's links; at last the reference.
 //!
 //! Blobs may themselves be links, into a store that repositories share. They are read through, and only ever replaced
 //! as names.
@@ -29,14 +29,14 @@ use crate::folder::file_set::FileSet;
 use crate::folder::hub_metadata;
 use crate::folder::records::{Origin, Record, Records};
 use crate::folder::work_folder::{DestinationFolder, Writable};
-use crate::hub_cache::{BLOBS, SNAPSHOTS, TREES, blob_below, snapshot_below, tree_below};
+use crate::hub_cache::{BLOBS, SNAPSHOTS, TREES, blob_below, own_below, snapshot_below, tree_below};
 use crate::own_folder::{MissingFolders, OwnFolder};
 use crate::part::{ProvedPart, RenameFault};
 use crate::system;
 
 /// What the commit contains, while it is being received.
 pub(crate) const RECEIVED_TREE: &str = "tree";
-/// What is tried once, to see whether there are links.
+/// Under this name a link is tried once, to see whether there are any; with a number behind it, one is made for its place.
 const PROBE: &str = "link";
 /// Marks the cache for programs that make backups.
 const TAG: &str = "CACHEDIR.TAG";
@@ -73,7 +73,7 @@ impl CachedSnapshot {
         symlinks: Symlinks,
     ) -> Self {
         Self {
-            work: format!("{repository}/.hfdown"),
+            work: own_below(&repository),
             snapshot: snapshot_below(&repository, &commit),
             tree: tree_below(&repository, &commit),
             repository,
