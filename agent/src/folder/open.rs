@@ -12,7 +12,7 @@ use super::file_set::FileSet;
 use super::lock;
 use super::records::Records;
 use super::root::Root;
-use crate::hub_cache::hub_cache_of_login;
+use crate::cache_place::hub_cache_of_login;
 use crate::predecessor::AgentIdentity;
 
 /// How often a held lock is tried again.

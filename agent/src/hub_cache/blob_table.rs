@@ -9,9 +9,9 @@ use hfdown_protocol::Digest;
 
 use super::cache_folder::HubCache;
 use super::flaw::CacheFlaw;
-use super::names::BLOBS;
 use super::repository_scan::Amount;
 use super::shared_store::StoredHash;
+use crate::cache_place::BLOBS;
 
 /// What `hf` calls a file on its way, after the blob's name.
 const INCOMPLETE: &str = ".incomplete";

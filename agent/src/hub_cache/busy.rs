@@ -7,8 +7,8 @@ use std::io::{self, ErrorKind};
 use cap_std::fs::Dir;
 
 use super::cache_folder::HubCache;
-use super::names::{LOCKS, OWN};
 use super::removal::RemovalFault;
+use crate::cache_place::{LOCKS, OWN};
 use crate::folder::{LOCK as OWN_LOCK, Lock, LockAttempt, holder_shown};
 use crate::own_folder::{MissingFolders, OwnFolder};
 use crate::system::{self, DiskFeature, FileAccess};

@@ -11,10 +11,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::blob_table::{BlobName, BlobPayload};
 use super::cache_folder::HubCache;
-use super::names::{BLOBS, SNAPSHOTS, TREES};
 use super::repository_scan::{CachedRepository, CachedRevision};
 use super::scan::CacheScan;
 use super::snapshot_walk::{SnapshotFile, SnapshotPlace, walk};
+use crate::cache_place::{BLOBS, SNAPSHOTS, TREES};
 use crate::hasher::Hasher;
 use crate::machine;
 use crate::os_error::in_words;

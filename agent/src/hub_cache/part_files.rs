@@ -3,8 +3,8 @@
 use cap_std::fs::Dir;
 
 use super::blob_table::BlobName;
-use super::names::OWN;
 use super::repository_scan::{Amount, CachedRepository};
+use crate::cache_place::OWN;
 use crate::part;
 use crate::system;
 

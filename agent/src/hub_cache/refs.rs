@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use cap_std::fs::Dir;
 
 use super::flaw::CacheFlaw;
-use super::names::REFS;
+use crate::cache_place::REFS;
 use crate::system::{self, FileAccess};
 
 /// More than a commit has digits.

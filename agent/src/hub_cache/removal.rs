@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use super::blob_table::{Blob, BlobPayload};
 use super::busy::{BlobLock, RepositoryLock, attempt, locks_of};
 use super::cache_folder::HubCache;
-use super::names::{BLOBS, LOCKS, OWN, REFS, SNAPSHOTS, TREES};
 use super::part_files::PARTS;
 use super::removal_plan::{CacheLeftovers, RemovalPlan, RemovalScope, RepositoryRemoval};
 use super::remove_tree::{gone, remove_tree};
 use super::repository_scan::{self, Amount, CachedRepository};
 use super::shared_sweep::sweep;
+use crate::cache_place::{BLOBS, LOCKS, OWN, REFS, SNAPSHOTS, TREES};
 use crate::folder::LOCK;
 use crate::system;
 

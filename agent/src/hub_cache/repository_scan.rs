@@ -12,11 +12,11 @@ use super::blob_table::{BlobName, BlobPayload, BlobTable};
 use super::cache_folder::HubCache;
 use super::cached_id::CachedId;
 use super::flaw::{CacheFlaw, FlawKind};
-use super::names::{BLOBS, REFS, SNAPSHOTS};
 use super::part_files::PartFile;
 use super::refs::{self, CachedRef};
 use super::scan::is_of_the_system;
 use super::snapshot_walk::{SnapshotFile, SnapshotPlace, walk};
+use crate::cache_place::{BLOBS, REFS, SNAPSHOTS};
 use crate::system;
 
 /// So many files, of so many bytes together.

@@ -7,9 +7,9 @@ use super::blob_table::BlobPayload;
 use super::cache_folder::HubCache;
 use super::cached_id::CachedId;
 use super::flaw::{CacheFlaw, FlawKind};
-use super::names::LOCKS;
 use super::repository_scan::{self, Amount, CachedRepository};
 use super::shared_store::{self, StoredHash};
+use crate::cache_place::LOCKS;
 
 /// Files that systems put into every folder, for themselves.
 const OF_SYSTEMS: [&str; 3] = [".DS_Store", "Thumbs.db", "desktop.ini"];

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::cache_folder::HubCache;
 use super::cached_id::CachedId;
-use super::names::BLOBS;
 use super::repository_scan::Amount;
 use super::shared_store::{self, LIST, StoredHash};
+use crate::cache_place::BLOBS;
 use crate::system::{self, FileAccess, FileMode};
 
 const LOCK: &str = ".lock";

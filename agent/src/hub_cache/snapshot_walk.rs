@@ -7,8 +7,8 @@ use cap_std::fs::{Dir, Metadata};
 
 use super::blob_table::BlobName;
 use super::cache_folder::HubCache;
-use super::names::{BLOBS, SNAPSHOTS};
 use super::scan::is_of_the_system;
+use crate::cache_place::{BLOBS, SNAPSHOTS};
 use crate::system;
 
 /// The most folders in one another that are looked into: each is held open meanwhile.

@@ -4,7 +4,8 @@ use std::cmp::Reverse;
 use std::path::Path;
 use std::time::SystemTime;
 
-use hfdown_agent::hub_cache::{Amount, CacheScan, CachedKind, CachedRepository, CachedRevision, SNAPSHOTS};
+use hfdown_agent::cache_place::SNAPSHOTS;
+use hfdown_agent::hub_cache::{Amount, CacheScan, CachedKind, CachedRepository, CachedRevision};
 
 use crate::text::sanitize;
 

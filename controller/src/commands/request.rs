@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use hfdown_agent::hub_cache::{OWN, SNAPSHOTS};
+use hfdown_agent::cache_place::{OWN, SNAPSHOTS};
 use hfdown_protocol::{Access, Check, Commit, FileTable, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
 
 use super::Context;

@@ -6,7 +6,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use hfdown_agent::hub_cache::{REFS, snapshot_below, tree_below};
+use hfdown_agent::cache_place::{REFS, snapshot_below, tree_below};
 use hfdown_protocol::{Commit, Digest, FileRow, FileTable, RepoPath, RepositoryFolder, limits};
 use serde::Deserialize;
 

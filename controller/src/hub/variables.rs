@@ -5,7 +5,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use hfdown_agent::hub_cache::CacheVariables;
+use hfdown_agent::cache_place::CacheVariables;
 
 use crate::system::HOME;
 

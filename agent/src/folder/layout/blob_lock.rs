@@ -7,7 +7,7 @@ use cap_std::fs::Dir;
 use hfdown_protocol::{RepositoryFolder, Wanted};
 
 use super::disk_layout::Claim;
-use crate::hub_cache::locks_below;
+use crate::cache_place::locks_below;
 use crate::own_folder::{MissingFolders, OwnFolder};
 use crate::system::{self, FileAccess, FileMode};
 

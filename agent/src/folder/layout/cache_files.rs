@@ -5,8 +5,8 @@ use std::io::{self, Write};
 
 use hfdown_protocol::{Commit, RepoPath, RepositoryFolder, WantedFiles};
 
+use crate::cache_place::{BLOBS, REFS, SNAPSHOTS};
 use crate::folder::work_folder::Writable;
-use crate::hub_cache::{BLOBS, REFS, SNAPSHOTS};
 use crate::own_folder::{MissingFolders, OwnFolder};
 use crate::system::{self, FileMode};
 

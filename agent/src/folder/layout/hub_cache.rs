@@ -24,12 +24,12 @@ use hfdown_protocol::{
 use super::blob_lock;
 use super::cache_files::{self, NEW, write_whole};
 use super::disk_layout::{Claim, Completeness, DiskLayout, PartNames};
+use crate::cache_place::{BLOBS, SNAPSHOTS, TREES, blob_below, own_below, snapshot_below, tree_below};
 use crate::disk;
 use crate::folder::file_set::FileSet;
 use crate::folder::hub_metadata;
 use crate::folder::records::{Origin, Record, Records};
 use crate::folder::work_folder::{DestinationFolder, Writable};
-use crate::hub_cache::{BLOBS, SNAPSHOTS, TREES, blob_below, own_below, snapshot_below, tree_below};
 use crate::own_folder::{MissingFolders, OwnFolder};
 use crate::part::{ProvedPart, RenameFault};
 use crate::system;

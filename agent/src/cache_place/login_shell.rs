@@ -28,7 +28,7 @@ const ENVIRONMENT: u64 = 4 << 20;
 const PRINT: &str = r"printf '\000'; env -0 || env";
 
 /// The hub cache of the user that this program runs as. Blocks for a bounded time.
-pub fn hub_cache_of_login() -> Result<PathBuf, Failure> {
+pub(crate) fn hub_cache_of_login() -> Result<PathBuf, Failure> {
     let shell = std::env::var_os("SHELL").filter(|shell| Path::new(shell).is_absolute());
     let shell = shell.as_deref().unwrap_or(OsStr::new("/bin/sh"));
     hub_cache_of(shell, PATIENCE)
