@@ -10,6 +10,7 @@ mod forget_host;
 mod info;
 mod listing;
 mod misplaced;
+mod remedies;
 mod request;
 mod rsync_sync;
 mod rsync_to_vast;

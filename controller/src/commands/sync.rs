@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::attempts::{Interrupted, SyncRun, attempts};
 use super::listing::{list, select};
 use super::misplaced::{in_order, refuse_name_of_a_file};
+use super::remedies::ListedBy;
 use super::request::{FolderLayout, SyncRequest, Target, Through};
 use super::summary::exit;
 use super::verify;
@@ -61,7 +62,8 @@ pub(super) async fn sync(
         let ended = async {
             let inventory = survey(request, target, &selected, &mut session, run).await?;
             if request.policy.check == Check::Everything && run.plan.is_none() {
-                verify::tell(request, target, &selected, &inventory, looking.elapsed(), run).await;
+                let took = looking.elapsed();
+                verify::tell(request, target, &selected, &inventory, took, ListedBy::Hub, run).await;
             }
             if request.intent == Intent::Verify {
                 return Ok(Listened::Finished);

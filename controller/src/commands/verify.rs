@@ -6,10 +6,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use hfdown_protocol::{Check, FailureKind, Traces};
+use hfdown_protocol::{Check, Traces};
 
 use super::Context;
 use super::attempts::SyncRun;
+use super::remedies::{ListedBy, Remedies};
 use super::request::{FolderLayout, SyncRequest, Target, Through};
 use crate::cli::{
     Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments, SelectionArguments,
@@ -21,7 +22,7 @@ use crate::plan::{Extraneous, Intent, Inventory, Policy};
 use crate::selection::{Selected, Selection};
 use crate::session::Machine;
 use crate::text::sanitize;
-use crate::verification::{CheckedFile, Flaw, Verdict, VerificationTotals, verify};
+use crate::verification::{VerificationTotals, verify};
 
 /// The most characters of a word that a user typed.
 const LONGEST_WORD: usize = 200;
@@ -144,6 +145,7 @@ pub(super) async fn tell(
     selected: &Selected,
     inventory: &Inventory,
     took: Duration,
+    by: ListedBy,
     run: &mut SyncRun,
 ) {
     let (mut totals, mut remedies) = (VerificationTotals::default(), Remedies::default());
@@ -156,59 +158,11 @@ pub(super) async fn tell(
     if !totals.is_right() && request.intent == Intent::Verify {
         let is_part = request.selection == Selection::Everything
             && (totals.wrong.files, totals.right.files > 0) == (0, true);
-        if let Some(text) = remedies.in_words(is_part) {
+        if let Some(text) = remedies.in_words(is_part, by) {
             target.events.send(Event::Hint { text, beside: HintBeside::Result }).await;
         }
     }
     run.carryover.tally = totals.tally();
-}
-
-/// What can be done about the files that are not right.
-#[derive(Debug, Default)]
-struct Remedies {
-    /// Whether some can be fetched.
-    fetch: bool,
-    /// Whether something stands in the place of some.
-    clear: bool,
-    /// Whether some can't be read.
-    mend: bool,
-}
-
-impl Remedies {
-    fn add(&mut self, file: &CheckedFile) {
-        match &file.verdict {
-            Verdict::Missing | Verdict::Wrong(Flaw::OtherSize(_) | Flaw::OtherContent | Flaw::Misnamed) => {
-                self.fetch = true;
-            }
-            Verdict::Wrong(Flaw::Unusable(failure)) if failure.kind == FailureKind::InTheWay => {
-                self.clear = true;
-            }
-            Verdict::Wrong(Flaw::Unusable(_)) => self.mend = true,
-            Verdict::Right | Verdict::Refused(_) | Verdict::Extra(_) => {}
-        }
-    }
-
-    /// `is_part` says that no more may have been wanted than what is there.
-    fn in_words(&self, is_part: bool) -> Option<String> {
-        let mut words = Vec::new();
-        if self.fetch {
-            words.push("the same command with `--repair` fetches what is wrong or missing");
-        }
-        if self.fetch && is_part {
-            words.push("if only a part was wanted, say which: --include, --exclude or --quant");
-        }
-        match (self.clear, self.fetch) {
-            (true, true) => words.push("what stands in the place of a file has to be moved away before"),
-            (true, false) => words.push(
-                "move away what stands in the place of these files, then the same command with `--repair` fetches them",
-            ),
-            (false, _) => {}
-        }
-        if self.mend {
-            words.push("what cannot be read is not fetched again: see to its permissions or its disk, or move it away");
-        }
-        (!words.is_empty()).then(|| words.join("; "))
-    }
 }
 
 fn is_cache(request: &SyncRequest) -> bool {
@@ -246,8 +200,6 @@ pub(super) fn advise(problem: Problem, request: &SyncRequest, target: &Target) -
 
 #[cfg(test)]
 mod tests {
-    use hfdown_protocol::Failure;
-
     use super::*;
 
     #[test]
@@ -286,26 +238,5 @@ mod tests {
             let said = place(words);
             assert!(said.as_ref().is_err_and(|said| said.starts_with(complaint)), "{words:?}: {said:?}");
         }
-    }
-
-    #[test]
-    fn a_repair_is_hinted_at_where_it_helps() {
-        let words = |verdicts: &[Verdict], is_part| {
-            let mut remedies = Remedies::default();
-            for verdict in verdicts {
-                let file = CheckedFile { path: "f".to_owned(), size: 1, verdict: verdict.clone() };
-                remedies.add(&file);
-            }
-            remedies.in_words(is_part).unwrap_or_default()
-        };
-        let unusable = |kind| Verdict::Wrong(Flaw::Unusable(Failure::new(kind, "why")));
-        let (clear, mend) = (unusable(FailureKind::InTheWay), unusable(FailureKind::PermissionDenied));
-        let fetches = "the same command with `--repair` fetches what is wrong or missing";
-        assert_eq!(words(&[Verdict::Missing, Verdict::Right], false), fetches);
-        assert!(words(&[Verdict::Missing], true).ends_with("say which: --include, --exclude or --quant"));
-        assert!(words(&[Verdict::Wrong(Flaw::OtherContent), clear.clone()], false).starts_with(fetches));
-        assert!(words(&[clear], false).starts_with("move away what stands"));
-        assert!(words(&[mend], false).starts_with("what cannot be read"));
-        assert_eq!(words(&[Verdict::Right], true), "");
     }
 }

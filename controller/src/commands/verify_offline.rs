@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, attempts};
 use super::listing::{chosen, tell_notes, unless_cancelled};
+use super::remedies::ListedBy;
 use super::request::{FolderLayout, SyncRequest, Target};
 use super::summary::exit;
 use super::{sync, verify};
@@ -97,7 +98,7 @@ async fn look(
     target.events.send(Event::Recalled { repo, commit, completeness, files, bytes }).await;
     tell_notes(&selected, &target.events).await;
     let inventory = sync::survey(request, target, &selected, session, run).await?;
-    verify::tell(request, target, &selected, &inventory, looking.elapsed(), run).await;
+    verify::tell(request, target, &selected, &inventory, looking.elapsed(), ListedBy::Record, run).await;
     Ok(Ok(()))
 }
 

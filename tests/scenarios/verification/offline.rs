@@ -43,6 +43,8 @@ async fn a_folder_is_verified_by_the_record_of_its_last_sync_without_a_question_
         format!("{MODEL} @ {}, as its last sync recorded it", &recalled["commit"].as_str().unwrap()[..7]);
     assert!(ended.stderr.contains(&expected), "{}", ended.stderr);
     assert_eq!(told(&sandbox, &ended).len(), 3, "{}", ended.stdout);
+    let hint = "hint: the same command with `--repair` in the place of `--offline` fetches";
+    assert!(ended.stderr.contains(hint), "{}", ended.stderr);
 
     // With the Hub, what is there now is not what should be.
     let ended = sandbox.verify(MODEL, &["--json"]).await;
