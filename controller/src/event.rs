@@ -11,6 +11,7 @@ use hfdown_protocol::{
 };
 
 use crate::cache::CacheEvent;
+use crate::fleet::FleetEvent;
 use crate::hub::RepoInfo;
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -250,6 +251,8 @@ pub enum Event {
     },
     /// What happens while the cache of the Hub is looked at.
     Cache(Box<CacheEvent>),
+    /// What happens to many boxes of one command.
+    Fleet(Box<FleetEvent>),
     /// The user has seen enough; the transfer goes on.
     Disconnected,
     /// Ctrl-C was seen; the agent is stopping.

@@ -10,6 +10,7 @@ pub mod detached_records;
 pub mod display;
 pub mod event;
 pub mod failure;
+pub mod fleet;
 pub mod hub;
 mod interrupt;
 pub mod link;

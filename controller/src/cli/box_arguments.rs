@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser as NotEmpty;
 
+use super::fleet_arguments::FleetArguments;
 use super::folders::parse_folder_there;
 use super::values::parse_fingerprint;
 
@@ -23,26 +24,22 @@ pub struct BoxArguments {
     pub login: LoginArguments,
 }
 
-/// A folder on a box, or the hub cache there, and how to get there.
+/// Folders on boxes, or the hub caches there, and how to get there.
 #[derive(Debug, Args)]
 pub struct BoxDestination {
-    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
-    #[arg(value_name = "SSH")]
-    pub ssh: String,
-    /// The folder on the box; files land directly in it
-    #[arg(
-        value_name = "DIR",
-        value_parser = parse_folder_there,
-        required_unless_present_any = CACHE,
-        conflicts_with_all = CACHE
-    )]
-    pub folder: Option<String>,
+    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187', of each box; then the folder on
+    /// the boxes: files land directly in it
+    #[arg(value_name = "SSH… DIR", required = true, value_parser = NotEmpty::new())]
+    pub places: Vec<String>,
     /// The hub cache, in its place.
     #[command(flatten)]
     pub cache: CacheArguments,
     /// How to get in.
     #[command(flatten)]
     pub login: LoginArguments,
+    /// How to go about many boxes.
+    #[command(flatten)]
+    pub fleet: FleetArguments,
 }
 
 /// The hub cache as a destination.

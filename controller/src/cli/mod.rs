@@ -2,10 +2,12 @@
 
 mod arguments;
 mod box_arguments;
+mod box_places;
 mod cache;
 mod cache_arguments;
 mod cached_name;
 mod elsewhere;
+mod fleet_arguments;
 mod folders;
 mod log;
 mod model;
@@ -18,11 +20,13 @@ pub use arguments::{
     VerifyArguments,
 };
 pub use box_arguments::{BoxArguments, BoxDestination, CacheArguments, LinkArguments, LoginArguments};
+pub use box_places::BoxPlaces;
 pub use cache::Cache;
 pub use cache_arguments::{CachePlace, CacheVerb, RemovalArguments};
 pub use cached_name::name_in_cache;
+pub use fleet_arguments::FleetArguments;
 pub use folders::{check_folder_there, check_path_here};
 pub use log::begin_log;
 pub use model::{Model, TypedCommand, file_command, of_command};
 pub use selection::SelectionArguments;
-pub use settings::{Settings, detached_records, host_to_forget, hub_cache, on_box};
+pub use settings::{BoxAccess, Settings, detached_records, host_to_forget, hub_cache};

@@ -98,30 +98,43 @@ impl Settings {
     }
 }
 
-/// An agent on a box, and the box's name on the screen.
-pub fn on_box(
-    ssh: &str,
-    login: &LoginArguments,
-    traces: Traces,
-) -> Result<(Machine, String, Vec<crate::link::IgnoredOption>), Problem> {
-    let LoginArguments { host_key, strict_host_key, link } = login;
-    let mut settings = LinkSettings::from_environment();
-    let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
-        let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
-        usage(&format!("cannot read the SSH command `{ssh}`"), &error).hint(hint)
-    })?;
-    let images = AgentImages::from_environment()
-        .map_err(|error| Problem::new(Exit::Usage, "cannot use that agent").because_of(&error))?;
-    if let Some(fingerprint) = host_key {
-        settings.host_keys = HostKeyPolicy::Pinned(fingerprint.clone());
-    } else if *strict_host_key {
-        settings.host_keys = HostKeyPolicy::Strict;
+/// How boxes are reached: settled once for all boxes of a command, which share what the user is asked for.
+pub struct BoxAccess {
+    settings: LinkSettings,
+    images: AgentImages,
+    timeouts: Timeouts,
+    authorities: Vec<Vec<u8>>,
+}
+
+impl BoxAccess {
+    /// As it was typed, and as the environment has it.
+    pub fn new(login: &LoginArguments, traces: Traces) -> Result<Self, Problem> {
+        let LoginArguments { host_key, strict_host_key, link } = login;
+        let mut settings = LinkSettings::from_environment();
+        let images = AgentImages::from_environment()
+            .map_err(|error| Problem::new(Exit::Usage, "cannot use that agent").because(error))?;
+        if let Some(fingerprint) = host_key {
+            settings.host_keys = HostKeyPolicy::Pinned(fingerprint.clone());
+        } else if *strict_host_key {
+            settings.host_keys = HostKeyPolicy::Strict;
+        }
+        settings.traces = traces;
+        let authorities = handed_down(std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()))?;
+        Ok(Self { settings, images, timeouts: link.timeouts(), authorities })
     }
-    settings.traces = traces;
-    let name = target.to_string();
-    let timeouts = link.timeouts();
-    let authorities = handed_down(std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()))?;
-    Ok((Machine::Box { target, settings, images, timeouts, authorities }, name, ignored))
+
+    /// An agent on a box, and the box's name on the screen.
+    pub fn machine(&self, ssh: &str) -> Result<(Machine, String, Vec<crate::link::IgnoredOption>), Problem> {
+        // Agents of one run end each other: two folders on one box are two runs.
+        let settings = LinkSettings { run: LinkSettings::new_run(), ..self.settings.clone() };
+        let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
+            let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
+            usage(&format!("cannot read the SSH command `{ssh}`"), &error).hint(hint)
+        })?;
+        let name = target.to_string();
+        let (images, authorities) = (self.images.clone(), self.authorities.clone());
+        Ok((Machine::Box { target, settings, images, timeouts: self.timeouts, authorities }, name, ignored))
+    }
 }
 
 /// What a box is told of `SSL_CERT_FILE`: a mirror that is trusted here is trusted there.

@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use hfdown_agent::http::SpeedFloor;
 use hfdown_protocol::{End, Traces, TransferStatus};
+use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::attempts::{Attempts, Interrupted};
+use super::fleet::BoxResult;
 use super::request::Target;
 use super::summary::{exit, exit_of_conclusion};
-use crate::cli::{BoxArguments, Model, RepoArguments, Settings, TypedCommand};
+use crate::cli::{BoxAccess, BoxArguments, Model, RepoArguments, Settings, TypedCommand};
 use crate::detached_records::DetachedRecord;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, AttachVerb, Exit, Problem};
+use crate::fleet::BoxEnding;
 use crate::hub::HubError;
 use crate::session::{
     self, ConnectAttempt, Joined, Machine, Purpose, Relaying, SessionError, Sources, left_running,
@@ -26,8 +29,8 @@ use crate::tally::Tally;
 struct Attachment<'a> {
     verb: AttachVerb,
     token: Option<&'a str>,
-    target: Target,
-    context: &'a Context,
+    target: &'a Target,
+    cancel: &'a CancellationToken,
     began: Instant,
 }
 
@@ -37,20 +40,30 @@ pub(super) async fn run(
     there: &BoxArguments,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    let (ssh, folder) = ((there.ssh.as_str(), &there.login), Some(there.folder.as_str()));
-    let target = Target::on_box(ssh, folder, None, Traces::Keep, context).await?;
-    let attachment = Attachment { verb, token, target, context, began: Instant::now() };
-    let mut attempts = Attempts::new(&attachment.target, &context.cancel);
+    let access = BoxAccess::new(&there.login, Traces::Keep)?;
+    let target = Target::on_box((&there.ssh, &access), Some(&there.folder), None, context).await?;
+    attend(verb, token, &target, &context.cancel).await.map(|result| result.exit)
+}
+
+/// Watches a transfer to its end, or ends it.
+pub(super) async fn attend(
+    verb: AttachVerb,
+    token: Option<&str>,
+    target: &Target,
+    cancel: &CancellationToken,
+) -> Result<BoxResult, Problem> {
+    let attachment = Attachment { verb, token, target, cancel, began: Instant::now() };
+    let mut attempts = Attempts::new(target, cancel);
     let mut has_inquired = false;
     let mut has_joined = false;
     loop {
         let interrupted = match attachment.attempt(&mut attempts, &mut has_joined).await {
-            Ok(exit) => return Ok(exit),
+            Ok(result) => return Ok(result),
             Err(interrupted) => interrupted,
         };
         // The agent was killed before our eyes. Its record says the rest, to the client that asks now, once.
         let is_gone = matches!(interrupted.error, SessionError::Ended(_));
-        if is_gone && !context.cancel.is_cancelled() && !std::mem::replace(&mut has_inquired, true) {
+        if is_gone && !cancel.is_cancelled() && !std::mem::replace(&mut has_inquired, true) {
             continue;
         }
         let advice = verb.advice(&interrupted.error);
@@ -61,9 +74,13 @@ pub(super) async fn run(
 
 impl Attachment<'_> {
     /// One conversation. Whether there has been one before is noted.
-    async fn attempt(&self, attempts: &mut Attempts<'_>, has_joined: &mut bool) -> Result<Exit, Interrupted> {
-        let Self { verb, target, context, .. } = self;
-        let (events, cancel) = (&target.events, &context.cancel);
+    async fn attempt(
+        &self,
+        attempts: &mut Attempts<'_>,
+        has_joined: &mut bool,
+    ) -> Result<BoxResult, Interrupted> {
+        let Self { verb, target, cancel, .. } = self;
+        let events = &target.events;
         let what = match verb {
             AttachVerb::Attach => "watch",
             AttachVerb::Stop => "stop",
@@ -87,8 +104,9 @@ impl Attachment<'_> {
                 for warning in warnings {
                     events.send(warning).await;
                 }
+                let ending = BoxEnding::Ended { status: status.clone(), conclusion: conclusion.clone() };
                 events.send(Event::Ended { status, conclusion, ago }).await;
-                return Ok(exit);
+                return Ok(BoxResult { exit, ending });
             }
         };
         // A link that breaks as often as it is made is not made for ever.
@@ -120,7 +138,7 @@ impl Attachment<'_> {
         }
         let Some(tally) = attended.map_err(interrupted)? else {
             events.send(Event::Disconnected).await;
-            return Ok(Exit::Cancelled);
+            return Ok(BoxResult { exit: Exit::Cancelled, ending: BoxEnding::Disconnected });
         };
         self.forget_record(&status);
         let elapsed = Duration::from_secs(status.age).saturating_add(self.began.elapsed());
@@ -130,14 +148,14 @@ impl Attachment<'_> {
             (AttachVerb::Stop, End::Cancelled) => Exit::Done,
             _ => exit(&tally),
         };
-        events.send(Event::Finished(tally)).await;
-        Ok(exit)
+        events.send(Event::Finished(tally.clone())).await;
+        Ok(BoxResult { exit, ending: BoxEnding::Finished(tally) })
     }
 
     /// Where addresses come from that the box can't get by itself, if this machine knows.
     async fn sources(&self, status: &TransferStatus) -> Option<Sources> {
         let Self {
-            target: Target { machine: Machine::Box { target, .. }, events, records, .. }, token, ..
+            token, target: Target { machine: Machine::Box { target, .. }, events, records, .. }, ..
         } = self
         else {
             return None;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hfdown_agent::http::{Backoff, Jitter};
 use tokio_util::sync::CancellationToken;
 
-use super::request::{SyncRequest, Target};
+use super::request::Target;
 use crate::event::Event;
 use crate::failure::{self, Problem, in_words};
 use crate::link::{Dismissal, Leftovers};
@@ -67,24 +67,31 @@ impl Interrupted {
     }
 }
 
+/// What is done at one target, by conversations with its agent.
+pub(super) trait TargetWork {
+    /// What it comes to.
+    type Done;
+
+    /// One attempt at it. What there has been before is in `run`.
+    fn attempt(
+        &self,
+        connect: &mut ConnectAttempt,
+        run: &mut SyncRun,
+    ) -> impl Future<Output = Result<Self::Done, Interrupted>> + Send;
+}
+
 /// Makes attempts until one is done, or until links break too often without anything arriving in between. The run is
 /// what they came to, also where the last one failed.
-pub(super) async fn attempts<T>(
-    request: &SyncRequest,
+pub(super) async fn attempts<W: TargetWork>(
+    work: &W,
     target: &Target,
     cancel: &CancellationToken,
-    mut attempt: impl AsyncFnMut(
-        &SyncRequest,
-        &Target,
-        &mut ConnectAttempt,
-        &mut SyncRun,
-    ) -> Result<T, Interrupted>,
-) -> (SyncRun, Result<T, Problem>) {
+) -> (SyncRun, Result<W::Done, Problem>) {
     let mut attempts = Attempts::new(target, cancel);
     let mut run = SyncRun::new();
     loop {
         run.may_follow = attempts.may_follow();
-        let interrupted = match attempt(request, target, &mut attempts.next, &mut run).await {
+        let interrupted = match work.attempt(&mut attempts.next, &mut run).await {
             Ok(done) => return (run, Ok(done)),
             Err(interrupted) => interrupted,
         };

@@ -6,6 +6,7 @@ mod attempts;
 mod cache;
 mod download;
 mod file;
+mod fleet;
 mod forget_host;
 mod info;
 mod listing;
@@ -16,6 +17,7 @@ mod rsync_sync;
 mod rsync_to_vast;
 mod summary;
 mod sync;
+mod target_sync;
 mod verify;
 mod verify_offline;
 
@@ -26,7 +28,7 @@ use hfdown_agent::program;
 use hfdown_protocol::Traces;
 use tokio_util::sync::CancellationToken;
 
-use self::request::Through;
+use self::request::{Targets, Through};
 use crate::cli::{Arguments, Command, OutputArguments, begin_log};
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{AttachVerb, Exit, Problem};
@@ -130,13 +132,20 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             let through = if *through_controller { Through::Controller } else { Through::Nothing };
             let typed =
                 rsync_to_vast::BoxSync { source, there, selection, sync, transfer, traces, through, detach };
-            rsync_to_vast::request(typed, context).await?
+            let (request, targets) = rsync_to_vast::request(typed, context).await?;
+            match targets {
+                Targets::One(target) => (request, *target),
+                Targets::Fleet(fleet) => {
+                    return sync::sync_fleet(request, fleet, (&there.fleet).into(), context).await;
+                }
+            }
         }
         Command::Verify { source, place, cache, selection, verify, login, limits, .. } => {
             let typed = verify::TypedVerification { source, place, cache, selection, verify, login, limits };
             let (request, target) = verify::request(typed, context).await?;
             if verify.offline {
-                return verify_offline::run(&request, &target, &context.cancel).await;
+                let verified = verify_offline::run(&request, &target, &context.cancel).await;
+                return verified.map(|result| result.exit);
             }
             (request, target)
         }

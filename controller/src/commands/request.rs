@@ -7,11 +7,12 @@ use hfdown_agent::cache_place::{OWN, SNAPSHOTS};
 use hfdown_protocol::{Access, Check, Commit, FileTable, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
 
 use super::Context;
-use crate::cli::{self, Cache, LimitArguments, LoginArguments, Settings, TransferArguments};
+use crate::cli::{self, BoxAccess, BoxPlaces, Cache, LimitArguments, Settings, TransferArguments};
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
 use crate::failure::Problem;
+use crate::fleet::FleetTarget;
 use crate::link::IgnoredOption;
 use crate::plan::{Extraneous, Intent, Policy};
 use crate::selection::Selection;
@@ -57,6 +58,14 @@ pub(super) enum Through {
     Nothing,
     /// Through this machine, byte by byte (`--through-controller`).
     Controller,
+}
+
+/// Where it is wanted: in one place, or in many.
+pub(super) enum Targets {
+    /// One.
+    One(Box<Target>),
+    /// Many, or what may be many.
+    Fleet(Vec<(FleetTarget, Target)>),
 }
 
 /// Where it is wanted.
@@ -156,6 +165,33 @@ impl SyncRequest {
     }
 }
 
+impl Targets {
+    /// Folders on boxes, or the hub caches there.
+    pub(super) async fn on_boxes(
+        places: BoxPlaces,
+        access: &BoxAccess,
+        cache: Option<&Cache>,
+        context: &Context,
+    ) -> Result<Self, Problem> {
+        Ok(match places {
+            BoxPlaces::One { ssh, folder } => {
+                let target = Target::on_box((&ssh, access), folder.as_deref(), cache, context).await?;
+                Self::One(Box::new(target))
+            }
+            BoxPlaces::Fleet(of_fleet) => {
+                let mut fleet = Vec::with_capacity(of_fleet.len());
+                for each in of_fleet {
+                    let FleetTarget { name, ssh, folder, .. } = &each;
+                    let way = (ssh.as_str(), access);
+                    let target = Target::named(way, Some(name), folder.as_deref(), cache, context).await?;
+                    fleet.push((each, target));
+                }
+                Self::Fleet(fleet)
+            }
+        })
+    }
+}
+
 impl Target {
     /// The folder, as it was typed; nothing where none was.
     pub(super) fn typed_folder(&self) -> &str {
@@ -180,13 +216,24 @@ impl Target {
 
     /// A folder on a box, or the hub cache in its place. What of its SSH command is ignored is told.
     pub(super) async fn on_box(
-        (ssh, login): (&str, &LoginArguments),
+        (ssh, access): (&str, &BoxAccess),
         folder: Option<&str>,
         cache: Option<&Cache>,
-        traces: Traces,
         context: &Context,
     ) -> Result<Self, Problem> {
-        let (machine, name, ignored) = cli::on_box(ssh, login, traces)?;
+        Self::named((ssh, access), None, folder, cache, context).await
+    }
+
+    /// The same under a name of its own, as one of many.
+    pub(super) async fn named(
+        (ssh, access): (&str, &BoxAccess),
+        name: Option<&str>,
+        folder: Option<&str>,
+        cache: Option<&Cache>,
+        context: &Context,
+    ) -> Result<Self, Problem> {
+        let (machine, address, ignored) = access.machine(ssh)?;
+        let name = name.map_or(address, str::to_owned);
         let events = context.events(Some(&name));
         for IgnoredOption { option, reason } in ignored {
             events.send(Event::Warning { text: format!("{option} is ignored: {reason}") }).await;

@@ -1,14 +1,14 @@
-//! `hfdown rsync-to-vast MODEL SSH DIR | --cache`: bring a folder on a box up to date, or the hub cache there.
+//! `hfdown rsync-to-vast MODEL SSH… DIR | --cache`: bring a folder on boxes up to date, or the hub caches there.
 
 use std::num::NonZeroU32;
 
 use hfdown_protocol::Traces;
 
 use super::Context;
-use super::request::{SyncRequest, Target, Through};
+use super::request::{SyncRequest, Targets, Through};
 use crate::cli::{
-    BoxDestination, Cache, Model, RepoArguments, SelectionArguments, Settings, SyncArguments,
-    TransferArguments, TypedCommand,
+    BoxAccess, BoxDestination, BoxPlaces, Cache, Model, RepoArguments, SelectionArguments, Settings,
+    SyncArguments, TransferArguments, TypedCommand,
 };
 use crate::failure::Problem;
 
@@ -25,16 +25,19 @@ pub(super) struct BoxSync<'a> {
     pub(super) detach: Option<NonZeroU32>,
 }
 
-pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(SyncRequest, Target), Problem> {
+pub(super) async fn request(
+    typed: BoxSync<'_>,
+    context: &Context,
+) -> Result<(SyncRequest, Targets), Problem> {
     let (source, there) = (typed.source, typed.there);
-    let (ssh, folder, words) = (there.ssh.as_str(), there.folder.as_deref(), typed.selection.words());
-    let after = std::iter::once(ssh).chain(folder).chain(words.iter().map(String::as_str)).collect();
+    let words = typed.selection.words();
+    let after = there.places.iter().chain(&words).map(String::as_str).collect();
     let model = Model::whole(source, &TypedCommand { verb: "rsync-to-vast", after })?;
     let selection = typed.selection.selection(model.quantisation.as_ref())?;
     let cache = Cache::on_box(&there.cache)?;
-    let target = Target::on_box((ssh, &there.login), folder, cache.as_ref(), typed.traces, context).await?;
-    let token = source.token.as_deref();
-    let settings = Settings::new(model, token, typed.transfer.limits.floor(), &target.events)?;
+    let access = BoxAccess::new(&there.login, typed.traces)?;
+    let targets = Targets::on_boxes(BoxPlaces::of(there)?, &access, cache.as_ref(), context).await?;
+    let settings = settings(model, source.token.as_deref(), typed.transfer, &targets, context)?;
     let request = SyncRequest {
         selection,
         policy: typed.sync.policy(),
@@ -43,5 +46,20 @@ pub(super) async fn request(typed: BoxSync<'_>, context: &Context) -> Result<(Sy
         detach: typed.detach,
         ..SyncRequest::new(settings, typed.transfer)
     };
-    Ok((request.into_cache(cache.as_ref()), target))
+    Ok((request.into_cache(cache.as_ref()), targets))
+}
+
+/// What the Hub says is told in the name of the box, where there is one.
+fn settings(
+    model: Model,
+    token: Option<&str>,
+    transfer: &TransferArguments,
+    targets: &Targets,
+    context: &Context,
+) -> Result<Settings, Problem> {
+    let events = match targets {
+        Targets::One(target) => target.events.clone(),
+        Targets::Fleet(_) => context.events(None),
+    };
+    Settings::new(model, token, transfer.limits.floor(), &events)
 }

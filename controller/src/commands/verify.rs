@@ -13,8 +13,9 @@ use super::attempts::SyncRun;
 use super::remedies::{ListedBy, Remedies};
 use super::request::{FolderLayout, SyncRequest, Target, Through};
 use crate::cli::{
-    Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments, SelectionArguments,
-    Settings, TypedCommand, VerifyArguments, check_folder_there, check_path_here, of_command,
+    BoxAccess, Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments,
+    SelectionArguments, Settings, TypedCommand, VerifyArguments, check_folder_there, check_path_here,
+    of_command,
 };
 use crate::event::{Event, HintBeside};
 use crate::failure::{Exit, Problem};
@@ -67,7 +68,9 @@ pub(super) async fn request(
         }
         VerifiedPlace::OnBox { ssh, folder } => {
             let cache = Cache::on_box(cache)?;
-            let target = Target::on_box((ssh, login), folder, cache.as_ref(), Traces::Keep, context).await?;
+            let target =
+                Target::on_box((ssh, &BoxAccess::new(login, Traces::Keep)?), folder, cache.as_ref(), context)
+                    .await?;
             (settings(model, &target.events)?, target, cache)
         }
     };

@@ -8,17 +8,19 @@ use hfdown_protocol::{Commit, FileTable};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::attempts::{Interrupted, SyncRun, attempts};
+use super::attempts::{Interrupted, SyncRun, TargetWork, attempts};
+use super::fleet::BoxResult;
 use super::listing::{chosen, tell_notes, unless_cancelled};
 use super::remedies::ListedBy;
 use super::request::{FolderLayout, SyncRequest, Target};
 use super::summary::exit;
-use super::{sync, verify};
+use super::{target_sync, verify};
 use crate::cli::Settings;
 use crate::event::{Event, RecordCompleteness};
 use crate::failure::{Exit, Problem};
+use crate::fleet::BoxEnding;
 use crate::hub::{Listing, SnapshotListing, SnapshotListingError, TreeDetails, snapshot_listing};
-use crate::session::{FolderRecord, Machine, Session};
+use crate::session::{ConnectAttempt, FolderRecord, Machine, Session};
 use crate::tally::Tally;
 use crate::text::units::count;
 
@@ -38,68 +40,88 @@ pub(super) async fn run(
     request: &SyncRequest,
     target: &Target,
     cancel: &CancellationToken,
-) -> Result<Exit, Problem> {
+) -> Result<BoxResult, Problem> {
     let began = Instant::now();
     let cached = match request.layout {
         FolderLayout::HubCache(_) => Some(cached(request, target, cancel).await?),
         FolderLayout::LocalDir | FolderLayout::Bare => None,
     };
     let unknown = Commit::new(UNKNOWN).map_err(|error| Problem::new(Exit::Failed, "").because(error))?;
-    let nothing = Arc::default();
-    let (run, ended) = attempts(request, target, cancel, async |request, target, attempt, run| {
-        let known = match &cached {
-            Some(ExpectedFiles { listing, .. }) => (&listing.commit, &listing.files),
-            None => (&unknown, &nothing),
-        };
-        let mut session = sync::connect(request, target, known, attempt, cancel).await?;
-        let looked = look(request, target, cached.as_ref(), &unknown, &mut session, run).await;
-        session.close_for_good().await;
-        looked
-    })
-    .await;
+    let look = OfflineLook { request, target, cached: cached.as_ref(), unknown: &unknown, cancel };
+    let (run, ended) = attempts(&look, target, cancel).await;
     ended.map_err(|problem| verify::advise(problem, request, target))??;
     let tally = Tally { elapsed: began.elapsed(), ..run.carryover.tally };
     let exit = exit(&tally);
-    target.events.send(Event::Finished(tally)).await;
-    Ok(exit)
+    target.events.send(Event::Finished(tally.clone())).await;
+    Ok(BoxResult { exit, ending: BoxEnding::Finished(tally) })
 }
 
-async fn look(
-    request: &SyncRequest,
-    target: &Target,
-    cached: Option<&ExpectedFiles>,
-    unknown: &Commit,
-    session: &mut Session,
-    run: &mut SyncRun,
-) -> Result<Result<(), Problem>, Interrupted> {
-    let looking = Instant::now();
-    let recalled;
-    let expected = if let Some(cached) = cached {
-        cached
-    } else {
-        let record = session.recall().await.map_err(|error| Interrupted {
-            attempted: format!("cannot read the record in {}", target.destination),
-            error,
-        })?;
-        if let Err(problem) = check(&record, request, target) {
-            return Ok(Err(problem));
-        }
-        recalled = expected(record, request, unknown);
-        &recalled
-    };
-    let Settings { repo, revision, .. } = &request.settings;
-    let attempted = || format!("cannot verify {repo} offline");
-    let selected = match chosen(&request.selection, &expected.listing, attempted, revision) {
-        Ok(selected) => selected,
-        Err(problem) => return Ok(Err(problem)),
-    };
-    let (files, bytes, commit) = (selected.wanted.len(), selected.total(), expected.commit.clone());
-    let (repo, completeness) = (repo.to_string(), expected.completeness);
-    target.events.send(Event::Recalled { repo, commit, completeness, files, bytes }).await;
-    tell_notes(&selected, &target.events).await;
-    let inventory = sync::survey(request, target, &selected, session, run).await?;
-    verify::tell(request, target, &selected, &inventory, looking.elapsed(), ListedBy::Record, run).await;
-    Ok(Ok(()))
+/// A conversation about what is there.
+struct OfflineLook<'a> {
+    request: &'a SyncRequest,
+    target: &'a Target,
+    cached: Option<&'a ExpectedFiles>,
+    unknown: &'a Commit,
+    cancel: &'a CancellationToken,
+}
+
+impl TargetWork for OfflineLook<'_> {
+    type Done = Result<(), Problem>;
+
+    async fn attempt(
+        &self,
+        attempt: &mut ConnectAttempt,
+        run: &mut SyncRun,
+    ) -> Result<Result<(), Problem>, Interrupted> {
+        let nothing = Arc::default();
+        let known = match self.cached {
+            Some(ExpectedFiles { listing, .. }) => (&listing.commit, &listing.files),
+            None => (self.unknown, &nothing),
+        };
+        let mut session =
+            target_sync::connect(self.request, self.target, known, attempt, self.cancel).await?;
+        let looked = self.look(&mut session, run).await;
+        session.close_for_good().await;
+        looked
+    }
+}
+
+impl OfflineLook<'_> {
+    async fn look(
+        &self,
+        session: &mut Session,
+        run: &mut SyncRun,
+    ) -> Result<Result<(), Problem>, Interrupted> {
+        let Self { request, target, cached, unknown, .. } = *self;
+        let looking = Instant::now();
+        let recalled;
+        let expected = if let Some(cached) = cached {
+            cached
+        } else {
+            let record = session.recall().await.map_err(|error| Interrupted {
+                attempted: format!("cannot read the record in {}", target.destination),
+                error,
+            })?;
+            if let Err(problem) = check(&record, request, target) {
+                return Ok(Err(problem));
+            }
+            recalled = expected(record, request, unknown);
+            &recalled
+        };
+        let Settings { repo, revision, .. } = &request.settings;
+        let attempted = || format!("cannot verify {repo} offline");
+        let selected = match chosen(&request.selection, &expected.listing, attempted, revision) {
+            Ok(selected) => selected,
+            Err(problem) => return Ok(Err(problem)),
+        };
+        let (files, bytes, commit) = (selected.wanted.len(), selected.total(), expected.commit.clone());
+        let (repo, completeness) = (repo.to_string(), expected.completeness);
+        target.events.send(Event::Recalled { repo, commit, completeness, files, bytes }).await;
+        tell_notes(&selected, &target.events).await;
+        let inventory = target_sync::survey(request, target, &selected, session, run).await?;
+        verify::tell(request, target, &selected, &inventory, looking.elapsed(), ListedBy::Record, run).await;
+        Ok(Ok(()))
+    }
 }
 
 fn expected(record: FolderRecord, request: &SyncRequest, unknown: &Commit) -> ExpectedFiles {

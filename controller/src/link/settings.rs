@@ -85,11 +85,16 @@ impl LinkSettings {
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
             variables: EnvironmentVariables::from_environment(),
             traces: Traces::Keep,
-            run: Nonce(rand::random()),
+            run: Self::new_run(),
             connect_timeout: CONNECT_TIMEOUT,
             greeting_timeout: GREETING_TIMEOUT,
             home,
         }
+    }
+
+    /// A word for another run.
+    pub fn new_run() -> Nonce {
+        Nonce(rand::random())
     }
 
     /// The policy for one target: a pin comes first, then what its string asked for.

@@ -209,6 +209,7 @@ impl Sentences {
             }
             Event::Described { .. }
             | Event::Cache(_)
+            | Event::Fleet(_)
             | Event::Checked(_)
             | Event::Planned { .. }
             | Event::Started { .. }

@@ -5,11 +5,12 @@ use std::pin::pin;
 
 use futures_util::{StreamExt, stream};
 use hfdown_protocol::{Digest, Failure, FailureKind, Order, limits};
+use tokio::sync::mpsc;
 
 use super::error::SessionError;
 use super::session::{Heard, Session, unexpected};
 use super::sources::Sources;
-use crate::plan::Plan;
+use crate::plan::{Plan, Planned};
 use crate::text::units::bytes;
 
 /// Files whose sources are got at once.
@@ -52,14 +53,7 @@ impl Session {
     /// long as the Hub asked to; a box without a controller would wait for it in vain, so it is not left.
     async fn hand_over(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
         let orders = self.orders();
-        let answers = plan.to_fetch().map(|planned| {
-            let (sources, orders) = (sources.clone(), orders.clone());
-            async move {
-                let given = sources.give(planned.id, planned.listed(), &orders).await;
-                given.map_err(|failure| (planned, failure))
-            }
-        });
-        let mut answers = pin!(stream::iter(answers).buffer_unordered(AT_ONCE));
+        let mut answers = pin!(stream::iter(answers(plan, sources, &orders)).buffer_unordered(AT_ONCE));
         loop {
             tokio::select! {
                 answered = answers.next() => match answered {
@@ -80,6 +74,21 @@ impl Session {
             }
         }
     }
+}
+
+/// The source of each file, or why it has none.
+fn answers<'a>(
+    plan: &'a Plan,
+    sources: &'a Sources,
+    orders: &'a mpsc::Sender<Order>,
+) -> impl Iterator<Item = impl Future<Output = Result<(), (Planned<'a>, Failure)>> + Send> {
+    plan.to_fetch().map(|planned| {
+        let (sources, orders) = (sources.clone(), orders.clone());
+        async move {
+            let given = sources.give(planned.id, planned.listed(), &orders).await;
+            given.map_err(|failure| (planned, failure))
+        }
+    })
 }
 
 /// Whether a question may be answered otherwise later: then an agent asks it again.

@@ -194,10 +194,7 @@ impl Session {
     /// Says what is to be done. `Begin` is still to be said.
     pub(super) async fn order(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
         let mut failed = None;
-        let jobs = plan
-            .to_fetch()
-            .map_while(|planned| job(&planned, sources).map_err(|error| failed = Some(error)).ok());
-        for jobs in batches(jobs) {
+        for jobs in batches(jobs(plan, sources, &mut failed)) {
             self.say(Order::Fetch { jobs }).await?;
         }
         if let Some(error) = failed {
@@ -227,6 +224,11 @@ async fn passed(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
+}
+
+/// What is to be fetched, up to the first file of which it can't be said.
+fn jobs(plan: &Plan, sources: &Sources, failed: &mut Option<SessionError>) -> impl Iterator<Item = Job> {
+    plan.to_fetch().map_while(|planned| job(&planned, sources).map_err(|error| *failed = Some(error)).ok())
 }
 
 fn job(planned: &Planned<'_>, sources: &Sources) -> Result<Job, SessionError> {

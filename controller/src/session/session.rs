@@ -33,8 +33,8 @@ const PARTING: Duration = Duration::from_secs(5);
 /// Bytes that are relayed, in frames on their way out: orders overtake them.
 const RELAYED: usize = 2;
 
-type Reader = Box<dyn AsyncRead + Send + Unpin>;
-type Writer = Box<dyn AsyncWrite + Send + Unpin>;
+type Reader = Box<dyn AsyncRead + Send + Sync + Unpin>;
+type Writer = Box<dyn AsyncWrite + Send + Sync + Unpin>;
 
 /// A conversation with an agent that has the folder.
 pub struct Session {
@@ -90,8 +90,8 @@ pub(super) enum Heard {
 
 impl Session {
     pub(super) fn new(
-        reader: impl AsyncRead + Send + Unpin + 'static,
-        writer: impl AsyncWrite + Send + Unpin + 'static,
+        reader: impl AsyncRead + Send + Sync + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Sync + Unpin + 'static,
         already_read: &[u8],
         agent: AgentHandle,
         silence: Duration,

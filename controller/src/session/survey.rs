@@ -1,6 +1,8 @@
 //! What is on disk of what is wanted.
 
-use hfdown_protocol::{Check, Folding, Found, Order, RepoPath, Report, UnlistedFile, batches, limits};
+use hfdown_protocol::{
+    Check, Folding, Found, Order, RepoPath, Report, UnlistedFile, Wanted, batches, limits,
+};
 use std::collections::HashSet;
 
 use super::carryover::Carryover;
@@ -15,6 +17,11 @@ use crate::selection::Selected;
 /// An agent stops looking when it has told so many, but tells what it has in its hands.
 const MOST_UNLISTED: usize = limits::FILES + limits::ENTRIES;
 
+/// What is looked for. A function of its own: what it borrows is nameless, which a task can't carry.
+fn asked_for(selected: &Selected) -> impl Iterator<Item = Wanted> {
+    selected.wanted.iter().map(|(id, file)| file.wanted(id))
+}
+
 impl Session {
     /// Asks the agent to look, and checks that it speaks of every wanted file once and of no other.
     pub async fn survey(
@@ -24,7 +31,7 @@ impl Session {
         events: &Events,
         run: &mut Carryover,
     ) -> Result<Inventory, SessionError> {
-        for files in batches(selected.wanted.iter().map(|(id, file)| file.wanted(id))) {
+        for files in batches(asked_for(selected)) {
             self.say(Order::List { files }).await?;
         }
         self.say(Order::Survey { check }).await?;

@@ -287,7 +287,7 @@ impl AsyncRead for ChannelReader {
 
 /// A command's standard input. russh's own writer waits for ever for a window that a dead connection will not open.
 pub struct ChannelWriter {
-    inner: Pin<Box<dyn AsyncWrite + Send>>,
+    inner: Pin<Box<dyn AsyncWrite + Send + Sync>>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 

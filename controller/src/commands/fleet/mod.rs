@@ -1,0 +1,160 @@
+//! One command for many boxes: each has a task of its own, a turn, and an outcome.
+
+mod work;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hfdown_protocol::End;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::Context;
+use super::request::Target;
+use crate::cli::FleetArguments;
+use crate::event::Event;
+use crate::failure::{Exit, Problem};
+use crate::fleet::{BoxEnding, BoxOutcome, FleetEvent, FleetOutcome, FleetTarget};
+
+pub(super) use work::{BoxResult, FleetSync, FleetWork};
+
+/// How to go about many boxes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FleetOptions {
+    /// How many at once.
+    jobs: usize,
+    /// How long one of them may take.
+    timeout: Option<Duration>,
+    /// What becomes of the others when one has failed.
+    on_failure: OnFailure,
+}
+
+/// What becomes of the others when one has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OnFailure {
+    /// They go on.
+    GoOn,
+    /// They are stopped.
+    Stop,
+}
+
+impl From<&FleetArguments> for FleetOptions {
+    fn from(arguments: &FleetArguments) -> Self {
+        Self {
+            jobs: arguments.jobs(),
+            timeout: arguments.timeout(),
+            on_failure: if arguments.fail_fast { OnFailure::Stop } else { OnFailure::GoOn },
+        }
+    }
+}
+
+/// Does the same for every target, and says how the command ends. What happens to one does not touch the others.
+pub(super) async fn run<W: FleetWork>(
+    work: W,
+    fleet: Vec<(FleetTarget, Target)>,
+    options: FleetOptions,
+    context: &Context,
+) -> Exit {
+    let began = Instant::now();
+    let events = context.events(None);
+    let tell = async |event| events.send(Event::Fleet(Box::new(event))).await;
+    let targets: Arc<[FleetTarget]> = fleet.iter().map(|(target, _)| target.clone()).collect();
+    tell(FleetEvent::Begun { targets: Arc::clone(&targets), jobs: options.jobs }).await;
+    let (work, turns) = (Arc::new(work), Arc::new(Semaphore::new(options.jobs)));
+    let stop = context.cancel.child_token();
+    let mut running = JoinSet::new();
+    for (number, (_, target)) in fleet.into_iter().enumerate() {
+        let (work, turns, stop) = (Arc::clone(&work), Arc::clone(&turns), stop.clone());
+        running
+            .spawn(async move { (number, in_turn(&*work, &target, &turns, options.timeout, &stop).await) });
+    }
+    let mut outcomes = vec![None; targets.len()];
+    while let Some(joined) = running.join_next().await {
+        // What it ends with is told when all tasks have ended.
+        let Ok((number, outcome)) = joined else { continue };
+        if options.on_failure == OnFailure::Stop && outcome.exit != Exit::Done {
+            stop.cancel();
+        }
+        outcomes[number] = Some(outcome);
+    }
+    let names = targets.iter().map(|target| Arc::clone(&target.name));
+    let boxes: Vec<_> =
+        names.zip(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(defect))).collect();
+    let exit = FleetOutcome::exit_of(&boxes, context.cancel.is_cancelled());
+    tell(FleetEvent::Ended(Arc::new(FleetOutcome { boxes, exit, elapsed: began.elapsed() }))).await;
+    exit
+}
+
+/// Waits for its turn, and does it.
+async fn in_turn(
+    work: &impl FleetWork,
+    target: &Target,
+    turns: &Semaphore,
+    timeout: Option<Duration>,
+    stop: &CancellationToken,
+) -> BoxOutcome {
+    let tell = async |event| target.events.send(Event::Fleet(Box::new(event))).await;
+    let turn = tokio::select! {
+        biased;
+        () = stop.cancelled() => None,
+        // Never closed, so its turn comes.
+        turn = turns.acquire() => turn.ok(),
+    };
+    let outcome = match turn {
+        Some(_turn) => {
+            tell(FleetEvent::BoxBegun).await;
+            in_time(work, target, timeout, stop).await
+        }
+        None => BoxOutcome { exit: Exit::Cancelled, ending: BoxEnding::NotBegun, elapsed: Duration::ZERO },
+    };
+    tell(FleetEvent::BoxEnded(outcome.clone())).await;
+    outcome
+}
+
+/// Does it, within its time.
+async fn in_time(
+    work: &impl FleetWork,
+    target: &Target,
+    timeout: Option<Duration>,
+    stop: &CancellationToken,
+) -> BoxOutcome {
+    let began = Instant::now();
+    let cancel = stop.child_token();
+    let deadline = async {
+        match timeout {
+            Some(timeout) => tokio::time::sleep(timeout).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut working = std::pin::pin!(work.carry_out(target, &cancel));
+    let (result, given_up) = tokio::select! {
+        result = &mut working => (result, None),
+        () = deadline => {
+            // In good order, which takes a moment: what has arrived is kept.
+            cancel.cancel();
+            (working.await, timeout)
+        }
+    };
+    let (exit, ending) = match result {
+        Ok(BoxResult { exit, ending }) => (exit, ending),
+        Err(problem) => (problem.exit, BoxEnding::Failed(problem)),
+    };
+    let is_cut_short = match &ending {
+        BoxEnding::Finished(tally) => tally.end == End::Cancelled,
+        BoxEnding::Failed(problem) => problem.exit == Exit::Cancelled,
+        _ => false,
+    };
+    let (exit, ending) = match (is_cut_short, given_up) {
+        (true, Some(timeout)) if !stop.is_cancelled() => (Exit::Unreachable, BoxEnding::TimedOut(timeout)),
+        (true, _) => (Exit::Cancelled, BoxEnding::Stopped),
+        (false, _) => (exit, ending),
+    };
+    BoxOutcome { exit, ending, elapsed: began.elapsed() }
+}
+
+/// A task that has panicked has said so itself.
+fn defect() -> BoxOutcome {
+    let problem = Problem::new(Exit::Failed, "cannot go on with this box").because("an internal error");
+    BoxOutcome { exit: Exit::Failed, ending: BoxEnding::Failed(problem), elapsed: Duration::ZERO }
+}

@@ -1,0 +1,40 @@
+//! What is done for each of many boxes.
+
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::request::{SyncRequest, Target};
+use crate::commands::sync::Prepared;
+use crate::commands::target_sync;
+use crate::failure::{Exit, Problem};
+use crate::fleet::BoxEnding;
+
+/// How it went for one of them.
+pub(in crate::commands) struct BoxResult {
+    /// The exit code of a command for it alone.
+    pub(in crate::commands) exit: Exit,
+    /// What it came to.
+    pub(in crate::commands) ending: BoxEnding,
+}
+
+/// What is done for each.
+pub(in crate::commands) trait FleetWork: Send + Sync + 'static {
+    /// Does it for one of them. Cancelled, it ends in good order.
+    fn carry_out(
+        &self,
+        target: &Target,
+        cancel: &CancellationToken,
+    ) -> impl Future<Output = Result<BoxResult, Problem>> + Send;
+}
+
+/// A transfer, or a verification.
+pub(in crate::commands) struct FleetSync {
+    pub(in crate::commands) request: SyncRequest,
+    /// What was asked of the Hub once.
+    pub(in crate::commands) prepared: Prepared,
+}
+
+impl FleetWork for FleetSync {
+    async fn carry_out(&self, target: &Target, cancel: &CancellationToken) -> Result<BoxResult, Problem> {
+        target_sync::carry_out(&self.request, target, &self.prepared, cancel).await
+    }
+}
