@@ -10,7 +10,7 @@ use clap::Args;
 const JOBS: u16 = 256;
 
 /// How to go about many boxes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct FleetArguments {
     /// How many boxes at once [default: 256]
     #[arg(long, value_name = "N", help_heading = "Many boxes")]

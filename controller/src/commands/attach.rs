@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hfdown_agent::http::SpeedFloor;
-use hfdown_protocol::{End, Traces, TransferStatus};
+use hfdown_protocol::{End, TransferStatus};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::attempts::{Attempts, Interrupted};
-use super::fleet::BoxResult;
-use super::request::Target;
+use super::fleet::{self, BoxResult, FleetAttendance, FleetOptions};
+use super::request::{Target, Targets};
 use super::summary::{exit, exit_of_conclusion};
-use crate::cli::{BoxAccess, BoxArguments, Model, RepoArguments, Settings, TypedCommand};
+use crate::cli::{Model, RepoArguments, Settings, TypedCommand};
 use crate::detached_records::DetachedRecord;
 use crate::display::Events;
 use crate::event::Event;
@@ -37,12 +37,17 @@ struct Attachment<'a> {
 pub(super) async fn run(
     verb: AttachVerb,
     token: Option<&str>,
-    there: &BoxArguments,
+    targets: Targets,
+    options: FleetOptions,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    let access = BoxAccess::new(&there.login, Traces::Keep)?;
-    let target = Target::on_box((&there.ssh, &access), Some(&there.folder), None, context).await?;
-    attend(verb, token, &target, &context.cancel).await.map(|result| result.exit)
+    match targets {
+        Targets::One(target) => attend(verb, token, &target, &context.cancel).await.map(|result| result.exit),
+        Targets::Fleet(fleet) => {
+            let attendance = FleetAttendance { verb, token: token.map(str::to_owned) };
+            Ok(fleet::run(attendance, fleet, options, context).await)
+        }
+    }
 }
 
 /// Watches a transfer to its end, or ends it.

@@ -28,8 +28,11 @@ use hfdown_agent::program;
 use hfdown_protocol::Traces;
 use tokio_util::sync::CancellationToken;
 
+use self::fleet::FleetOptions;
 use self::request::{Targets, Through};
-use crate::cli::{Arguments, Command, OutputArguments, begin_log};
+use crate::cli::{
+    Arguments, BoxAccess, BoxArguments, BoxPlaces, Command, FleetArguments, OutputArguments, begin_log,
+};
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{AttachVerb, Exit, Problem};
 use crate::interrupt;
@@ -105,16 +108,18 @@ fn carry_out() -> Exit {
 }
 
 async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
-    let (request, target) = match command {
+    let one = |(request, target)| (request, Targets::One(Box::new(target)));
+    let (request, targets) = match command {
         Command::Download { source, folder, cache, selection, transfer } => {
-            download::request(source, folder.as_deref(), cache, selection, transfer, context)?
+            one(download::request(source, folder.as_deref(), cache, selection, transfer, context)?)
         }
         Command::File { source, name, destination, transfer } => {
-            file::request(source, [name.as_deref(), destination.as_deref()], transfer, context).await?
+            let words = [name.as_deref(), destination.as_deref()];
+            one(file::request(source, words, transfer, context).await?)
         }
         Command::RsyncSync { source, folder, cache, selection, sync, transfer } => {
             let typed = rsync_sync::FolderSync { source, cache, selection, sync, transfer };
-            rsync_sync::request(&typed, folder.as_deref(), context)?
+            one(rsync_sync::request(&typed, folder.as_deref(), context)?)
         }
         Command::RsyncToVast {
             source,
@@ -132,32 +137,44 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             let through = if *through_controller { Through::Controller } else { Through::Nothing };
             let typed =
                 rsync_to_vast::BoxSync { source, there, selection, sync, transfer, traces, through, detach };
-            let (request, targets) = rsync_to_vast::request(typed, context).await?;
-            match targets {
-                Targets::One(target) => (request, *target),
-                Targets::Fleet(fleet) => {
-                    return sync::sync_fleet(request, fleet, (&there.fleet).into(), context).await;
-                }
-            }
+            rsync_to_vast::request(typed, context).await?
         }
         Command::Verify { source, place, cache, selection, verify, login, limits, .. } => {
             let typed = verify::TypedVerification { source, place, cache, selection, verify, login, limits };
-            let (request, target) = verify::request(typed, context).await?;
+            let (request, targets) = verify::request(typed, context).await?;
             if verify.offline {
-                let verified = verify_offline::run(&request, &target, &context.cancel).await;
-                return verified.map(|result| result.exit);
+                return verify_offline::run(request, targets, options(command), context).await;
             }
-            (request, target)
+            (request, targets)
         }
         Command::Info { source, selection, .. } => return info::run(source, selection, context).await,
         Command::Cache { verb } => return cache::run(verb, context).await,
         Command::ForgetHost { host, .. } => return forget_host::run(host, context).await,
         Command::Attach { there, token, .. } => {
-            return attach::run(AttachVerb::Attach, token.as_deref(), there, context).await;
+            let targets = attached(there, context).await?;
+            let verb = AttachVerb::Attach;
+            return attach::run(verb, token.as_deref(), targets, options(command), context).await;
         }
-        Command::Stop { there, .. } => return attach::run(AttachVerb::Stop, None, there, context).await,
+        Command::Stop { there, .. } => {
+            let targets = attached(there, context).await?;
+            return attach::run(AttachVerb::Stop, None, targets, options(command), context).await;
+        }
     };
-    sync::sync(&request, &target, &context.cancel).await
+    sync::sync(request, targets, options(command), context).await
+}
+
+/// Where transfers were detached.
+async fn attached(there: &BoxArguments, context: &Context) -> Result<Targets, Problem> {
+    let places = BoxPlaces::One { ssh: there.ssh.clone(), folder: Some(there.folder.clone()) };
+    Targets::on_boxes(places, &BoxAccess::new(&there.login, Traces::Keep)?, None, context).await
+}
+
+/// How a command goes about many boxes.
+fn options(command: &Command) -> FleetOptions {
+    match command {
+        Command::RsyncToVast { there, .. } => (&there.fleet).into(),
+        _ => (&FleetArguments::default()).into(),
+    }
 }
 
 fn output(command: &Command) -> &OutputArguments {

@@ -166,6 +166,14 @@ impl SyncRequest {
 }
 
 impl Targets {
+    /// Where it is told what concerns all of them.
+    pub(super) fn events(&self, context: &Context) -> Events {
+        match self {
+            Self::One(target) => target.events.clone(),
+            Self::Fleet(_) => context.events(None),
+        }
+    }
+
     /// Folders on boxes, or the hub caches there.
     pub(super) async fn on_boxes(
         places: BoxPlaces,

@@ -37,7 +37,8 @@ pub(super) async fn request(
     let cache = Cache::on_box(&there.cache)?;
     let access = BoxAccess::new(&there.login, typed.traces)?;
     let targets = Targets::on_boxes(BoxPlaces::of(there)?, &access, cache.as_ref(), context).await?;
-    let settings = settings(model, source.token.as_deref(), typed.transfer, &targets, context)?;
+    let (token, floor) = (source.token.as_deref(), typed.transfer.limits.floor());
+    let settings = Settings::new(model, token, floor, &targets.events(context))?;
     let request = SyncRequest {
         selection,
         policy: typed.sync.policy(),
@@ -47,19 +48,4 @@ pub(super) async fn request(
         ..SyncRequest::new(settings, typed.transfer)
     };
     Ok((request.into_cache(cache.as_ref()), targets))
-}
-
-/// What the Hub says is told in the name of the box, where there is one.
-fn settings(
-    model: Model,
-    token: Option<&str>,
-    transfer: &TransferArguments,
-    targets: &Targets,
-    context: &Context,
-) -> Result<Settings, Problem> {
-    let events = match targets {
-        Targets::One(target) => target.events.clone(),
-        Targets::Fleet(_) => context.events(None),
-    };
-    Settings::new(model, token, transfer.limits.floor(), &events)
 }

@@ -10,12 +10,11 @@ use super::Context;
 use super::fleet::{self, FleetOptions, FleetSync};
 use super::listing::{list, select};
 use super::misplaced::{in_order, refuse_name_of_a_file};
-use super::request::{SyncRequest, Target};
+use super::request::{SyncRequest, Target, Targets};
 use super::target_sync::carry_out;
 use super::verify;
 use crate::display::Events;
 use crate::failure::{Exit, Problem};
-use crate::fleet::FleetTarget;
 use crate::hub::{Listing, RepoInfo};
 use crate::selection::Selected;
 
@@ -28,27 +27,27 @@ pub(super) struct Prepared {
     pub(super) began: Instant,
 }
 
-/// Brings a target up to date.
+/// Brings targets up to date.
 pub(super) async fn sync(
-    request: &SyncRequest,
-    target: &Target,
-    cancel: &CancellationToken,
-) -> Result<Exit, Problem> {
-    let prepared = prepare(request, std::slice::from_ref(target), &target.events, cancel).await?;
-    carry_out(request, target, &prepared, cancel).await.map(|result| result.exit)
-}
-
-/// Brings many of them up to date.
-pub(super) async fn sync_fleet(
     request: SyncRequest,
-    fleet: Vec<(FleetTarget, Target)>,
+    targets: Targets,
     options: FleetOptions,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    let (of_fleet, targets): (Vec<_>, Vec<_>) = fleet.into_iter().unzip();
-    let prepared = prepare(&request, &targets, &context.events(None), &context.cancel).await?;
-    let fleet = of_fleet.into_iter().zip(targets).collect();
-    Ok(fleet::run(FleetSync { request, prepared }, fleet, options, context).await)
+    let events = targets.events(context);
+    match targets {
+        Targets::One(target) => {
+            let cancel = &context.cancel;
+            let prepared = prepare(&request, std::slice::from_ref(&*target), &events, cancel).await?;
+            carry_out(&request, &target, &prepared, cancel).await.map(|result| result.exit)
+        }
+        Targets::Fleet(fleet) => {
+            let (of_fleet, targets): (Vec<_>, Vec<_>) = fleet.into_iter().unzip();
+            let prepared = prepare(&request, &targets, &events, &context.cancel).await?;
+            let fleet = of_fleet.into_iter().zip(targets).collect();
+            Ok(fleet::run(FleetSync { request, prepared }, fleet, options, context).await)
+        }
+    }
 }
 
 /// Asks the Hub what there is, and selects what is wanted of it.

@@ -11,9 +11,9 @@ use hfdown_protocol::{Check, Traces};
 use super::Context;
 use super::attempts::SyncRun;
 use super::remedies::{ListedBy, Remedies};
-use super::request::{FolderLayout, SyncRequest, Target, Through};
+use super::request::{FolderLayout, SyncRequest, Target, Targets, Through};
 use crate::cli::{
-    BoxAccess, Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments,
+    BoxAccess, BoxPlaces, Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments,
     SelectionArguments, Settings, TypedCommand, VerifyArguments, check_folder_there, check_path_here,
     of_command,
 };
@@ -51,27 +51,27 @@ enum VerifiedPlace<'a> {
 pub(super) async fn request(
     typed: TypedVerification<'_>,
     context: &Context,
-) -> Result<(SyncRequest, Target), Problem> {
+) -> Result<(SyncRequest, Targets), Problem> {
     let TypedVerification { source, place, cache, selection, verify, login, limits } = typed;
     let words = selection.words();
     let after = place.iter().chain(&words).map(String::as_str).collect();
     let model = Model::whole(source, &TypedCommand { verb: "verify", after })?;
     let selection = selection.selection(model.quantisation.as_ref())?;
     let settings = |model, events| Settings::new(model, source.token.as_deref(), limits.floor(), events);
-    let (settings, target, cache) = match VerifiedPlace::of(place, cache)? {
+    let (settings, targets, cache) = match VerifiedPlace::of(place, cache)? {
         VerifiedPlace::Here { folder } => {
             let (events, cache) = (context.events(None), Cache::here(cache)?);
             let settings = settings(model, &events)?;
             let folder = folder.unwrap_or_default().to_owned();
             let target = Target::local(&settings, folder, cache.as_ref(), events)?;
-            (settings, target, cache)
+            (settings, Targets::One(Box::new(target)), cache)
         }
         VerifiedPlace::OnBox { ssh, folder } => {
             let cache = Cache::on_box(cache)?;
-            let target =
-                Target::on_box((ssh, &BoxAccess::new(login, Traces::Keep)?), folder, cache.as_ref(), context)
-                    .await?;
-            (settings(model, &target.events)?, target, cache)
+            let (ssh, folder) = (ssh.to_owned(), folder.map(str::to_owned));
+            let (places, access) = (BoxPlaces::One { ssh, folder }, BoxAccess::new(login, Traces::Keep)?);
+            let targets = Targets::on_boxes(places, &access, cache.as_ref(), context).await?;
+            (settings(model, &targets.events(context))?, targets, cache)
         }
     };
     let intent = if verify.repair { Intent::Execute } else { Intent::Verify };
@@ -85,7 +85,7 @@ pub(super) async fn request(
         through,
         ..SyncRequest::within(settings, limits, intent)
     };
-    Ok((request.into_cache(cache.as_ref()), target))
+    Ok((request.into_cache(cache.as_ref()), targets))
 }
 
 impl<'a> VerifiedPlace<'a> {

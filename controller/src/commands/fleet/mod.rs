@@ -17,7 +17,7 @@ use crate::event::Event;
 use crate::failure::{Exit, Problem};
 use crate::fleet::{BoxEnding, BoxOutcome, FleetEvent, FleetOutcome, FleetTarget};
 
-pub(super) use work::{BoxResult, FleetSync, FleetWork};
+pub(super) use work::{BoxResult, FleetAttendance, FleetSync, FleetWork, OfflineVerification};
 
 /// How to go about many boxes.
 #[derive(Debug, Clone, Copy)]

@@ -5,7 +5,8 @@ use tokio_util::sync::CancellationToken;
 use crate::commands::request::{SyncRequest, Target};
 use crate::commands::sync::Prepared;
 use crate::commands::target_sync;
-use crate::failure::{Exit, Problem};
+use crate::commands::{attach, verify_offline};
+use crate::failure::{AttachVerb, Exit, Problem};
 use crate::fleet::BoxEnding;
 
 /// How it went for one of them.
@@ -36,5 +37,29 @@ pub(in crate::commands) struct FleetSync {
 impl FleetWork for FleetSync {
     async fn carry_out(&self, target: &Target, cancel: &CancellationToken) -> Result<BoxResult, Problem> {
         target_sync::carry_out(&self.request, target, &self.prepared, cancel).await
+    }
+}
+
+/// A verification by what is on record on each of them.
+pub(in crate::commands) struct OfflineVerification {
+    pub(in crate::commands) request: SyncRequest,
+}
+
+impl FleetWork for OfflineVerification {
+    async fn carry_out(&self, target: &Target, cancel: &CancellationToken) -> Result<BoxResult, Problem> {
+        verify_offline::carry_out(&self.request, target, cancel).await
+    }
+}
+
+/// A look at transfers that were detached, or their end.
+pub(in crate::commands) struct FleetAttendance {
+    pub(in crate::commands) verb: AttachVerb,
+    /// For addresses that have gone stale.
+    pub(in crate::commands) token: Option<String>,
+}
+
+impl FleetWork for FleetAttendance {
+    async fn carry_out(&self, target: &Target, cancel: &CancellationToken) -> Result<BoxResult, Problem> {
+        attach::attend(self.verb, self.token.as_deref(), target, cancel).await
     }
 }
