@@ -41,13 +41,8 @@ pub(super) async fn run(
     options: FleetOptions,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    match targets {
-        Targets::One(target) => attend(verb, token, &target, &context.cancel).await.map(|result| result.exit),
-        Targets::Fleet(fleet) => {
-            let attendance = FleetAttendance { verb, token: token.map(str::to_owned) };
-            Ok(fleet::run(attendance, fleet, options, context).await)
-        }
-    }
+    let attendance = FleetAttendance { verb, token: token.map(str::to_owned) };
+    fleet::run(attendance, targets, options, context).await
 }
 
 /// Watches a transfer to its end, or ends it.

@@ -28,7 +28,7 @@ use hfdown_agent::program;
 use hfdown_protocol::Traces;
 use tokio_util::sync::CancellationToken;
 
-use self::fleet::FleetOptions;
+use self::fleet::{FleetOptions, OfflineVerification};
 use self::request::{Targets, Through};
 use crate::cli::{
     Arguments, BoxAccess, BoxArguments, BoxPlaces, Command, FleetArguments, OutputArguments, begin_log,
@@ -143,7 +143,8 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
             let typed = verify::TypedVerification { source, place, cache, selection, verify, login, limits };
             let (request, targets) = verify::request(typed, context).await?;
             if verify.offline {
-                return verify_offline::run(request, targets, options(command), context).await;
+                let work = OfflineVerification { request };
+                return fleet::run(work, targets, options(command), context).await;
             }
             (request, targets)
         }

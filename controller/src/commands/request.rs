@@ -166,6 +166,15 @@ impl SyncRequest {
 }
 
 impl Targets {
+    /// Each of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Target> {
+        let (one, fleet) = match self {
+            Self::One(target) => (Some(&**target), &[][..]),
+            Self::Fleet(fleet) => (None, &fleet[..]),
+        };
+        one.into_iter().chain(fleet.iter().map(|(_, target)| target))
+    }
+
     /// Where it is told what concerns all of them.
     pub(super) fn events(&self, context: &Context) -> Events {
         match self {

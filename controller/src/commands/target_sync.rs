@@ -33,11 +33,12 @@ use crate::text::units::{bytes, count};
 /// The most characters of a name that is listed and refused.
 const LONGEST_NAME: usize = 200;
 
-/// Brings one target up to date with what there is.
+/// Brings one target up to date with what there is, by a run that has `began` then.
 pub(super) async fn carry_out(
     request: &SyncRequest,
     target: &Target,
     prepared: &Prepared,
+    began: Instant,
     cancel: &CancellationToken,
 ) -> Result<BoxResult, Problem> {
     let relaying = match (&target.machine, request.through) {
@@ -51,7 +52,7 @@ pub(super) async fn carry_out(
     tell_what_stays(request, target, &run, &ended).await;
     advise(request, target, &sync.sources).await;
     let ended = ended.map_err(|problem| verify::advise(problem, request, target))?;
-    Ok(summarise(request, target, &prepared.listing.commit, run, ended, prepared.began).await)
+    Ok(summarise(request, target, &prepared.listing.commit, run, ended, began).await)
 }
 
 /// What is to be done, where.

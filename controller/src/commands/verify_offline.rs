@@ -8,12 +8,11 @@ use hfdown_protocol::{Commit, FileTable};
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
-use super::Context;
 use super::attempts::{Interrupted, SyncRun, TargetWork, attempts};
-use super::fleet::{self, BoxResult, FleetOptions, OfflineVerification};
+use super::fleet::BoxResult;
 use super::listing::{chosen, tell_notes, unless_cancelled};
 use super::remedies::ListedBy;
-use super::request::{FolderLayout, SyncRequest, Target, Targets};
+use super::request::{FolderLayout, SyncRequest, Target};
 use super::summary::exit;
 use super::{target_sync, verify};
 use crate::cli::Settings;
@@ -36,22 +35,7 @@ struct ExpectedFiles {
     completeness: RecordCompleteness,
 }
 
-/// Verifies folders by what is on record in them, and a hub cache here by what it says itself.
-pub(super) async fn run(
-    request: SyncRequest,
-    targets: Targets,
-    options: FleetOptions,
-    context: &Context,
-) -> Result<Exit, Problem> {
-    match targets {
-        Targets::One(target) => carry_out(&request, &target, &context.cancel).await.map(|result| result.exit),
-        Targets::Fleet(fleet) => {
-            Ok(fleet::run(OfflineVerification { request }, fleet, options, context).await)
-        }
-    }
-}
-
-/// Verifies one of them.
+/// Verifies a folder by what is on record in it, and a hub cache here by what it says itself.
 pub(super) async fn carry_out(
     request: &SyncRequest,
     target: &Target,

@@ -17,6 +17,6 @@ pub(crate) use hfdown_agent::in_words;
 pub use hub::{hub, hub_advice, hub_setup};
 pub use link::known_hosts;
 pub use selection::{selection, selection_note};
-pub use session::{AttachVerb, session, session_after};
+pub use session::{AttachVerb, session, session_after, timed_out};
 
 pub use crate::problem::{Exit, Problem};

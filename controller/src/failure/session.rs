@@ -1,9 +1,12 @@
 //! Conversations that ended before their time.
 
+use std::time::Duration;
+
 use hfdown_protocol::FailureKind;
 
 use super::{Exit, Problem, agent, link};
 use crate::session::SessionError;
+use crate::text::units::duration;
 
 /// What to do where nothing but the link, or the moment, was wrong.
 const AGAIN: &str = "run the same command again: what has arrived is kept";
@@ -66,6 +69,13 @@ pub fn session_after(attempted: impl Into<String>, error: &SessionError, reconne
         }
     }
     problem
+}
+
+/// What was given up because its time was over (`--timeout`).
+pub fn timed_out(destination: &str, after: Duration) -> Problem {
+    Problem::new(Exit::Unreachable, format!("gave up on {destination}"))
+        .because(format_args!("it was not done after {}", duration(after)))
+        .hint(format!("{AGAIN}; a longer --timeout, or none, lets it take its time"))
 }
 
 /// What a user wants of a transfer that was detached.

@@ -1,4 +1,4 @@
-//! One command for many boxes: each has a task of its own, a turn, and an outcome.
+//! One command for one box, or for many: each of these has a task of its own, a turn, and an outcome.
 
 mod work;
 
@@ -11,10 +11,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
-use super::request::Target;
+use super::request::{Target, Targets};
 use crate::cli::FleetArguments;
 use crate::event::Event;
-use crate::failure::{Exit, Problem};
+use crate::failure::{self, Exit, Problem};
 use crate::fleet::{BoxEnding, BoxOutcome, FleetEvent, FleetOutcome, FleetTarget};
 
 pub(super) use work::{BoxResult, FleetAttendance, FleetSync, FleetWork, OfflineVerification};
@@ -49,8 +49,35 @@ impl From<&FleetArguments> for FleetOptions {
     }
 }
 
-/// Does the same for every target, and says how the command ends. What happens to one does not touch the others.
+/// Does the same for every target, and says how the command ends.
 pub(super) async fn run<W: FleetWork>(
+    work: W,
+    targets: Targets,
+    options: FleetOptions,
+    context: &Context,
+) -> Result<Exit, Problem> {
+    match targets {
+        Targets::One(target) => alone(&work, &target, options.timeout, &context.cancel).await,
+        Targets::Fleet(fleet) => Ok(each(work, fleet, options, context).await),
+    }
+}
+
+/// Does it for one that is no part of a fleet.
+async fn alone(
+    work: &impl FleetWork,
+    target: &Target,
+    timeout: Option<Duration>,
+    cancel: &CancellationToken,
+) -> Result<Exit, Problem> {
+    let attempt = in_time(work, target, timeout, cancel).await;
+    match attempt.given_up {
+        Some(after) if attempt.is_cut_short() => Err(failure::timed_out(&target.destination, after)),
+        _ => attempt.result.map(|result| result.exit),
+    }
+}
+
+/// Does it for each of many. What happens to one does not touch the others.
+async fn each<W: FleetWork>(
     work: W,
     fleet: Vec<(FleetTarget, Target)>,
     options: FleetOptions,
@@ -104,12 +131,20 @@ async fn in_turn(
     let outcome = match turn {
         Some(_turn) => {
             tell(FleetEvent::BoxBegun).await;
-            in_time(work, target, timeout, stop).await
+            in_time(work, target, timeout, stop).await.into_outcome()
         }
         None => BoxOutcome { exit: Exit::Cancelled, ending: BoxEnding::NotBegun, elapsed: Duration::ZERO },
     };
     tell(FleetEvent::BoxEnded(outcome.clone())).await;
     outcome
+}
+
+/// What work on one target has come to.
+struct TimedAttempt {
+    result: Result<BoxResult, Problem>,
+    /// The time after which it was told to stop, if it was.
+    given_up: Option<Duration>,
+    elapsed: Duration,
 }
 
 /// Does it, within its time.
@@ -118,7 +153,7 @@ async fn in_time(
     target: &Target,
     timeout: Option<Duration>,
     stop: &CancellationToken,
-) -> BoxOutcome {
+) -> TimedAttempt {
     let began = Instant::now();
     let cancel = stop.child_token();
     let deadline = async {
@@ -133,24 +168,35 @@ async fn in_time(
         () = deadline => {
             // In good order, which takes a moment: what has arrived is kept.
             cancel.cancel();
-            (working.await, timeout)
+            (working.await, timeout.filter(|_| !stop.is_cancelled()))
         }
     };
-    let (exit, ending) = match result {
-        Ok(BoxResult { exit, ending }) => (exit, ending),
-        Err(problem) => (problem.exit, BoxEnding::Failed(problem)),
-    };
-    let is_cut_short = match &ending {
-        BoxEnding::Finished(tally) => tally.end == End::Cancelled,
-        BoxEnding::Failed(problem) => problem.exit == Exit::Cancelled,
-        _ => false,
-    };
-    let (exit, ending) = match (is_cut_short, given_up) {
-        (true, Some(timeout)) if !stop.is_cancelled() => (Exit::Unreachable, BoxEnding::TimedOut(timeout)),
-        (true, _) => (Exit::Cancelled, BoxEnding::Stopped),
-        (false, _) => (exit, ending),
-    };
-    BoxOutcome { exit, ending, elapsed: began.elapsed() }
+    TimedAttempt { result, given_up, elapsed: began.elapsed() }
+}
+
+impl TimedAttempt {
+    /// Whether it ended because it was told to.
+    fn is_cut_short(&self) -> bool {
+        match &self.result {
+            Ok(BoxResult { ending: BoxEnding::Finished(tally), .. }) => tally.end == End::Cancelled,
+            Ok(BoxResult { ending, .. }) => matches!(ending, BoxEnding::Disconnected),
+            Err(problem) => problem.exit == Exit::Cancelled,
+        }
+    }
+
+    fn into_outcome(self) -> BoxOutcome {
+        let (exit, ending) = match (self.is_cut_short(), self.given_up, self.result) {
+            (true, Some(after), _) => (Exit::Unreachable, BoxEnding::TimedOut(after)),
+            // The user has seen enough of what goes on by itself.
+            (true, None, Ok(BoxResult { exit, ending: BoxEnding::Disconnected })) => {
+                (exit, BoxEnding::Disconnected)
+            }
+            (true, None, _) => (Exit::Cancelled, BoxEnding::Stopped),
+            (false, _, Ok(BoxResult { exit, ending })) => (exit, ending),
+            (false, _, Err(problem)) => (problem.exit, BoxEnding::Failed(problem)),
+        };
+        BoxOutcome { exit, ending, elapsed: self.elapsed }
+    }
 }
 
 /// A task that has panicked has said so itself.

@@ -1,5 +1,7 @@
 //! What is done for each of many boxes.
 
+use std::time::Instant;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::request::{SyncRequest, Target};
@@ -36,7 +38,7 @@ pub(in crate::commands) struct FleetSync {
 
 impl FleetWork for FleetSync {
     async fn carry_out(&self, target: &Target, cancel: &CancellationToken) -> Result<BoxResult, Problem> {
-        target_sync::carry_out(&self.request, target, &self.prepared, cancel).await
+        target_sync::carry_out(&self.request, target, &self.prepared, Instant::now(), cancel).await
     }
 }
 
