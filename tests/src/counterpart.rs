@@ -17,6 +17,8 @@ pub enum Counterpart {
     Hf,
     /// The Hub that others wrote, of the same file.
     Olah,
+    /// The program of ClusterShell that expands and folds names of hosts, of the same file.
+    Nodeset,
     /// OpenSSH's server, of whatever version the machine has.
     Sshd,
     /// QEMU, to whom the kernel hands programs for 64-bit ARM.
@@ -48,6 +50,7 @@ impl Counterpart {
         match self {
             Self::Hf => vec![target().join("counterparts/bin/hf")],
             Self::Olah => vec![target().join("counterparts/bin/olah-cli")],
+            Self::Nodeset => vec![target().join("counterparts/bin/nodeset")],
             // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
             Self::Sshd => on_search_path("sshd"),
             Self::Tool(name) => on_search_path(name),
@@ -67,7 +70,7 @@ impl Counterpart {
 
     fn remedy(self) -> String {
         let package = match self {
-            Self::Hf | Self::Olah => return "run tests/counterparts/install".to_owned(),
+            Self::Hf | Self::Olah | Self::Nodeset => return "run tests/counterparts/install".to_owned(),
             Self::Aarch64Agent => return "run agent/build-aarch64".to_owned(),
             Self::Qemu => "qemu-user-static and binfmt-support",
             Self::Sshd | Self::SftpServer => "openssh-server",
@@ -99,6 +102,7 @@ impl fmt::Display for Counterpart {
         formatter.write_str(match self {
             Self::Hf => "hf",
             Self::Olah => "olah",
+            Self::Nodeset => "nodeset",
             Self::Sshd => "sshd",
             Self::Qemu => "qemu-aarch64",
             Self::Aarch64Agent => "the agent for aarch64",

@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use super::box_arguments::{BoxArguments, BoxDestination, CACHE, CacheArguments, LoginArguments};
 use super::cache_arguments::CacheVerb;
 use super::elsewhere::instead;
+use super::fleet_arguments::FleetArguments;
 use super::folders::parse_path_here;
 use super::selection::SelectionArguments;
 use super::values::{parse_floor, parse_rate};
@@ -223,13 +224,13 @@ pub enum Command {
     },
     /// Read every file of a model, here or on a box, and say which are right; nothing is changed without --repair
     #[command(
-        override_usage = "hfdown verify [OPTIONS] <MODEL> [SSH] <DIR>\n       hfdown verify [OPTIONS] <MODEL> [SSH] --cache"
+        override_usage = "hfdown verify [OPTIONS] <MODEL> [SSH]… <DIR>\n       hfdown verify [OPTIONS] <MODEL> [SSH]… --cache"
     )]
     Verify {
         /// What is to be there.
         #[command(flatten)]
         source: RepoArguments,
-        /// The folder; before it, for a folder on a box, the SSH command, quoted
+        /// The folder; before it, for a folder on boxes, their SSH commands, quoted
         #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
         place: Vec<String>,
         /// The hub cache, in its place.
@@ -244,6 +245,9 @@ pub enum Command {
         /// How to get into a box.
         #[command(flatten)]
         login: LoginArguments,
+        /// Which boxes beside these, and how to go about many.
+        #[command(flatten)]
+        fleet: FleetArguments,
         /// What a repair may use.
         #[command(flatten)]
         limits: LimitArguments,
@@ -401,11 +405,7 @@ mod tests {
 
     #[test]
     fn a_folder_beside_the_cache_is_told_apart_from_another_cache() {
-        for words in [
-            "hfdown download gpt2 --cache /x",
-            "hfdown sync gpt2 /x --cache",
-            "hfdown push gpt2 root@h /w --cache",
-        ] {
+        for words in ["hfdown download gpt2 --cache /x", "hfdown sync gpt2 /x --cache"] {
             assert!(complaint(words).contains(&format!("tip: {ANOTHER_CACHE}\n")), "{}", complaint(words));
         }
         let other = complaint("hfdown download gpt2 --cache --quiet --verbose");
@@ -416,7 +416,6 @@ mod tests {
     fn an_ssh_command_without_quotes_is_told_so() {
         for words in [
             "hfdown rsync-to-vast gpt2 ssh -p 20544 root@h /workspace",
-            "hfdown push gpt2 ssh root@h /workspace",
             "hfdown attach ssh -p 1 root@h /workspace",
             "hfdown stop root@h -p 1 /workspace",
             "hfdown verify gpt2 ssh -p 20544 root@h /workspace",

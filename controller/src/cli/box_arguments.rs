@@ -4,32 +4,32 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser as NotEmpty;
 
 use super::fleet_arguments::FleetArguments;
-use super::folders::parse_folder_there;
 use super::values::parse_fingerprint;
 
 /// The options that take the place of DIR.
 pub(super) const CACHE: [&str; 2] = ["cache", "cache_dir"];
 
-/// A folder on a box, and how to get there.
+/// Folders on boxes, and how to get there.
 #[derive(Debug, Args)]
 pub struct BoxArguments {
-    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187'
-    #[arg(value_name = "SSH")]
-    pub ssh: String,
-    /// The folder on the box; files land directly in it
-    #[arg(value_name = "DIR", value_parser = parse_folder_there)]
-    pub folder: String,
+    /// The SSH command of each box as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187', or a range like
+    /// root@gpu[001-064]; then the folder on the boxes
+    #[arg(value_name = "SSH… DIR", value_parser = NotEmpty::new())]
+    pub places: Vec<String>,
     /// How to get in.
     #[command(flatten)]
     pub login: LoginArguments,
+    /// Which boxes beside these, and how to go about many.
+    #[command(flatten)]
+    pub fleet: FleetArguments,
 }
 
 /// Folders on boxes, or the hub caches there, and how to get there.
 #[derive(Debug, Args)]
 pub struct BoxDestination {
-    /// The SSH command as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187', of each box; then the folder on
-    /// the boxes: files land directly in it
-    #[arg(value_name = "SSH… DIR", required = true, value_parser = NotEmpty::new())]
+    /// The SSH command of each box as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187', or a range like
+    /// root@gpu[001-064]; then the folder on the boxes: files land directly in it
+    #[arg(value_name = "SSH… DIR", value_parser = NotEmpty::new())]
     pub places: Vec<String>,
     /// The hub cache, in its place.
     #[command(flatten)]

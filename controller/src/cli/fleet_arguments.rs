@@ -1,29 +1,53 @@
-//! How a command goes about many boxes.
+//! Many boxes of one command: which they are beside those that are named, and how it goes about them.
 
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser as NotEmpty;
+
+/// Where `--help` has these options.
+const HEADING: &str = "Many boxes";
 
 /// As many boxes at once as a fleet mostly has: they download by themselves and cost this machine little, while one that
 /// waits for its turn is paid for. Each takes two descriptors here, of which a shell often grants 1,024.
 const JOBS: u16 = 256;
 
-/// How to go about many boxes.
-#[derive(Debug, Default, Args)]
+/// Which boxes, and how to go about many.
+#[derive(Debug, Clone, Default, Args)]
 pub struct FleetArguments {
+    /// Boxes from a file, or `-` for standard input; a line each: an SSH command, or `NAME = SSH`, and behind it ` -> DIR` where
+    /// the folder is another one there. `#` begins a comment
+    #[arg(long, value_name = "FILE", help_heading = HEADING, value_parser = NotEmpty::new())]
+    pub hosts: Option<String>,
+    /// The running instances of `vastai show instances --raw`, from a file, or `-` for standard input
+    #[arg(long, value_name = "FILE", help_heading = HEADING, value_parser = NotEmpty::new())]
+    pub vast_json: Option<String>,
+    /// Of all these boxes only those whose name matches: `gpu0*`, `gpu[001-016]`; may be repeated
+    #[arg(long, value_name = "GLOB", help_heading = HEADING, value_parser = NotEmpty::new())]
+    pub select: Vec<String>,
     /// How many boxes at once [default: 256]
-    #[arg(long, value_name = "N", help_heading = "Many boxes")]
+    #[arg(long, value_name = "N", help_heading = HEADING)]
     pub jobs: Option<NonZeroU16>,
     /// How long one box may take, from when its turn has come [default: as long as it takes]
-    #[arg(long, value_name = "SECONDS", help_heading = "Many boxes")]
+    #[arg(long, value_name = "SECONDS", help_heading = HEADING)]
     pub timeout: Option<NonZeroU32>,
     /// Stop all boxes as soon as one has failed
-    #[arg(long, help_heading = "Many boxes")]
+    #[arg(long, help_heading = HEADING)]
     pub fail_fast: bool,
 }
 
 impl FleetArguments {
+    /// Whether boxes are named elsewhere than on the command line.
+    pub fn names_boxes(&self) -> bool {
+        self.hosts.is_some() || self.vast_json.is_some()
+    }
+
+    /// Whether it is a fleet that is meant, of however many boxes.
+    pub fn is_fleet(&self) -> bool {
+        self.names_boxes() || !self.select.is_empty()
+    }
+
     /// How many at once.
     pub fn jobs(&self) -> usize {
         self.jobs.map_or(JOBS, NonZeroU16::get).into()

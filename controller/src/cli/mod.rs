@@ -8,6 +8,8 @@ mod cache_arguments;
 mod cached_name;
 mod elsewhere;
 mod fleet_arguments;
+mod fleet_members;
+mod fleet_texts;
 mod folders;
 mod log;
 mod model;
@@ -20,11 +22,13 @@ pub use arguments::{
     VerifyArguments,
 };
 pub use box_arguments::{BoxArguments, BoxDestination, CacheArguments, LinkArguments, LoginArguments};
-pub use box_places::BoxPlaces;
+pub use box_places::{BoxPlaces, TypedPlaces};
 pub use cache::Cache;
 pub use cache_arguments::{CachePlace, CacheVerb, RemovalArguments};
 pub use cached_name::name_in_cache;
 pub use fleet_arguments::FleetArguments;
+pub use fleet_members::FleetMembers;
+pub use fleet_texts::{FleetTexts, NamedText};
 pub use folders::{check_folder_there, check_path_here};
 pub use log::begin_log;
 pub use model::{Model, TypedCommand, file_command, of_command};

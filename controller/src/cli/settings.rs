@@ -19,7 +19,7 @@ use crate::failure::{self, Exit, Problem, in_words};
 use crate::hub::{
     self, Credential, Hub, NetworkAccess, Observer, PagingObserver, RepoId, Revision, Token, Variables,
 };
-use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget};
+use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget, TargetError};
 use crate::plan::{Extraneous, Policy};
 use crate::session::{Machine, Timeouts};
 
@@ -127,14 +127,18 @@ impl BoxAccess {
     pub fn machine(&self, ssh: &str) -> Result<(Machine, String, Vec<crate::link::IgnoredOption>), Problem> {
         // Agents of one run end each other: two folders on one box are two runs.
         let settings = LinkSettings { run: LinkSettings::new_run(), ..self.settings.clone() };
-        let (target, ignored) = SshTarget::resolve(ssh, &settings).map_err(|error| {
-            let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
-            usage(&format!("cannot read the SSH command `{ssh}`"), &error).hint(hint)
-        })?;
+        let (target, ignored) =
+            SshTarget::resolve(ssh, &settings).map_err(|error| unreadable_ssh(ssh, &error))?;
         let name = target.to_string();
         let (images, authorities) = (self.images.clone(), self.authorities.clone());
         Ok((Machine::Box { target, settings, images, timeouts: self.timeouts, authorities }, name, ignored))
     }
+}
+
+/// An SSH command that names no box.
+pub(super) fn unreadable_ssh(ssh: &str, error: &TargetError) -> Problem {
+    let hint = if error.is_of_a_file() { SSH_CONFIG } else { SSH };
+    usage(&format!("cannot read the SSH command `{ssh}`"), error).hint(hint)
 }
 
 /// What a box is told of `SSL_CERT_FILE`: a mirror that is trusted here is trusted there.

@@ -31,7 +31,7 @@ use tokio_util::sync::CancellationToken;
 use self::fleet::{FleetOptions, OfflineVerification};
 use self::request::{Targets, Through};
 use crate::cli::{
-    Arguments, BoxAccess, BoxArguments, BoxPlaces, Command, FleetArguments, OutputArguments, begin_log,
+    Arguments, BoxAccess, BoxArguments, Command, FleetArguments, OutputArguments, TypedPlaces, begin_log,
 };
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{AttachVerb, Exit, Problem};
@@ -139,8 +139,9 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
                 rsync_to_vast::BoxSync { source, there, selection, sync, transfer, traces, through, detach };
             rsync_to_vast::request(typed, context).await?
         }
-        Command::Verify { source, place, cache, selection, verify, login, limits, .. } => {
-            let typed = verify::TypedVerification { source, place, cache, selection, verify, login, limits };
+        Command::Verify { source, place, cache, selection, verify, login, fleet, limits, .. } => {
+            let typed =
+                verify::TypedVerification { source, place, cache, selection, verify, login, fleet, limits };
             let (request, targets) = verify::request(typed, context).await?;
             if verify.offline {
                 let work = OfflineVerification { request };
@@ -166,7 +167,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
 
 /// Where transfers were detached.
 async fn attached(there: &BoxArguments, context: &Context) -> Result<Targets, Problem> {
-    let places = BoxPlaces::One { ssh: there.ssh.clone(), folder: Some(there.folder.clone()) };
+    let places = TypedPlaces { words: &there.places, is_cache: false, fleet: &there.fleet };
     Targets::on_boxes(places, &BoxAccess::new(&there.login, Traces::Keep)?, None, context).await
 }
 
@@ -174,6 +175,8 @@ async fn attached(there: &BoxArguments, context: &Context) -> Result<Targets, Pr
 fn options(command: &Command) -> FleetOptions {
     match command {
         Command::RsyncToVast { there, .. } => (&there.fleet).into(),
+        Command::Attach { there, .. } | Command::Stop { there, .. } => (&there.fleet).into(),
+        Command::Verify { fleet, .. } => fleet.into(),
         _ => (&FleetArguments::default()).into(),
     }
 }

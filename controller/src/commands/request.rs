@@ -7,11 +7,14 @@ use hfdown_agent::cache_place::{OWN, SNAPSHOTS};
 use hfdown_protocol::{Access, Check, Commit, FileTable, Layout, Limits, Mode, RepoPath, Symlinks, Traces};
 
 use super::Context;
-use crate::cli::{self, BoxAccess, BoxPlaces, Cache, LimitArguments, Settings, TransferArguments};
+use crate::cli::{
+    self, BoxAccess, BoxPlaces, Cache, FleetArguments, FleetMembers, FleetTexts, LimitArguments, Settings,
+    TransferArguments, TypedPlaces,
+};
 use crate::detached_records::DetachedRecords;
 use crate::display::Events;
 use crate::event::Event;
-use crate::failure::Problem;
+use crate::failure::{Exit, Problem};
 use crate::fleet::FleetTarget;
 use crate::link::IgnoredOption;
 use crate::plan::{Extraneous, Intent, Policy};
@@ -185,19 +188,23 @@ impl Targets {
 
     /// Folders on boxes, or the hub caches there.
     pub(super) async fn on_boxes(
-        places: BoxPlaces,
+        typed: TypedPlaces<'_>,
         access: &BoxAccess,
         cache: Option<&Cache>,
         context: &Context,
     ) -> Result<Self, Problem> {
-        Ok(match places {
+        let texts = fleet_texts(typed.fleet, context).await?;
+        Ok(match typed.settle(&texts)? {
             BoxPlaces::One { ssh, folder } => {
                 let target = Target::on_box((&ssh, access), folder.as_deref(), cache, context).await?;
                 Self::One(Box::new(target))
             }
-            BoxPlaces::Fleet(of_fleet) => {
-                let mut fleet = Vec::with_capacity(of_fleet.len());
-                for each in of_fleet {
+            BoxPlaces::Fleet(FleetMembers { targets, notes }) => {
+                for text in notes {
+                    context.events(None).send(Event::Warning { text }).await;
+                }
+                let mut fleet = Vec::with_capacity(targets.len());
+                for each in targets {
                     let FleetTarget { name, ssh, folder, .. } = &each;
                     let way = (ssh.as_str(), access);
                     let target = Target::named(way, Some(name), folder.as_deref(), cache, context).await?;
@@ -206,6 +213,19 @@ impl Targets {
                 Self::Fleet(fleet)
             }
         })
+    }
+}
+
+/// The texts that name boxes. A pipe may stay open for as long as it likes, but for the user who has seen enough.
+async fn fleet_texts(fleet: &FleetArguments, context: &Context) -> Result<FleetTexts, Problem> {
+    if !fleet.names_boxes() {
+        return Ok(FleetTexts::default());
+    }
+    let fleet = fleet.clone();
+    let reading = tokio::task::spawn_blocking(move || FleetTexts::read(&fleet));
+    tokio::select! {
+        read = reading => read.map_err(|error| Problem::new(Exit::Failed, "cannot read the hosts").because(error))?,
+        () = context.cancel.cancelled() => Err(Problem::new(Exit::Cancelled, "")),
     }
 }
 

@@ -7,8 +7,8 @@ use hfdown_protocol::Traces;
 use super::Context;
 use super::request::{SyncRequest, Targets, Through};
 use crate::cli::{
-    BoxAccess, BoxDestination, BoxPlaces, Cache, Model, RepoArguments, SelectionArguments, Settings,
-    SyncArguments, TransferArguments, TypedCommand,
+    BoxAccess, BoxDestination, Cache, Model, RepoArguments, SelectionArguments, Settings, SyncArguments,
+    TransferArguments, TypedCommand, TypedPlaces,
 };
 use crate::failure::Problem;
 
@@ -36,7 +36,8 @@ pub(super) async fn request(
     let selection = typed.selection.selection(model.quantisation.as_ref())?;
     let cache = Cache::on_box(&there.cache)?;
     let access = BoxAccess::new(&there.login, typed.traces)?;
-    let targets = Targets::on_boxes(BoxPlaces::of(there)?, &access, cache.as_ref(), context).await?;
+    let places = TypedPlaces { words: &there.places, is_cache: there.cache.is_wanted(), fleet: &there.fleet };
+    let targets = Targets::on_boxes(places, &access, cache.as_ref(), context).await?;
     let (token, floor) = (source.token.as_deref(), typed.transfer.limits.floor());
     let settings = Settings::new(model, token, floor, &targets.events(context))?;
     let request = SyncRequest {

@@ -13,9 +13,9 @@ use super::attempts::SyncRun;
 use super::remedies::{ListedBy, Remedies};
 use super::request::{FolderLayout, SyncRequest, Target, Targets, Through};
 use crate::cli::{
-    BoxAccess, BoxPlaces, Cache, CacheArguments, LimitArguments, LoginArguments, Model, RepoArguments,
-    SelectionArguments, Settings, TypedCommand, VerifyArguments, check_folder_there, check_path_here,
-    of_command,
+    BoxAccess, Cache, CacheArguments, FleetArguments, LimitArguments, LoginArguments, Model, RepoArguments,
+    SelectionArguments, Settings, TypedCommand, TypedPlaces, VerifyArguments, check_folder_there,
+    check_path_here, of_command,
 };
 use crate::event::{Event, HintBeside};
 use crate::failure::{Exit, Problem};
@@ -38,6 +38,7 @@ pub(super) struct TypedVerification<'a> {
     pub(super) selection: &'a SelectionArguments,
     pub(super) verify: &'a VerifyArguments,
     pub(super) login: &'a LoginArguments,
+    pub(super) fleet: &'a FleetArguments,
     pub(super) limits: &'a LimitArguments,
 }
 
@@ -45,20 +46,22 @@ pub(super) struct TypedVerification<'a> {
 #[derive(Debug, PartialEq, Eq)]
 enum VerifiedPlace<'a> {
     Here { folder: Option<&'a str> },
-    OnBox { ssh: &'a str, folder: Option<&'a str> },
+    OnBoxes,
 }
 
 pub(super) async fn request(
     typed: TypedVerification<'_>,
     context: &Context,
 ) -> Result<(SyncRequest, Targets), Problem> {
-    let TypedVerification { source, place, cache, selection, verify, login, limits } = typed;
+    let TypedVerification { source, place, cache, selection, verify, login, fleet, limits } = typed;
     let words = selection.words();
     let after = place.iter().chain(&words).map(String::as_str).collect();
     let model = Model::whole(source, &TypedCommand { verb: "verify", after })?;
     let selection = selection.selection(model.quantisation.as_ref())?;
     let settings = |model, events| Settings::new(model, source.token.as_deref(), limits.floor(), events);
-    let (settings, targets, cache) = match VerifiedPlace::of(place, cache)? {
+    let places = TypedPlaces { words: place, is_cache: cache.is_wanted(), fleet };
+    let place = if places.is_fleet() { VerifiedPlace::OnBoxes } else { VerifiedPlace::of(place, cache)? };
+    let (settings, targets, cache) = match place {
         VerifiedPlace::Here { folder } => {
             let (events, cache) = (context.events(None), Cache::here(cache)?);
             let settings = settings(model, &events)?;
@@ -66,10 +69,8 @@ pub(super) async fn request(
             let target = Target::local(&settings, folder, cache.as_ref(), events)?;
             (settings, Targets::One(Box::new(target)), cache)
         }
-        VerifiedPlace::OnBox { ssh, folder } => {
-            let cache = Cache::on_box(cache)?;
-            let (ssh, folder) = (ssh.to_owned(), folder.map(str::to_owned));
-            let (places, access) = (BoxPlaces::One { ssh, folder }, BoxAccess::new(login, Traces::Keep)?);
+        VerifiedPlace::OnBoxes => {
+            let (cache, access) = (Cache::on_box(cache)?, BoxAccess::new(login, Traces::Keep)?);
             let targets = Targets::on_boxes(places, &access, cache.as_ref(), context).await?;
             (settings(model, &targets.events(context))?, targets, cache)
         }

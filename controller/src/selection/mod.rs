@@ -30,6 +30,7 @@ pub use self::criteria::{Criteria, GlobShare, NothingSelected, SelectionNote};
 pub use self::duplicates::{Duplicates, WeightFormat};
 pub use self::glob::{Glob, GlobError, escaped};
 pub use self::globs::Globs;
+pub(crate) use self::nearest::nearest;
 pub use self::quantisation::Quantisation;
 pub use self::quantisations::{
     MissingShards, NoQuantisation, Projectors, QuantisationFiles, WantedQuantisations,

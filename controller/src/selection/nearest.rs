@@ -34,7 +34,7 @@ enum Likeness {
 }
 
 /// The names that are most like a pattern, of those that it does not match, most likely first.
-pub(super) fn nearest<'a>(glob: &Glob, names: impl Iterator<Item = &'a str>) -> Vec<String> {
+pub(crate) fn nearest<'a>(glob: &Glob, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let whole = Automaton::new(glob.tokens());
     let start =
         glob.tokens().iter().rposition(|token| *token == GlobToken::Literal('/')).map_or(0, |at| at + 1);

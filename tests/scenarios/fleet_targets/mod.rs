@@ -1,0 +1,3 @@
+//! Which boxes a command is for.
+
+mod ranges;
