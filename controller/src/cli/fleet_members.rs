@@ -29,18 +29,18 @@ const NOT_RUNNING: &str =
 
 /// A box of a fleet that has been resolved, and has no name yet.
 #[derive(Debug)]
-struct Member {
+struct FleetMember {
     ssh: String,
     unnamed: Unnamed,
     /// What tells it from others, however it is written.
-    identity: Identity,
+    identity: TargetIdentity,
     price: Option<Price>,
     /// The line that names it.
     line: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Identity {
+struct TargetIdentity {
     address: (String, String, u16),
     by_way_of: Vec<String>,
     folder: Option<String>,
@@ -92,7 +92,7 @@ impl FleetMembers {
             let are = if repeated.len() == 1 { "is" } else { "are" };
             notes.push(format!("{targets} {are} named more than once, and meant once: {folded}"));
         }
-        let target = |(member, name): (Member, String)| FleetTarget {
+        let target = |(member, name): (FleetMember, String)| FleetTarget {
             name: Arc::from(name),
             ssh: member.ssh,
             folder: member.unnamed.folder,
@@ -110,7 +110,7 @@ impl NamedBoxes<'_> {
         ssh: &str,
         given: Option<&str>,
         own_folder: Option<&str>,
-    ) -> Result<Member, crate::link::TargetError> {
+    ) -> Result<FleetMember, crate::link::TargetError> {
         let (target, _) = SshTarget::resolve(ssh, self.settings)?;
         let host = SshTarget::parse(ssh).map_or_else(|_| target.host.clone(), |(typed, _)| typed.host);
         let user = target.user.clone().or_else(|| self.settings.user.clone());
@@ -119,16 +119,16 @@ impl NamedBoxes<'_> {
             "" => folder.clone(),
             bare => bare.to_owned(),
         };
-        let identity = Identity {
+        let identity = TargetIdentity {
             address: (user.clone().unwrap_or_default(), target.host.to_lowercase(), target.port),
             by_way_of: target.jumps.iter().map(ToString::to_string).collect(),
             folder: folder.as_ref().map(bare),
         };
         let unnamed = Unnamed { given: given.map(str::to_owned), host, user, port: target.port, folder };
-        Ok(Member { ssh: ssh.to_owned(), unnamed, identity, price: None, line: None })
+        Ok(FleetMember { ssh: ssh.to_owned(), unnamed, identity, price: None, line: None })
     }
 
-    fn of_words(&self) -> Result<Vec<Member>, Problem> {
+    fn of_words(&self) -> Result<Vec<FleetMember>, Problem> {
         let mut members = Vec::new();
         for word in self.ssh {
             let commands = expand(word).map_err(|error| {
@@ -144,7 +144,7 @@ impl NamedBoxes<'_> {
         Ok(members)
     }
 
-    fn of_file(&self, text: &NamedText) -> Result<Vec<Member>, Problem> {
+    fn of_file(&self, text: &NamedText) -> Result<Vec<FleetMember>, Problem> {
         let NamedText { from, bytes } = text;
         let lines = hosts_file::read(bytes).map_err(|faults| broken_lines(from, &faults))?;
         if lines.is_empty() {
@@ -157,7 +157,7 @@ impl NamedBoxes<'_> {
                 Some(Ok(())) if self.is_cache => Some("a folder has no place beside --cache".to_owned()),
                 _ => match self.member(&ssh, name.as_deref(), folder.as_deref()) {
                     Ok(member) => {
-                        members.push(Member { line: Some(line), ..member });
+                        members.push(FleetMember { line: Some(line), ..member });
                         None
                     }
                     Err(error) => {
@@ -177,7 +177,7 @@ impl NamedBoxes<'_> {
         text: &NamedText,
         is_alone: bool,
         notes: &mut Vec<String>,
-    ) -> Result<Vec<Member>, Problem> {
+    ) -> Result<Vec<FleetMember>, Problem> {
         let NamedText { from, bytes } = text;
         let found = VastInstances::read(bytes).map_err(|error| no_instances(from, &error))?;
         let passed_over = found.passed_over();
@@ -197,7 +197,7 @@ impl NamedBoxes<'_> {
         let member = |VastInstance { name, ssh, price }: VastInstance| {
             let member =
                 self.member(&ssh, Some(&name), None).map_err(|error| unreadable_ssh(&ssh, &error))?;
-            Ok(Member { price, ..member })
+            Ok(FleetMember { price, ..member })
         };
         found.running.into_iter().map(member).collect()
     }
@@ -215,9 +215,9 @@ impl NamedBoxes<'_> {
 }
 
 /// Each target once, and which of them were there more than once.
-fn merged(members: Vec<Member>) -> (Vec<Member>, Vec<usize>) {
-    let mut known: HashMap<Identity, usize> = HashMap::new();
-    let (mut once, mut repeated) = (Vec::<Member>::new(), Vec::new());
+fn merged(members: Vec<FleetMember>) -> (Vec<FleetMember>, Vec<usize>) {
+    let mut known: HashMap<TargetIdentity, usize> = HashMap::new();
+    let (mut once, mut repeated) = (Vec::<FleetMember>::new(), Vec::new());
     for member in members {
         if let Some(at) = known.get(&member.identity) {
             let first = &mut once[*at];
@@ -235,13 +235,13 @@ fn merged(members: Vec<Member>) -> (Vec<Member>, Vec<usize>) {
 }
 
 /// Names of a file that several boxes have. Several folders on one box may.
-fn names_of_several(members: &[Member]) -> Vec<LineFault> {
-    let mut known: HashMap<&str, &Member> = HashMap::new();
+fn names_of_several(members: &[FleetMember]) -> Vec<LineFault> {
+    let mut known: HashMap<&str, &FleetMember> = HashMap::new();
     let mut faults = Vec::new();
     for member in members {
         let (Some(name), Some(line)) = (&member.unnamed.given, member.line) else { continue };
         let first = *known.entry(name).or_insert(member);
-        let box_of = |member: &Member| Identity { folder: None, ..member.identity.clone() };
+        let box_of = |member: &FleetMember| TargetIdentity { folder: None, ..member.identity.clone() };
         if let (Some(other), true) = (first.line, box_of(first) != box_of(member)) {
             let why = format!("`{}` is the name of another box already, in line {other}", quoted(Some(name)));
             faults.push(LineFault { line, why });

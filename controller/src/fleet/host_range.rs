@@ -103,7 +103,7 @@ fn is_spaced_list(text: &str) -> bool {
 }
 
 /// Text, and the numbers that follow it.
-struct Piece<'a> {
+struct RangePiece<'a> {
     text: &'a str,
     numbers: Option<Vec<NumberRange>>,
 }
@@ -116,7 +116,7 @@ struct NumberRange {
     digits: usize,
 }
 
-impl Piece<'_> {
+impl RangePiece<'_> {
     fn count(&self) -> usize {
         let count = |range: &NumberRange| (range.last - range.first) / range.step + 1;
         self.numbers.as_ref().map_or(1, |numbers| {
@@ -127,7 +127,7 @@ impl Piece<'_> {
 }
 
 /// Every combination, the last range running fastest. Numbers that are written twice are meant once.
-fn combine(pieces: &[Piece<'_>], front: &mut String, expanded: &mut Vec<String>) {
+fn combine(pieces: &[RangePiece<'_>], front: &mut String, expanded: &mut Vec<String>) {
     let Some((piece, rest)) = pieces.split_first() else {
         expanded.push(front.clone());
         return;
@@ -156,7 +156,7 @@ fn combine(pieces: &[Piece<'_>], front: &mut String, expanded: &mut Vec<String>)
     front.truncate(length);
 }
 
-fn pieces(word: &str) -> Result<Vec<Piece<'_>>, RangeError> {
+fn pieces(word: &str) -> Result<Vec<RangePiece<'_>>, RangeError> {
     let (mut pieces, mut begin, mut looked) = (Vec::new(), 0, 0);
     while let Some(open) = word[looked..].find('[').map(|at| looked + at) {
         let around = around(word, open);
@@ -172,10 +172,10 @@ fn pieces(word: &str) -> Result<Vec<Piece<'_>>, RangeError> {
         if inside.contains(':') || !has_numbers && is_path(around) {
             continue;
         }
-        pieces.push(Piece { text: &word[begin..open], numbers: Some(numbers(inside)?) });
+        pieces.push(RangePiece { text: &word[begin..open], numbers: Some(numbers(inside)?) });
         begin = looked;
     }
-    pieces.push(Piece { text: &word[begin..], numbers: None });
+    pieces.push(RangePiece { text: &word[begin..], numbers: None });
     Ok(pieces)
 }
 

@@ -253,7 +253,7 @@ mod tests {
             ("a[1-3] = h[1-2]", "! 1: it has 3 names and 2 hosts"),
             (" = h", "! 1: a name has at most 100 characters, and none that a terminal hides or obeys"),
             (
-                "a\u{1b}[1m] = h",
+                "a\u{1b} = h",
                 "! 1: a name has at most 100 characters, and none that a terminal hides or obeys",
             ),
             ("-> /d", "! 1: it names no host"),

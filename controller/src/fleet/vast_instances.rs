@@ -81,7 +81,7 @@ impl VastInstances {
             [b'I', b'D', b' ' | b'\t', ..] => return Err(VastError::Table),
             _ => {}
         }
-        let mut found = Found::default();
+        let mut found = FoundInstances::default();
         for page in serde_json::Deserializer::from_slice(bytes).into_iter::<Value>() {
             let page = page.map_err(|error| VastError::NoJson(sanitize(error.to_string(), LONGEST_TEXT)))?;
             found.page(page)?;
@@ -101,14 +101,14 @@ impl VastInstances {
 
 /// What has been found so far: an instance with its label and its number.
 #[derive(Default)]
-struct Found {
+struct FoundInstances {
     running: Vec<(String, String, VastInstance)>,
     passed_over: BTreeMap<String, usize>,
     next_page: Option<Value>,
     seen: usize,
 }
 
-impl Found {
+impl FoundInstances {
     fn page(&mut self, page: Value) -> Result<(), VastError> {
         match page {
             Value::Array(instances) => self.instances(instances),
