@@ -14,7 +14,7 @@ pub(super) const CACHE: [&str; 2] = ["cache", "cache_dir"];
 pub struct BoxArguments {
     /// The SSH command of each box as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187', or a range like
     /// root@gpu[001-064]; then the folder on the boxes
-    #[arg(value_name = "SSH… DIR", value_parser = NotEmpty::new())]
+    #[arg(value_name = "SSH… DIR")]
     pub places: Vec<String>,
     /// How to get in.
     #[command(flatten)]
@@ -29,7 +29,7 @@ pub struct BoxArguments {
 pub struct BoxDestination {
     /// The SSH command of each box as the console gives it, quoted: 'ssh -p 20544 root@142.214.185.187', or a range like
     /// root@gpu[001-064]; then the folder on the boxes: files land directly in it
-    #[arg(value_name = "SSH… DIR", value_parser = NotEmpty::new())]
+    #[arg(value_name = "SSH… DIR")]
     pub places: Vec<String>,
     /// The hub cache, in its place.
     #[command(flatten)]

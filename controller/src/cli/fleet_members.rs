@@ -146,11 +146,11 @@ impl NamedBoxes<'_> {
 
     fn of_file(&self, text: &NamedText) -> Result<Vec<FleetMember>, Problem> {
         let NamedText { from, bytes } = text;
-        let lines = hosts_file::read(bytes).map_err(|faults| broken_lines(from, &faults))?;
-        if lines.is_empty() {
+        let (lines, mut faults) = hosts_file::read(bytes);
+        if lines.is_empty() && faults.is_empty() {
             return Err(Problem::new(Exit::Usage, format!("there are no hosts in {from}")).hint(HOSTS));
         }
-        let (mut members, mut faults) = (Vec::new(), Vec::new());
+        let mut members = Vec::new();
         for HostLine { line, name, ssh, folder } in lines {
             let why = match folder.as_deref().map(check_folder_there) {
                 Some(Err(why)) => Some(format!("`{}` names no folder: {why}", quoted(folder.as_deref()))),
@@ -168,6 +168,7 @@ impl NamedBoxes<'_> {
             faults.extend(why.map(|why| LineFault { line, why }));
         }
         faults.extend(names_of_several(&members));
+        faults.sort_by_key(|fault| fault.line);
         if faults.is_empty() { Ok(members) } else { Err(broken_lines(from, &faults)) }
     }
 

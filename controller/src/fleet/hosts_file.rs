@@ -58,8 +58,8 @@ enum LineError {
     Range(#[from] RangeError),
 }
 
-/// Reads such a file. All lines that make no sense are told.
-pub fn read(bytes: &[u8]) -> Result<Vec<HostLine>, Vec<LineFault>> {
+/// Reads such a file: its hosts, and all lines that make no sense.
+pub fn read(bytes: &[u8]) -> (Vec<HostLine>, Vec<LineFault>) {
     let text = String::from_utf8_lossy(bytes);
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let (mut hosts, mut faults) = (Vec::new(), Vec::new());
@@ -73,7 +73,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<HostLine>, Vec<LineFault>> {
             break;
         }
     }
-    if faults.is_empty() { Ok(hosts) } else { Err(faults) }
+    (hosts, faults)
 }
 
 fn host_lines(line: usize, text: &str) -> Result<Vec<HostLine>, LineError> {
@@ -191,7 +191,7 @@ mod tests {
 
     fn shown(text: &str) -> String {
         match read(text.as_bytes()) {
-            Ok(hosts) => {
+            (hosts, faults) if faults.is_empty() => {
                 let shown = |host: HostLine| {
                     let name = host.name.map(|name| format!("{name} = ")).unwrap_or_default();
                     let folder = host.folder.map(|folder| format!(" -> {folder}")).unwrap_or_default();
@@ -199,7 +199,7 @@ mod tests {
                 };
                 hosts.into_iter().map(shown).collect::<Vec<_>>().join(" | ")
             }
-            Err(faults) => {
+            (_, faults) => {
                 let shown = |fault: LineFault| format!("! {}: {}", fault.line, fault.why);
                 faults.into_iter().map(shown).collect::<Vec<_>>().join(" | ")
             }

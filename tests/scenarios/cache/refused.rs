@@ -28,7 +28,7 @@ async fn a_cache_and_a_folder_are_one_too_many_and_neither_is_one_too_few(sandbo
         (&["download", MODEL, "DIR", "--cache-dir", "x"], "'[DIR]' cannot be used with '--cache-dir <DIR>'"),
         (&["rsync-sync", MODEL, "DIR", "--cache"], "'[DIR]' cannot be used with '--cache'"),
         (&["rsync-sync", MODEL], "<DIR>"),
-        (&["rsync-to-vast", MODEL, "ssh root@box", "/w", "--cache"], "'[DIR]' cannot be used with '--cache'"),
+        (&["rsync-to-vast", MODEL, "ssh root@box", "/w", "--cache"], "--cache stands in the place of DIR"),
         (&["rsync-to-vast", MODEL, "ssh root@box"], "<DIR>"),
         (&["rsync-sync", MODEL, "--cache-dir", "$HOME/x"], "cannot use `$HOME/x` as the hub cache"),
     ] {

@@ -1,3 +1,4 @@
 //! Which boxes a command is for.
 
+mod named;
 mod ranges;

@@ -22,7 +22,7 @@ async fn what_makes_no_sense_is_a_matter_of_usage(sandbox: Sandbox) {
         (&["download", "gpt2", ""], "a value is required for '[DIR]'"),
         (
             &["push", "gpt2", "ssh", "root@h", "/workspace"],
-            "tip: the SSH command is one word: put it in quotes",
+            "hint: an SSH command is one word: put it in quotes",
         ),
         (&["attach", "root@h", "/w", "--host-key", "SHA256:abc"], "it is `SHA256:` and 43 characters"),
         (
