@@ -83,7 +83,11 @@ impl WorkFolder {
         let parts = at.checked(own.folder(PARTS, MissingFolders::MakeOurs), &format!("{name}/{PARTS}"))?;
         if !own.has_file(IGNORED) {
             let file = format!("{name}/{IGNORED}");
-            own.replace(IGNORED, b"*", FileMode::Usual).map_err(|error| at.failure(&file, &error))?;
+            match own.replace(IGNORED, b"*", FileMode::Usual) {
+                // Nothing is locked yet: another run that begins at the same time has given the file its name.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                replaced => replaced.map_err(|error| at.failure(&file, &error))?,
+            }
         }
         Ok(Self { own, parts })
     }
@@ -232,6 +236,25 @@ mod tests {
         let mut left: Vec<_> = work.parts.entries().map(|entry| entry.file_name()).collect();
         left.sort();
         assert_eq!(left, ["a", "a.journal", "a.old"]);
+    }
+
+    #[test]
+    fn runs_that_begin_at_once_make_one_folder() {
+        for _ in 0..100 {
+            let ground = tempfile::tempdir().unwrap();
+            let folder = Dir::open_ambient_dir(ground.path(), cap_std::ambient_authority()).unwrap();
+            let at = DestinationFolder { folder: &folder, path: ground.path() };
+            let starts = std::sync::Barrier::new(8);
+            std::thread::scope(|scope| {
+                let make = || {
+                    starts.wait();
+                    WorkFolder::make(at, ".cache/hfdown").map(|_| ())
+                };
+                let runs: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
+                runs.into_iter().for_each(|run| run.join().unwrap().unwrap());
+            });
+            assert_eq!(folder.read_to_string(".cache/hfdown/.gitignore").unwrap(), "*");
+        }
     }
 
     #[test]
