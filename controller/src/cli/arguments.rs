@@ -13,6 +13,7 @@ use super::elsewhere::instead;
 use super::fleet_arguments::FleetArguments;
 use super::folders::parse_path_here;
 use super::selection::SelectionArguments;
+use super::topics::topic;
 use super::values::{parse_floor, parse_rate};
 use crate::output::OutputOptions;
 
@@ -26,7 +27,9 @@ HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_DOWNLOAD_TIMEOUT (seconds that a connectio
 nothing), SSL_CERT_FILE, NO_PROXY, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY (proxies of http, https,
 socks4, socks4a, socks5 and socks5h) mean what they mean to `hf` and curl; NO_COLOR turns colours
 off. HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead
-of the one built in. HFDOWN_LOG=debug shows the talk with the agent.";
+of the one built in. HFDOWN_LOG=debug shows the talk with the agent.
+
+Many boxes at once: `hfdown help fleets`.";
 
 const UNQUOTED: &str =
     "the SSH command is one word: put it in quotes, like 'ssh -p 20544 root@142.214.185.187'";
@@ -50,9 +53,12 @@ impl Arguments {
     /// options and folders too many.
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<OsString> = words.into_iter().collect();
+        let typed: Vec<&str> = words.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).collect();
+        if let Some(topic) = topic(&typed) {
+            return Err(topic);
+        }
         Self::try_parse_from(&words).map_err(|mut error| {
-            let words: Vec<&str> =
-                words.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).collect();
+            let words = typed;
             let verb = words.first().copied().unwrap_or_default();
             let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop"].contains(&verb)
                 || verb == "verify" && words.contains(&"ssh");

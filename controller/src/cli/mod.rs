@@ -16,6 +16,7 @@ mod model;
 mod place_kind;
 mod selection;
 mod settings;
+mod topics;
 mod values;
 
 pub use arguments::{
