@@ -28,6 +28,7 @@ mod mirror;
 mod olah;
 mod other_programs;
 mod proxies;
+mod recipes;
 mod refusals;
 mod selection;
 mod stranger;

@@ -19,6 +19,8 @@ pub enum Counterpart {
     Olah,
     /// The program of ClusterShell that expands and folds names of hosts, of the same file.
     Nodeset,
+    /// A program of Ansible's or for Kubernetes, of the versions that `counterparts/recipes-requirements.txt` pins.
+    Recipe(&'static str),
     /// OpenSSH's server, of whatever version the machine has.
     Sshd,
     /// QEMU, to whom the kernel hands programs for 64-bit ARM.
@@ -51,6 +53,7 @@ impl Counterpart {
             Self::Hf => vec![target().join("counterparts/bin/hf")],
             Self::Olah => vec![target().join("counterparts/bin/olah-cli")],
             Self::Nodeset => vec![target().join("counterparts/bin/nodeset")],
+            Self::Recipe(name) => vec![target().join("counterparts-recipes/bin").join(name)],
             // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
             Self::Sshd => on_search_path("sshd"),
             Self::Tool(name) => on_search_path(name),
@@ -71,11 +74,13 @@ impl Counterpart {
     fn remedy(self) -> String {
         let package = match self {
             Self::Hf | Self::Olah | Self::Nodeset => return "run tests/counterparts/install".to_owned(),
+            Self::Recipe(_) => return "run tests/counterparts/install recipes".to_owned(),
             Self::Aarch64Agent => return "run agent/build-aarch64".to_owned(),
             Self::Qemu => "qemu-user-static and binfmt-support",
             Self::Sshd | Self::SftpServer => "openssh-server",
             Self::NssWrapper => "libnss-wrapper",
             Self::Tool("busybox") => "busybox-static",
+            Self::Tool("munged") => "munge",
             Self::Tool("unshare" | "setpriv") => "util-linux",
             Self::Tool(name) => name,
         };
@@ -108,7 +113,7 @@ impl fmt::Display for Counterpart {
             Self::Aarch64Agent => "the agent for aarch64",
             Self::SftpServer => "sftp-server",
             Self::NssWrapper => "libnss_wrapper.so",
-            Self::Tool(name) => name,
+            Self::Tool(name) | Self::Recipe(name) => name,
         })
     }
 }

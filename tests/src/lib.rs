@@ -3,6 +3,7 @@
 pub mod cached;
 pub mod counterpart;
 pub mod crowd;
+pub mod fleet;
 pub mod hf;
 pub mod hub;
 pub mod lacking;
@@ -12,6 +13,7 @@ pub mod olah;
 pub mod processes;
 pub mod proxy;
 pub mod sandbox;
+pub mod slurm;
 pub mod ssh_host;
 pub mod terminal;
 pub mod web_proxy;
