@@ -19,7 +19,7 @@ use crate::failure::{self, Exit, Problem, in_words};
 use crate::hub::{
     self, Credential, Hub, NetworkAccess, Observer, PagingObserver, RepoId, Revision, Token, Variables,
 };
-use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SshTarget, TargetError};
+use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SharedLinks, SshTarget, TargetError};
 use crate::plan::{Extraneous, Policy};
 use crate::session::{Machine, Timeouts};
 
@@ -103,7 +103,8 @@ pub struct BoxAccess {
     settings: LinkSettings,
     images: AgentImages,
     timeouts: Timeouts,
-    authorities: Vec<Vec<u8>>,
+    authorities: Arc<[Vec<u8>]>,
+    links: SharedLinks,
 }
 
 impl BoxAccess {
@@ -120,18 +121,26 @@ impl BoxAccess {
         }
         settings.traces = traces;
         let authorities = handed_down(std::env::var_os("SSL_CERT_FILE").filter(|path| !path.is_empty()))?;
-        Ok(Self { settings, images, timeouts: link.timeouts(), authorities })
+        let links = SharedLinks::default();
+        Ok(Self { settings, images, timeouts: link.timeouts(), authorities: authorities.into(), links })
     }
 
     /// An agent on a box, and the box's name on the screen.
     pub fn machine(&self, ssh: &str) -> Result<(Machine, String, Vec<crate::link::IgnoredOption>), Problem> {
-        // Agents of one run end each other: two folders on one box are two runs.
-        let settings = LinkSettings { run: LinkSettings::new_run(), ..self.settings.clone() };
+        let settings = self.settings.for_target();
         let (target, ignored) =
             SshTarget::resolve(ssh, &settings).map_err(|error| unreadable_ssh(ssh, &error))?;
         let name = target.to_string();
-        let (images, authorities) = (self.images.clone(), self.authorities.clone());
-        Ok((Machine::Box { target, settings, images, timeouts: self.timeouts, authorities }, name, ignored))
+        let Self { images, timeouts, authorities, links, .. } = self;
+        let machine = Machine::Box {
+            target,
+            settings,
+            links: links.clone(),
+            images: images.clone(),
+            timeouts: *timeouts,
+            authorities: Arc::clone(authorities),
+        };
+        Ok((machine, name, ignored))
     }
 }
 

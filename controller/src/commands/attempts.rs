@@ -13,9 +13,12 @@ use crate::link::{Dismissal, Leftovers};
 use crate::plan::Plan;
 use crate::session::{Carryover, ConnectAttempt, Machine, SessionError};
 
-/// The waits before new links.
-const BACKOFF: Backoff =
-    Backoff { first: Duration::from_millis(500), longest: Duration::from_secs(30), jitter: Jitter::NONE };
+/// The waits before new links: the boxes behind a gateway that went away do not come back in step.
+const BACKOFF: Backoff = Backoff {
+    first: Duration::from_millis(500),
+    longest: Duration::from_secs(30),
+    jitter: Jitter { least: 0.75, most: 1.25 },
+};
 
 /// Bytes over one link that are progress, as they are over one connection of an agent's.
 const PROGRESS: u64 = 256 << 10;

@@ -13,12 +13,17 @@ use super::verify;
 use crate::failure::{Exit, Problem};
 use crate::hub::{Listing, RepoInfo};
 use crate::selection::Selected;
+use crate::session::{PublicFiles, SharedAnswers};
 
 /// What the Hub was asked, which is the same for every target.
 pub(super) struct Prepared {
     pub(super) info: Arc<RepoInfo>,
     pub(super) listing: Arc<Listing>,
     pub(super) selected: Selected,
+    /// What the Hub says of its files while they are fetched.
+    pub(super) answers: Arc<SharedAnswers>,
+    /// Who finds out where they are, if they are public.
+    pub(super) public: PublicFiles,
 }
 
 /// Brings targets up to date.
@@ -51,5 +56,11 @@ async fn prepare(request: &SyncRequest, targets: &Targets, context: &Context) ->
         refuse_name_of_a_file(request, target, &listing, cancel).await?;
     }
     let selected = select(request, &info, &listing, &targets.events(context), cancel).await?;
-    Ok(Prepared { info: Arc::new(info), listing, selected })
+    // A box that is left alone renews addresses by itself, where it can.
+    let public = match request.detach {
+        Some(_) => PublicFiles::FoundThere,
+        None => PublicFiles::for_targets(targets.iter().count()),
+    };
+    let (info, answers) = (Arc::new(info), Arc::default());
+    Ok(Prepared { info, listing, selected, answers, public })
 }

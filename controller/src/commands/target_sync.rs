@@ -46,7 +46,9 @@ pub(super) async fn carry_out(
         (Machine::Box { .. }, Through::Controller) => Relaying::ToBox,
         (Machine::Box { .. }, Through::Nothing) => Relaying::Never,
     };
-    let sources = Sources::new(Arc::clone(&request.settings.hub), Arc::clone(&prepared.info), relaying);
+    let (hub, info) = (Arc::clone(&request.settings.hub), Arc::clone(&prepared.info));
+    let answers = Arc::clone(&prepared.answers);
+    let sources = Sources::shared(hub, info, relaying, prepared.public, answers);
     let sync = TargetSync { request, target, prepared, sources, cancel };
     let (run, ended) = attempts(&sync, target, cancel).await;
     tell_what_stays(request, target, &run, &ended).await;
@@ -271,7 +273,7 @@ async fn advise(request: &SyncRequest, target: &Target, sources: &Sources) {
     if let Some(text) = sources.take_refusal().and_then(|error| failure::hub_advice(&error, hub, repo)) {
         hint(text).await;
     }
-    if let Some(SelfServed { files, bytes: size }) = sources.withheld() {
+    if let Some(SelfServed { files, bytes: size }) = sources.take_withheld() {
         let (files, size) = (count(files, "file"), bytes(size));
         hint(format!(
             "{} gives out no signed addresses that a box could fetch from: `--through-controller` sends {files} ({size}) over \

@@ -19,6 +19,7 @@ mod error_response;
 mod head;
 mod info;
 mod interception;
+mod lifetime;
 mod listing;
 mod listing_builder;
 mod page;
@@ -43,6 +44,7 @@ pub use error::{HubError, Nonsense, OtherOrigin, ProxyRefusal, RetrySummary, Unr
 pub use error_response::ErrorResponse;
 pub use info::{Gating, RepoInfo};
 pub use interception::{InterceptedAs, Interception};
+pub use lifetime::lifetime;
 pub use listing::{Listing, Refused};
 pub use ranged::{HubBody, RangeAnswer};
 pub use reference::{InnerPath, InnerPathKind, ReferenceError, RepoReference};

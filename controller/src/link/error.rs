@@ -3,6 +3,7 @@
 //! Texts in here that came from the box have been through [`crate::text::sanitize`].
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::command_exit::{CommandExit, SignalCause};
@@ -45,7 +46,7 @@ pub enum LinkError {
     #[error("{source}")]
     WithoutMatch {
         /// What happened.
-        source: Box<LinkError>,
+        source: Arc<LinkError>,
         /// The block.
         skipped: SkippedMatch,
     },
@@ -56,7 +57,7 @@ pub enum LinkError {
         jump: String,
         /// Why.
         #[source]
-        source: Box<LinkError>,
+        source: Arc<LinkError>,
     },
     /// A jump host lets us in, but opens no connection to the next host.
     #[error("the jump host {jump} opens no connection to {address}: {why}")]
@@ -327,7 +328,7 @@ impl LinkError {
                 | Self::Auth { .. }
                 | Self::NoUser),
                 Some(skipped),
-            ) => Self::WithoutMatch { source: Box::new(source), skipped: skipped.clone() },
+            ) => Self::WithoutMatch { source: Arc::new(source), skipped: skipped.clone() },
             (error, _) => error,
         }
     }

@@ -22,8 +22,10 @@ mod platform;
 mod reach;
 mod resolve;
 mod settings;
+mod shared;
 mod shell_kind;
 mod ssh_command;
+mod turns;
 
 pub use agent::{
     AgentExit, AgentImage, AgentImages, AgentLink, AgentOrigin, BadAgent, Dismissal, ImageError, Leftovers,
@@ -43,8 +45,10 @@ pub use keys::{
 pub use platform::{Cpu, Platform};
 pub use reach::{forget, reach, reach_leaving};
 pub use settings::LinkSettings;
+pub use shared::SharedLinks;
 pub use shell_kind::ShellKind;
 pub use ssh_command::{
     AddressFamily, AuthMethod, AuthMethods, BatchMode, IdentitiesOnly, IgnoredOption, SshTarget,
     StrictHostKeyChecking, TargetError,
 };
+pub use turns::QueueTime;

@@ -3,10 +3,10 @@
 use hfdown_protocol::Traces;
 
 use super::agent::{AgentImages, AgentLink, Leftovers, Sweep, TmuxOptOut, dismissal, start_agent, sweep_up};
-use super::connection::ClientConnection;
 use super::error::LinkError;
 use super::host_key::{KnownHostsError, known_hosts};
 use super::settings::LinkSettings;
+use super::shared::SharedLinks;
 use super::ssh_command::SshTarget;
 
 /// Removes the key that hfdown itself remembers for a host, and says whether there was one. The user's own files stay.
@@ -21,27 +21,31 @@ pub async fn reach(
     settings: &LinkSettings,
     images: &AgentImages,
 ) -> Result<AgentLink, LinkError> {
-    reach_leaving(target, settings, images, &mut None).await
+    reach_leaving(target, settings, &SharedLinks::default(), images, &mut None).await
 }
 
-/// The same. Where no agent comes up, what was placed on the box all the same, and stays there, is noted in `left`.
+/// The same as one of the links of a run. Where no agent comes up, what was placed on the box all the same, and stays there, is noted in `left`.
 pub async fn reach_leaving(
     target: &SshTarget,
     settings: &LinkSettings,
+    links: &SharedLinks,
     images: &AgentImages,
     left: &mut Option<TmuxOptOut>,
 ) -> Result<AgentLink, LinkError> {
-    let connection = ClientConnection::open(target, settings).await?;
+    let connection = links.open(target, settings).await?;
     let mut tmux_opt_out = None;
+    let turn = links.agent_turn(&connection, &settings.queued).await;
     let entered = start_agent(&connection, settings, images, &mut tmux_opt_out).await;
     let dismissal = dismissal(settings, images);
     match (entered, settings.traces) {
         (Ok(launched), Traces::Keep) => {
+            turn.started(Traces::Keep, None);
             Ok(AgentLink::new(connection, launched, dismissal, tmux_opt_out, None))
         }
         (Ok(launched), Traces::Remove) => {
             // A program that runs needs no file.
             let sweep = Sweep::begin(&connection, images, launched.cache, tmux_opt_out).await;
+            turn.started(Traces::Remove, Some(&sweep));
             Ok(AgentLink::new(connection, launched, dismissal, tmux_opt_out, Some(sweep)))
         }
         (Err(error), Traces::Keep) => {

@@ -11,6 +11,7 @@ use super::config::{ConfigFile, EnvironmentVariables, Presence};
 use super::host_key::HostKeyPolicy;
 use super::keys::{Askpass, Keyring};
 use super::ssh_command::{SshTarget, StrictHostKeyChecking};
+use super::turns::QueueTime;
 use crate::system;
 
 /// How long a server may take to answer a connection, and again for its handshake.
@@ -51,6 +52,8 @@ pub struct LinkSettings {
     pub traces: Traces,
     /// The random word that all agents of this run are given, and by which a later one ends what is left of an earlier one.
     pub run: Nonce,
+    /// How long this target has waited for others.
+    pub queued: QueueTime,
     /// How long a server may take to answer.
     pub connect_timeout: Duration,
     /// How long the agent may take to greet.
@@ -85,16 +88,24 @@ impl LinkSettings {
             default_keys: in_ssh(&["id_ed25519", "id_ecdsa", "id_rsa"]),
             variables: EnvironmentVariables::from_environment(),
             traces: Traces::Keep,
-            run: Self::new_run(),
+            run: Nonce(rand::random()),
+            queued: QueueTime::default(),
             connect_timeout: CONNECT_TIMEOUT,
             greeting_timeout: GREETING_TIMEOUT,
             home,
         }
     }
 
-    /// A word for another run.
-    pub fn new_run() -> Nonce {
-        Nonce(rand::random())
+    /// The same for another target of the run: unlocked keys and passwords are shared. Its agents are told
+    /// apart from those of the others, which may be on the same box and end what is left of their own.
+    #[must_use]
+    pub fn for_target(&self) -> Self {
+        Self { run: Nonce(rand::random()), queued: QueueTime::default(), ..self.clone() }
+    }
+
+    /// For how long a link has waited for the user or for other targets of the run: not for its box.
+    pub fn time_waited(&self) -> Duration {
+        self.keyring.time_asking() + self.queued.elapsed()
     }
 
     /// The policy for one target: a pin comes first, then what its string asked for.

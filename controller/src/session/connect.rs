@@ -14,8 +14,8 @@ use super::startup::until_ready;
 use crate::display::Events;
 use crate::event::{Agent, Event};
 use crate::link::{
-    AgentImages, AgentLink, AgentOrigin, Dismissal, HostKeyTrust, LinkSettings, SshTarget, TmuxOptOut,
-    reach_leaving,
+    AgentImages, AgentLink, AgentOrigin, Dismissal, HostKeyTrust, LinkSettings, SharedLinks, SshTarget,
+    TmuxOptOut, reach_leaving,
 };
 use crate::text::sanitize;
 
@@ -38,12 +38,14 @@ pub enum Machine {
         target: SshTarget,
         /// How links are made.
         settings: LinkSettings,
+        /// What the links to all targets of the run share.
+        links: SharedLinks,
         /// What can be put there.
         images: AgentImages,
         /// How long links may take for what.
         timeouts: Timeouts,
         /// Whom an agent there is to trust beside the well-known authorities: certificates in DER.
-        authorities: Vec<Vec<u8>>,
+        authorities: Arc<[Vec<u8>]>,
     },
 }
 
@@ -95,13 +97,13 @@ pub async fn connect(
     cancel: &CancellationToken,
 ) -> Result<Session, SessionError> {
     let began = Instant::now();
-    // A user who looks for a passphrase takes longer than any box.
-    let time_asking = || match machine {
+    // A user who looks for a passphrase takes longer than any box, and so may other targets.
+    let time_waited = || match machine {
         Machine::Local(_) => Duration::ZERO,
-        Machine::Box { settings, .. } => settings.keyring.time_asking(),
+        Machine::Box { settings, .. } => settings.time_waited(),
     };
-    let asked_before = time_asking();
-    let asking = || time_asking().saturating_sub(asked_before);
+    let waited_before = time_waited();
+    let waited_beside = || time_waited().saturating_sub(waited_before);
     let (mut session, agent) = tokio::select! {
         found = find(machine, &request.listing, request.attempt, events, cancel) => found?,
         () = cancel.cancelled() => return Err(SessionError::Cancelled),
@@ -114,7 +116,7 @@ pub async fn connect(
     if let Machine::Box { authorities, .. } = machine
         && !authorities.is_empty()
     {
-        session.say(Order::Trust { authorities: authorities.clone() }).await?;
+        session.say(Order::Trust { authorities: authorities.to_vec() }).await?;
     }
     session
         .say(Order::Open {
@@ -176,7 +178,7 @@ pub async fn connect(
                 let root = sanitize(&root, limits::PATH);
                 session.root.clone_from(&root);
                 session.lacks_tree = lacks_tree;
-                let after = began.elapsed().saturating_sub(asking());
+                let after = began.elapsed().saturating_sub(waited_beside());
                 let asked = request.root.unwrap_or_default();
                 events.send(Event::Opened { root, asked, free, machine, agent, after }).await;
                 return Ok(session);
@@ -254,13 +256,13 @@ pub(super) async fn find(
                 Agent::InProcess,
             ))
         }
-        Machine::Box { target, settings, images, timeouts, .. } => {
+        Machine::Box { target, settings, links, images, timeouts, .. } => {
             let prompter = Prompter::new(settings.askpass.clone(), events.clone());
             let keyring = settings.keyring.with_prompt(Arc::new(prompter));
             let settings = &LinkSettings { keyring, ..settings.clone() };
             let reach = async || {
                 let mut left = None;
-                let reached = reach_leaving(target, settings, images, &mut left).await;
+                let reached = reach_leaving(target, settings, links, images, &mut left).await;
                 // Why the box was not reached is an error of its own.
                 if let Some(left) = left {
                     events.send(Event::Warning { text: past_the_shell(left, Traces::Keep) }).await;
@@ -269,8 +271,7 @@ pub(super) async fn find(
             };
             let link = match attempt {
                 ConnectAttempt::First => {
-                    let asking = || settings.keyring.time_asking();
-                    until_ready(timeouts.wait, events, asking, reach).await?
+                    until_ready(timeouts.wait, events, || settings.time_waited(), reach).await?
                 }
                 ConnectAttempt::Reconnect => reach()
                     .await
@@ -278,7 +279,9 @@ pub(super) async fn find(
             };
             if let ConnectAttempt::First = attempt {
                 for (address, trust) in &link.trust {
-                    if let HostKeyTrust::NotWritten { file, reason } = trust {
+                    if let HostKeyTrust::NotWritten { file, reason } = trust
+                        && links.is_first_unwritten(file)
+                    {
                         let file = file.display();
                         let text = format!(
                             "can't remember the host key of {address} in {file}: {reason}; it will not be noticed if it changes"

@@ -5,11 +5,10 @@ use std::pin::pin;
 
 use futures_util::{StreamExt, stream};
 use hfdown_protocol::{Digest, Failure, FailureKind, Order, limits};
-use tokio::sync::mpsc;
 
 use super::error::SessionError;
 use super::session::{Heard, Session, unexpected};
-use super::sources::Sources;
+use super::sources::{AnswerWays, AskedSource, Sources};
 use crate::plan::{Plan, Planned};
 use crate::text::units::bytes;
 
@@ -52,8 +51,9 @@ impl Session {
     /// The Hub may refuse a file for good, and the agent is told so. What may pass has been waited for already, for as
     /// long as the Hub asked to; a box without a controller would wait for it in vain, so it is not left.
     async fn hand_over(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
-        let orders = self.orders();
-        let mut answers = pin!(stream::iter(answers(plan, sources, &orders)).buffer_unordered(AT_ONCE));
+        // Everything is to be there before the last word.
+        let ways = AnswerWays { orders: self.orders(), bytes: self.orders() };
+        let mut answers = pin!(stream::iter(answers(plan, sources, &ways)).buffer_unordered(AT_ONCE));
         loop {
             tokio::select! {
                 answered = answers.next() => match answered {
@@ -80,13 +80,13 @@ impl Session {
 fn answers<'a>(
     plan: &'a Plan,
     sources: &'a Sources,
-    orders: &'a mpsc::Sender<Order>,
+    ways: &'a AnswerWays,
 ) -> impl Iterator<Item = impl Future<Output = Result<(), (Planned<'a>, Failure)>> + Send> {
     plan.to_fetch().map(|planned| {
-        let (sources, orders) = (sources.clone(), orders.clone());
+        let (sources, ways) = (sources.clone(), ways.clone());
         async move {
-            let given = sources.give(planned.id, planned.listed(), &orders).await;
-            given.map_err(|failure| (planned, failure))
+            let asked = AskedSource { id: planned.id, file: planned.listed(), had: None };
+            sources.give(asked, &ways).await.map(drop).map_err(|failure| (planned, failure))
         }
     })
 }

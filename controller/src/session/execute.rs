@@ -136,7 +136,11 @@ impl Session {
                     events.send(Event::Cancelling).await;
                 }
                 Heard::Report(Report::NeedSource { file }) => {
-                    while answers.try_join_next().is_some() {}
+                    while let Some(answered) = answers.try_join_next() {
+                        if let Ok((file, Some(number))) = answered {
+                            monitor.was_given(file, number);
+                        }
+                    }
                     // A question that was asked just before the file was given up needs no answer.
                     let unsettled = monitor.unsettled(file)?;
                     let Some(sources) = sources else {
@@ -147,9 +151,9 @@ impl Session {
                         continue;
                     };
                     if let Some(unsettled) = unsettled {
-                        let listed = unsettled.planned.listed();
+                        let asked = unsettled.asked();
                         monitor.may_ask(file, answers.len())?;
-                        answers.spawn(sources.clone().answer(file, listed, self.orders()));
+                        answers.spawn(sources.clone().answer(asked, self.answer_ways()));
                     }
                 }
                 Heard::Report(Report::Warning { warning }) => {

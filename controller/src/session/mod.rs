@@ -22,6 +22,7 @@ mod relay;
 mod repetition;
 #[expect(clippy::module_inception, reason = "the room is called what it is about")]
 mod session;
+mod shared_answers;
 mod source_findings;
 mod sources;
 mod startup;
@@ -37,5 +38,6 @@ pub use join::{Joined, Purpose, join};
 pub(crate) use prompt::on_terminal as ask_on_terminal;
 pub use recall::FolderRecord;
 pub use session::Session;
+pub use shared_answers::SharedAnswers;
 pub use source_findings::SelfServed;
-pub use sources::{Relaying, Sources};
+pub use sources::{PublicFiles, Relaying, Sources};

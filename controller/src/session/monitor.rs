@@ -12,6 +12,8 @@ use super::error::SessionError;
 use super::rate_meter::RateMeter;
 use super::repetition::Repetitions;
 use super::session::{cleaned, unexpected};
+use super::shared_answers::AnswerNumber;
+use super::sources::AskedSource;
 use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
 use crate::text::sanitize;
@@ -67,6 +69,8 @@ pub(super) struct FileProgress<'a> {
     rate_meter: RateMeter,
     /// What has been said of it how often.
     repetitions: Repetitions,
+    /// The last answer of the Hub that the agent was given.
+    given: Option<AnswerNumber>,
 }
 
 /// Bytes of a file that an earlier run left behind.
@@ -87,7 +91,13 @@ impl<'a> FileProgress<'a> {
             written: 0,
             rate_meter: RateMeter::default(),
             repetitions: Repetitions::of_file_at(done),
+            given: None,
         }
+    }
+
+    /// Its source, as the agent asks for it now.
+    pub(super) fn asked(&self) -> AskedSource {
+        AskedSource { id: self.planned.id, file: self.planned.listed(), had: self.given }
     }
 }
 
@@ -173,6 +183,13 @@ impl<'a> TransferMonitor<'a> {
             return Err(SessionError::protocol("it asks without waiting for answers"));
         }
         self.file(file)?.repetitions.ask()
+    }
+
+    /// The agent has been given this answer for a file: what it is given when it asks again is a later one.
+    pub(super) fn was_given(&mut self, file: FileId, answer: AnswerNumber) {
+        if let Some(progress) = self.files.get_mut(&file) {
+            progress.given = Some(answer);
+        }
     }
 
     /// The transfer's time is counted from now on.

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::SessionError;
 use super::lull::Lull;
+use super::sources::AnswerWays;
 use crate::hub::{Listing, tree_text};
 use crate::link::{AgentExit, CommandExit, Dismissal, Leftovers, LinkGuard};
 use crate::text::sanitize;
@@ -138,6 +139,12 @@ impl Session {
     /// Where answers that are worked out elsewhere can be sent.
     pub(super) fn orders(&self) -> mpsc::Sender<Order> {
         self.orders.clone()
+    }
+
+    /// The same for the answers to questions of the agent. Bytes of files wait for whatever else is to be said: few of them
+    /// are in memory for each box, however slow it is.
+    pub(super) fn answer_ways(&self) -> AnswerWays {
+        AnswerWays { orders: self.orders(), bytes: self.relayed() }
     }
 
     /// Where bytes that are relayed can be sent: they wait for whatever else is to be said.

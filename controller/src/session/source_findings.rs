@@ -1,8 +1,7 @@
-//! What a run has learned about where its files come from: it is asked for once, and told once.
+//! What a target has learned about where its files come from.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hfdown_protocol::{Failure, FileId};
 
@@ -14,7 +13,6 @@ const MOST_REFUSALS: usize = 10_000;
 /// What is known, whatever becomes of the link.
 #[derive(Debug, Default)]
 pub(super) struct SourceFindings {
-    wants_token: AtomicBool,
     found: Mutex<NotedSources>,
 }
 
@@ -22,7 +20,7 @@ pub(super) struct SourceFindings {
 struct NotedSources {
     refusals: HashMap<FileId, Refusal>,
     /// The first of them, in full.
-    first: Option<HubError>,
+    first: Option<Arc<HubError>>,
     relayed: HashSet<FileId>,
     withheld: HashMap<FileId, u64>,
 }
@@ -44,16 +42,6 @@ pub struct SelfServed {
 }
 
 impl SourceFindings {
-    /// The Hub wants a token for what it says is public.
-    pub(super) fn wants_token(&self) {
-        self.wants_token.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether that is known.
-    pub(super) fn is_token_wanted(&self) -> bool {
-        self.wants_token.load(Ordering::Relaxed)
-    }
-
     /// A file can't be had.
     pub(super) fn refuse(&self, id: FileId, there: &Failure, here: Failure) {
         let mut found = self.found();
@@ -63,12 +51,12 @@ impl SourceFindings {
     }
 
     /// Keeps the first refusal for the end of the run.
-    pub(super) fn keep_first(&self, error: HubError) {
+    pub(super) fn keep_first(&self, error: Arc<HubError>) {
         self.found().first.get_or_insert(error);
     }
 
     /// That one, if there was any.
-    pub(super) fn take_first(&self) -> Option<HubError> {
+    pub(super) fn take_first(&self) -> Option<Arc<HubError>> {
         self.found().first.take()
     }
 

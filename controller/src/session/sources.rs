@@ -1,21 +1,28 @@
 //! Answers to `NeedSource`: who may have a file, and from where.
+//!
+//! What the Hub says is the same for all targets of a run and is asked for once ([`SharedAnswers`]); what is told of it, and
+//! what an agent was refused, is each target's own.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    Failure, FailureKind, FileId, FilesByName, Order, Report, Source, WantedFiles, limits,
+    Digest, Failure, FailureKind, FileId, FilesByName, Order, Report, Source, WantedFiles, limits,
 };
 use tokio::sync::{Semaphore, mpsc};
 
+use super::shared_answers::{AnswerNumber, HubAnswer, SharedAnswers};
 use super::source_findings::{SelfServed, SourceFindings};
-use crate::hub::{Hub, HubError, ListedFile, Listing, RangeAnswer, RepoInfo, Resolved, SMALL};
+use crate::hub::{Credential, Hub, HubError, ListedFile, Listing, RangeAnswer, RepoInfo, Resolved, SMALL};
 use crate::plan::Planned;
 
-/// Questions to the Hub at once, whatever an agent asks for.
-const QUESTIONS: usize = 16;
+/// Answers on their way to one agent at once, whatever it asks for.
+const ANSWERS: usize = 16;
 /// The largest file that is read here as a whole where it can be passed on bit by bit as well: what fits one frame.
 const WHOLE: u64 = limits::INLINE as u64;
+/// What one small public file may cost this machine's line up to all boxes together. Beyond it, boxes fetch a file by
+/// themselves: 64 MiB are a minute at 10 Mbit/s.
+const UPLOADED: u64 = 64 << 20;
 
 /// What becomes of the bytes of a large file that the Hub sends itself to those who show the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,22 +35,61 @@ pub enum Relaying {
     Never,
 }
 
+/// Who finds out where the files of a public repository are.
+///
+/// A box that does it by itself asks the Hub once per file: `boxes × files` requests, and 200 boxes with 200 files are
+/// 40,000 of them, where the Hub grants one address 3,000 in five minutes. Found out here, a file costs one request, or
+/// two where the Hub sends it itself, whatever the number of boxes: no more from the second box on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PublicFiles {
+    /// Each agent by itself.
+    FoundThere,
+    /// This machine, for so many targets.
+    FoundHere(usize),
+}
+
+impl PublicFiles {
+    /// What costs the Hub fewer requests.
+    pub fn for_targets(targets: usize) -> Self {
+        if targets < 2 { Self::FoundThere } else { Self::FoundHere(targets) }
+    }
+}
+
 /// Where the bytes of one repository's files come from.
 #[derive(Debug, Clone)]
 pub struct Sources {
     hub: Arc<Hub>,
     info: Arc<RepoInfo>,
     relaying: Relaying,
+    public: PublicFiles,
     /// What the repository contains, where an agent's word for it is not enough.
     listed: Option<Arc<FilesByName>>,
-    questions: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
     findings: Arc<SourceFindings>,
+    shared: Arc<SharedAnswers>,
+}
+
+/// The source of one file, as an agent asks for it.
+pub(super) struct AskedSource {
+    pub(super) id: FileId,
+    pub(super) file: ListedFile,
+    /// The answer that it was given before.
+    pub(super) had: Option<AnswerNumber>,
+}
+
+/// Where answers go.
+#[derive(Clone)]
+pub(super) struct AnswerWays {
+    /// What is short.
+    pub(super) orders: mpsc::Sender<Order>,
+    /// The bytes of files.
+    pub(super) bytes: mpsc::Sender<Order>,
 }
 
 /// Why a question has no answer.
 enum NoSource {
     /// The Hub said so.
-    Refused(HubError),
+    Refused(Arc<HubError>),
     /// Only this machine may read it, and it is not passed on.
     Withheld,
     /// The conversation is over.
@@ -53,8 +99,19 @@ enum NoSource {
 impl Sources {
     /// The Hub that is asked, about the repository that was asked for.
     pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>, relaying: Relaying) -> Self {
-        let questions = Arc::new(Semaphore::new(QUESTIONS));
-        Self { hub, info, relaying, listed: None, questions, findings: Arc::default() }
+        Self::shared(hub, info, relaying, PublicFiles::FoundThere, Arc::default())
+    }
+
+    /// The same for one of several targets, with what the Hub has answered any of them.
+    pub fn shared(
+        hub: Arc<Hub>,
+        info: Arc<RepoInfo>,
+        relaying: Relaying,
+        public: PublicFiles,
+        shared: Arc<SharedAnswers>,
+    ) -> Self {
+        let turns = Arc::new(Semaphore::new(ANSWERS));
+        Self { hub, info, relaying, public, listed: None, turns, findings: Arc::default(), shared }
     }
 
     /// The same for a plan that was heard from an agent: only what is listed is given away.
@@ -66,25 +123,30 @@ impl Sources {
 
     /// Whether an agent has to ask for every file.
     pub fn are_on_request(&self) -> bool {
-        !self.info.is_public() || self.relaying == Relaying::ToBox || self.findings.is_token_wanted()
+        self.needs_this_machine() || self.public != PublicFiles::FoundThere
+    }
+
+    /// Whether an agent could not get a file without this machine.
+    pub fn needs_this_machine(&self) -> bool {
+        !self.info.is_public() || self.relaying == Relaying::ToBox || self.shared.is_token_wanted()
     }
 
     /// Finds out with one file whether the Hub wants a token for what it lists as public: an agent that is left alone would
     /// have no one to ask then.
     pub async fn try_without_token(&self, file: &ListedFile) {
-        if !self.are_on_request() && self.hub.wants_token(&self.info, &file.path).await {
-            self.findings.wants_token();
+        if !self.are_on_request() && self.refuses_strangers(file).await {
+            self.shared.wants_token();
         }
     }
 
-    /// The first file that the Hub refused to this account, as it said it.
-    pub fn take_refusal(&self) -> Option<HubError> {
-        self.findings.take_first()
+    /// The first file that the Hub refused to this account, as it said it: to one target of all, so that it is told once.
+    pub fn take_refusal(&self) -> Option<Arc<HubError>> {
+        self.findings.take_first().filter(|_| self.shared.is_refusal_to_be_told())
     }
 
-    /// What a box did not get because only this machine may read it.
-    pub fn withheld(&self) -> Option<SelfServed> {
-        self.findings.withheld()
+    /// What a box did not get because only this machine may read it: of one box of all.
+    pub fn take_withheld(&self) -> Option<SelfServed> {
+        self.findings.withheld().filter(|_| self.shared.is_withholding_to_be_told())
     }
 
     /// What the agent is told when it is told to fetch a file. A public one it can find by itself.
@@ -96,23 +158,31 @@ impl Sources {
         }
     }
 
-    /// Asks the Hub with the token and hands down what the agent may know: a signed address, or the bytes themselves.
-    pub(super) async fn answer(self, id: FileId, file: ListedFile, orders: mpsc::Sender<Order>) {
-        // Of a public file an agent asks only when it was refused it.
-        self.findings.wants_token();
-        if let Err(failure) = self.give(id, file, &orders).await {
-            // Without room for it the conversation is over, and so is the need for an answer.
-            let _ = orders.send(Order::SourceUnavailable { file: id, failure }).await;
+    /// Asks the Hub, with the token if there is one, and hands down what the agent may know: a signed address, or the bytes
+    /// themselves, which wait behind other orders. `had` is the answer that the agent was given before and asks again after.
+    pub(super) async fn answer(self, asked: AskedSource, ways: AnswerWays) -> (FileId, Option<AnswerNumber>) {
+        let id = asked.id;
+        // An agent that finds public files by itself asks only when it was refused one.
+        if self.public == PublicFiles::FoundThere {
+            self.shared.wants_token();
+        }
+        match self.give(asked, &ways).await {
+            Ok(number) => (id, number),
+            Err(failure) => {
+                // Without room for it the conversation is over, and so is the need for an answer.
+                let _ = ways.orders.send(Order::SourceUnavailable { file: id, failure }).await;
+                (id, None)
+            }
         }
     }
 
-    /// The same, but for the refusals: these are for the caller to pass on.
+    /// The same, but for the refusals: these are for the caller to pass on. Says which answer it was.
     pub(super) async fn give(
         self,
-        id: FileId,
-        mut file: ListedFile,
-        orders: &mpsc::Sender<Order>,
-    ) -> Result<(), Failure> {
+        asked: AskedSource,
+        ways: &AnswerWays,
+    ) -> Result<Option<AnswerNumber>, Failure> {
+        let AskedSource { id, mut file, had } = asked;
         if let Some(listed) = &self.listed {
             let Some((_, known)) = listed.find(file.path.as_str()) else {
                 return Err(Failure::new(FailureKind::NotFound, "the repository does not list it"));
@@ -120,10 +190,11 @@ impl Sources {
             file = known.into();
         }
         // Never closed, so its turn comes.
-        let _turn = self.questions.acquire().await;
-        match self.ask(id, &file, orders).await {
+        let _turn = self.turns.acquire().await;
+        match self.hand_down(id, &file, had, ways).await {
+            Ok(number) => Ok(Some(number)),
             // The need for an answer is over as well.
-            Ok(()) | Err(NoSource::Over) => Ok(()),
+            Err(NoSource::Over) => Ok(None),
             Err(NoSource::Refused(error)) => {
                 let failure = self.refused(id, &error);
                 if failure.kind == FailureKind::NotAllowed {
@@ -194,28 +265,79 @@ impl Sources {
         Failure::new(FailureKind::Stale, format_args!("{} sends it from another place now", self.hub.host()))
     }
 
-    async fn ask(&self, id: FileId, file: &ListedFile, orders: &mpsc::Sender<Order>) -> Result<(), NoSource> {
+    async fn hand_down(
+        &self,
+        id: FileId,
+        file: &ListedFile,
+        had: Option<AnswerNumber>,
+        ways: &AnswerWays,
+    ) -> Result<AnswerNumber, NoSource> {
         let over = |_| NoSource::Over;
-        let whole = if self.relaying == Relaying::Never { SMALL } else { WHOLE };
-        match self.hub.sign(&self.info, &file.path).await.map_err(NoSource::Refused)? {
-            Resolved::Elsewhere(address) => {
-                let hub = self.hub.network();
-                orders.send(Order::Source { file: id, address, hub }).await.map_err(over)
+        let answered = self.shared.answer(&file.path, had, || self.ask(file)).await;
+        let (answer, number) = answered.map_err(NoSource::Refused)?;
+        let hub = self.hub.network();
+        match answer {
+            HubAnswer::Address(address) => {
+                ways.orders.send(Order::Source { file: id, address, hub }).await.map_err(over)?;
             }
-            Resolved::Here if file.size <= whole => {
-                let bytes = self.hub.read_small(&self.info, file).await.map_err(NoSource::Refused)?;
+            HubAnswer::Bytes(bytes) => {
                 for chunk in bytes.chunks(limits::INLINE) {
-                    orders.send(Order::Inline { file: id, bytes: chunk.to_vec() }).await.map_err(over)?;
+                    ways.bytes.send(Order::Inline { file: id, bytes: chunk.to_vec() }).await.map_err(over)?;
                 }
-                Ok(())
             }
-            Resolved::Here if self.relaying == Relaying::Never => Err(NoSource::Withheld),
-            Resolved::Here => {
+            // It needs neither a token nor this machine.
+            HubAnswer::SelfServed if self.is_for_all(file).await => {
+                let address = self.hub.public_address(&self.info, &file.path);
+                let address = address.map_err(|error| NoSource::Refused(Arc::new(error)))?;
+                ways.orders.send(Order::Source { file: id, address, hub }).await.map_err(over)?;
+            }
+            HubAnswer::SelfServed if self.relaying == Relaying::Never => return Err(NoSource::Withheld),
+            HubAnswer::SelfServed => {
                 self.will_relay(id);
                 let host = self.hub.host();
-                orders.send(Order::Relayed { file: id, host }).await.map_err(over)
+                ways.orders.send(Order::Relayed { file: id, host }).await.map_err(over)?;
             }
         }
+        Ok(number)
+    }
+
+    /// One question to the Hub, or two: where a file is, and what is in it where it is small and the Hub has it itself.
+    async fn ask(&self, file: &ListedFile) -> Result<HubAnswer, HubError> {
+        match self.hub.sign(&self.info, &file.path).await? {
+            Resolved::Elsewhere(address) => Ok(HubAnswer::Address(address)),
+            Resolved::Here if self.is_read_here(file).await => {
+                self.hub.read_small(&self.info, file).await.map(HubAnswer::Bytes)
+            }
+            Resolved::Here => Ok(HubAnswer::SelfServed),
+        }
+    }
+
+    /// Whether a file that the Hub sends itself is read here as a whole.
+    async fn is_read_here(&self, file: &ListedFile) -> bool {
+        match self.public {
+            // Files of git, which are small: a mirror may send all of them itself.
+            PublicFiles::FoundHere(targets) if self.is_for_all(file).await => {
+                let most = (UPLOADED / targets.max(1) as u64).clamp(WHOLE, SMALL);
+                matches!(file.digest, Digest::GitSha1(_)) && file.size <= most
+            }
+            _ if self.relaying == Relaying::Never => file.size <= SMALL,
+            _ => file.size <= WHOLE,
+        }
+    }
+
+    /// Whether boxes can read a file as well as this machine can.
+    async fn is_for_all(&self, file: &ListedFile) -> bool {
+        let is_public = self.info.is_public() && self.relaying != Relaying::ToBox;
+        is_public && self.public != PublicFiles::FoundThere && !self.refuses_strangers(file).await
+    }
+
+    /// Whether the Hub refuses what is listed as public to those who show no token. Asked once, about the first such file.
+    async fn refuses_strangers(&self, file: &ListedFile) -> bool {
+        if self.hub.credential() != Credential::Sent {
+            return false;
+        }
+        let ask = || self.hub.wants_token(&self.info, &file.path);
+        *self.shared.refuses_strangers.get_or_init(ask).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Boxes that were rented a minute ago: their SSH server does not listen yet, or has not learned the key.
 
 use std::mem::discriminant;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use hfdown_agent::http::{Backoff, Jitter};
@@ -26,6 +27,13 @@ const LOGIN_PAUSES: [Duration; 5] = [
     Duration::from_secs(60),
 ];
 
+/// How much longer a pause may be, so that the boxes of a fleet are not asked in step.
+const SPREAD: RangeInclusive<f64> = 1.0..=1.25;
+
+fn spread(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(SPREAD))
+}
+
 /// How long to leave a box alone.
 #[derive(Default)]
 struct Pauses {
@@ -46,15 +54,15 @@ impl Pauses {
 }
 
 /// Tries again, for so long, what a box that is just starting refuses. Each new reason is said once. The time for which
-/// the user is asked in between does not count.
+/// the user is asked in between, or other targets have their turn, does not count.
 pub(super) async fn until_ready<F: Future<Output = Result<AgentLink, LinkError>>>(
     wait: Duration,
     events: &Events,
-    asking: impl Fn() -> Duration,
+    beside: impl Fn() -> Duration,
     attempt: impl Fn() -> F,
 ) -> Result<AgentLink, SessionError> {
     let began = Instant::now();
-    let asked_before = asking();
+    let before = beside();
     let mut said = None;
     let mut pauses = Pauses::default();
     loop {
@@ -62,7 +70,7 @@ pub(super) async fn until_ready<F: Future<Output = Result<AgentLink, LinkError>>
             Ok(link) => return Ok(link),
             Err(error) => error,
         };
-        let waited = began.elapsed().saturating_sub(asking().saturating_sub(asked_before));
+        let waited = began.elapsed().saturating_sub(beside().saturating_sub(before));
         let left = wait.saturating_sub(waited);
         if !may_pass(&error) || left.is_zero() {
             let waited = said.map(|_| waited);
@@ -72,7 +80,7 @@ pub(super) async fn until_ready<F: Future<Output = Result<AgentLink, LinkError>>
             said = Some(discriminant(&error));
             events.send(Event::NotReady { why: in_words(&error.to_string()), left }).await;
         }
-        tokio::time::sleep(pauses.next(&error).min(left)).await;
+        tokio::time::sleep(spread(pauses.next(&error)).min(left)).await;
     }
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use hfdown::link::{
-    AgentOrigin, AutoTmux, CommandExit, LinkError, LinkSettings, SshTarget, TmuxOptOut, reach_leaving,
+    AgentOrigin, AutoTmux, CommandExit, LinkError, LinkSettings, SharedLinks, SshTarget, TmuxOptOut,
+    reach_leaving,
 };
 use hfdown_protocol::Traces;
 use hfdown_tests::counterpart::Counterpart;
@@ -100,15 +101,15 @@ async fn a_run_that_gets_in_and_no_further_says_what_was_placed() {
         // Nothing becomes a program anywhere, as where every mount is `noexec`.
         host.put_program("chmod", "exit 0");
         let (target, _) = SshTarget::parse(&host.command()).unwrap();
-        let mut left = None;
-        let reached = reach_leaving(&target, &host.settings(), &images(ECHO), &mut left).await;
+        let (links, mut left) = (SharedLinks::default(), None);
+        let reached = reach_leaving(&target, &host.settings(), &links, &images(ECHO), &mut left).await;
         let failed = error(reached);
         assert!(matches!(failed, LinkError::NoFolder { .. }), "{failed:?}");
         assert_eq!((left, file(&host).exists()), (Some(placed), true));
         // A run that is to leave no traces leaves none, and has nothing to say.
         fs::remove_file(file(&host)).unwrap();
         let (settings, mut left) = (LinkSettings { traces: Traces::Remove, ..host.settings() }, None);
-        let failed = error(reach_leaving(&target, &settings, &images(ECHO), &mut left).await);
+        let failed = error(reach_leaving(&target, &settings, &links, &images(ECHO), &mut left).await);
         assert!(matches!(failed, LinkError::NoFolder { .. }), "{failed:?}");
         assert_eq!((left, file(&host).exists()), (None, false));
     }

@@ -16,6 +16,7 @@ mod key_formats;
 mod keys;
 mod life;
 mod logins;
+mod many;
 mod no_shells;
 mod own_files;
 mod servers;

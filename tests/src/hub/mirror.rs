@@ -27,6 +27,8 @@ pub struct Mirror {
 /// For what a mirror wants a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarded {
+    /// For nothing.
+    Nothing,
     /// For files; all may list them.
     Files,
     /// For everything.
@@ -77,7 +79,11 @@ impl Mirror {
     pub(super) fn refuses(&self, route: &Route, method: &Method, is_known: bool) -> Option<Reply> {
         let is_file =
             matches!(route, Route::Repository(RepositoryRequest { question: Question::Resolve { .. }, .. }));
-        let is_guarded = is_file || self.guards == Guarded::Everything;
+        let is_guarded = match self.guards {
+            Guarded::Nothing => false,
+            Guarded::Files => is_file,
+            Guarded::Everything => true,
+        };
         let status = match self.head {
             Some(status) if is_file && *method == Method::HEAD => status,
             _ if is_guarded && !is_known => self.refusal,

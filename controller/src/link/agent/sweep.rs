@@ -13,6 +13,7 @@ use crate::link::connection::{ClientConnection, CommandStatus, RemoteCommand};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A command that removes what is left, while the agent runs.
+#[derive(Clone)]
 pub(in crate::link) struct Sweep {
     command: String,
     /// None where the server allows no second channel.
@@ -30,6 +31,13 @@ impl Sweep {
         let command = script::sweep(images, cache, tmux_opt_out);
         let status = connection.run(&command).await.ok().map(unheard);
         Self { command, status }
+    }
+
+    /// Waits for its first try.
+    pub(in crate::link) async fn ended(&self) {
+        if let Some(status) = &self.status {
+            status.exited().await;
+        }
     }
 
     /// What is known of it, without a word more to the box.

@@ -1,5 +1,6 @@
-//! From a target to a connection that is logged in: the jump hosts, the handshake, the host's key, the login.
+//! From a stream to a connection that is logged in: the handshake, the host's key, the login.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,6 @@ use tokio::time::{error::Elapsed, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::cancellable_stream::CancellableStream;
-use super::dial::dial;
 use super::handshake::{Farewell, HandshakeError, HandshakeRecord, SshHandler};
 use super::identification::{Identification, Peer, RecordedStream};
 use super::login::{self, FailedLogin};
@@ -22,6 +22,7 @@ use crate::link::host_key::{HostKeyError, HostKeyTrust, HostKeyVerifier};
 use crate::link::keys::{AnswerFailure, KeyFailure, TriedKey};
 use crate::link::settings::LinkSettings;
 use crate::link::ssh_command::SshTarget;
+use crate::link::turns::Turns;
 use crate::text::{sanitize, sanitize_lines};
 
 /// How often a channel is asked for again, and after how long.
@@ -39,9 +40,10 @@ const FAREWELL: Duration = Duration::from_secs(2);
 pub(in crate::link) struct ClientConnection {
     handle: Handle<SshHandler>,
     address: String,
+    user: String,
     pub(in crate::link) host_key: HostKeyTrust,
-    /// The connection that this one goes through.
-    through: Option<Box<ClientConnection>>,
+    /// The connection that this one goes through, beside others.
+    through: Option<Arc<ClientConnection>>,
     _cut: DropGuard,
 }
 
@@ -56,58 +58,29 @@ pub(in crate::link) enum ChannelRequest<'a> {
 }
 
 impl ClientConnection {
-    /// Connects over TCP, or through the hosts on the way, and logs in. Each of them is verified and logged in to by
-    /// itself.
-    ///
-    /// A user takes time to find a passphrase or a password, and servers hang up meanwhile: then it is done once more,
-    /// with the key that is unlocked by now, or the password that was given.
-    pub(in crate::link) async fn open(
-        target: &SshTarget,
-        settings: &LinkSettings,
-    ) -> Result<Self, LinkError> {
-        loop {
-            let answers = settings.keyring.answers();
-            match Box::pin(Self::attempt(target, settings)).await {
-                Err(error) if error.hung_up() && settings.keyring.answers() > answers => {}
-                reached => return reached.map_err(|error| error.without(target.skipped_matches.first())),
-            }
-        }
+    /// Makes it one that goes through another.
+    pub(super) fn behind(self, jump: Arc<Self>) -> Self {
+        Self { through: Some(jump), ..self }
     }
 
-    async fn attempt(target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError> {
-        let for_jumps = settings.for_jumps();
-        let mut through = None;
-        for jump in &target.jumps {
-            let reached = Self::hop(through.take(), jump, &for_jumps).await;
-            let named = |source| LinkError::Jump { jump: jump.to_string(), source: Box::new(source) };
-            through = Some(reached.map_err(named)?);
-        }
-        Self::hop(through, target, settings).await
+    /// Who is logged in where, and by which way, in one word.
+    pub(in crate::link) fn login(&self) -> String {
+        format!("{}{}", self.way(), self.user)
     }
 
-    /// One step of the way.
-    async fn hop(
-        through: Option<Self>,
-        target: &SshTarget,
-        settings: &LinkSettings,
-    ) -> Result<Self, LinkError> {
-        let limit = target.connect_timeout.unwrap_or(settings.connect_timeout);
-        let Some(jump) = through else {
-            let stream = dial(target, limit).await?;
-            return Self::over(stream, target, settings).await;
-        };
-        let stream = match timeout(limit, jump.forward(target)).await {
-            Ok(stream) => stream?,
-            Err(Elapsed { .. }) => {
-                return Err(LinkError::Timeout { address: target.to_string(), after: limit });
-            }
-        };
-        let reached = Self::over(stream, target, settings).await?;
-        Ok(Self { through: Some(Box::new(jump)), ..reached })
+    /// The hosts on the way to what is behind this one, itself the last.
+    pub(super) fn way(&self) -> String {
+        let before = self.through.as_ref().map(|through| through.way()).unwrap_or_default();
+        format!("{before}{}>", self.address)
+    }
+
+    /// Whether it is there, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        !self.handle.is_closed() && self.through.as_ref().is_none_or(|through| through.is_open())
     }
 
     /// A stream from this host to the next one.
-    async fn forward(&self, target: &SshTarget) -> Result<ChannelStream<Msg>, LinkError> {
+    pub(super) async fn forward(&self, target: &SshTarget) -> Result<ChannelStream<Msg>, LinkError> {
         // The jump host is not told where the stream comes from; OpenSSH says the same for `-W`.
         let (host, port) = (target.host.clone(), u32::from(target.port));
         match self.handle.channel_open_direct_tcpip(host, port, "127.0.0.1", 65535).await {
@@ -124,8 +97,13 @@ impl ClientConnection {
         }
     }
 
-    /// The same over any stream.
-    async fn over<S>(stream: S, target: &SshTarget, settings: &LinkSettings) -> Result<Self, LinkError>
+    /// Over a stream to a host: the handshake, the host's key, the login.
+    pub(super) async fn over<S>(
+        stream: S,
+        target: &SshTarget,
+        settings: &LinkSettings,
+        turns: &Turns,
+    ) -> Result<Self, LinkError>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -147,6 +125,7 @@ impl ClientConnection {
         let stream = RecordedStream::new(stream, identification.clone(), replies.clone());
         let stream = CancellableStream::new(stream, cut.clone());
         let guard = cut.drop_guard();
+        let turn = turns.key_exchange(&settings.queued).await;
         let mut handle = match timeout(limit, client::connect_stream(config, stream, handler)).await {
             Ok(Ok(handle)) => handle,
             Ok(Err(HandshakeError::HostKey(error))) => return Err(untrusted(error)),
@@ -161,6 +140,7 @@ impl ClientConnection {
                 });
             }
         };
+        drop(turn);
         let patience = settings.connect_timeout * LOGIN_PATIENCE;
         tokio::select! {
             logged_in = login::log_in(&mut handle, &user, target, settings) => {
@@ -169,7 +149,7 @@ impl ClientConnection {
             () = replies.overdue(patience) => return Err(LinkError::Timeout { address, after: patience }),
         }
         let host_key = record.take_host_key().unwrap_or(HostKeyTrust::Known);
-        Ok(Self { handle, address, host_key, through: None, _cut: guard })
+        Ok(Self { handle, address, user, host_key, through: None, _cut: guard })
     }
 
     /// Starts a command. It goes to the user's login shell, whatever that is.
@@ -235,19 +215,25 @@ impl ClientConnection {
         LinkError::Lost { address: self.address.clone(), detail: detail(error) }
     }
 
-    /// Disconnects, and gives the message a moment to leave.
+    /// Disconnects, and gives the message a moment to leave. So does the last one that goes through another.
     pub(in crate::link) async fn close(self) {
         let farewell = async {
-            let mut next = Some(Box::new(self));
+            let mut next = Some(self);
             while let Some(connection) = next {
-                let Self { handle, through, _cut, .. } = *connection;
+                let Self { handle, through, _cut, .. } = connection;
                 // It may have gone before; that is fine.
                 _ = handle.disconnect(Disconnect::ByApplication, "", "").await;
                 _ = handle.await;
-                next = through;
+                next = through.and_then(Arc::into_inner);
             }
         };
         _ = timeout(FAREWELL, farewell).await;
+    }
+}
+
+impl fmt::Debug for ClientConnection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "ClientConnection({})", self.address)
     }
 }
 

@@ -9,16 +9,24 @@ use tokio::time::{error::Elapsed, timeout};
 
 use crate::link::error::LinkError;
 use crate::link::ssh_command::{AddressFamily, SshTarget};
+use crate::link::turns::{QueueTime, Turns};
 
 /// Resolves the name and tries its addresses one after the other, each with its share of the time.
-pub(super) async fn dial(target: &SshTarget, limit: Duration) -> Result<TcpStream, LinkError> {
+pub(super) async fn dial(
+    target: &SshTarget,
+    limit: Duration,
+    turns: &Turns,
+    queued: &QueueTime,
+) -> Result<TcpStream, LinkError> {
     let address = target.to_string();
     let unresolved = |source| LinkError::Resolve { host: target.host.clone(), source };
+    let turn = turns.lookup(queued).await;
     let resolving = tokio::net::lookup_host((target.host.as_str(), target.port));
     let found = match timeout(limit, resolving).await {
         Ok(found) => found.map_err(unresolved)?,
         Err(Elapsed { .. }) => return Err(unresolved(io::ErrorKind::TimedOut.into())),
     };
+    drop(turn);
     let wanted = |found: &SocketAddr| match target.address_family {
         AddressFamily::Any => true,
         AddressFamily::V4 => found.is_ipv4(),

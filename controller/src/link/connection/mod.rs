@@ -4,6 +4,7 @@ mod cancellable_stream;
 mod client_connection;
 mod command_echo;
 mod dial;
+mod gateways;
 mod handshake;
 mod identification;
 mod identity;
@@ -17,4 +18,5 @@ mod transport;
 pub use remote_command::{ChannelReader, ChannelWriter};
 
 pub(super) use client_connection::{ChannelRequest, ClientConnection};
+pub(super) use gateways::Gateways;
 pub(super) use remote_command::{CommandStatus, RemoteCommand};
