@@ -7,7 +7,9 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::event::Event;
@@ -15,6 +17,9 @@ use crate::output::{Output, Unwritable};
 
 /// Events that may wait to be drawn: every file of a model with thousands, while a terminal is held with Ctrl-S.
 const QUEUE: usize = 16 * 1024;
+
+/// For so long events gather where rows of many boxes move: nothing faster is seen.
+const FRAME: Duration = Duration::from_millis(50);
 
 /// What the thread that draws is told.
 #[derive(Debug)]
@@ -63,7 +68,7 @@ impl Display {
         let drawing = std::thread::Builder::new().spawn(move || {
             let mut output = given.recv().ok()?;
             let mut incomplete = None;
-            while let Some(message) = events.blocking_recv() {
+            while let Some(message) = next(&mut events, &mut output) {
                 let (name, event) = match message {
                     DisplayMessage::Event(name, event) => (name, event),
                     DisplayMessage::Pause { begun, until } => {
@@ -107,6 +112,21 @@ impl Display {
     pub fn end(self) -> Option<Drawn> {
         drop(self.queue);
         self.drawing.join().ok().flatten()
+    }
+}
+
+/// The next message. What moves is not left as it was a moment before the last one: boxes may have nothing to say for long.
+fn next(events: &mut mpsc::Receiver<DisplayMessage>, output: &mut Output) -> Option<DisplayMessage> {
+    loop {
+        match events.try_recv() {
+            Ok(message) => return Some(message),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) if output.is_behind() => {
+                std::thread::sleep(FRAME);
+                output.catch_up();
+            }
+            Err(TryRecvError::Empty) => return events.blocking_recv(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! The controller never downloads; it talks to an agent that is here or there. [`main`] reads what was typed, and every
 //! transfer takes the path of [`commands`]: list, select, connect, survey, plan, execute.
 
+mod board;
 pub mod cache;
 pub mod cli;
 pub mod commands;

@@ -6,6 +6,11 @@ use std::process::ExitCode;
 
 use hfdown_agent::in_words;
 
+use crate::text::sanitize;
+
+/// The most characters of an error in a few words: it stands in a row, beside the name of a box.
+const BRIEF: usize = 80;
+
 /// An error, ready to be shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -17,6 +22,9 @@ pub struct Problem {
     pub hint: Option<String>,
     /// How the program ends.
     pub exit: Exit,
+    /// The reason in a few words that have no name and no address in them: of boxes that failed for the same one, they
+    /// are equal. None is the last cause.
+    pub brief: Option<String>,
 }
 
 /// How the program ends: documented, and kept.
@@ -68,7 +76,7 @@ impl From<Exit> for ExitCode {
 impl Problem {
     /// A problem without causes or a hint.
     pub fn new(exit: Exit, attempted: impl Into<String>) -> Self {
-        Self { attempted: attempted.into(), causes: Vec::new(), hint: None, exit }
+        Self { attempted: attempted.into(), causes: Vec::new(), hint: None, exit, brief: None }
     }
 
     /// Adds a cause.
@@ -92,6 +100,19 @@ impl Problem {
             next = error.source();
         }
         self
+    }
+
+    /// Says the reason in a few words.
+    #[must_use]
+    pub fn in_brief(mut self, words: impl Into<String>) -> Self {
+        self.brief = Some(words.into());
+        self
+    }
+
+    /// The reason in a few words, sanitised.
+    pub fn brief(&self) -> String {
+        let words = self.brief.as_ref().or(self.causes.last()).unwrap_or(&self.attempted);
+        sanitize(words, BRIEF)
     }
 
     /// Says what to do next.

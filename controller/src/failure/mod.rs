@@ -3,6 +3,7 @@
 //! Each seam has an enum of its own; here, and only here, each of their variants becomes a [`Problem`].
 
 mod agent;
+mod brief;
 mod cache;
 mod hub;
 mod link;
@@ -12,6 +13,7 @@ mod session;
 mod shell;
 
 pub use agent::exit_of;
+pub use brief::kind_in_brief;
 pub use cache::{cache, cache_removal, cache_target, not_freed};
 pub(crate) use hfdown_agent::in_words;
 pub use hub::{hub, hub_advice, hub_setup};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hfdown_protocol::FailureKind;
 
-use super::{Exit, Problem, agent, link};
+use super::{Exit, Problem, agent, brief, link};
 use crate::session::SessionError;
 use crate::text::units::duration;
 
@@ -16,7 +16,10 @@ const MEMORY: &str = "give the box, or its container, more memory (`docker run -
 
 /// A conversation with an agent that failed while `attempted` was under way.
 pub fn session(attempted: impl Into<String>, error: &SessionError) -> Problem {
-    let attempted = attempted.into();
+    Problem { brief: brief::session(error), ..in_full(attempted.into(), error) }
+}
+
+fn in_full(attempted: String, error: &SessionError) -> Problem {
     match error {
         SessionError::Link { error: cause, .. } => {
             let mut problem = link::link(attempted, cause);

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::fleet::{FleetBlock, ScreenSize};
 use super::printer::Printer;
 use super::renderer::Renderer;
 use super::rows::{BoxActivity, rows};
@@ -15,14 +16,15 @@ use super::sentences::{OutputLine, Sentences};
 use super::style::{Colour, Look};
 use super::{Log, Unwritable, problem};
 use crate::event::Event;
+use crate::fleet::FleetEvent;
 use crate::problem::Problem;
 
 /// Frames per second.
 pub(super) const FRAMES_PER_SECOND: u8 = 10;
 /// What is over within this time never had a bar.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// Columns of a terminal that does not say. A narrower one cuts rows off at its edge.
-const COLUMNS: u16 = 80;
+/// A terminal that does not say how large it is. A narrower one cuts rows off at its edge.
+const SIZE: ScreenSize = ScreenSize { lines: 24, columns: 80 };
 
 /// One row. The terminal's edge cuts it off, so that it stays one row whatever happens to the window.
 const ROW: &str = "{wide_msg}";
@@ -33,15 +35,15 @@ const LAST_ROW: &str = "{wide_msg}\u{1b}[1G";
 /// Where bars are drawn.
 pub(super) struct Screen {
     bars: MultiProgress,
-    columns: Box<dyn Fn() -> Option<u16> + Send>,
+    size: Box<dyn Fn() -> Option<ScreenSize> + Send>,
 }
 
 impl Screen {
     pub(super) fn new(
         target: ProgressDrawTarget,
-        columns: impl Fn() -> Option<u16> + Send + 'static,
+        size: impl Fn() -> Option<ScreenSize> + Send + 'static,
     ) -> Self {
-        Self { bars: MultiProgress::with_draw_target(target), columns: Box::new(columns) }
+        Self { bars: MultiProgress::with_draw_target(target), size: Box::new(size) }
     }
 
     fn say(&self, text: &str, printer: &mut Printer) {
@@ -53,8 +55,10 @@ impl Screen {
         }
     }
 
-    fn columns(&self) -> usize {
-        (self.columns)().filter(|columns| *columns > 0).unwrap_or(COLUMNS).into()
+    fn size(&self) -> ScreenSize {
+        let size = (self.size)().unwrap_or(SIZE);
+        let or = |length, otherwise| if length == 0 { otherwise } else { length };
+        ScreenSize { lines: or(size.lines, SIZE.lines), columns: or(size.columns, SIZE.columns) }
     }
 }
 
@@ -76,13 +80,16 @@ pub(super) struct Bars {
     activities: BTreeMap<String, BoxActivity>,
     /// When the first of these began.
     began: Option<Instant>,
+    /// The rows of a fleet, which take the place of all that.
+    fleet: FleetBlock,
 }
 
 impl Bars {
     pub(super) fn new(look: Look, screen: Screen) -> Self {
         let colour = look.colour;
         let (slots, activities) = (Vec::new(), BTreeMap::new());
-        Self { sentences: Sentences::new(look), colour, screen, slots, activities, began: None }
+        let (sentences, fleet) = (Sentences::new(look), FleetBlock::default());
+        Self { sentences, colour, screen, slots, activities, began: None, fleet }
     }
 
     /// Takes note of what a run is doing, and draws it if that has been going on for long enough.
@@ -107,7 +114,7 @@ impl Bars {
     fn draw(&mut self) {
         let boxes: Vec<_> =
             self.activities.iter().map(|(name, activity)| (name.as_str(), activity)).collect();
-        let rows = rows(&boxes, self.screen.columns(), self.colour);
+        let rows = rows(&boxes, self.screen.size().columns, self.colour);
         while self.slots.len() > rows.len() {
             if let Some(slot) = self.slots.pop() {
                 slot.finish_and_clear();
@@ -129,6 +136,19 @@ impl Bars {
     }
 }
 
+impl Bars {
+    /// Draws the rows of a fleet, if there is one.
+    fn draw_fleet(&mut self, now: Instant) {
+        let Some(sentences) = self.sentences.fleet() else { return };
+        let (screen, colour) = (&self.screen, self.colour);
+        if sentences.is_over() {
+            self.fleet.finish(&screen.bars);
+        } else {
+            self.fleet.update(sentences.board(), &screen.bars, || screen.size(), colour, now);
+        }
+    }
+}
+
 fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
@@ -141,7 +161,12 @@ impl Renderer for Bars {
         now: Instant,
         printer: &mut Printer,
     ) -> Result<(), Unwritable> {
+        let is_fleet = self.sentences.fleet().is_some();
         match event {
+            Event::Fleet(event) if matches!(**event, FleetEvent::Begun { .. } | FleetEvent::Ended(_)) => {
+                self.finish();
+            }
+            _ if is_fleet => {}
             Event::Listing { files } => self.act(name, BoxActivity::Listing { files: *files }, now),
             Event::Surveying { read, of } => {
                 self.act(name, BoxActivity::Survey { read: *read, of: *of }, now);
@@ -163,13 +188,15 @@ impl Renderer for Bars {
             _ => {}
         }
         let screen = &self.screen;
-        self.sentences.hear(name, event, &mut |line| match line {
+        self.sentences.hear(name, event, now, &mut |line| match line {
             OutputLine::Data(text) => screen.bars.suspend(|| printer.data(&text)),
             OutputLine::Message(text) => {
                 screen.say(&text, printer);
                 Ok(())
             }
-        })
+        })?;
+        self.draw_fleet(now);
+        Ok(())
     }
 
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable> {
@@ -183,12 +210,22 @@ impl Renderer for Bars {
     fn step_aside(&mut self) {
         // A terminal that is gone has nothing on it.
         let _ = self.screen.bars.clear();
+        self.fleet.forget();
+    }
+
+    fn is_behind(&self) -> bool {
+        self.fleet.is_behind() && self.sentences.fleet().is_some()
+    }
+
+    fn catch_up(&mut self, now: Instant) {
+        self.draw_fleet(now);
     }
 
     fn finish(&mut self) {
         self.activities.clear();
         self.began = None;
         self.draw();
+        self.fleet.finish(&self.screen.bars);
     }
 
     fn log(&self, printer: &Printer) -> Log {

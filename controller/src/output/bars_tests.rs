@@ -29,7 +29,7 @@ impl FakeScreen {
     fn new(columns: u16) -> Self {
         let terminal = InMemoryTerm::new(24, columns);
         let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
-        let screen = Screen::new(target, move || Some(columns));
+        let screen = Screen::new(target, move || Some(ScreenSize { lines: 24, columns: columns.into() }));
         let bars = Bars::new(look(Style::Bars, Verbosity::Normal), screen);
         let (printer, data, said) = capture::printer();
         Self { terminal, bars, printer, data, said, now: Instant::now() }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use indicatif::ProgressDrawTarget;
 
 use super::bars::{Bars, FRAMES_PER_SECOND, Screen};
+use super::fleet::ScreenSize;
 use super::json::Json;
 use super::lines::Lines;
 use super::printer::Printer;
@@ -27,20 +28,21 @@ impl Output {
         let look = Look::choose(options.into(), environment);
         let target = ProgressDrawTarget::stderr_with_hz(FRAMES_PER_SECOND);
         Self::new(look, Printer::standard(), target, || {
-            console::Term::stderr().size_checked().map(|(_, columns)| columns)
+            let (lines, columns) = console::Term::stderr().size_checked()?;
+            Some(ScreenSize { lines: lines.into(), columns: columns.into() })
         })
     }
 
-    /// With everything it touches as a parameter: streams, where bars are drawn, and how many columns there are, if
+    /// With everything it touches as a parameter: streams, where bars are drawn, and how large the terminal is, if
     /// that can be told. It is asked anew for every frame.
-    pub fn new(
+    fn new(
         look: Look,
         printer: Printer,
         target: ProgressDrawTarget,
-        columns: impl Fn() -> Option<u16> + Send + 'static,
+        size: impl Fn() -> Option<ScreenSize> + Send + 'static,
     ) -> Self {
         let renderer: Box<dyn Renderer> = match look.style {
-            Style::Bars => Box::new(Bars::new(look, Screen::new(target, columns))),
+            Style::Bars => Box::new(Bars::new(look, Screen::new(target, size))),
             Style::Lines => Box::new(Lines::new(look)),
             Style::Json => Box::new(Json::new(look)),
         };
@@ -55,6 +57,16 @@ impl Output {
     /// Tells the error that ends the run.
     pub fn problem(&mut self, problem: &Problem) -> Result<(), Unwritable> {
         self.renderer.problem(problem, &mut self.printer)
+    }
+
+    /// Whether something that moves is to be drawn again soon, though nothing happens.
+    pub fn is_behind(&self) -> bool {
+        self.renderer.is_behind()
+    }
+
+    /// Draws that.
+    pub fn catch_up(&mut self) {
+        self.renderer.catch_up(Instant::now());
     }
 
     /// Takes away what moves until the next event: a prompt is about to use the terminal.

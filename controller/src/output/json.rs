@@ -2,8 +2,8 @@
 //!
 //! Names are kept: fields are added, never renamed or removed, and a reader skips types and fields that it does not
 //! know. Sizes are bytes as integers, rates bytes per second, durations seconds as numbers. Every object about a box
-//! also has `box`, its name. `path` is the file's path in the repository. Standard error has the error that ends the run, for
-//! the user, and nothing else. `--quiet` leaves out `listing`, `surveying` and `progress`; `--verbose` changes nothing.
+//! also has `box`, its name. `path` is the file's path in the repository. Standard error has the error that ends the run, or those
+//! that boxes of a fleet ended with, for the user, and nothing else. `--quiet` leaves out `listing`, `surveying` and `progress`; `--verbose` changes nothing.
 //!
 //! | `type` | fields | when |
 //! |---|---|---|
@@ -51,7 +51,11 @@
 //! | `disconnected` | | Ctrl-C ended `attach`; the transfer goes on |
 //! | `cancelling` | | Ctrl-C was seen |
 //! | `finished` | `end` (`done`, `incomplete`, `cancelled`), `dry_run`, `placed`, `failed`, `kept`, `kept_bytes`, `by_size`, `removed`, `fetched`, `written`, `elapsed_seconds`, `transfer_seconds`, `rate` or null, and `snapshot` in a hub cache | the run is over; `fetched` bytes came over the network, repeated ones included, `written` ones of files reached the disk, wherever they came from |
-//! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object |
+//! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object. With `box`, that box has; `box_finished` follows |
+//! | `fleet` | `boxes`: [`name`, `ssh`, `folder` or null, `dollars_per_tb` or null], `jobs` | a command for many boxes begins, `jobs` at a time; a null `folder` is the hub cache |
+//! | `box_started` | | the turn of a box has come |
+//! | `box_finished` | `outcome` (`done`, `complete`, `right`, `planned`, `detached`, `disconnected`, `incomplete`, `not_right`, `failed`, `timed_out`, `stopped`, `not_begun`, `vanished`, `superseded`), `text`, `exit_code`, `placed`, `failed`, `kept`, `kept_bytes`, `resumed`, `to_fetch` or null, `fetched`, `removed`, `retries`, `elapsed_seconds`, `rate` or null, `dollars` or null, `dollars_saved` or null, `error` or null | one box of a fleet, once: what has become of it, as a word and as people read it. `complete` had nothing to do, `to_fetch` is what its plan missed, `resumed` bytes of it were there in part; `dollars` are the price of `fetched`, `dollars_saved` of what was there |
+//! | `fleet_finished` | `boxes`, `done`, `failed`, `stopped`, `fetched`, `not_fetched`, `retries`, `elapsed_seconds`, `rate` or null, `dollars` or null, `dollars_saved` or null, `unpriced` or null, `exit_code`, `groups`: [`outcome`, `text`, `exit_code`, `count`, `boxes`] | all boxes; the last object of a fleet. A group has the boxes that came to the same end, whose names are folded (`gpu[001-064,072]`); `not_fetched` bytes were there already; `unpriced` boxes have no known price |
 //!
 //! `kind` is one of `unreachable`, `rate_limited`, `stale`, `not_allowed`, `not_found`, `nonsense`, `corrupt`, `no_space`,
 //! `permission_denied`, `not_ours`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `held`, `disk`, `protocol`, `cancelled`.
@@ -70,8 +74,10 @@ use super::printer::Printer;
 use super::renderer::Renderer;
 use super::style::{Colour, Look, Verbosity};
 use super::summary::PlanTotals;
-use super::{Log, Unwritable, cache, problem};
+use super::{Log, Unwritable, cache, fleet, problem};
+use crate::board::Board;
 use crate::event::Event;
+use crate::fleet::{BoxEnding, FleetEvent};
 use crate::hub::RepoInfo;
 use crate::problem::Problem;
 use crate::selection::{Contents, Selected};
@@ -87,6 +93,8 @@ pub(super) struct Json {
     colour: Colour,
     /// By the box's name; none is the empty one.
     runs: BTreeMap<String, SampledRun>,
+    /// What is known of the boxes of a fleet.
+    board: Board,
 }
 
 /// What is remembered of a run.
@@ -107,7 +115,36 @@ struct JsonLine<'a> {
 
 impl Json {
     pub(super) fn new(look: Look) -> Self {
-        Self { verbosity: look.verbosity, colour: look.colour, runs: BTreeMap::new() }
+        Self {
+            verbosity: look.verbosity,
+            colour: look.colour,
+            runs: BTreeMap::new(),
+            board: Board::default(),
+        }
+    }
+}
+
+impl Json {
+    fn fleet(&self, name: Option<&str>, event: &FleetEvent, printer: &mut Printer) -> Result<(), Unwritable> {
+        match event {
+            FleetEvent::Begun { targets, jobs } => print(None, fleet::fleet_begun(targets, *jobs), printer),
+            FleetEvent::BoxBegun => print(name, Object::BoxStarted {}, printer),
+            FleetEvent::BoxEnded(outcome) => {
+                if let BoxEnding::Failed(problem) = &outcome.ending {
+                    print(name, error(problem), printer)?;
+                }
+                match name.and_then(|name| self.board.get(name)) {
+                    Some(record) => print(name, fleet::box_finished(record, outcome), printer),
+                    None => Ok(()),
+                }
+            }
+            FleetEvent::Ended(outcome) => {
+                for line in fleet::failures(&self.board, outcome, self.colour) {
+                    printer.say(&line);
+                }
+                print(None, fleet::fleet_finished(&self.board, outcome), printer)
+            }
+        }
     }
 }
 
@@ -119,6 +156,9 @@ impl Renderer for Json {
         now: Instant,
         printer: &mut Printer,
     ) -> Result<(), Unwritable> {
+        if self.board.is_fleet() || matches!(event, Event::Fleet(_)) {
+            self.board.hear(name, event, now);
+        }
         let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
         match event {
             // What is over within a pause is never said.
@@ -144,6 +184,7 @@ impl Renderer for Json {
             Event::Described { info, selected, contents } => {
                 return described(name, info, selected, contents, printer);
             }
+            Event::Fleet(event) => return self.fleet(name, event, printer),
             Event::Cache(event) => {
                 let mut objects = cache::objects(event).into_iter();
                 return objects.try_for_each(|object| print(name, object, printer));

@@ -7,7 +7,8 @@ use super::printer::Printer;
 use super::renderer::Renderer;
 use super::sentences::{OutputLine, Sentences, checking, listing, progress};
 use super::style::{Colour, Look, Verbosity};
-use super::{Log, Unwritable, problem};
+use super::{Log, Unwritable, fleet, problem};
+use crate::board::BoardTotals;
 use crate::event::Event;
 use crate::problem::Problem;
 
@@ -32,6 +33,15 @@ impl Lines {
 
     /// A sample in words, when it is time for one. What is over within a pause is never said.
     fn sample(&mut self, name: Option<&str>, event: &Event, now: Instant) -> Option<String> {
+        if let Some(fleet) = self.sentences.fleet() {
+            return match event {
+                Event::Surveying { .. } | Event::Progress(_) => {
+                    let totals = BoardTotals::of(fleet.board());
+                    self.due(None, now).then(|| fleet::progress(&totals))
+                }
+                _ => None,
+            };
+        }
         let text = match event {
             Event::Listing { files } => listing(*files),
             Event::Surveying { read, of } => checking(*read, *of),
@@ -42,15 +52,20 @@ impl Lines {
             }
             _ => return None,
         };
-        let last = self.said.entry(name.unwrap_or_default().to_owned()).or_insert(now);
-        if now.duration_since(*last) < PAUSE || self.verbosity == Verbosity::Quiet {
-            return None;
-        }
-        *last = now;
-        Some(match name {
+        self.due(name, now).then(|| match name {
             Some(name) => format!("{name}: {text}"),
             None => text,
         })
+    }
+
+    /// Whether it is time to say how far a box is, or all.
+    fn due(&mut self, name: Option<&str>, now: Instant) -> bool {
+        let last = self.said.entry(name.unwrap_or_default().to_owned()).or_insert(now);
+        let is_due = now.duration_since(*last) >= PAUSE && self.verbosity > Verbosity::Quiet;
+        if is_due {
+            *last = now;
+        }
+        is_due
     }
 }
 
@@ -65,7 +80,7 @@ impl Renderer for Lines {
         if let Some(text) = self.sample(name, event, now) {
             printer.say(&text);
         }
-        self.sentences.hear(name, event, &mut |line| match line {
+        self.sentences.hear(name, event, now, &mut |line| match line {
             OutputLine::Data(text) => printer.data(&text),
             OutputLine::Message(text) => {
                 printer.say(&text);

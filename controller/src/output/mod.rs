@@ -11,6 +11,7 @@ mod console;
 mod description_objects;
 mod detached;
 mod disk_warning;
+mod fleet;
 mod info;
 mod json;
 mod lines;

@@ -270,6 +270,46 @@ pub(super) enum Object<'a> {
     },
     Disconnected {},
     Cancelling {},
+    Fleet {
+        boxes: Vec<FleetBox<'a>>,
+        jobs: usize,
+    },
+    BoxStarted {},
+    BoxFinished {
+        outcome: &'static str,
+        text: String,
+        exit_code: u8,
+        placed: u32,
+        failed: u32,
+        kept: u32,
+        kept_bytes: u64,
+        resumed: u64,
+        to_fetch: Option<u64>,
+        fetched: u64,
+        removed: u32,
+        retries: u32,
+        elapsed_seconds: Seconds,
+        rate: Option<u64>,
+        dollars: Option<f64>,
+        dollars_saved: Option<f64>,
+        error: Option<Cow<'a, str>>,
+    },
+    FleetFinished {
+        boxes: usize,
+        done: usize,
+        failed: usize,
+        stopped: usize,
+        fetched: u64,
+        not_fetched: u64,
+        retries: u32,
+        elapsed_seconds: Seconds,
+        rate: Option<u64>,
+        dollars: Option<f64>,
+        dollars_saved: Option<f64>,
+        unpriced: Option<usize>,
+        exit_code: u8,
+        groups: Vec<FleetGroup>,
+    },
     Finished {
         end: &'static str,
         dry_run: bool,
@@ -312,6 +352,25 @@ pub(super) struct StatusFields<'a> {
     pub(super) removed: u32,
     pub(super) fetched: u64,
     pub(super) written: u64,
+}
+
+/// A box of a fleet.
+#[derive(Debug, Serialize)]
+pub(super) struct FleetBox<'a> {
+    pub(super) name: &'a str,
+    pub(super) ssh: &'a str,
+    pub(super) folder: Option<&'a str>,
+    pub(super) dollars_per_tb: Option<f64>,
+}
+
+/// Boxes that came to the same end.
+#[derive(Debug, Serialize)]
+pub(super) struct FleetGroup {
+    pub(super) outcome: &'static str,
+    pub(super) text: String,
+    pub(super) exit_code: u8,
+    pub(super) count: usize,
+    pub(super) boxes: String,
 }
 
 /// How much of a repository is wanted.

@@ -16,7 +16,7 @@ const LONGEST: usize = 2_000;
 /// hint: accept the licence at https://huggingface.co/meta-llama/Llama-3.2-1B
 /// ```
 pub(super) fn draw(problem: &Problem, colour: Colour) -> String {
-    let Problem { attempted, causes, hint, exit } = problem;
+    let Problem { attempted, causes, hint, exit, brief: _ } = problem;
     let message = sanitize(attempted, LONGEST);
     let headline = match exit {
         // No error, but an end that the user wanted.

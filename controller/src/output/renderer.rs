@@ -21,6 +21,14 @@ pub(super) trait Renderer: Send + std::fmt::Debug {
     /// Draws the error that ends the run.
     fn problem(&mut self, problem: &Problem, printer: &mut Printer) -> Result<(), Unwritable>;
 
+    /// Whether something that moves is drawn otherwise than it stands, because it was drawn a moment ago.
+    fn is_behind(&self) -> bool {
+        false
+    }
+
+    /// Draws that.
+    fn catch_up(&mut self, _now: Instant) {}
+
     /// Takes away what moves until the next event: a prompt is about to use the terminal.
     fn step_aside(&mut self) {}
 

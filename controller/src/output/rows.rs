@@ -166,7 +166,7 @@ impl RowLayout {
 }
 
 /// A bar in steps of half a column.
-fn draw_bar(done: u64, size: u64, columns: usize, colour: Colour) -> String {
+pub(super) fn draw_bar(done: u64, size: u64, columns: usize, colour: Colour) -> String {
     let steps = (2 * columns as u128 * u128::from(done.min(size))).checked_div(u128::from(size));
     let steps = steps.and_then(|steps| usize::try_from(steps).ok()).unwrap_or(2 * columns);
     let mut drawn = "━".repeat(steps / 2);
@@ -180,7 +180,7 @@ fn draw_bar(done: u64, size: u64, columns: usize, colour: Colour) -> String {
 /// A name of so many columns at most. What is too long loses its middle: of a path the end of its folder, of a file's
 /// name what stands before its ending, because `model-00001-of-00030.safetensors` differs from the others in its first
 /// half.
-fn shorten(name: &str, columns: usize) -> String {
+pub(super) fn shorten(name: &str, columns: usize) -> String {
     if columns_of(name) <= columns {
         return name.to_owned();
     }

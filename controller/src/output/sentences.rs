@@ -1,10 +1,11 @@
 //! What is said of an event: one sentence, mostly. Lines and bars say the same.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hfdown_protocol::{Commit, MachineInfo, RepoPath};
 
+use super::fleet::{FleetSentences, FleetVoice};
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
@@ -33,6 +34,7 @@ pub(super) struct Sentences {
     naming: Naming,
     /// By the box's name; none is the empty one.
     runs: BTreeMap<String, RunSoFar>,
+    fleet: FleetSentences,
 }
 
 /// What is remembered of a run.
@@ -43,7 +45,13 @@ struct RunSoFar {
 
 impl Sentences {
     pub(super) fn new(look: Look) -> Self {
-        Self { verbosity: look.verbosity, naming: look.naming, runs: BTreeMap::new() }
+        let fleet = FleetSentences::new(look);
+        Self { verbosity: look.verbosity, naming: look.naming, runs: BTreeMap::new(), fleet }
+    }
+
+    /// The fleet, where there is one.
+    pub(super) fn fleet(&self) -> Option<&FleetSentences> {
+        Some(&self.fleet).filter(|fleet| fleet.is_fleet())
     }
 
     /// Says what is said of an event, line by line: a plan may have a million. Samples are not: each style has its own way
@@ -52,10 +60,15 @@ impl Sentences {
         &mut self,
         name: Option<&str>,
         event: &Event,
+        now: Instant,
         say: &mut dyn FnMut(OutputLine) -> Result<(), Unwritable>,
     ) -> Result<(), Unwritable> {
+        self.fleet.hear(name, event, now, say)?;
         self.count_boxes(name);
-        let named = name.filter(|_| self.naming == Naming::Always);
+        // What is of all boxes is said of none.
+        let name_of_all = self.fleet.is_fleet()
+            && matches!(event, Event::Listed { .. } | Event::Recalled { .. } | Event::Cancelling);
+        let named = name.filter(|_| self.naming == Naming::Always && !name_of_all);
         let mut say = |line: OutputLine| {
             say(match named {
                 Some(name) => line.prefixed(name),
@@ -69,15 +82,23 @@ impl Sentences {
             }
             Event::Cache(event) => cache::lines(event, self.verbosity).into_iter().try_for_each(say),
             Event::Checked(file) if verification::level(&file.verdict) <= self.verbosity => {
-                say(OutputLine::Data(verification::line(file)))
+                let line = verification::line(file);
+                if self.fleet.keeps(name, &line) { Ok(()) } else { say(OutputLine::Data(line)) }
             }
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
                 run.expected = PlanTotals::of_status(status);
-                self.sentence(name, event).map(OutputLine::Message).map_or(Ok(()), say)
+                self.told(name, event).map(OutputLine::Message).map_or(Ok(()), say)
             }
-            event => self.sentence(name, event).map(OutputLine::Message).map_or(Ok(()), say),
+            event => self.told(name, event).map(OutputLine::Message).map_or(Ok(()), say),
         }
+    }
+
+    /// The sentence about an event, unless a fleet is told it another way.
+    fn told(&mut self, name: Option<&str>, event: &Event) -> Option<String> {
+        let text = self.sentence(name, event)?;
+        let is_said = !self.fleet.is_fleet() || self.fleet.voice(name, event, &text) == FleetVoice::Said;
+        is_said.then_some(text)
     }
 
     /// As soon as there are two boxes, lines must say of which they speak.
@@ -101,11 +122,20 @@ impl Sentences {
     ) -> Result<(), Unwritable> {
         let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
         run.expected = PlanTotals::of(plan);
+        // Of a fleet, equal plans are told at once, at the end.
+        let is_alone = !self.fleet.is_fleet();
         if self.verbosity >= Verbosity::Normal {
-            say(OutputLine::Message(plan_lines::headline(plan)))?;
-            plan_lines::notes(plan).into_iter().try_for_each(|note| say(OutputLine::Message(note)))?;
+            if is_alone || self.verbosity == Verbosity::Verbose {
+                say(OutputLine::Message(plan_lines::headline(plan)))?;
+            }
+            for note in plan_lines::notes(plan) {
+                if is_alone || self.fleet.note(name, &note) == FleetVoice::Said {
+                    say(OutputLine::Message(note))?;
+                }
+            }
         }
         match intent {
+            Intent::DryRun if !is_alone && self.verbosity < Verbosity::Verbose => Ok(()),
             Intent::DryRun => {
                 plan_lines::table(plan, self.verbosity).try_for_each(|row| say(OutputLine::Data(row)))
             }

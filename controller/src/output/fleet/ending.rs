@@ -1,0 +1,146 @@
+//! The end of a fleet: boxes that came to the same end in one line, and the sum.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::board::{Board, FleetTotals, OutcomeGroup, dollars, groups};
+use crate::fleet::{BoxEnding, FleetOutcome, fold};
+use crate::output::problem;
+use crate::output::sentences::OutputLine;
+use crate::output::style::{Colour, Highlight, Verbosity};
+use crate::problem::{Exit, Problem};
+use crate::text::units::{bytes, count, duration, rate};
+
+/// So many errors are told in full. They are of different kinds; the rest of a zoo is told in a few words each.
+const IN_FULL: usize = 12;
+
+/// The lines: errors in full, one of each kind; the groups; the sum.
+pub(super) fn lines(
+    board: &Board,
+    outcome: &FleetOutcome,
+    verbosity: Verbosity,
+    colour: Colour,
+) -> Vec<OutputLine> {
+    let groups = groups(board);
+    let mut lines: Vec<_> = in_full(board, &groups, colour).into_iter().map(OutputLine::Message).collect();
+    for group in &groups {
+        if verbosity >= Verbosity::Normal || group.exit != Exit::Done || is_plan(group) {
+            let text = line(group, colour);
+            // A plan is what was asked for.
+            lines.push(if is_plan(group) { OutputLine::Data(text) } else { OutputLine::Message(text) });
+        }
+    }
+    if verbosity >= Verbosity::Normal {
+        lines.push(OutputLine::Message(sum(board, outcome, &groups)));
+    }
+    lines
+}
+
+/// The same of what went wrong, and nothing else.
+pub(in crate::output) fn failures(board: &Board, outcome: &FleetOutcome, colour: Colour) -> Vec<String> {
+    let lines = lines(board, outcome, Verbosity::Quiet, colour).into_iter();
+    lines
+        .filter_map(|line| match line {
+            OutputLine::Message(text) => Some(text),
+            OutputLine::Data(_) => None,
+        })
+        .collect()
+}
+
+fn is_plan(group: &OutcomeGroup) -> bool {
+    group.name == "planned"
+}
+
+/// The errors, one of each kind: what it is, and what can be done about it.
+fn in_full(board: &Board, groups: &[OutcomeGroup], colour: Colour) -> Vec<String> {
+    let mut told = HashSet::new();
+    let problems = groups.iter().filter_map(|group| {
+        let first = board.boxes().get(*group.members.first()?)?;
+        let BoxEnding::Failed(problem) = &first.outcome.as_ref()?.ending else { return None };
+        Some((Arc::clone(&first.name), problem, group.members.len()))
+    });
+    let mut problems: Vec<_> = problems.filter(|(_, problem, _)| told.insert(problem.brief())).collect();
+    let left_out = problems.len().saturating_sub(IN_FULL);
+    problems.truncate(IN_FULL);
+    let mut lines: Vec<_> = problems
+        .into_iter()
+        .filter(|(_, problem, _)| problem.exit != Exit::Cancelled)
+        .map(|(name, problem, members)| {
+            let others = match members - 1 {
+                0 => String::new(),
+                others => format!(" (and {})", count(others, "other")),
+            };
+            let attempted = format!("{name}{others}: {}", problem.attempted);
+            // A line between it and what follows.
+            problem::draw(&Problem { attempted, ..problem.clone() }, colour) + "\n"
+        })
+        .collect();
+    if left_out > 0 {
+        lines.push(format!("{} of other kinds, as below", count(left_out, "more error")));
+    }
+    lines
+}
+
+/// `187 boxes: done, 13 GB each`, `gpu[017,044]: no space (needs 13 GB, 9.0 GB free)`. Of good ends it does not matter
+/// which boxes had them.
+fn line(group: &OutcomeGroup, colour: Colour) -> String {
+    let names = match (group.exit, group.members.len()) {
+        (Exit::Done, 2..) => boxes(group.members.len()),
+        _ => fold(group.names.iter().map(|name| &**name)),
+    };
+    let names = if group.exit == Exit::Done { names } else { colour.paint(Highlight::Red, &names) };
+    format!("{names}: {}", group.words)
+}
+
+fn sum(board: &Board, outcome: &FleetOutcome, groups: &[OutcomeGroup]) -> String {
+    let all = board.boxes().len();
+    let done: usize =
+        groups.iter().filter(|group| group.exit == Exit::Done).map(|group| group.members.len()).sum();
+    let totals = FleetTotals::of(board);
+    let of = if done == all { boxes(all) } else { format!("{done} of {}", boxes(all)) };
+    let planned = board.boxes().iter().filter_map(|record| record.plan);
+    let (to_fetch, is_dry) = (planned.map(|plan| plan.missing).sum::<u64>(), is_dry(outcome));
+    let mut parts = vec![format!("total: {of}")];
+    let elapsed = duration(outcome.elapsed);
+    if is_dry {
+        parts.push(format!("{} to fetch", bytes(to_fetch)));
+    } else {
+        parts.push(match totals.rate(outcome.elapsed) {
+            Some(mean) => format!("{} in {elapsed} ({})", bytes(totals.fetched), rate(mean)),
+            None => format!("nothing fetched in {elapsed}"),
+        });
+    }
+    if totals.spared > 0 {
+        parts.push(format!("{} not fetched again", bytes(totals.spared)));
+    }
+    if let Some(cost) = totals.cost {
+        let price = if is_dry {
+            board.boxes().iter().filter_map(|record| Some(record.price?.of(record.plan?.missing))).sum()
+        } else {
+            cost.fetched
+        };
+        let spared =
+            if cost.spared > 0.0 { format!(", {} saved", dollars(cost.spared)) } else { String::new() };
+        let unpriced = match totals.unpriced {
+            0 => String::new(),
+            unpriced => format!(", without {} of unknown price", boxes(unpriced)),
+        };
+        parts.push(format!("{}{spared}{unpriced}", dollars(price)));
+    }
+    if is_dry {
+        parts.push("dry run: nothing was changed".to_owned());
+    }
+    parts.join(" · ")
+}
+
+fn boxes(number: usize) -> String {
+    if number == 1 { "1 box".to_owned() } else { format!("{number} boxes") }
+}
+
+fn is_dry(outcome: &FleetOutcome) -> bool {
+    use crate::plan::Intent::DryRun;
+    outcome
+        .boxes
+        .iter()
+        .any(|(_, outcome)| matches!(&outcome.ending, BoxEnding::Finished(tally) if tally.intent == DryRun))
+}
