@@ -16,6 +16,7 @@ mod conventions;
 mod disks;
 mod empty_root;
 mod faults;
+mod fleet;
 mod fleet_sources;
 mod fleet_targets;
 mod hostile;

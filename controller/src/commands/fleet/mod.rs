@@ -5,7 +5,6 @@ mod work;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hfdown_protocol::End;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -93,16 +92,12 @@ async fn each<W: FleetWork>(
     let mut running = JoinSet::new();
     for (number, (_, target)) in fleet.into_iter().enumerate() {
         let (work, turns, stop) = (Arc::clone(&work), Arc::clone(&turns), stop.clone());
-        running
-            .spawn(async move { (number, in_turn(&*work, &target, &turns, options.timeout, &stop).await) });
+        running.spawn(async move { (number, in_turn(&*work, &target, &turns, options, &stop).await) });
     }
     let mut outcomes = vec![None; targets.len()];
     while let Some(joined) = running.join_next().await {
         // What it ends with is told when all tasks have ended.
         let Ok((number, outcome)) = joined else { continue };
-        if options.on_failure == OnFailure::Stop && outcome.exit != Exit::Done {
-            stop.cancel();
-        }
         outcomes[number] = Some(outcome);
     }
     let names = targets.iter().map(|target| Arc::clone(&target.name));
@@ -118,7 +113,7 @@ async fn in_turn(
     work: &impl FleetWork,
     target: &Target,
     turns: &Semaphore,
-    timeout: Option<Duration>,
+    options: FleetOptions,
     stop: &CancellationToken,
 ) -> BoxOutcome {
     let tell = async |event| target.events.send(Event::Fleet(Box::new(event))).await;
@@ -131,7 +126,12 @@ async fn in_turn(
     let outcome = match turn {
         Some(_turn) => {
             tell(FleetEvent::BoxBegun).await;
-            in_time(work, target, timeout, stop).await.into_outcome()
+            let outcome = in_time(work, target, options.timeout, stop).await.into_outcome();
+            // Before its turn is another one's.
+            if options.on_failure == OnFailure::Stop && outcome.exit != Exit::Done {
+                stop.cancel();
+            }
+            outcome
         }
         None => BoxOutcome { exit: Exit::Cancelled, ending: BoxEnding::NotBegun, elapsed: Duration::ZERO },
     };
@@ -178,8 +178,11 @@ impl TimedAttempt {
     /// Whether it ended because it was told to.
     fn is_cut_short(&self) -> bool {
         match &self.result {
-            Ok(BoxResult { ending: BoxEnding::Finished(tally), .. }) => tally.end == End::Cancelled,
-            Ok(BoxResult { ending, .. }) => matches!(ending, BoxEnding::Disconnected),
+            // What was to be stopped and is has done what was asked.
+            Ok(BoxResult { exit, ending }) => {
+                let is_own_end = matches!(ending, BoxEnding::Finished(_) | BoxEnding::Disconnected);
+                is_own_end && *exit == Exit::Cancelled
+            }
             Err(problem) => problem.exit == Exit::Cancelled,
         }
     }
