@@ -251,7 +251,9 @@ mod tests {
                     WorkFolder::make(at, ".cache/hfdown").map(|_| ())
                 };
                 let runs: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
-                runs.into_iter().for_each(|run| run.join().unwrap().unwrap());
+                for run in runs {
+                    run.join().unwrap().unwrap();
+                }
             });
             assert_eq!(folder.read_to_string(".cache/hfdown/.gitignore").unwrap(), "*");
         }

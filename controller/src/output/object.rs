@@ -271,7 +271,7 @@ pub(super) enum Object<'a> {
     Disconnected {},
     Cancelling {},
     Fleet {
-        boxes: Vec<FleetBox<'a>>,
+        boxes: Vec<FleetTargetFields<'a>>,
         jobs: usize,
     },
     BoxStarted {},
@@ -356,7 +356,7 @@ pub(super) struct StatusFields<'a> {
 
 /// A box of a fleet.
 #[derive(Debug, Serialize)]
-pub(super) struct FleetBox<'a> {
+pub(super) struct FleetTargetFields<'a> {
     pub(super) name: &'a str,
     pub(super) ssh: &'a str,
     pub(super) folder: Option<&'a str>,

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use crate::board::{Board, BoardTotals, BoxRecord, FleetTotals, groups, outcome};
 use crate::fleet::{BoxEnding, BoxOutcome, FleetOutcome, FleetTarget, fold};
-use crate::output::object::{FleetBox, FleetGroup, Object, Seconds};
+use crate::output::object::{FleetGroup, FleetTargetFields, Object, Seconds};
 use crate::problem::Problem;
 use crate::text::units::mean_rate;
 
 /// A command for many boxes begins.
 pub(in crate::output) fn fleet_begun(targets: &[FleetTarget], jobs: usize) -> Object<'_> {
-    let boxes = targets.iter().map(|FleetTarget { name, ssh, folder, price }| FleetBox {
+    let boxes = targets.iter().map(|FleetTarget { name, ssh, folder, price }| FleetTargetFields {
         name,
         ssh,
         folder: folder.as_deref(),
