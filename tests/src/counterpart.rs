@@ -17,7 +17,7 @@ pub enum Counterpart {
     Hf,
     /// The Hub that others wrote, of the same file.
     Olah,
-    /// The program of ClusterShell that expands and folds names of hosts, of the same file.
+    /// The program of `ClusterShell` that expands and folds names of hosts, of the same file.
     Nodeset,
     /// A program of Ansible's or for Kubernetes, of the versions that `counterparts/recipes-requirements.txt` pins.
     Recipe(&'static str),

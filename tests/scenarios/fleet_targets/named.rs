@@ -193,13 +193,10 @@ async fn what_makes_no_sense_begins_nothing() {
 async fn of_a_thousand_boxes_three_answer() {
     let Some(sandbox) = sandbox(DestinationKind::InProcess).await else { return };
     let (ssh, near) = (ssh(&sandbox), sandbox.scratch().display().to_string());
-    let mut text: String = (1..=997)
-        .map(|number| format!("gone{number:03} = root@127.9.{}.{}:9\n", number / 250, number % 250 + 1))
-        .collect();
-    for number in 1..=3 {
-        text.push_str(&format!("here{number} = {ssh} -> {near}/{number}\n"));
-    }
-    let file = hosts_file(&sandbox, &text);
+    let gone = (1..=997)
+        .map(|number| format!("gone{number:03} = root@127.9.{}.{}:9", number / 250, number % 250 + 1));
+    let here = (1..=3).map(|number| format!("here{number} = {ssh} -> {near}/{number}"));
+    let file = hosts_file(&sandbox, &gone.chain(here).collect::<Vec<_>>().join("\n"));
     let began = Instant::now();
     let words = ["--hosts", file.to_str().unwrap(), "--wait", "0", "--timeout", "120", "--json", "/nowhere"];
     let Ended { code, stdout, stderr } = push(&sandbox, &words).await;

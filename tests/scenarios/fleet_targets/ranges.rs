@@ -10,7 +10,7 @@ use hfdown_tests::counterpart::Counterpart;
 
 /// Answers each line, a text, with the names that it stands for, or with nothing where it is none; a list of names with them
 /// folded.
-const NODESET: &str = r#"
+const NODESET: &str = r"
 import json, sys
 from ClusterShell.NodeSet import NodeSet
 for line in sys.stdin:
@@ -20,7 +20,7 @@ for line in sys.stdin:
     except Exception:
         said = None
     print(json.dumps(said))
-"#;
+";
 
 const RANGES: &[&str] = &[
     "gpu[001-064]",
