@@ -19,6 +19,7 @@ pub mod output;
 mod own_files;
 pub mod plan;
 pub mod problem;
+mod report;
 pub mod selection;
 pub mod session;
 mod system;

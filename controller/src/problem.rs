@@ -115,6 +115,12 @@ impl Problem {
         sanitize(words, BRIEF)
     }
 
+    /// What was attempted and why it failed, in one line.
+    pub fn in_one_line(&self) -> String {
+        let causes = self.causes.iter().map(String::as_str);
+        std::iter::once(self.attempted.as_str()).chain(causes).collect::<Vec<_>>().join(": ")
+    }
+
     /// Says what to do next.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

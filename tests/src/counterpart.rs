@@ -19,6 +19,8 @@ pub enum Counterpart {
     Olah,
     /// The program of `ClusterShell` that expands and folds names of hosts, of the same file.
     Nodeset,
+    /// The Python of the same file, which has its `jsonschema`.
+    JsonSchema,
     /// A program of Ansible's or for Kubernetes, of the versions that `counterparts/recipes-requirements.txt` pins.
     Recipe(&'static str),
     /// OpenSSH's server, of whatever version the machine has.
@@ -53,6 +55,7 @@ impl Counterpart {
             Self::Hf => vec![target().join("counterparts/bin/hf")],
             Self::Olah => vec![target().join("counterparts/bin/olah-cli")],
             Self::Nodeset => vec![target().join("counterparts/bin/nodeset")],
+            Self::JsonSchema => vec![target().join("counterparts/bin/python")],
             Self::Recipe(name) => vec![target().join("counterparts-recipes/bin").join(name)],
             // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
             Self::Sshd => on_search_path("sshd"),
@@ -73,7 +76,9 @@ impl Counterpart {
 
     fn remedy(self) -> String {
         let package = match self {
-            Self::Hf | Self::Olah | Self::Nodeset => return "run tests/counterparts/install".to_owned(),
+            Self::Hf | Self::Olah | Self::Nodeset | Self::JsonSchema => {
+                return "run tests/counterparts/install".to_owned();
+            }
             Self::Recipe(_) => return "run tests/counterparts/install recipes".to_owned(),
             Self::Aarch64Agent => return "run agent/build-aarch64".to_owned(),
             Self::Qemu => "qemu-user-static and binfmt-support",
@@ -108,6 +113,7 @@ impl fmt::Display for Counterpart {
             Self::Hf => "hf",
             Self::Olah => "olah",
             Self::Nodeset => "nodeset",
+            Self::JsonSchema => "jsonschema",
             Self::Sshd => "sshd",
             Self::Qemu => "qemu-aarch64",
             Self::Aarch64Agent => "the agent for aarch64",

@@ -24,9 +24,14 @@ pub struct TestTerminal {
 impl TestTerminal {
     /// Starts a command on a new terminal, which is its standard output and error as well. Its standard input is none.
     pub fn start(command: &tokio::process::Command) -> Self {
+        Self::start_sized(command, 24, 100)
+    }
+
+    /// The same on a terminal of so many lines and columns.
+    pub fn start_sized(command: &tokio::process::Command, lines: u16, columns: u16) -> Self {
         let command = command.as_std();
         let (pty, pts) = pty_process::open().expect("there are terminals");
-        pty.resize(Size::new(24, 100)).expect("a terminal has a size");
+        pty.resize(Size::new(lines, columns)).expect("a terminal has a size");
         let environment = command.get_envs().filter_map(|(name, value)| Some((name, value?)));
         let mut started = Command::new(command.get_program())
             .args(command.get_args())

@@ -21,6 +21,8 @@ pub(crate) struct Board {
     began: Option<Instant>,
     /// Bytes that are wanted on each box, once the Hub has said so.
     wanted: u64,
+    /// The repository and its commit, as they were listed.
+    model: Option<(String, String)>,
 }
 
 impl Board {
@@ -28,7 +30,14 @@ impl Board {
     pub(crate) fn hear(&mut self, name: Option<&str>, event: &Event, now: Instant) -> Option<usize> {
         self.began.get_or_insert(now);
         match event {
-            Event::Listed { portion, .. } => self.wanted = portion.bytes,
+            Event::Listed { repo, commit, portion } => {
+                self.wanted = portion.bytes;
+                self.model.get_or_insert_with(|| (repo.clone(), commit.to_string()));
+            }
+            Event::Recalled { repo, commit, .. } => {
+                let commit = commit.as_ref().map(ToString::to_string).unwrap_or_default();
+                self.model.get_or_insert_with(|| (repo.clone(), commit));
+            }
             Event::Fleet(event) => {
                 if let FleetEvent::Begun { targets, .. } = &**event {
                     self.begin(targets, now);
@@ -84,6 +93,11 @@ impl Board {
         self.wanted
     }
 
+    /// The repository and its commit.
+    pub(crate) fn model(&self) -> Option<(&str, &str)> {
+        self.model.as_ref().map(|(repo, commit)| (repo.as_str(), commit.as_str()))
+    }
+
     /// Every box.
     pub(crate) fn boxes(&self) -> &[BoxRecord] {
         &self.boxes
@@ -97,6 +111,13 @@ impl Board {
     /// Its place among them.
     pub(crate) fn place(&self, name: &str) -> Option<usize> {
         self.by_name.get(name).copied()
+    }
+
+    /// What has become of the one box of a run that is no fleet.
+    pub(crate) fn end(&mut self, outcome: &BoxOutcome, now: Instant) {
+        if let Some(record) = self.boxes.first_mut().filter(|record| record.outcome.is_none()) {
+            record.end(outcome, now);
+        }
     }
 }
 

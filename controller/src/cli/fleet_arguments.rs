@@ -1,6 +1,7 @@
 //! Many boxes of one command: which they are beside those that are named, and how it goes about them.
 
 use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -35,6 +36,10 @@ pub struct FleetArguments {
     /// Stop all boxes as soon as one has failed
     #[arg(long, help_heading = HEADING)]
     pub fail_fast: bool,
+    /// Write down at the end what became of each box, and how it came to that over time: for programs (.json) or as a page
+    /// for a browser (.html); may be repeated
+    #[arg(long, value_name = "FILE", help_heading = HEADING, value_parser = clap::value_parser!(PathBuf))]
+    pub report: Vec<PathBuf>,
 }
 
 impl FleetArguments {

@@ -37,6 +37,7 @@ use crate::display::{Display, Drawn, Events};
 use crate::failure::{AttachVerb, Exit, Problem};
 use crate::interrupt;
 use crate::output::{Output, OutputEnvironment};
+use crate::report::Recorder;
 
 /// Two threads move bytes and talk; the agent's hashing and disk work has its own.
 const WORKERS: usize = 2;
@@ -82,6 +83,12 @@ fn carry_out() -> Exit {
     let environment = OutputEnvironment::of_process();
     let output = Output::for_process(output(&arguments.command), &environment);
     begin_log(&output, &environment);
+    let paths = fleet(&arguments.command).map_or(&[][..], |fleet| &fleet.report);
+    // Before anything is begun that could not be reported.
+    let output = match Recorder::new(paths) {
+        Ok(recorder) => output.recorded(recorder),
+        Err(problem) => return report(output, Err(problem)),
+    };
     let cannot_start = |why: String| Problem::new(Exit::Failed, "cannot start").because(why).hint(LIMITS);
     let runtime = match begun.and_then(|()| program::runtime(WORKERS, BLOCKING)) {
         Ok(runtime) => runtime,
@@ -173,12 +180,7 @@ async fn attached(there: &BoxArguments, context: &Context) -> Result<Targets, Pr
 
 /// How a command goes about many boxes.
 fn options(command: &Command) -> FleetOptions {
-    match command {
-        Command::RsyncToVast { there, .. } => (&there.fleet).into(),
-        Command::Attach { there, .. } | Command::Stop { there, .. } => (&there.fleet).into(),
-        Command::Verify { fleet, .. } => fleet.into(),
-        _ => (&FleetArguments::default()).into(),
-    }
+    fleet(command).unwrap_or(&FleetArguments::default()).into()
 }
 
 fn output(command: &Command) -> &OutputArguments {
@@ -196,13 +198,27 @@ fn output(command: &Command) -> &OutputArguments {
     }
 }
 
+/// The options of a command that many boxes may have.
+fn fleet(command: &Command) -> Option<&FleetArguments> {
+    match command {
+        Command::RsyncToVast { there, .. } => Some(&there.fleet),
+        Command::Attach { there, .. } | Command::Stop { there, .. } => Some(&there.fleet),
+        Command::Verify { fleet, .. } => Some(fleet),
+        _ => None,
+    }
+}
+
 fn report(mut output: Output, outcome: Result<Exit, Problem>) -> Exit {
-    match outcome {
-        Ok(exit) => exit,
-        Err(problem) => {
+    let written = output.write_reports(&outcome);
+    let mut exit = Exit::Done;
+    // What went wrong first has the better reason.
+    for result in [outcome, written.map(|()| Exit::Done)] {
+        let ended = result.unwrap_or_else(|problem| {
             // Where standard error is gone, the exit code says it.
             let _ = output.problem(&problem);
             problem.exit
-        }
+        });
+        exit = if exit == Exit::Done { ended } else { exit };
     }
+    exit
 }

@@ -13,13 +13,15 @@ use super::renderer::Renderer;
 use super::style::{Look, OutputEnvironment, OutputOptions, Style};
 use super::{Log, Unwritable};
 use crate::event::Event;
-use crate::problem::Problem;
+use crate::problem::{Exit, Problem};
+use crate::report::Recorder;
 
 /// Where events and problems are told. Made once; only its owner prints.
 #[derive(Debug)]
 pub struct Output {
     renderer: Box<dyn Renderer>,
     printer: Printer,
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Output {
@@ -46,12 +48,28 @@ impl Output {
             Style::Lines => Box::new(Lines::new(look)),
             Style::Json => Box::new(Json::new(look)),
         };
-        Self { renderer, printer }
+        Self { renderer, printer, recorder: None }
+    }
+
+    /// The same, with reports to be written at the end.
+    #[must_use]
+    pub(crate) fn recorded(mut self, recorder: Option<Recorder>) -> Self {
+        self.recorder = recorder.map(Box::new);
+        self
+    }
+
+    /// Writes the reports of a run that has ended like this.
+    pub(crate) fn write_reports(&mut self, outcome: &Result<Exit, Problem>) -> Result<(), Problem> {
+        self.recorder.as_mut().map_or(Ok(()), |recorder| recorder.write(outcome))
     }
 
     /// Tells an event of the box of this name, or of this machine.
     pub fn event(&mut self, name: Option<&str>, event: &Event) -> Result<(), Unwritable> {
-        self.renderer.event(name, event, Instant::now(), &mut self.printer)
+        let now = Instant::now();
+        if let Some(recorder) = &mut self.recorder {
+            recorder.hear(name, event, now);
+        }
+        self.renderer.event(name, event, now, &mut self.printer)
     }
 
     /// Tells the error that ends the run.

@@ -203,3 +203,41 @@ fn a_line_is_one_line_to_every_reader_and_says_the_same() {
     assert_eq!(objects.last().unwrap()["causes"][0], hostile);
     assert!(!drawn.contains(|character: char| character != '\n' && is_hidden(character)));
 }
+
+#[test]
+fn the_schema_and_the_table_know_every_object_and_its_fields() {
+    let schema: serde_json::Value =
+        serde_json::from_str(include_str!("../../schema/events.schema.json")).unwrap();
+    let table = include_str!("json.rs");
+    let objects = include_str!("object.rs").split_once("pub(super) enum Object<'a> {").unwrap().1;
+    let objects = objects.split_once("\n}\n").unwrap().0;
+    let variants = objects
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(char::is_uppercase));
+    let mut kinds = Vec::new();
+    for variant in variants {
+        let name = variant.split([' ', '(', '{']).next().unwrap();
+        let mut kind = String::new();
+        for character in name.chars() {
+            if character.is_uppercase() && !kind.is_empty() {
+                kind.push('_');
+            }
+            kind.extend(character.to_lowercase());
+        }
+        kinds.push(kind);
+    }
+    assert!(kinds.len() > 50, "{kinds:?}");
+    for kind in &kinds {
+        assert_eq!(schema["$defs"][kind]["properties"]["type"]["const"], **kind, "{kind} is in the schema");
+        let reference = serde_json::json!({ "$ref": format!("#/$defs/{kind}") });
+        assert!(schema["oneOf"].as_array().unwrap().contains(&reference), "{kind} is one of them");
+        let row = table.lines().find(|row| row.starts_with(&format!("//! | `{kind}` |"))).expect(kind);
+        let properties = schema["$defs"][kind]["properties"].as_object().unwrap();
+        for field in properties.keys().filter(|field| !["type", "box"].contains(&field.as_str())) {
+            let is_said = row.contains(&format!("`{field}`")) || row.contains("the fields of `joined`");
+            assert!(is_said, "{kind}.{field} is in the table");
+        }
+    }
+    assert_eq!(schema["oneOf"].as_array().unwrap().len(), kinds.len(), "and no others");
+}

@@ -292,7 +292,7 @@ pub(super) enum Object<'a> {
         rate: Option<u64>,
         dollars: Option<f64>,
         dollars_saved: Option<f64>,
-        error: Option<Cow<'a, str>>,
+        error: Option<String>,
     },
     FleetFinished {
         boxes: usize,

@@ -1,7 +1,5 @@
 //! A fleet in `--json`.
 
-use std::borrow::Cow;
-
 use crate::board::{Board, BoardTotals, BoxRecord, FleetTotals, groups, outcome};
 use crate::fleet::{BoxEnding, BoxOutcome, FleetOutcome, FleetTarget, fold};
 use crate::output::object::{FleetGroup, FleetTargetFields, Object, Seconds};
@@ -45,13 +43,8 @@ pub(in crate::output) fn box_finished<'a>(record: &'a BoxRecord, ended: &'a BoxO
         rate: mean_rate(tally.fetched, tally.transfer).filter(|_| tally.fetched > 0),
         dollars: cost.map(|cost| cost.fetched),
         dollars_saved: cost.map(|cost| cost.spared),
-        error: problem.map(in_one_line),
+        error: problem.map(Problem::in_one_line),
     }
-}
-
-fn in_one_line(problem: &Problem) -> Cow<'_, str> {
-    let causes = problem.causes.iter().map(String::as_str);
-    Cow::Owned(std::iter::once(problem.attempted.as_str()).chain(causes).collect::<Vec<_>>().join(": "))
 }
 
 /// What has become of all of them.
