@@ -234,7 +234,7 @@ async fn nothing_that_moves_remains_on_a_terminal() {
         let mut terminal = TestTerminal::start_sized(&fleet.syncing(&[]), lines, columns);
         let (said, status) = terminal.ended().await;
         assert_eq!(status.code(), Some(3), "{said}");
-        assert!(said.contains("fetching"), "rows were seen: {said}");
+        assert!(said.contains("0 of 6 done, 1 failed"), "rows were seen: {said}");
         let mut screen = vt100::Parser::new(lines, columns, 200);
         screen.process(said.as_bytes());
         let left = screen.screen().contents();

@@ -53,7 +53,8 @@ fn group(board: &Board, members: &[(usize, OutcomeWords)]) -> Option<OutcomeGrou
     let sizes: Vec<u64> = members.iter().filter_map(|(_, words)| words.bytes).collect();
     if let (Some(least), Some(most)) = (sizes.iter().min(), sizes.iter().max()) {
         let each = if members.len() == 1 { "" } else { " each" };
-        words = format!("{words}, {}{each}", range(*least, *most));
+        let to_fetch = if common.name == "detached" { " to fetch" } else { "" };
+        words = format!("{words}, {}{each}{to_fetch}", range(*least, *most));
     }
     if let Some(detail) = &common.detail
         && members.iter().all(|(_, words)| words.detail == common.detail)

@@ -14,6 +14,9 @@ use crate::text::units::{bytes, count, duration, rate};
 /// So many errors are told in full. They are of different kinds; the rest of a zoo is told in a few words each.
 const IN_FULL: usize = 12;
 
+/// What can be done about boxes that go on by themselves.
+const ATTACH: &str = "hint: `hfdown attach` with the same boxes watches them, `hfdown stop` ends them";
+
 /// The lines: errors in full, one of each kind; the groups; the sum.
 pub(super) fn lines(
     board: &Board,
@@ -32,6 +35,9 @@ pub(super) fn lines(
     }
     if verbosity >= Verbosity::Normal {
         lines.push(OutputLine::Message(sum(board, outcome, &groups)));
+        if groups.iter().any(|group| group.name == "detached") {
+            lines.push(OutputLine::Message(ATTACH.to_owned()));
+        }
     }
     lines
 }
