@@ -19,12 +19,12 @@ const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../controller/schema/
 const VALIDATE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/counterparts/validate");
 
 /// A box, as so many targets as it has folders; and one more that is none.
-struct Fleet {
+struct SeenFleet {
     sandbox: Sandbox,
     hosts: String,
 }
 
-impl Fleet {
+impl SeenFleet {
     async fn start(boxes: usize) -> Self {
         let sandbox = Sandbox::start(DestinationKind::InProcess, HFDOWN).await.unwrap();
         sandbox.hub.model(MODEL).file("config.json", "{}").lfs("model.bin", vec![7; 300_000]).commit();
@@ -75,7 +75,7 @@ async fn validate(lines: &str) {
 
 #[tokio::test]
 async fn equal_ends_are_told_at_once_and_a_failure_with_what_to_do() {
-    let fleet = Fleet::start(12).await;
+    let fleet = SeenFleet::start(12).await;
     let ended = fleet.sync(&[]).await;
     assert_eq!(ended.code, 3, "{}", ended.stderr);
     let (said, all) =
@@ -97,7 +97,7 @@ async fn equal_ends_are_told_at_once_and_a_failure_with_what_to_do() {
 
 #[tokio::test]
 async fn programs_are_told_of_every_box_once_and_of_all_at_last() {
-    let fleet = Fleet::start(3).await;
+    let fleet = SeenFleet::start(3).await;
     let ended = fleet.sync(&["--json"]).await;
     assert_eq!(ended.code, 3, "{}", ended.stderr);
     let objects = objects(&ended);
@@ -124,7 +124,7 @@ async fn programs_are_told_of_every_box_once_and_of_all_at_last() {
 
 #[tokio::test]
 async fn everything_that_programs_are_told_is_as_the_schema_says() {
-    let fleet = Fleet::start(2).await;
+    let fleet = SeenFleet::start(2).await;
     let mut lines = String::new();
     for more in
         [&["--json", "--dry-run"][..], &["--json"], &["--json"], &["--json", "--fail-fast", "--checksum"]]
@@ -189,7 +189,7 @@ async fn everything_that_programs_are_told_is_as_the_schema_says() {
 
 #[tokio::test]
 async fn a_report_is_written_however_the_run_ended_and_one_that_cannot_be_is_found_out_first() {
-    let fleet = Fleet::start(3).await;
+    let fleet = SeenFleet::start(3).await;
     let (json, page) = (fleet.path("report.json"), fleet.path("report.html"));
     let ended = fleet.sync(&["--report", &json, "--report", &page]).await;
     assert_eq!(ended.code, 3, "{}", ended.stderr);
@@ -227,7 +227,7 @@ async fn a_report_is_written_however_the_run_ended_and_one_that_cannot_be_is_fou
 
 #[tokio::test]
 async fn nothing_that_moves_remains_on_a_terminal() {
-    let fleet = Fleet::start(5).await;
+    let fleet = SeenFleet::start(5).await;
     fleet.sandbox.hub.fault(HubFault::Throttle { bytes_per_second: 150_000 }, When::file("model.bin"));
     for (lines, columns) in [(24, 80), (40, 120), (5, 60)] {
         fs::remove_dir_all(fleet.path("models")).ok();
