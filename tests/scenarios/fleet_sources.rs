@@ -15,12 +15,12 @@ const FILES: usize = 10;
 const FOLDER: &str = "model";
 
 /// Boxes of one user, each with a home of its own.
-struct Fleet {
+struct SharedHub {
     sandbox: Sandbox,
     hosts: Vec<SshHost>,
 }
 
-impl Fleet {
+impl SharedHub {
     async fn start(sandbox: Sandbox) -> Self {
         let mut hosts = Vec::new();
         for _ in 0..BOXES {
@@ -96,7 +96,7 @@ async fn asks_once(sandbox: Sandbox, access: Readers) {
     publish(&sandbox, access);
     // Where it is, and a small file's bytes: 30 of 40. Boxes that ask by themselves come to 120 and more.
     sandbox.hub.rate_limit(Bucket::Resolvers, 40, Duration::from_secs(300));
-    let fleet = Fleet::start(sandbox).await;
+    let fleet = SharedHub::start(sandbox).await;
     let ended = fleet.sync(&["--json"]).await;
     fleet.assert_whole(&ended);
     for number in 0..FILES {
@@ -130,7 +130,7 @@ async fn addresses_that_turn_stale_are_renewed_for_all(sandbox: Sandbox) {
     // Each box is refused about once, and some of them what was renewed for others.
     let refused = When::file(&file).at(HubOrigin::Cdn).first(BOXES);
     let fault = sandbox.hub.fault(HubFault::Expired, refused);
-    let fleet = Fleet::start(sandbox).await;
+    let fleet = SharedHub::start(sandbox).await;
     let ended = fleet.sync(&[]).await;
     fleet.assert_whole(&ended);
     assert_eq!(fault.times_struck(), BOXES);
@@ -147,7 +147,7 @@ async fn a_refusal_is_asked_for_once_and_told_for_each_box_with_one_advice(sandb
         body: Vec::new(),
     });
     sandbox.hub.fault(refusal, When::file(&file).at(HubOrigin::Hub));
-    let fleet = Fleet::start(sandbox).await;
+    let fleet = SharedHub::start(sandbox).await;
     let Ended { code, stderr, .. } = fleet.sync(&[]).await;
     assert_eq!(code, 3, "{stderr}");
     assert_eq!(fleet.resolves(&file), 1, "{stderr}");
@@ -160,7 +160,7 @@ async fn a_refusal_is_asked_for_once_and_told_for_each_box_with_one_advice(sandb
 async fn a_mirror_that_sends_files_to_all_sends_them_to_the_boxes(sandbox: Sandbox) {
     publish(&sandbox, Readers::Everyone);
     sandbox.hub.mirror(Mirror { guards: Guarded::Nothing, bodies: Bodies::Own, ..Mirror::default() });
-    let fleet = Fleet::start(sandbox).await;
+    let fleet = SharedHub::start(sandbox).await;
     let ended = fleet.sync(&[]).await;
     fleet.assert_whole(&ended);
     let requests = fleet.sandbox.hub.requests_for(&large(0));
@@ -172,7 +172,7 @@ async fn a_mirror_that_sends_files_to_the_account_alone_says_so_once(sandbox: Sa
     publish(&sandbox, Readers::Everyone);
     sandbox.hub.model(MODEL).lfs("large", Content::random(77, 33 << 20)).commit();
     sandbox.hub.mirror(Mirror { guards: Guarded::Files, bodies: Bodies::Own, ..Mirror::default() });
-    let fleet = Fleet::start(sandbox).await;
+    let fleet = SharedHub::start(sandbox).await;
     let Ended { code, stderr, .. } = fleet.sync(&[]).await;
     assert_eq!(code, 3, "{stderr}");
     assert_eq!(stderr.matches("`--through-controller` sends").count(), 1, "{stderr}");
