@@ -96,4 +96,4 @@ pub use stream::{StreamEvent, StreamHead, StreamId, StreamRequest};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/8");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/9");

@@ -270,6 +270,9 @@ pub enum Source {
     Public(Address),
     /// To be asked for with `NeedSource` when its turn comes, because the answer is short-lived.
     OnRequest,
+    /// To be asked for once, where the answer was given in advance; after that from this address, which stays valid: a
+    /// public file, for an agent that is left alone.
+    HandedOver(Address),
 }
 
 /// In what kind of network a Hub is. One that is open to all has no business with addresses that only the machine it

@@ -30,8 +30,13 @@ impl SharedHub {
     }
 
     async fn sync(&self, more: &[&str]) -> Ended {
+        self.run(&["rsync-to-vast", MODEL], more).await
+    }
+
+    /// Runs a verb for all boxes.
+    async fn run(&self, verb: &[&str], more: &[&str]) -> Ended {
         let commands: Vec<String> = self.hosts.iter().map(SshHost::command).collect();
-        let words = ["rsync-to-vast", MODEL].into_iter().chain(commands.iter().map(String::as_str));
+        let words = verb.iter().copied().chain(commands.iter().map(String::as_str));
         let mut command = self.sandbox.hfdown(words.chain([FOLDER]).chain(more.iter().copied()));
         command.env("HF_TOKEN", TOKEN).env("HF_ENDPOINT", self.sandbox.hub.endpoint());
         run(command).await
@@ -138,6 +143,26 @@ async fn addresses_that_turn_stale_are_renewed_for_all(sandbox: Sandbox) {
     assert!((2..2 * BOXES).contains(&fleet.resolves(&file)), "{}", fleet.resolves(&file));
 }
 
+async fn boxes_that_are_left_alone_are_told_in_advance_and_find_by_themselves_what_turns_stale(
+    sandbox: Sandbox,
+) {
+    publish(&sandbox, Readers::Everyone);
+    let file = large(0);
+    let refused = When::file(&file).at(HubOrigin::Cdn).first(BOXES);
+    sandbox.hub.fault(HubFault::Expired, refused);
+    let fleet = Fleet::start(sandbox).await;
+    let Ended { code, stderr, .. } = fleet.sync(&["--detach"]).await;
+    assert_eq!(code, 0, "{stderr}");
+    let ended = fleet.run(&["attach"], &[]).await;
+    fleet.assert_whole(&ended);
+    assert!((1..FILES).all(|number| fleet.resolves(&large(number)) == 1));
+    // Each of them asks for itself where what it was told is of no use.
+    let resolves = fleet.sandbox.hub.requests_for(&file);
+    let by_boxes =
+        resolves.iter().filter(|request| request.path.contains("/resolve/") && !request.authorized());
+    assert!((1..=BOXES).contains(&by_boxes.count()), "{resolves:?}");
+}
+
 async fn a_refusal_is_asked_for_once_and_told_for_each_box_with_one_advice(sandbox: Sandbox) {
     publish(&sandbox, Readers::Everyone);
     let file = large(0);
@@ -182,6 +207,7 @@ here! {
     a_public_model_is_resolved_once_for_all_boxes,
     a_private_model_is_resolved_once_for_all_boxes,
     addresses_that_turn_stale_are_renewed_for_all,
+    boxes_that_are_left_alone_are_told_in_advance_and_find_by_themselves_what_turns_stale,
     a_refusal_is_asked_for_once_and_told_for_each_box_with_one_advice,
     a_mirror_that_sends_files_to_all_sends_them_to_the_boxes,
     a_mirror_that_sends_files_to_the_account_alone_says_so_once,

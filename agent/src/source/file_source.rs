@@ -28,6 +28,8 @@ pub(crate) struct FileSource {
     file: FileId,
     size: u64,
     ordered: Source,
+    /// Whether what was handed over in advance has been used.
+    is_used: AtomicBool,
     known: Mutex<Known>,
     cuts: OnceLock<Cuts>,
     /// Whether a server of it has answered with the range that was asked for, and how often with something else since.
@@ -59,6 +61,7 @@ impl FileSource {
             file,
             size,
             ordered,
+            is_used: AtomicBool::new(false),
             known: Mutex::new(Known::Nothing),
             cuts: OnceLock::new(),
             ranges_work: AtomicBool::new(false),
@@ -163,11 +166,16 @@ impl FileSource {
     }
 
     async fn locate(&self, network: &Network) -> Result<Location, FetchFault> {
-        match &self.ordered {
-            Source::Public(address) if !network.wants_token.is_known() => {
+        let public = match &self.ordered {
+            Source::Public(address) => Some(address),
+            Source::HandedOver(address) if self.is_used.swap(true, Ordering::Relaxed) => Some(address),
+            Source::HandedOver(_) | Source::OnRequest => None,
+        };
+        match public {
+            Some(address) if !network.wants_token.is_known() => {
                 Ok(Location::Address(address.clone(), NamedBy::Controller))
             }
-            Source::Public(_) | Source::OnRequest => self.ask_controller(network).await,
+            _ => self.ask_controller(network).await,
         }
     }
 
@@ -224,12 +232,10 @@ mod tests {
     use std::time::Duration;
     use tokio::sync::mpsc;
 
-    #[tokio::test]
-    async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
-        let (reports, mut asked) = mpsc::channel(8);
+    fn network(reports: mpsc::Sender<Report>) -> Network {
         let (pending, Environment { client, names, proxies, roots, .. }) =
             (PendingSources::default(), Environment::new(None, crate::http::Proxies::none()).unwrap());
-        let network = Network {
+        Network {
             client,
             names,
             proxies,
@@ -242,7 +248,30 @@ mod tests {
             wants_token: WantsToken::default(),
             streams: Arc::default(),
             reports,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_over_is_used_once_and_then_the_address_that_stays() {
+        let (reports, mut asked) = mpsc::channel(8);
+        let address = Address::new("http://127.0.0.1:1/file").unwrap();
+        let (network, source) =
+            (network(reports), FileSource::new(FileId(0), 4, Source::HandedOver(address.clone())));
+        let controller = async {
+            asked.recv().await.unwrap();
+            network.pending.give(FileId(0), SourceAnswer::Bytes(Bytes::from_static(b"here"))).unwrap();
         };
+        let (first, ()) = tokio::join!(source.locate(&network), controller);
+        assert!(matches!(first, Ok(Location::Inline(_))));
+        let then = source.locate(&network).await.unwrap();
+        assert_eq!(then, Location::Address(address, NamedBy::Controller));
+        assert!(asked.try_recv().is_err(), "it was asked about twice");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_that_may_pass_is_shared_by_those_who_wait_for_it_and_asked_about_again_later() {
+        let (reports, mut asked) = mpsc::channel(8);
+        let network = network(reports);
         let source = FileSource::new(FileId(0), 4, Source::OnRequest);
         let away =
             || SourceAnswer::SourceUnavailable(Failure::new(FailureKind::Unreachable, "the Hub is away"));

@@ -47,6 +47,7 @@ impl Jobs {
         }
         *ordered = match &source {
             Source::OnRequest => Ordered::OnRequest,
+            Source::HandedOver(_) => Ordered::Apart,
             Source::Public(address) => {
                 let base = address.expose().as_str().strip_suffix(file.path.as_str());
                 if let (true, Some(base)) = (self.base.is_empty(), base) {

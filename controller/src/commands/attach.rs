@@ -1,34 +1,27 @@
 //! `hfdown attach SSH DIR`: watch a transfer that was detached, and give it new addresses if it needs any.
 //! `hfdown stop SSH DIR`: end it.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hfdown_agent::http::SpeedFloor;
 use hfdown_protocol::{End, TransferStatus};
 use tokio_util::sync::CancellationToken;
 
 use super::Context;
 use super::attempts::{Attempts, Interrupted};
 use super::fleet::{self, BoxResult, FleetAttendance, FleetOptions};
+use super::renewal::Renewals;
 use super::request::{Target, Targets};
 use super::summary::{exit, exit_of_conclusion};
-use crate::cli::{Model, RepoArguments, Settings, TypedCommand};
-use crate::detached_records::DetachedRecord;
-use crate::display::Events;
 use crate::event::Event;
-use crate::failure::{self, AttachVerb, Exit, Problem};
+use crate::failure::{AttachVerb, Exit, Problem};
 use crate::fleet::BoxEnding;
-use crate::hub::HubError;
-use crate::session::{
-    self, ConnectAttempt, Joined, Machine, Purpose, Relaying, SessionError, Sources, left_running,
-};
+use crate::session::{self, ConnectAttempt, Joined, Machine, Purpose, SessionError, Sources, left_running};
 use crate::tally::Tally;
 
 /// One client of a detached transfer.
 struct Attachment<'a> {
     verb: AttachVerb,
-    token: Option<&'a str>,
+    renewals: &'a Renewals,
     target: &'a Target,
     cancel: &'a CancellationToken,
     began: Instant,
@@ -41,18 +34,18 @@ pub(super) async fn run(
     options: FleetOptions,
     context: &Context,
 ) -> Result<Exit, Problem> {
-    let attendance = FleetAttendance { verb, token: token.map(str::to_owned) };
+    let attendance = FleetAttendance { verb, renewals: Renewals::new(token) };
     fleet::run(attendance, targets, options, context).await
 }
 
 /// Watches a transfer to its end, or ends it.
 pub(super) async fn attend(
     verb: AttachVerb,
-    token: Option<&str>,
+    renewals: &Renewals,
     target: &Target,
     cancel: &CancellationToken,
 ) -> Result<BoxResult, Problem> {
-    let attachment = Attachment { verb, token, target, cancel, began: Instant::now() };
+    let attachment = Attachment { verb, renewals, target, cancel, began: Instant::now() };
     let mut attempts = Attempts::new(target, cancel);
     let mut has_inquired = false;
     let mut has_joined = false;
@@ -154,15 +147,12 @@ impl Attachment<'_> {
 
     /// Where addresses come from that the box can't get by itself, if this machine knows.
     async fn sources(&self, status: &TransferStatus) -> Option<Sources> {
-        let Self {
-            token, target: Target { machine: Machine::Box { target, .. }, events, records, .. }, ..
-        } = self
-        else {
+        let Target { machine: Machine::Box { target, .. }, events, records, .. } = self.target else {
             return None;
         };
         let record = records.find(target, &status.root)?;
-        match renewed(record, *token, events).await {
-            Ok(sources) => Some(sources),
+        match self.renewals.sources(record, events).await {
+            Ok(sources) => sources,
             Err(why) => {
                 let text = format!("addresses that go stale can't be renewed: {why}");
                 events.send(Event::Warning { text }).await;
@@ -176,20 +166,4 @@ impl Attachment<'_> {
             self.target.records.forget(target, &status.root);
         }
     }
-}
-
-/// Asks the Hub for the repository that a record names.
-async fn renewed(record: DetachedRecord, token: Option<&str>, events: &Events) -> Result<Sources, String> {
-    let DetachedRecord { endpoint, repo, commit } = record;
-    let source = RepoArguments { model: repo, revision: Some(commit.to_string()), token: None };
-    let settings = Model::whole(&source, &TypedCommand { verb: "attach", after: Vec::new() })
-        .and_then(|model| Settings::new(model, token, SpeedFloor::default(), events));
-    let Settings { hub, repo, revision, .. } = settings.map_err(|problem| problem.causes.join(": "))?;
-    if hub.endpoint().to_string() != endpoint {
-        return Err(format!("it was detached with HF_ENDPOINT={endpoint}"));
-    }
-    let words = |error: HubError| failure::in_words(&error.to_string());
-    let info = hub.info(&repo, &revision).await.map_err(words)?;
-    let listing = hub.list(&info).await.map_err(words)?;
-    Ok(Sources::new(hub, Arc::new(info), Relaying::Never).within(&listing))
 }

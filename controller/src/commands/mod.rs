@@ -12,6 +12,7 @@ mod info;
 mod listing;
 mod misplaced;
 mod remedies;
+mod renewal;
 mod request;
 mod rsync_sync;
 mod rsync_to_vast;

@@ -56,11 +56,8 @@ async fn prepare(request: &SyncRequest, targets: &Targets, context: &Context) ->
         refuse_name_of_a_file(request, target, &listing, cancel).await?;
     }
     let selected = select(request, &info, &listing, &targets.events(context), cancel).await?;
-    // A box that is left alone renews addresses by itself, where it can.
-    let public = match request.detach {
-        Some(_) => PublicFiles::FoundThere,
-        None => PublicFiles::for_targets(targets.iter().count()),
-    };
+    let public = PublicFiles::for_targets(targets.iter().count());
+    let public = if request.detach.is_some() { public.in_advance() } else { public };
     let (info, answers) = (Arc::new(info), Arc::default());
     Ok(Prepared { info, listing, selected, answers, public })
 }

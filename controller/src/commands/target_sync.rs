@@ -213,7 +213,7 @@ async fn keep_record(
     root: &str,
 ) {
     let Machine::Box { target: host, .. } = &target.machine else { return };
-    if !sources.are_on_request() {
+    if !sources.needs_this_machine() {
         return;
     }
     let record = DetachedRecord {

@@ -33,12 +33,15 @@ impl Session {
         sources: &Sources,
         options: &DetachOptions,
     ) -> Result<(), SessionError> {
+        let sources = match weight(plan) {
+            fits if fits <= limits::HANDED_OVER as u64 => sources.clone(),
+            weight if sources.needs_this_machine() => return Err(too_heavy(weight)),
+            // It asks for public files by itself.
+            _ => sources.found_there(),
+        };
+        self.order(plan, &sources).await?;
         if sources.are_on_request() {
-            check_weight(plan)?;
-        }
-        self.order(plan, sources).await?;
-        if sources.are_on_request() {
-            self.hand_over(plan, sources).await?;
+            self.hand_over(plan, &sources).await?;
         }
         self.say(Order::Begin).await?;
         let DetachOptions { title, idle_timeout } = options.clone();
@@ -96,21 +99,21 @@ fn may_pass(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::RateLimited | FailureKind::Unreachable | FailureKind::Nonsense)
 }
 
-/// Small files of a private repository are handed over whole, and wait in the agent's memory.
-fn check_weight(plan: &Plan) -> Result<(), SessionError> {
+/// What sources weigh that are handed over, in bytes: small files are handed over whole, and wait in the agent's memory.
+fn weight(plan: &Plan) -> u64 {
     let is_whole = |digest: &Digest| matches!(digest, Digest::GitSha1(_));
     let files = plan.to_fetch().filter(|planned| is_whole(&planned.digest));
     let weight = files.map(|planned| planned.size).fold(0, u64::saturating_add);
     // Addresses weigh something as well.
-    let addresses = 2048 * plan.to_fetch().count() as u64;
-    if weight.saturating_add(addresses) <= limits::HANDED_OVER as u64 {
-        return Ok(());
-    }
+    weight.saturating_add(2048 * plan.to_fetch().count() as u64)
+}
+
+fn too_heavy(weight: u64) -> SessionError {
     let detail = format!(
         "this repository is not public, and its small files and addresses are {}: a box that is left alone keeps at most {} in \
          memory; sync without --detach",
-        bytes(weight.saturating_add(addresses)),
+        bytes(weight),
         bytes(limits::HANDED_OVER as u64)
     );
-    Err(SessionError::Agent(Failure::new(FailureKind::Protocol, detail)))
+    SessionError::Agent(Failure::new(FailureKind::Protocol, detail))
 }

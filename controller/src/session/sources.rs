@@ -46,12 +46,31 @@ pub enum PublicFiles {
     FoundThere,
     /// This machine, for so many targets.
     FoundHere(usize),
+    /// This machine in advance, for so many targets that are then left alone. What turns stale they find by themselves.
+    HandedOver(usize),
 }
 
 impl PublicFiles {
     /// What costs the Hub fewer requests.
     pub fn for_targets(targets: usize) -> Self {
         if targets < 2 { Self::FoundThere } else { Self::FoundHere(targets) }
+    }
+
+    /// The same for those that are left alone.
+    #[must_use]
+    pub fn in_advance(self) -> Self {
+        match self {
+            Self::FoundHere(targets) => Self::HandedOver(targets),
+            other => other,
+        }
+    }
+
+    /// For how many targets this machine does it.
+    fn targets(self) -> Option<usize> {
+        match self {
+            Self::FoundThere => None,
+            Self::FoundHere(targets) | Self::HandedOver(targets) => Some(targets),
+        }
     }
 }
 
@@ -121,9 +140,15 @@ impl Sources {
         Self { listed: Some(Arc::new(files)), ..self }
     }
 
-    /// Whether an agent has to ask for every file.
+    /// Whether an agent has to ask for every file, or is told in advance.
     pub fn are_on_request(&self) -> bool {
         self.needs_this_machine() || self.public != PublicFiles::FoundThere
+    }
+
+    /// The same where agents find public files by themselves.
+    #[must_use]
+    pub(super) fn found_there(&self) -> Self {
+        Self { public: PublicFiles::FoundThere, ..self.clone() }
     }
 
     /// Whether an agent could not get a file without this machine.
@@ -134,9 +159,15 @@ impl Sources {
     /// Finds out with one file whether the Hub wants a token for what it lists as public: an agent that is left alone would
     /// have no one to ask then.
     pub async fn try_without_token(&self, file: &ListedFile) {
-        if !self.are_on_request() && self.refuses_strangers(file).await {
+        if !self.needs_this_machine() && self.refuses_strangers(file).await {
             self.shared.wants_token();
         }
+    }
+
+    /// The same for another target.
+    #[must_use]
+    pub fn for_target(&self) -> Self {
+        Self { turns: Arc::new(Semaphore::new(ANSWERS)), findings: Arc::default(), ..self.clone() }
     }
 
     /// The first file that the Hub refused to this account, as it said it: to one target of all, so that it is told once.
@@ -151,10 +182,12 @@ impl Sources {
 
     /// What the agent is told when it is told to fetch a file. A public one it can find by itself.
     pub(super) fn source(&self, planned: &Planned<'_>) -> Result<Source, HubError> {
-        if self.are_on_request() {
-            Ok(Source::OnRequest)
-        } else {
-            self.hub.public_address(&self.info, &planned.listed().path).map(Source::Public)
+        let public = || self.hub.public_address(&self.info, &planned.listed().path);
+        match self.public {
+            _ if self.needs_this_machine() => Ok(Source::OnRequest),
+            PublicFiles::FoundHere(_) => Ok(Source::OnRequest),
+            PublicFiles::HandedOver(_) => public().map(Source::HandedOver),
+            PublicFiles::FoundThere => public().map(Source::Public),
         }
     }
 
@@ -314,9 +347,9 @@ impl Sources {
 
     /// Whether a file that the Hub sends itself is read here as a whole.
     async fn is_read_here(&self, file: &ListedFile) -> bool {
-        match self.public {
+        match self.public.targets() {
             // Files of git, which are small: a mirror may send all of them itself.
-            PublicFiles::FoundHere(targets) if self.is_for_all(file).await => {
+            Some(targets) if self.is_for_all(file).await => {
                 let most = (UPLOADED / targets.max(1) as u64).clamp(WHOLE, SMALL);
                 matches!(file.digest, Digest::GitSha1(_)) && file.size <= most
             }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::commands::renewal::Renewals;
 use crate::commands::request::{SyncRequest, Target};
 use crate::commands::sync::Prepared;
 use crate::commands::target_sync;
@@ -56,12 +57,12 @@ impl FleetWork for OfflineVerification {
 /// A look at transfers that were detached, or their end.
 pub(in crate::commands) struct FleetAttendance {
     pub(in crate::commands) verb: AttachVerb,
-    /// For addresses that have gone stale.
-    pub(in crate::commands) token: Option<String>,
+    /// Where addresses come from that have gone stale.
+    pub(in crate::commands) renewals: Renewals,
 }
 
 impl FleetWork for FleetAttendance {
     async fn carry_out(&self, target: &Target, cancel: &CancellationToken) -> Result<BoxResult, Problem> {
-        attach::attend(self.verb, self.token.as_deref(), target, cancel).await
+        attach::attend(self.verb, &self.renewals, target, cancel).await
     }
 }
