@@ -243,3 +243,23 @@ async fn nothing_that_moves_remains_on_a_terminal() {
         assert!(left.last().unwrap().contains("total: 5 of 6 boxes"), "{left:?}");
     }
 }
+
+#[tokio::test]
+async fn ctrl_c_leaves_a_clean_screen_and_a_report() {
+    let fleet = SeenFleet::start(5).await;
+    fleet.sandbox.hub.fault(HubFault::Throttle { bytes_per_second: 20_000 }, When::file("model.bin"));
+    let report = fleet.path("report.json");
+    let mut terminal = TestTerminal::start_sized(&fleet.syncing(&["--report", &report]), 24, 80);
+    let mut said = terminal.until("fetching").await;
+    terminal.enter("\u{3}").await;
+    let (rest, status) = terminal.ended().await;
+    said.push_str(&rest);
+    assert_eq!(status.code(), Some(130), "{said}");
+    let mut screen = vt100::Parser::new(24, 80, 0);
+    screen.process(said.as_bytes());
+    let left = screen.screen().contents();
+    assert!(!left.contains("fetching") && !left.contains(" at work"), "{left}");
+    assert!(left.contains("gpu[001-005]: stopped, what arrived is kept"), "{left}");
+    let report: Value = serde_json::from_str(&fs::read_to_string(&report).unwrap()).unwrap();
+    assert_eq!((&report["exit_code"], &report["boxes"][0]["outcome"]), (&130.into(), &"stopped".into()));
+}

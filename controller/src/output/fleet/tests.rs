@@ -22,6 +22,13 @@ use crate::plan::{Intent, Plan};
 use crate::problem::Exit;
 use crate::tally::Tally;
 
+/// What a terminal showed (`tmux capture-pane -p`) while the same events were drawn on it.
+macro_rules! picture {
+    ($name:literal) => {
+        include_str!(concat!("../../../../tests/pictures/", $name)).trim_end()
+    };
+}
+
 /// A renderer with a clock of its own.
 struct FleetScreen {
     terminal: InMemoryTerm,
@@ -117,20 +124,20 @@ impl FleetScreen {
 fn a_fleet_that_fits_has_a_row_for_each_box() {
     let mut screen = FleetScreen::bars(24, 80);
     screen.underway(5);
-    assert_snapshot!("5_boxes_80x24", screen.terminal.contents());
+    assert_eq!(screen.terminal.contents(), picture!("screen-5-80x24.txt"));
     let mut screen = FleetScreen::bars(40, 120);
     screen.underway(5);
-    assert_snapshot!("5_boxes_120x40", screen.terminal.contents());
+    assert_eq!(screen.terminal.contents(), picture!("screen-5-120x40.txt"));
 }
 
 #[test]
 fn a_large_fleet_shows_what_is_wrong_and_counts_the_rest() {
     let mut screen = FleetScreen::bars(24, 80);
     screen.underway(200);
-    assert_snapshot!("200_boxes_80x24", screen.terminal.contents());
+    assert_eq!(screen.terminal.contents(), picture!("screen-200-80x24.txt"));
     let mut screen = FleetScreen::bars(40, 120);
     screen.underway(200);
-    assert_snapshot!("200_boxes_120x40", screen.terminal.contents());
+    assert_eq!(screen.terminal.contents(), picture!("screen-200-120x40.txt"));
 }
 
 #[test]
