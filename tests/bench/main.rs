@@ -3,8 +3,9 @@
 //! `cargo bench-rivals --help` says how to run it. It is no test: it prints tables. This one program plays three parts,
 //! so that nothing else has to be built: the benchmark with the test Hub in it, `hfdown` when it is called by that
 //! name, and `measure`, a small process that starts what is measured and asks the system what that has cost. The Hub's
-//! own CPU time counts for none of the programs.
+//! own CPU time counts for none of the programs. `cargo bench-rivals fleet --help` is about many boxes.
 
+mod fleet;
 mod invocations;
 mod measure;
 mod measurements;
@@ -37,8 +38,10 @@ fn main() -> ExitCode {
     if Path::new(&called).file_name().is_some_and(|name| name == HFDOWN) {
         return hfdown::main();
     }
-    if words.next().is_some_and(|word| word == measure::WORD) {
-        return measure::main(words);
+    match words.next() {
+        Some(word) if word == measure::WORD => return measure::main(words),
+        Some(word) if word == fleet::WORD => return fleet::main(),
+        _ => {}
     }
     match compare(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,

@@ -26,7 +26,8 @@ const SAMPLE: u64 = 64 << 10;
 /// A connection that carried less was for a question.
 const WORTH_MENTIONING: u64 = 1 << 20;
 
-type Failed = Box<dyn Error>;
+/// Why there are no figures.
+pub(crate) type Failed = Box<dyn Error>;
 
 /// Runs a program in a scenario. What it fetched is removed again, unless the next round starts from there.
 pub(crate) fn run(

@@ -65,7 +65,8 @@ fn on_path(program: &str) -> Result<PathBuf, String> {
     places.into_iter().find(|place| place.is_file()).ok_or_else(|| format!("there is no {program}"))
 }
 
-fn installed(arguments: &[&str], program: &str) -> Result<PathBuf, String> {
+/// Where a program is that `tests/counterparts/install` has installed.
+pub(crate) fn installed(arguments: &[&str], program: &str) -> Result<PathBuf, String> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
     let install = tests.join("counterparts/install");
     let status = Command::new(&install).args(arguments).status();
