@@ -144,7 +144,7 @@ async fn converse(identity: AgentIdentity) -> std::io::Result<CloseReason> {
             Ok(crate::detached::start(identity, hello, &rest, stdin, stdout).await)
         }
         #[cfg(unix)]
-        Order::Hello { mode: Mode::Joining { root }, .. } => {
+        Order::Hello { mode: Mode::Joining { root } | Mode::Inquiring { root }, .. } => {
             let root = root.clone();
             let joining = crate::detached::join(&root, hello, &rest, stdin, stdout);
             // Earlier relays of this run stand between it and nothing any more.
@@ -158,7 +158,7 @@ async fn converse(identity: AgentIdentity) -> std::io::Result<CloseReason> {
             }
         }
         #[cfg(not(unix))]
-        Order::Hello { mode: Mode::Detached | Mode::Joining { .. }, .. } => {
+        Order::Hello { mode: Mode::Detached | Mode::Joining { .. } | Mode::Inquiring { .. }, .. } => {
             refuse(stdout, FailureKind::Disk, "this system has no transfers that outlive their link").await
         }
         _ => {

@@ -116,8 +116,8 @@ impl Survey<'_> {
             records.get(&place).is_some_and(|record| record.stamp == stamp && record.digest == wanted.digest)
         };
         match self.check {
-            Check::Sizes => Some(Found::Intact { proof: Proof::SizeOnly }),
-            Check::Records if is_recorded() => Some(Found::Intact { proof: Proof::Recorded }),
+            Check::Records | Check::Stamps if is_recorded() => Some(Found::Intact { proof: Proof::Recorded }),
+            Check::Sizes | Check::Stamps => Some(Found::Intact { proof: Proof::SizeOnly }),
             Check::Records | Check::Contents | Check::Everything => None,
         }
     }

@@ -44,6 +44,9 @@
 //!                                          ◀──   Hello, Joined {status}, Remaining {files} … , Failed…, NeedSource…
 //!   Source, Ping, Cancel, Bye as above     ──▶   ◀──   Started, Tick … Finished as above
 //!                                                or  Hello, Ended {status, conclusion}
+//!
+//!   Hello {Inquiring {root}}               ──▶   the same without a client's place: who watches it is not disturbed
+//!                                          ◀──   Hello, Joined {status}   or  Hello, Ended {status, conclusion}
 //! ```
 //!
 //! A `…` marks what may travel as several frames. Any [`Report::Fatal`] ends the conversation.

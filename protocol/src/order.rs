@@ -146,6 +146,12 @@ pub enum Mode {
         /// The folder, as in `Open`.
         root: String,
     },
+    /// The same one is asked how far it is, and goes on: it answers `Joined` and is left, and a client that watches it is
+    /// not disturbed.
+    Inquiring {
+        /// The folder, as in `Open`.
+        root: String,
+    },
 }
 
 /// A file's number within one conversation, given by the controller.
@@ -247,6 +253,8 @@ pub enum Check {
     Contents,
     /// Compare sizes, read nothing.
     Sizes,
+    /// The same, and tell which files are known by the record of an earlier proof: for a look at many boxes.
+    Stamps,
     /// Read everything, and report what is not listed as well: for a verification. Where the folder is only looked at,
     /// a file is judged by what it is, and not by whether it could be replaced.
     Everything,
@@ -299,7 +307,7 @@ impl Message for Order {
         match self {
             Self::Hello { version, mode } => {
                 let root_is = match mode {
-                    Mode::Joining { root } => root.len() <= limits::PATH,
+                    Mode::Joining { root } | Mode::Inquiring { root } => root.len() <= limits::PATH,
                     Mode::Attached | Mode::Detached => true,
                 };
                 version.len() <= limits::TEXT && root_is

@@ -269,6 +269,7 @@ fn no_text_or_list_of_an_order_may_be_too_long() {
     let bounded = Inventor::check_all::<Order>();
     for location in [
         "Hello::mode::Joining::root",
+        "Hello::mode::Inquiring::root",
         "Trust::authorities",
         "Trust::authorities::[]",
         "List::files::[]::path",

@@ -59,6 +59,8 @@ struct Host {
     /// Seconds for which there has been no room for a report.
     stuck_seconds: u64,
     client: Option<Client>,
+    /// It has connected and not said what for: until it does, the client stays the one that it was.
+    newcomer: Option<Client>,
     state: TransferState,
     folder: PathBuf,
     /// Where other clients find this, once the transfer was detached.
@@ -76,6 +78,8 @@ enum HostEvent {
     /// None when the client's link is gone.
     Order(Option<Order>),
     Connected(UnixStream),
+    /// What a newcomer says. None when its link is gone.
+    Newcomer(Option<Order>),
     Check,
 }
 
@@ -87,6 +91,7 @@ impl Host {
             pending_reports: VecDeque::new(),
             stuck_seconds: 0,
             client: None,
+            newcomer: None,
             state: TransferState::default(),
             folder,
             control: None,
@@ -135,6 +140,9 @@ impl Host {
                     let Ok(stream) = connected else { continue };
                     HostEvent::Connected(stream)
                 },
+                order = next_order(self.newcomer.as_mut().map(|newcomer| &mut newcomer.orders)) => {
+                    HostEvent::Newcomer(order)
+                }
                 _ = check.tick() => HostEvent::Check,
             };
             let step = match event {
@@ -150,10 +158,11 @@ impl Host {
                 }
                 HostEvent::Order(None) => self.client_left(CloseReason::LinkLost),
                 HostEvent::Connected(stream) => {
-                    self.take_client().into_iter().for_each(Client::replace);
-                    self.client = Some(Client::new(stream, ClientRole::Newcomer));
+                    let newcomer = Client::new(stream, ClientRole::Newcomer);
+                    self.newcomer.replace(newcomer).into_iter().for_each(Client::replace);
                     Ok(())
                 }
+                HostEvent::Newcomer(order) => self.admit(order),
                 HostEvent::Check => {
                     seconds += 1;
                     accept_failed = false;
@@ -204,6 +213,28 @@ impl Host {
         }
         // The client is sent it, but no other is waited for.
         if is_over && self.idle_timeout.is_detached() { Err(CloseReason::Bye) } else { Ok(()) }
+    }
+
+    /// The first order of a newcomer: a client that joins takes the place of the one that is there, one that inquires is
+    /// answered and leaves.
+    fn admit(&mut self, order: Option<Order>) -> Step {
+        let Some(newcomer) = self.newcomer.take() else { return Ok(()) };
+        match order {
+            Some(Order::Ping) => self.newcomer = Some(newcomer),
+            Some(Order::Hello { mode: Mode::Inquiring { .. }, .. }) => {
+                let machine = crate::machine::describe();
+                let hello = Report::Hello { version: VERSION.to_owned(), machine };
+                let joined = Report::Joined { status: Box::new(self.state.status()) };
+                tokio::spawn(newcomer.close([hello, joined]));
+            }
+            Some(order) => {
+                self.take_client().into_iter().for_each(Client::replace);
+                self.client = Some(newcomer);
+                return self.forward_order(order);
+            }
+            None => newcomer.abandon(),
+        }
+        Ok(())
     }
 
     /// An order from the client.
@@ -286,6 +317,10 @@ impl Host {
             // A queue that is full says as clearly that there is life.
             let _ = self.orders.try_send(Order::Ping);
         }
+        if let Some(newcomer) = &mut self.newcomer {
+            newcomer.silent_seconds += 1;
+        }
+        self.newcomer.take_if(|newcomer| newcomer.is_silent()).into_iter().for_each(Client::abandon);
         if let Some(client) = &mut self.client {
             client.silent_seconds += 1;
             self.stuck_seconds += u64::from(!self.pending_reports.is_empty());

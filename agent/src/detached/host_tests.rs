@@ -179,6 +179,27 @@ async fn a_client_that_joins_is_sent_the_whole_status_first_and_the_one_before_i
 }
 
 #[tokio::test]
+async fn a_client_that_inquires_is_answered_and_disturbs_no_other() {
+    let mut scene = Scene::set().await;
+    scene.controller.say([Order::Begin, detach()]).await;
+    scene.controller.until(|report| matches!(report, Report::Detached)).await;
+
+    let mut inquiring = scene.join().await;
+    let mode = Mode::Inquiring { root: scene.root() };
+    inquiring.say([Order::Ping, Order::Hello { version: VERSION.to_owned(), mode }]).await;
+    let heard = inquiring.until(|report| matches!(report, Report::Joined { .. })).await;
+    let [Report::Hello { .. }, Report::Joined { status }] = &heard[..] else { panic!("{heard:?}") };
+    assert_eq!((status.title.as_str(), status.files, status.done), ("acme/hello", 1, 0));
+
+    // The first one still is the client, to the end.
+    let mut silent = scene.join().await;
+    scene.controller.say([bytes(b"hello\n")]).await;
+    scene.controller.until(is_finished).await;
+    drop(silent.say([Order::Ping]).await);
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn why_it_was_given_up_is_on_record_though_a_client_does_not_stay_until_the_end() {
     let ground = tempfile::tempdir().unwrap();
     let (orders, _within) = mpsc::channel(1);

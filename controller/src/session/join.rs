@@ -86,8 +86,7 @@ async fn hear(mut session: Session) -> Result<Joined, SessionError> {
                 has_greeted = true;
             }
             Heard::Report(Report::Joined { status }) => {
-                let status = shown(*status);
-                check(&status)?;
+                let status = checked(*status)?;
                 let plan = remaining(&mut session, &status).await?;
                 session.root.clone_from(&status.root);
                 return Ok(Joined::Underway { session, status, plan });
@@ -142,6 +141,13 @@ impl Session {
         let listened = self.listen(monitor, sources, events, until).await?;
         Ok((listened == Listened::Finished).then_some(run.tally))
     }
+}
+
+/// A status that is possible, with texts that may be shown.
+pub(super) fn checked(status: TransferStatus) -> Result<TransferStatus, SessionError> {
+    let status = shown(status);
+    check(&status)?;
+    Ok(status)
 }
 
 /// What an agent says of itself must be possible.

@@ -2,7 +2,8 @@
 //!
 //! [`connect`] finds the agent, here or on a box, and gives it the folder; [`Session::survey`] asks what is there;
 //! [`Session::execute`] has a plan carried out and turns what the agent reports into events; an
-//! [`Execution::Detached`] is left once it has begun, and [`join()`] comes back to it. Whatever an agent says is
+//! [`Execution::Detached`] is left once it has begun, and [`join()`] comes back to it, and [`inquire()`]
+//! asks how far it is. Whatever an agent says is
 //! checked against what it was asked: an id that was not handed out, a second final report for one file, or progress
 //! past a file's end ends the conversation.
 
@@ -11,6 +12,7 @@ mod connect;
 mod detach;
 mod error;
 mod execute;
+mod inquire;
 mod join;
 mod lull;
 mod monitor;
@@ -34,6 +36,7 @@ pub use connect::{ConnectAttempt, FolderRequest, Machine, Timeouts, connect, lef
 pub use detach::DetachOptions;
 pub use error::SessionError;
 pub use execute::{Execution, Listened};
+pub use inquire::inquire;
 pub use join::{Joined, Purpose, join};
 pub(crate) use prompt::on_terminal as ask_on_terminal;
 pub use recall::FolderRecord;
