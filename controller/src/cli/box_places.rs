@@ -92,7 +92,7 @@ impl TypedPlaces<'_> {
                 (boxes, Some(folder))
             }
             (false, None) if self.fleet.names_boxes() => (self.words, None),
-            (false, Some((word, _))) if is_ssh_command(word) || is_range(word) => {
+            (false, Some((word, _))) if is_ssh_command(word) || is_bracketed(word) => {
                 return Err(missing().because(format!("`{}` names a box", quoted(word))));
             }
             (false, _) => return Err(missing()),
@@ -102,7 +102,7 @@ impl TypedPlaces<'_> {
                 .hint("like 'ssh -p PORT USER@HOST'; --hosts FILE and --vast-json FILE name many"));
         }
         if let Some(folder) = folder {
-            if is_ssh_command(folder) || is_range(folder) {
+            if is_ssh_command(folder) || is_bracketed(folder) {
                 return Err(missing()
                     .because(format!("the last word is its place, and `{}` names a box", quoted(folder)))
                     .hint(format!(
@@ -192,13 +192,15 @@ fn is_ssh_command(word: &str) -> bool {
         || words.len() == 1 && is_login
 }
 
-/// Whether it is the name of many.
+/// Whether it is the name of many, or is written as one.
 fn is_range(word: &str) -> bool {
-    !word.starts_with(['/', '.', '~'])
-        && expand(word).map_or_else(
-            |_| word.contains('@'),
-            |names| names.len() > 1 || names.first().is_some_and(|name| name != word.trim()),
-        )
+    let is_other = |names: Vec<String>| names.len() != 1 || names[0] != word.trim();
+    !is_path(word) && !word.trim().is_empty() && expand(word).map_or(true, is_other)
+}
+
+/// The same where a list with commas may well be the name of a folder.
+fn is_bracketed(word: &str) -> bool {
+    word.contains('[') && is_range(word)
 }
 
 /// Whether a word without a folder in it is the name of a file here.
@@ -288,6 +290,7 @@ mod tests {
             ("ssh|root@h|/d", &["`ssh` is no box", "in quotes"]),
             ("root@h|/a|/d", &["`/a` is no box", "behind ->"]),
             ("root@h|root@gpu[5-1]|/d", &["cannot read the hosts", "goes down"]),
+            ("gpu[a-z]|/d", &["cannot read the hosts `gpu[a-z]`", "no range of numbers"]),
             ("root@h|root@gpu[1-9999]|/d", &["more than 4096 targets"]),
             ("root@h|b;ad|/d", &["cannot read the SSH command `b;ad`"]),
             ("root@a|root@b|$HOME/x", &["is no <DIR>", "variables mean nothing here"]),

@@ -23,7 +23,7 @@ const OPTIONS: [(&str, &str); 16] = [
 ];
 const SELECTION: &str = "files are chosen where several are fetched: hfdown download MODEL OPTION VALUE";
 /// Options that have a value, which is no word of its own.
-const VALUED: [&str; 16] = [
+const VALUED: [&str; 22] = [
     "--revision",
     "--token",
     "--connections",
@@ -34,6 +34,12 @@ const VALUED: [&str; 16] = [
     "--host-key",
     "--wait",
     "--retries",
+    "--hosts",
+    "--vast-json",
+    "--select",
+    "--jobs",
+    "--timeout",
+    "--model",
     "--local-dir",
     "--cache-dir",
     "--repo-type",

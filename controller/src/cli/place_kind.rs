@@ -32,7 +32,7 @@ impl<'a> PlaceKind<'a> {
             [] if typed.is_cache => Ok(Self::Here { folder: None }),
             _ if typed.is_cache => Ok(Self::OnBoxes),
             [] => missing("DIR is missing: the folder".to_owned()),
-            [ssh] if ssh.starts_with("ssh ") || ssh.starts_with("ssh://") => {
+            [ssh] if is_box(ssh) => {
                 missing(format!("DIR is missing: the folder behind `{}`", sanitize(ssh, LONGEST_WORD)))
             }
             [folder] => {
@@ -52,6 +52,12 @@ fn is_folder(word: &str) -> bool {
     ["/", "./", "../", "~"].iter().any(|start| word.starts_with(start))
         || [".", ".."].contains(&word)
         || Path::new(word).is_dir()
+}
+
+/// Whether a word can hardly be meant as a folder.
+fn is_box(word: &str) -> bool {
+    let is_login = word.contains('@') && !word.contains('/') && !Path::new(word).exists();
+    is_login || word.starts_with("ssh ") || word.starts_with("ssh://")
 }
 
 fn folder_beside_cache(word: &str, verb: &str) -> Problem {
@@ -98,6 +104,7 @@ mod tests {
             (&[][..], "DIR is missing"),
             (&["ssh -p 1 root@h"], "DIR is missing: the folder behind `ssh -p 1 root@h`"),
             (&["ssh://root@h:1"], "DIR is missing: the folder behind"),
+            (&["root@gpu[1-2]"], "DIR is missing: the folder behind"),
             (&["C:\\x"], "`C:\\x` names no folder"),
         ] {
             let said = place(words);
