@@ -11,7 +11,7 @@ use hfdown_protocol::{
 };
 
 use crate::cache::CacheEvent;
-use crate::fleet::FleetEvent;
+use crate::fleet::{BoxStatus, FleetEvent};
 use crate::hub::RepoInfo;
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -249,6 +249,8 @@ pub enum Event {
         /// The file that had it.
         file: String,
     },
+    /// What is there of what should be (`status`).
+    Status(Box<BoxStatus>),
     /// What happens while the cache of the Hub is looked at.
     Cache(Box<CacheEvent>),
     /// What happens to many boxes of one command.

@@ -13,6 +13,7 @@ use super::elsewhere::instead;
 use super::fleet_arguments::FleetArguments;
 use super::folders::parse_path_here;
 use super::selection::SelectionArguments;
+use super::status_arguments::StatusArguments;
 use super::topics::topic;
 use super::values::{parse_floor, parse_rate};
 use crate::output::OutputOptions;
@@ -60,7 +61,7 @@ impl Arguments {
         Self::try_parse_from(&words).map_err(|mut error| {
             let words = typed;
             let verb = words.first().copied().unwrap_or_default();
-            let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop"].contains(&verb)
+            let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop", "status"].contains(&verb)
                 || verb == "verify" && words.contains(&"ssh");
             let unknown = unknown_word(&error).map(str::to_owned);
             let is_cache_with_folder = names(&error, "--cache") && names(&error, "DIR");
@@ -108,7 +109,11 @@ impl Command {
             | Self::RsyncSync { source, .. }
             | Self::RsyncToVast { source, .. }
             | Self::Verify { source, .. } => Some(source),
-            Self::Attach { .. } | Self::Stop { .. } | Self::ForgetHost { .. } | Self::Cache { .. } => None,
+            Self::Status(_)
+            | Self::Attach { .. }
+            | Self::Stop { .. }
+            | Self::ForgetHost { .. }
+            | Self::Cache { .. } => None,
         }
     }
 }
@@ -261,6 +266,12 @@ pub enum Command {
         #[command(flatten)]
         output: OutputArguments,
     },
+    /// Say what is there of a model, here or on boxes: complete, in part, another commit, nothing, or under way. No file is
+    /// read and nothing is changed, but that the agent of hfdown is put into ~/.cache/hfdown of a box that has none
+    #[command(
+        override_usage = "hfdown status [OPTIONS] [MODEL] [SSH]… <DIR>\n       hfdown status [OPTIONS] <MODEL> [SSH]… --cache"
+    )]
+    Status(StatusArguments),
     /// Watch a transfer that was detached; Ctrl-C leaves it running
     Attach {
         /// Which box.
@@ -357,7 +368,7 @@ pub struct TransferArguments {
 }
 
 /// What a transfer may use.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct LimitArguments {
     /// Fetch over exactly this many connections at once, instead of finding out how many are worth having
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=MOST_CONNECTIONS))]

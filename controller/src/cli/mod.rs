@@ -16,6 +16,7 @@ mod model;
 mod place_kind;
 mod selection;
 mod settings;
+mod status_arguments;
 mod topics;
 mod values;
 
@@ -37,3 +38,4 @@ pub use model::{Model, TypedCommand, file_command, of_command};
 pub use place_kind::PlaceKind;
 pub use selection::SelectionArguments;
 pub use settings::{BoxAccess, Settings, detached_records, host_to_forget, hub_cache};
+pub use status_arguments::StatusArguments;

@@ -16,6 +16,7 @@ mod renewal;
 mod request;
 mod rsync_sync;
 mod rsync_to_vast;
+mod status;
 mod summary;
 mod sync;
 mod target_sync;
@@ -32,7 +33,8 @@ use tokio_util::sync::CancellationToken;
 use self::fleet::{FleetOptions, OfflineVerification};
 use self::request::{Targets, Through};
 use crate::cli::{
-    Arguments, BoxAccess, BoxArguments, Command, FleetArguments, OutputArguments, TypedPlaces, begin_log,
+    Arguments, BoxAccess, BoxArguments, Command, FleetArguments, OutputArguments, StatusArguments,
+    TypedPlaces, begin_log,
 };
 use crate::display::{Display, Drawn, Events};
 use crate::failure::{AttachVerb, Exit, Problem};
@@ -160,6 +162,7 @@ async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
         Command::Info { source, selection, .. } => return info::run(source, selection, context).await,
         Command::Cache { verb } => return cache::run(verb, context).await,
         Command::ForgetHost { host, .. } => return forget_host::run(host, context).await,
+        Command::Status(typed) => return status::run(typed, options(command), context).await,
         Command::Attach { there, token, .. } => {
             let targets = attached(there, context).await?;
             let verb = AttachVerb::Attach;
@@ -190,7 +193,8 @@ fn output(command: &Command) -> &OutputArguments {
         | Command::Verify { output, .. }
         | Command::Attach { output, .. }
         | Command::Stop { output, .. }
-        | Command::ForgetHost { output, .. } => output,
+        | Command::ForgetHost { output, .. }
+        | Command::Status(StatusArguments { output, .. }) => output,
         Command::Cache { verb } => verb.output(),
         Command::Download { transfer, .. }
         | Command::File { transfer, .. }
@@ -204,7 +208,7 @@ fn fleet(command: &Command) -> Option<&FleetArguments> {
     match command {
         Command::RsyncToVast { there, .. } => Some(&there.fleet),
         Command::Attach { there, .. } | Command::Stop { there, .. } => Some(&there.fleet),
-        Command::Verify { fleet, .. } => Some(fleet),
+        Command::Verify { fleet, .. } | Command::Status(StatusArguments { fleet, .. }) => Some(fleet),
         _ => None,
     }
 }

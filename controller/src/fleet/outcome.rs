@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hfdown_protocol::{Conclusion, TransferStatus};
 
+use super::status::BoxStatus;
 use crate::problem::{Exit, Problem};
 use crate::tally::Tally;
 
@@ -40,6 +41,8 @@ pub enum BoxEnding {
     },
     /// The user has seen enough of a transfer that was detached; it goes on.
     Disconnected,
+    /// What is there of what should be (`status`).
+    Status(Box<BoxStatus>),
     /// It failed.
     Failed(Problem),
     /// It was given up after this time (`--timeout`).

@@ -48,6 +48,15 @@ fn the_others() -> Vec<Event> {
         Event::Failed { path: "config.json".to_owned(), failure: failure() },
         Event::Removed { path: path("old.bin") },
         Event::NotRemoved { path: path("older.bin"), failure: failure() },
+        Event::Status(Box::new(crate::fleet::BoxStatus {
+            state: crate::fleet::FolderState::OtherCommit,
+            files: 1,
+            of_files: 2,
+            bytes: 10,
+            of_bytes: 30,
+            by_size: 1,
+            commit: hfdown_protocol::Commit::new("607a30d783dfa663caf39e06633721c8d4cfcd7e").ok(),
+        })),
         Event::Forgotten { host: "box:7".to_owned(), file: "/home/me/known_hosts".to_owned() },
         Event::Cancelling,
     ]
@@ -80,6 +89,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"failed","path":"config.json","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
     {"type":"removed","path":"old.bin"}
     {"type":"not_removed","path":"older.bin","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
+    {"type":"status","state":"other_commit","files":1,"of_files":2,"bytes":10,"of_bytes":30,"by_size":1,"commit":"607a30d783dfa663caf39e06633721c8d4cfcd7e"}
     {"type":"forgotten","host":"box:7","file":"/home/me/known_hosts"}
     {"type":"cancelling"}
     "#);

@@ -28,6 +28,7 @@ mod rows;
 #[cfg(test)]
 mod sample;
 mod sentences;
+mod status;
 mod style;
 mod summary;
 mod verification;

@@ -197,6 +197,15 @@ pub(super) enum Object<'a> {
         #[serde(flatten)]
         status: StatusFields<'a>,
     },
+    Status {
+        state: &'static str,
+        files: usize,
+        of_files: usize,
+        bytes: u64,
+        of_bytes: u64,
+        by_size: usize,
+        commit: Option<&'a str>,
+    },
     Forgotten {
         host: &'a str,
         file: &'a str,

@@ -9,8 +9,9 @@ use super::object::{FileInFlight, Object, RefusedName, Seconds, StatusFields, ki
 use super::plan_object;
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
-use super::{disk_warning, verification};
+use super::{disk_warning, status, verification};
 use crate::event::{Agent, Event, InFlight, Progress, RecordCompleteness};
+use crate::fleet::BoxStatus;
 use crate::hub::Refused;
 use crate::plan::Intent;
 use crate::problem::Problem;
@@ -115,11 +116,25 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
         }
         Event::Joined { status } => Object::Joined { status: status_fields(status) },
         Event::Ended { status, conclusion, ago } => ended(status, conclusion, *ago),
+        Event::Status(status) => standing(status),
         Event::Forgotten { host, file } => Object::Forgotten { host, file },
         Event::Disconnected => Object::Disconnected {},
         Event::Cancelling => Object::Cancelling {},
         Event::Finished(outcome) => finished(outcome, expected),
     })
+}
+
+fn standing(status: &BoxStatus) -> Object<'_> {
+    let BoxStatus { state, files, of_files, bytes, of_bytes, by_size, commit } = status;
+    Object::Status {
+        state: status::word(*state),
+        files: *files,
+        of_files: *of_files,
+        bytes: *bytes,
+        of_bytes: *of_bytes,
+        by_size: *by_size,
+        commit: commit.as_ref().map(Commit::as_str),
+    }
 }
 
 fn verified(totals: &VerificationTotals, took: Duration) -> Object<'static> {

@@ -9,7 +9,7 @@ use super::fleet::{FleetSentences, FleetVoice};
 use super::reason::because;
 use super::style::{Look, Naming, Verbosity};
 use super::summary::{PlanTotals, summary};
-use super::{Unwritable, cache, detached, disk_warning, info, plan_lines, verification};
+use super::{Unwritable, cache, detached, disk_warning, info, plan_lines, status, verification};
 use crate::event::{Agent, Event, HintBeside, Progress, RecordCompleteness};
 use crate::link::BadAgent;
 use crate::plan::{Intent, Plan};
@@ -85,6 +85,7 @@ impl Sentences {
                 let line = verification::line(file);
                 if self.fleet.keeps(name, &line) { Ok(()) } else { say(OutputLine::Data(line)) }
             }
+            Event::Status(status) => say(OutputLine::Data(status::line(status))),
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
                 run.expected = PlanTotals::of_status(status);
@@ -240,6 +241,7 @@ impl Sentences {
             Event::Described { .. }
             | Event::Cache(_)
             | Event::Fleet(_)
+            | Event::Status(_)
             | Event::Checked(_)
             | Event::Planned { .. }
             | Event::Started { .. }

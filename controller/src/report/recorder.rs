@@ -52,6 +52,7 @@ impl Recorder {
                 let (status, conclusion) = (status.clone(), conclusion.clone());
                 self.ending = Some(BoxEnding::Ended { status, conclusion });
             }
+            Event::Status(status) => self.ending = Some(BoxEnding::Status(status.clone())),
             Event::Disconnected => self.ending = Some(BoxEnding::Disconnected),
             _ => {}
         }

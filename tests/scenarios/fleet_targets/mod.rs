@@ -2,3 +2,4 @@
 
 mod named;
 mod ranges;
+mod status;

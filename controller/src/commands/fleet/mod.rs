@@ -100,6 +100,7 @@ async fn each<W: FleetWork>(
         let Ok((number, outcome)) = joined else { continue };
         outcomes[number] = Some(outcome);
     }
+    work.settle(&mut outcomes);
     let names = targets.iter().map(|target| Arc::clone(&target.name));
     let boxes: Vec<_> =
         names.zip(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(defect))).collect();

@@ -10,7 +10,7 @@ use crate::commands::sync::Prepared;
 use crate::commands::target_sync;
 use crate::commands::{attach, verify_offline};
 use crate::failure::{AttachVerb, Exit, Problem};
-use crate::fleet::BoxEnding;
+use crate::fleet::{BoxEnding, BoxOutcome};
 
 /// How it went for one of them.
 pub(in crate::commands) struct BoxResult {
@@ -28,6 +28,9 @@ pub(in crate::commands) trait FleetWork: Send + Sync + 'static {
         target: &Target,
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<BoxResult, Problem>> + Send;
+
+    /// What follows from all outcomes together. None is of a target whose task has panicked.
+    fn settle(&self, _outcomes: &mut [Option<BoxOutcome>]) {}
 }
 
 /// A transfer, or a verification.
