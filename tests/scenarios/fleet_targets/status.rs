@@ -15,7 +15,7 @@ use crate::places::HFDOWN;
 const MODEL: &str = "acme/tiny";
 const FILE: &str = "model.safetensors";
 const SIZE: u64 = 3_000_000;
-const STOP: usize = 1_000_000;
+const STOP: u64 = 1_000_000;
 
 fn publish(sandbox: &Sandbox, seed: u64) {
     let draft = sandbox.hub.model(MODEL).file("config.json", "{}");
