@@ -132,7 +132,7 @@ impl BoxState {
             BoxEnding::Detached { .. } | BoxEnding::Disconnected => Self::Detached,
             BoxEnding::Stopped | BoxEnding::NotBegun => Self::Stopped,
             BoxEnding::Failed(_) | BoxEnding::TimedOut(_) => Self::Failed,
-            BoxEnding::Finished(_) | BoxEnding::Ended { .. } => match outcome.exit {
+            BoxEnding::Finished(_) | BoxEnding::Ended { .. } | BoxEnding::Status(_) => match outcome.exit {
                 crate::problem::Exit::Done => Self::Done,
                 crate::problem::Exit::Cancelled => Self::Stopped,
                 _ => Self::Failed,

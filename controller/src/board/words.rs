@@ -4,7 +4,7 @@ use hfdown_protocol::{Conclusion, End, TransferStatus};
 
 use super::record::{BoxRecord, PlanSize};
 use crate::failure::kind_in_brief;
-use crate::fleet::{BoxEnding, BoxOutcome};
+use crate::fleet::{BoxEnding, BoxOutcome, BoxStatus, FolderState};
 use crate::plan::Intent;
 use crate::tally::Tally;
 use crate::text::units::{bytes, count, duration};
@@ -68,6 +68,7 @@ pub(super) fn words(record: &BoxRecord, outcome: &BoxOutcome) -> OutcomeWords {
             OutcomeWords::new(Promised, "detached", "detached").with_bytes(*bytes)
         }
         BoxEnding::Ended { status, conclusion } => ended(status, conclusion),
+        BoxEnding::Status(status) => standing(status),
         BoxEnding::Disconnected => OutcomeWords::new(Promised, "disconnected", "goes on by itself"),
         BoxEnding::Failed(problem) => {
             let brief = problem.brief();
@@ -134,6 +135,28 @@ fn verified(totals: &VerificationTotals) -> OutcomeWords {
         count(right.files.saturating_add(wrong.files).saturating_add(missing.files), "file")
     });
     OutcomeWords::new(OutcomeRank::Incomplete, "not_right", words).with_detail(extra)
+}
+
+/// What is there of what should be.
+fn standing(status: &BoxStatus) -> OutcomeWords {
+    use OutcomeRank::{Complete, Incomplete, Promised};
+    let name = status.state.word();
+    let share = || format!("{} of {}", status.files, count(status.of_files, "file"));
+    match status.state {
+        FolderState::Complete => {
+            let by_size = (status.by_size > 0).then(|| format!("{} compared by size only", status.by_size));
+            OutcomeWords::new(Complete, name, "complete").with_bytes(status.of_bytes).with_detail(by_size)
+        }
+        FolderState::Partial => OutcomeWords::new(Incomplete, name, "partial").with_detail(Some(share())),
+        FolderState::OtherCommit => {
+            let commit = status.commit.as_ref().map(|commit| commit.short().to_owned());
+            OutcomeWords::new(Incomplete, name, "another commit").with_detail(commit)
+        }
+        FolderState::Absent => OutcomeWords::new(Incomplete, name, "absent"),
+        FolderState::Running => {
+            OutcomeWords::new(Promised, name, "a detached transfer is running").with_detail(Some(share()))
+        }
+    }
 }
 
 fn ended(status: &TransferStatus, conclusion: &Conclusion) -> OutcomeWords {

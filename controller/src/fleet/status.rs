@@ -38,6 +38,19 @@ pub enum FolderState {
     Running,
 }
 
+impl FolderState {
+    /// The word for programs.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::OtherCommit => "other_commit",
+            Self::Absent => "absent",
+            Self::Running => "running",
+        }
+    }
+}
+
 /// The commit that most boxes have, of those that say so; of two that as many have, the one that comes first.
 pub fn usual_commit<'a>(statuses: impl Iterator<Item = &'a BoxStatus>) -> Option<Commit> {
     let mut counts: Vec<(&Commit, usize)> = Vec::new();

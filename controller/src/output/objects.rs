@@ -9,7 +9,7 @@ use super::object::{FileInFlight, Object, RefusedName, Seconds, StatusFields, ki
 use super::plan_object;
 use super::reason::{because, refused_name};
 use super::summary::PlanTotals;
-use super::{disk_warning, status, verification};
+use super::{disk_warning, verification};
 use crate::event::{Agent, Event, InFlight, Progress, RecordCompleteness};
 use crate::fleet::BoxStatus;
 use crate::hub::Refused;
@@ -127,7 +127,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
 fn standing(status: &BoxStatus) -> Object<'_> {
     let BoxStatus { state, files, of_files, bytes, of_bytes, by_size, commit } = status;
     Object::Status {
-        state: status::word(*state),
+        state: state.word(),
         files: *files,
         of_files: *of_files,
         bytes: *bytes,

@@ -85,7 +85,10 @@ impl Sentences {
                 let line = verification::line(file);
                 if self.fleet.keeps(name, &line) { Ok(()) } else { say(OutputLine::Data(line)) }
             }
-            Event::Status(status) => say(OutputLine::Data(status::line(status))),
+            Event::Status(status) => {
+                let line = status::line(status);
+                if self.fleet.keeps(name, &line) { Ok(()) } else { say(OutputLine::Data(line)) }
+            }
             Event::Joined { status } => {
                 let run = self.runs.entry(name.unwrap_or_default().to_owned()).or_default();
                 run.expected = PlanTotals::of_status(status);

@@ -3,17 +3,6 @@
 use crate::fleet::{BoxStatus, FolderState};
 use crate::text::units::{bytes, bytes_of, count, percent};
 
-/// The word of `--json`.
-pub(super) fn word(state: FolderState) -> &'static str {
-    match state {
-        FolderState::Complete => "complete",
-        FolderState::Partial => "partial",
-        FolderState::OtherCommit => "other_commit",
-        FolderState::Absent => "absent",
-        FolderState::Running => "running",
-    }
-}
-
 pub(super) fn line(status: &BoxStatus) -> String {
     let BoxStatus { state, files, of_files, bytes: there, of_bytes, by_size, commit } = status;
     let at = commit.as_ref().map(|commit| format!(" @ {}", commit.short())).unwrap_or_default();
