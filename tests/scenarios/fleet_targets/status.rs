@@ -137,7 +137,8 @@ async fn of_a_fleet_each_target_is_told_and_one_code() {
     let hosts = sandbox.scratch().join("hosts.txt");
     let told = async |lines: &str, words: &[&str]| {
         fs::write(&hosts, lines).unwrap();
-        let words = ["status"].iter().chain(words).chain(&["--hosts", hosts.to_str().unwrap(), "--json"]);
+        let named = ["--hosts", hosts.to_str().unwrap(), "--json"];
+        let words = ["status"].iter().chain(words).chain(&named);
         let Ended { code, stdout, stderr } = run(sandbox.hfdown(words)).await;
         let objects = stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let states = objects.filter(|object| object["type"] == "status");
