@@ -34,13 +34,16 @@ async fn status(sandbox: &Sandbox, model: &[&str], more: &[&str]) -> (i32, serde
     (code, told.unwrap_or_else(|| panic!("{code}: {stdout}{stderr}")))
 }
 
-/// Everything below a folder: when it changed, and what is in it.
+/// Everything below a folder: when it changed, and what is in it. But for the agent, which notes when it was last used.
 fn seen(folder: &Path) -> BTreeMap<String, (SystemTime, Vec<u8>)> {
     let mut seen = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
             let (path, metadata) = (entry.path(), entry.metadata().unwrap());
+            if entry.file_name().to_string_lossy().starts_with("agent-") {
+                continue;
+            }
             let content = if metadata.is_file() { fs::read(&path).unwrap() } else { Vec::new() };
             seen.insert(path.display().to_string(), (metadata.modified().unwrap(), content));
             if metadata.is_dir() {
