@@ -150,7 +150,7 @@ async fn boxes_that_are_left_alone_are_told_in_advance_and_find_by_themselves_wh
     let file = large(0);
     let refused = When::file(&file).at(HubOrigin::Cdn).first(BOXES);
     sandbox.hub.fault(HubFault::Expired, refused);
-    let fleet = Fleet::start(sandbox).await;
+    let fleet = SharedHub::start(sandbox).await;
     let Ended { code, stderr, .. } = fleet.sync(&["--detach"]).await;
     assert_eq!(code, 0, "{stderr}");
     let ended = fleet.run(&["attach"], &[]).await;
