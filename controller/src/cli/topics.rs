@@ -18,7 +18,7 @@ and needs nothing on the boxes but SSH and /bin/sh:
 
   hfdown rsync-to-vast MODEL 'root@a' 'root@b' '~/model'       boxes by hand, one folder
   hfdown rsync-to-vast MODEL 'root@gpu[001-064]' '~/model'     a range of them
-  hfdown rsync-to-vast MODEL --hosts boxes.txt '~/model'       a line each: SSH, NAME = SSH, SSH -> DIR
+  hfdown rsync-to-vast MODEL --hosts boxes.txt '~/model'       lines: SSH, NAME = SSH, SSH -> DIR
   vastai show instances --raw | hfdown rsync-to-vast MODEL --vast-json - '~/model'
 
   --select GLOB       only the boxes of such names

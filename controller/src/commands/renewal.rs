@@ -13,11 +13,14 @@ use crate::failure;
 use crate::hub::HubError;
 use crate::session::{Relaying, Sources};
 
+/// What a record names, and where its addresses come from, or why from nowhere.
+type KnownSources = (DetachedRecord, Result<Sources, Arc<str>>);
+
 /// The sources of what is on record.
 pub(super) struct Renewals {
     token: Option<String>,
     /// Locked while one is asked for.
-    known: Mutex<Vec<(DetachedRecord, Result<Sources, Arc<str>>)>>,
+    known: Mutex<Vec<KnownSources>>,
 }
 
 impl Renewals {
