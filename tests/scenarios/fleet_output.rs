@@ -86,6 +86,14 @@ async fn equal_ends_are_told_at_once_and_a_failure_with_what_to_do() {
     assert_eq!(said.matches("agent ready").count(), 0, "calm: {said}");
     let again = fleet.sync(&["--quiet"]).await;
     assert!(!again.stderr.contains("done") && again.stderr.contains("gone: unreachable"), "{}", again.stderr);
+    let words = ["verify", MODEL, "--hosts", &fleet.hosts, "--wait", "0"];
+    let verified = run(fleet.sandbox.hfdown(words)).await;
+    assert!(
+        verified.stderr.contains("12 boxes: every byte is right, 2 files, 300 kB each\n"),
+        "{}",
+        verified.stderr
+    );
+    assert!(verified.stderr.contains("total: 12 of 13 boxes · in "), "{}", verified.stderr);
     let dry = fleet.sync(&["--dry-run"]).await;
     assert!(
         dry.stdout.contains("12 boxes: nothing to do, 2 files there already"),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::money::TrafficCost;
 use crate::fleet::{BoxEnding, BoxOutcome, Price};
-use crate::plan::Plan;
+use crate::plan::{Intent, Plan};
 use crate::tally::Tally;
 use crate::verification::VerificationTotals;
 
@@ -188,8 +188,9 @@ impl BoxRecord {
 
     /// Bytes that did not come over the network, because they were there: of whole files, and of parts.
     pub(crate) fn spared(&self) -> u64 {
-        let resumed = self.plan.map_or(0, |plan| plan.resumed());
-        self.tally().kept_bytes.saturating_add(resumed)
+        let (tally, resumed) = (self.tally(), self.plan.map_or(0, |plan| plan.resumed()));
+        // To verify is not to fetch.
+        if tally.intent == Intent::Verify { 0 } else { tally.kept_bytes.saturating_add(resumed) }
     }
 
     /// What that costs, and what was saved.

@@ -113,7 +113,8 @@ fn sum(board: &Board, outcome: &FleetOutcome, groups: &[OutcomeGroup]) -> String
     } else {
         parts.push(match totals.rate(outcome.elapsed) {
             Some(mean) => format!("{} in {elapsed} ({})", bytes(totals.fetched), rate(mean)),
-            None => format!("nothing fetched in {elapsed}"),
+            None if is_transfer(outcome) => format!("nothing fetched in {elapsed}"),
+            None => format!("in {elapsed}"),
         });
     }
     if totals.spared > 0 {
@@ -137,6 +138,12 @@ fn sum(board: &Board, outcome: &FleetOutcome, groups: &[OutcomeGroup]) -> String
         parts.push("dry run: nothing was changed".to_owned());
     }
     parts.join(" · ")
+}
+
+/// Whether something was to be fetched, on those that came to an end.
+fn is_transfer(outcome: &FleetOutcome) -> bool {
+    let is_transfer = |ending: &BoxEnding| matches!(ending, BoxEnding::Finished(tally) if tally.intent == crate::plan::Intent::Execute);
+    outcome.boxes.iter().any(|(_, outcome)| is_transfer(&outcome.ending))
 }
 
 fn boxes(number: usize) -> String {
