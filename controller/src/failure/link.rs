@@ -2,6 +2,7 @@
 
 use super::{Exit, Problem, login, shell};
 use crate::link::{AutoTmux, HostKeyError, KnownHostsError, LinkError, NotForwarded, ShellKind};
+use crate::system;
 
 /// A file of known hosts that can't be used.
 pub fn known_hosts(attempted: String, error: &KnownHostsError) -> Problem {
@@ -89,6 +90,9 @@ fn advice(error: &LinkError) -> Option<String> {
         LinkError::Refused { .. } => {
             "a box that was just started needs a minute or two until its SSH server listens; check the port, then try again"
                 .to_owned()
+        }
+        LinkError::Unreachable { source, .. } if system::is_out_of_descriptors(source) => {
+            "this shell lets too few files be open at once: raise `ulimit -n`, or go to fewer boxes at once (--jobs)".to_owned()
         }
         LinkError::Timeout { .. } | LinkError::Unreachable { .. } => {
             "check that the box is running and that host and port are those of its console".to_owned()

@@ -9,13 +9,13 @@ mod windows;
 
 #[cfg(unix)]
 pub(crate) use unix::{
-    HOME, TERMINAL, Terminal, asked_to_stop, close_file, close_folder, connect_ssh_agent, names, ownership,
-    private, private_folder, split_words, usual_ssh_agent,
+    HOME, TERMINAL, Terminal, allow_descriptors, asked_to_stop, close_file, close_folder, connect_ssh_agent,
+    is_out_of_descriptors, names, ownership, private, private_folder, split_words, usual_ssh_agent,
 };
 #[cfg(windows)]
 pub(crate) use windows::{
-    HOME, TERMINAL, Terminal, asked_to_stop, close_file, close_folder, connect_ssh_agent, names, ownership,
-    private, private_folder, split_words, usual_ssh_agent,
+    HOME, TERMINAL, Terminal, allow_descriptors, asked_to_stop, close_file, close_folder, connect_ssh_agent,
+    is_out_of_descriptors, names, ownership, private, private_folder, split_words, usual_ssh_agent,
 };
 
 /// Whose a file is.

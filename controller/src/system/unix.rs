@@ -1,13 +1,14 @@
 //! Linux, macOS and their relatives.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions, Permissions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use russh::keys::agent::client::AgentClient;
 use rustix::fs::OFlags;
-use rustix::process::geteuid;
+use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, geteuid, getrlimit, setrlimit};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -86,6 +87,21 @@ pub(crate) async fn connect_ssh_agent(socket: &Path) -> Result<SshAgent, russh::
 /// Splits a command line as the user's own shell does.
 pub(crate) fn split_words(text: &str) -> Result<Vec<String>, shell_words::ParseError> {
     shell_words::split(text)
+}
+
+/// Lets this process have so many descriptors at once, as far as it may: shells often grant 1,024, and more to those that
+/// ask. What is short all the same is an error where it is.
+pub(crate) fn allow_descriptors(count: u64) {
+    let limit = getrlimit(Resource::Nofile);
+    let count = limit.maximum.map_or(count, |most| most.min(count));
+    if limit.current.is_some_and(|current| current < count) {
+        _ = setrlimit(Resource::Nofile, Rlimit { current: Some(count), ..limit });
+    }
+}
+
+/// Whether this process, or the system, has as many descriptors as it may.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(Errno::from_io_error(error), Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Where an ssh-agent listens that no variable names: nowhere.

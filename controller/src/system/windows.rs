@@ -1,6 +1,7 @@
 //! Windows.
 
 use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use russh::keys::agent::client::AgentClient;
@@ -52,6 +53,14 @@ pub(crate) async fn connect_ssh_agent(pipe: &Path) -> Result<SshAgent, russh::ke
 /// Splits a command line: quotes are those of other shells, and `\` separates folders.
 pub(crate) fn split_words(text: &str) -> Result<Vec<String>, shell_words::ParseError> {
     shell_words::split(&super::with_literal_backslashes(text))
+}
+
+/// There is no limit to raise.
+pub(crate) fn allow_descriptors(_: u64) {}
+
+/// Whether this process has as many descriptors as it may (`WSAEMFILE`).
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(10_024)
 }
 
 /// Where the system's own ssh-agent listens, which sets no variable.

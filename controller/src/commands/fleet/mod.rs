@@ -15,8 +15,14 @@ use crate::cli::FleetArguments;
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
 use crate::fleet::{BoxEnding, BoxOutcome, FleetEvent, FleetOutcome, FleetTarget};
+use crate::system;
 
 pub(super) use work::{BoxResult, FleetAttendance, FleetSync, FleetWork, OfflineVerification};
+
+/// Descriptors of this process beside its boxes: the runtime's, those of connections to the Hub, files.
+const DESCRIPTORS: u64 = 128;
+/// What a box takes: its connection, and for a moment an ssh-agent's and a file.
+const DESCRIPTORS_OF_A_BOX: u64 = 3;
 
 /// How to go about many boxes.
 #[derive(Debug, Clone, Copy)]
@@ -57,7 +63,11 @@ pub(super) async fn run<W: FleetWork>(
 ) -> Result<Exit, Problem> {
     match targets {
         Targets::One(target) => alone(&work, &target, options.timeout, &context.cancel).await,
-        Targets::Fleet(fleet) => Ok(each(work, fleet, options, context).await),
+        Targets::Fleet(fleet) => {
+            let boxes = options.jobs.min(fleet.len());
+            system::allow_descriptors(DESCRIPTORS + DESCRIPTORS_OF_A_BOX * boxes as u64);
+            Ok(each(work, fleet, options, context).await)
+        }
     }
 }
 
