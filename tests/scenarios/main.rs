@@ -17,6 +17,7 @@ mod disks;
 mod empty_root;
 mod faults;
 mod fleet;
+mod fleet_floods;
 mod fleet_output;
 mod fleet_sources;
 mod fleet_targets;
