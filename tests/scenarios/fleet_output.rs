@@ -30,9 +30,9 @@ impl SeenFleet {
         sandbox.hub.model(MODEL).file("config.json", "{}").lfs("model.bin", vec![7; 300_000]).commit();
         let ssh = sandbox.host.as_ref().unwrap().command();
         let folder = |number| sandbox.scratch().join(format!("models/{number}")).display().to_string();
-        let mut hosts: String =
-            (1..=boxes).map(|number| format!("gpu{number:03} = {ssh} -> {}\n", folder(number))).collect();
-        hosts.push_str("gone = ssh -p 1 root@127.0.0.1 -> /tmp/gone\n");
+        let good = (1..=boxes).map(|number| format!("gpu{number:03} = {ssh} -> {}", folder(number)));
+        let gone = "gone = ssh -p 1 root@127.0.0.1 -> /tmp/gone".to_owned();
+        let hosts = good.chain([gone]).collect::<Vec<_>>().join("\n");
         let path = sandbox.scratch().join("hosts");
         fs::write(&path, hosts).unwrap();
         Self { sandbox, hosts: path.display().to_string() }

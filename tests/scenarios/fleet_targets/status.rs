@@ -29,8 +29,8 @@ async fn status(sandbox: &Sandbox, model: &[&str], more: &[&str]) -> (i32, serde
     let place = ssh.as_deref().into_iter().chain(root.to_str());
     let words = ["status"].into_iter().chain(model.iter().copied()).chain(place).chain(more.iter().copied());
     let Ended { code, stdout, stderr } = run(sandbox.hfdown(words.chain(["--json"]))).await;
-    let objects = stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-    let told = objects.filter(|object| object["type"] == "status").next_back();
+    let mut objects = stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let told = objects.rfind(|object| object["type"] == "status");
     (code, told.unwrap_or_else(|| panic!("{code}: {stdout}{stderr}")))
 }
 
@@ -196,8 +196,8 @@ async fn a_snapshot_in_the_hub_cache_has_a_state(sandbox: Sandbox) {
         let words =
             ["status", MODEL].into_iter().chain(ssh.as_deref()).chain(["--cache-dir", &cache, "--json"]);
         let Ended { code, stdout, stderr } = run(sandbox.hfdown(words)).await;
-        let objects = stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
-        let told = objects.filter(|object| object["type"] == "status").next_back();
+        let mut objects = stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let told = objects.rfind(|object| object["type"] == "status");
         (code, told.unwrap_or_else(|| panic!("{stdout}{stderr}"))["state"].clone())
     };
     assert_eq!(told().await, (3, "absent".into()));
