@@ -38,8 +38,8 @@ One command is right where one machine reaches all boxes by SSH: rented ones, or
 something else starts programs on the machines already, let it start this one, which is a single
 file without a service:
 
-  Ansible      one run per host, from the controller or on the hosts; changed, ok and failed are told
-               by --json
+  Ansible      one run per host, from the controller or on the hosts; changed, ok and failed are
+               told by --json
   Slurm        `srun hfdown rsync-sync MODEL DIR`: on a shared disk one task fetches, and the others
                wait for it and find everything in place
   Kubernetes   an init container that fills a volume before the server starts
