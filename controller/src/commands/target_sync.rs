@@ -112,7 +112,10 @@ impl TargetSync<'_> {
         if let Execution::Detached(_) = execution {
             let first = plan.to_fetch().next().map(|first| first.listed());
             if let Some(first) = first {
-                sources.try_without_token(&first).await;
+                tokio::select! {
+                    () = sources.try_without_token(&first) => {}
+                    () = self.cancel.cancelled() => {}
+                }
             }
             // Before the client can leave: links break at any time.
             keep_record(request, target, listing, sources, session.root()).await;

@@ -52,7 +52,8 @@ impl Session {
     /// Gives every file's source before it is wanted. The agent has nothing to say meanwhile but that it is alive.
     ///
     /// The Hub may refuse a file for good, and the agent is told so. What may pass has been waited for already, for as
-    /// long as the Hub asked to; a box without a controller would wait for it in vain, so it is not left.
+    /// long as the Hub asked to; a box without a controller would wait for it in vain, so it is not left, unless it can find a
+    /// public file by itself.
     async fn hand_over(&mut self, plan: &Plan, sources: &Sources) -> Result<(), SessionError> {
         // Everything is to be there before the last word.
         let ways = AnswerWays { orders: self.orders(), bytes: self.orders() };
@@ -63,6 +64,10 @@ impl Session {
                     None => return Ok(()),
                     Some(Ok(())) => {}
                     Some(Err((planned, failure))) if may_pass(failure.kind) => {
+                        if let Some(order) = sources.found_by_the_box(planned.id, &planned.listed().path) {
+                            self.say(order).await?;
+                            continue;
+                        }
                         let failure = sources.in_full(planned.id, failure);
                         return Err(SessionError::Unsourced { path: planned.path.to_string(), failure });
                     }

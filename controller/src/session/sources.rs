@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    Digest, Failure, FailureKind, FileId, FilesByName, Order, Report, Source, WantedFiles, limits,
+    Digest, Failure, FailureKind, FileId, FilesByName, Order, RepoPath, Report, Source, WantedFiles, limits,
 };
 use tokio::sync::{Semaphore, mpsc};
 
@@ -21,7 +21,8 @@ const ANSWERS: usize = 16;
 /// The largest file that is read here as a whole where it can be passed on bit by bit as well: what fits one frame.
 const WHOLE: u64 = limits::INLINE as u64;
 /// What one small public file may cost this machine's line up to all boxes together. Beyond it, boxes fetch a file by
-/// themselves: 64 MiB are a minute at 10 Mbit/s.
+/// themselves: 64 MiB are a minute at 10 Mbit/s. What fits one frame is sent to any number of boxes: requests are what
+/// the Hub counts.
 const UPLOADED: u64 = 64 << 20;
 
 /// What becomes of the bytes of a large file that the Hub sends itself to those who show the token.
@@ -298,6 +299,13 @@ impl Sources {
         Failure::new(FailureKind::Stale, format_args!("{} sends it from another place now", self.hub.host()))
     }
 
+    /// Where a box that is left alone finds a file by itself, if it may. It does so anyway once an address has turned stale.
+    pub(super) fn found_by_the_box(&self, id: FileId, path: &RepoPath) -> Option<Order> {
+        let is_for_boxes = matches!(self.public, PublicFiles::HandedOver(_)) && !self.needs_this_machine();
+        let address = is_for_boxes.then(|| self.hub.public_address(&self.info, path))?.ok()?;
+        Some(Order::Source { file: id, address, hub: self.hub.network() })
+    }
+
     async fn hand_down(
         &self,
         id: FileId,
@@ -315,7 +323,9 @@ impl Sources {
             }
             HubAnswer::Bytes(bytes) => {
                 for chunk in bytes.chunks(limits::INLINE) {
-                    ways.bytes.send(Order::Inline { file: id, bytes: chunk.to_vec() }).await.map_err(over)?;
+                    // Room first: what waits for it is not copied yet.
+                    let room = ways.bytes.reserve().await.map_err(|_| NoSource::Over)?;
+                    room.send(Order::Inline { file: id, bytes: chunk.to_vec() });
                 }
             }
             // It needs neither a token nor this machine.

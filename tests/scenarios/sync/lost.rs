@@ -137,7 +137,7 @@ async fn a_link_that_falls_silent_in_mid_file_is_made_anew(sandbox: Sandbox) {
     halted.stall.release();
     let ended = ended(halted.child).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert!(ended.stderr.contains("the agent was silent for 2 s; reconnecting in 0.5 s"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the agent was silent for 2 s; reconnecting in 0."), "{}", ended.stderr);
     assert_whole(&sandbox);
 }
 
@@ -146,7 +146,7 @@ async fn a_link_that_stays_away_is_given_up_and_parts_are_kept(sandbox: Sandbox)
     drop(proxy);
     let ended = ended(child).await;
     assert_eq!(ended.code, 6, "{}", ended.stderr);
-    assert!(ended.stderr.contains("reconnecting in 0.5 s (attempt 1 of 1)"), "{}", ended.stderr);
+    assert!(ended.stderr.contains(" s (attempt 1 of 1)"), "{}", ended.stderr);
     assert!(ended.stderr.contains("it was tried again once"), "{}", ended.stderr);
     assert!(ended.stderr.ends_with("hint: run the same command again: what has arrived is kept\n"));
     assert!(sandbox.claimed() >= BEGUN);

@@ -5,7 +5,7 @@ mod work;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +15,7 @@ use crate::cli::FleetArguments;
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
 use crate::fleet::{BoxEnding, BoxOutcome, FleetEvent, FleetOutcome, FleetTarget};
+use crate::session::SessionError;
 use crate::system;
 
 pub(super) use work::{BoxResult, FleetAttendance, FleetSync, FleetWork, OfflineVerification};
@@ -23,6 +24,9 @@ pub(super) use work::{BoxResult, FleetAttendance, FleetSync, FleetWork, OfflineV
 const DESCRIPTORS: u64 = 128;
 /// What a box takes: its connection, and for a moment an ssh-agent's and a file.
 const DESCRIPTORS_OF_A_BOX: u64 = 3;
+
+/// How long a target that is told to stop may take for that: less than the whole program has after Ctrl-C.
+const STOPPING: Duration = Duration::from_secs(25);
 
 /// How to go about many boxes.
 #[derive(Debug, Clone, Copy)]
@@ -101,8 +105,15 @@ async fn each<W: FleetWork>(
     let stop = context.cancel.child_token();
     let mut running = JoinSet::new();
     for (number, (_, target)) in fleet.into_iter().enumerate() {
-        let (work, turns, stop) = (Arc::clone(&work), Arc::clone(&turns), stop.clone());
-        running.spawn(async move { (number, in_turn(&*work, &target, &turns, options, &stop).await) });
+        // In the order of the command.
+        let turn = tokio::select! {
+            biased;
+            () = stop.cancelled() => None,
+            // Never closed, so its turn comes.
+            turn = Arc::clone(&turns).acquire_owned() => turn.ok(),
+        };
+        let (work, stop) = (Arc::clone(&work), stop.clone());
+        running.spawn(async move { (number, in_turn(&*work, &target, turn, options, &stop).await) });
     }
     let mut outcomes = vec![None; targets.len()];
     while let Some(joined) = running.join_next().await {
@@ -119,21 +130,15 @@ async fn each<W: FleetWork>(
     exit
 }
 
-/// Waits for its turn, and does it.
+/// Does it in its turn, if it has one.
 async fn in_turn(
     work: &impl FleetWork,
     target: &Target,
-    turns: &Semaphore,
+    turn: Option<OwnedSemaphorePermit>,
     options: FleetOptions,
     stop: &CancellationToken,
 ) -> BoxOutcome {
     let tell = async |event| target.events.send(Event::Fleet(Box::new(event))).await;
-    let turn = tokio::select! {
-        biased;
-        () = stop.cancelled() => None,
-        // Never closed, so its turn comes.
-        turn = turns.acquire() => turn.ok(),
-    };
     let outcome = match turn {
         Some(_turn) => {
             tell(FleetEvent::BoxBegun).await;
@@ -174,14 +179,15 @@ async fn in_time(
         }
     };
     let mut working = std::pin::pin!(work.carry_out(target, &cancel));
-    let (result, given_up) = tokio::select! {
-        result = &mut working => (result, None),
-        () = deadline => {
-            // In good order, which takes a moment: what has arrived is kept.
-            cancel.cancel();
-            (working.await, timeout.filter(|_| !stop.is_cancelled()))
-        }
+    let given_up = tokio::select! {
+        result = &mut working => return TimedAttempt { result, given_up: None, elapsed: began.elapsed() },
+        () = deadline => timeout,
+        () = stop.cancelled() => None,
     };
+    // In good order, which takes a moment: what has arrived is kept. One that does not answer is let go.
+    cancel.cancel();
+    let ended = tokio::time::timeout(STOPPING, working).await;
+    let result = ended.unwrap_or_else(|_| Err(failure::session(String::new(), &SessionError::Cancelled)));
     TimedAttempt { result, given_up, elapsed: began.elapsed() }
 }
 

@@ -1,7 +1,7 @@
 //! From a name to a TCP connection.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -20,19 +20,16 @@ pub(super) async fn dial(
 ) -> Result<TcpStream, LinkError> {
     let address = target.to_string();
     let unresolved = |source| LinkError::Resolve { host: target.host.clone(), source };
-    let turn = turns.lookup(queued).await;
-    let resolving = tokio::net::lookup_host((target.host.as_str(), target.port));
-    let found = match timeout(limit, resolving).await {
-        Ok(found) => found.map_err(unresolved)?,
-        Err(Elapsed { .. }) => return Err(unresolved(io::ErrorKind::TimedOut.into())),
+    let found = match target.host.parse::<IpAddr>() {
+        Ok(address) => vec![SocketAddr::new(address, target.port)],
+        Err(_) => look_up(target, limit, turns, queued).await.map_err(unresolved)?,
     };
-    drop(turn);
     let wanted = |found: &SocketAddr| match target.address_family {
         AddressFamily::Any => true,
         AddressFamily::V4 => found.is_ipv4(),
         AddressFamily::V6 => found.is_ipv6(),
     };
-    let found: Vec<_> = found.filter(wanted).collect();
+    let found: Vec<_> = found.into_iter().filter(wanted).collect();
     let share = limit / u32::try_from(found.len().max(1)).unwrap_or(u32::MAX);
     let mut worst =
         unresolved(io::Error::new(io::ErrorKind::NotFound, "it has no address of the wanted kind"));
@@ -53,4 +50,25 @@ pub(super) async fn dial(
         };
     }
     Err(worst)
+}
+
+/// The addresses of a name. A lookup goes on, and keeps its turn, when it is not waited for any more: those that a dead
+/// resolver holds up must not take all threads.
+async fn look_up(
+    target: &SshTarget,
+    limit: Duration,
+    turns: &Turns,
+    queued: &QueueTime,
+) -> io::Result<Vec<SocketAddr>> {
+    let turn = turns.lookup(queued).await;
+    let name = (target.host.clone(), target.port);
+    let looking = tokio::task::spawn_blocking(move || {
+        let found = name.to_socket_addrs().map(Iterator::collect);
+        drop(turn);
+        found
+    });
+    match timeout(limit, looking).await {
+        Ok(found) => found.map_err(io::Error::other)?,
+        Err(Elapsed { .. }) => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
