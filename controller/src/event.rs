@@ -261,6 +261,8 @@ pub enum Event {
     Cancelling,
     /// The run is over.
     Finished(Tally),
+    /// What a run came to that fails, told before the failure is: for counts, and not to be shown by itself.
+    Tallied(Tally),
 }
 
 /// Whether the sync that a record is of has come to its end.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::record::{BoxRecord, BoxState, PlanSize};
 use crate::event::Event;
 use crate::fleet::{BoxOutcome, FleetEvent, FleetTarget};
+use crate::tally::Tally;
 use crate::text::sanitize;
 
 /// The most characters of a note.
@@ -181,10 +182,17 @@ impl BoxRecord {
             }
             Event::Progress(progress) => {
                 (self.done, self.total) = (progress.done, progress.total);
+                let resumed = self.plan.map_or(0, |plan| plan.resumed());
+                self.fetched = self.fetched.max(progress.done.saturating_sub(resumed));
                 self.enter(BoxState::Fetching, now);
                 (self.rate, self.left) = (progress.rate, progress.left);
             }
             Event::Finished(tally) => self.tally = Some(tally.clone()),
+            Event::Tallied(tally) => {
+                // Both count no byte too many: what broke off may not have come to be counted there.
+                let fetched = tally.fetched.max(self.fetched);
+                self.tally = Some(Tally { fetched, ..tally.clone() });
+            }
             _ => {}
         }
     }
@@ -208,5 +216,26 @@ impl BoxRecord {
             _ => String::new(),
         };
         self.outcome = Some(outcome.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Progress;
+
+    #[test]
+    fn what_came_before_a_failure_is_counted() {
+        let (mut board, now) = (Board::default(), Instant::now());
+        let placed = Tally { placed: 9, fetched: 90, ..Tally::default() };
+        for event in [
+            Event::Progress(Progress { done: 80, total: 100, ..Progress::default() }),
+            Event::Surveying { read: 500, of: 1_000 },
+            Event::Tallied(placed),
+        ] {
+            board.hear(None, &event, now);
+        }
+        let record = &board.boxes()[0];
+        assert_eq!((record.tally().placed, record.fetched()), (9, 90));
     }
 }

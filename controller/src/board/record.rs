@@ -68,6 +68,8 @@ pub(crate) struct BoxRecord {
     pub(crate) done: u64,
     /// Of so many.
     pub(crate) total: u64,
+    /// Bytes that came over the network, as far as progress was told: what is checked later takes nothing of it back.
+    pub(super) fetched: u64,
     /// Bytes per second.
     pub(crate) rate: u64,
     /// Time left at that rate.
@@ -150,6 +152,7 @@ impl BoxRecord {
             since: now,
             done: 0,
             total: 0,
+            fetched: 0,
             rate: 0,
             left: None,
             retries: 0,
@@ -176,7 +179,7 @@ impl BoxRecord {
             kept: count(plan.keep),
             kept_bytes: plan.keep_bytes,
             refused: count(plan.refuse),
-            fetched: self.done.saturating_sub(plan.resumed()),
+            fetched: self.fetched,
             ..Tally::default()
         }
     }

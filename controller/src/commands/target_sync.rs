@@ -53,6 +53,11 @@ pub(super) async fn carry_out(
     let (run, ended) = attempts(&sync, target, cancel).await;
     tell_what_stays(request, target, &run, &ended).await;
     advise(request, target, &sync.sources).await;
+    if ended.is_err() {
+        // What came over the network came, and costs what it costs.
+        let tally = Tally { elapsed: began.elapsed(), intent: request.intent, ..run.carryover.tally.clone() };
+        target.events.send(Event::Tallied(tally)).await;
+    }
     let ended = ended.map_err(|problem| verify::advise(problem, request, target))?;
     Ok(summarise(request, target, &prepared.listing.commit, run, ended, began).await)
 }

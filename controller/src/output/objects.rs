@@ -24,7 +24,7 @@ use crate::verification::VerificationTotals;
 /// in `cache/`.
 pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> {
     Some(match event {
-        Event::Described { .. } | Event::Cache(_) | Event::Fleet(_) => return None,
+        Event::Described { .. } | Event::Cache(_) | Event::Fleet(_) | Event::Tallied(_) => return None,
         Event::Warning { text } => Object::Warning { text: text.into(), kind: None },
         Event::DiskWarning { root, warning } => Object::Warning {
             text: disk_warning::text(root, warning).into(),

@@ -250,6 +250,7 @@ impl Sentences {
             | Event::Started { .. }
             | Event::Listing { .. }
             | Event::Surveying { .. }
+            | Event::Tallied(_)
             | Event::Progress(_) => return None,
         };
         (level <= self.verbosity).then_some(text)
