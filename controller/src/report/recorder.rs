@@ -87,6 +87,10 @@ impl Recorder {
             Ok(exit) => *exit,
             Err(problem) => problem.exit,
         };
+        if exit == Exit::Usage && self.board.boxes().is_empty() {
+            // A command that never began leaves an earlier report as it is.
+            return Ok(());
+        }
         if !self.board.is_fleet() {
             let ending = match (outcome, self.ending.take()) {
                 (Err(problem), _) if exit == Exit::Cancelled && problem.causes.is_empty() => {
@@ -98,16 +102,21 @@ impl Recorder {
                 (Ok(_), None) => BoxEnding::NotBegun,
             };
             self.board.end(&BoxOutcome { exit, ending, elapsed }, now);
+            if let (Some(record), Some(timeline)) = (self.board.boxes().first(), self.timelines.first_mut()) {
+                timeline.end(record, elapsed);
+            }
         }
         let document = ReportDocument::new(&self.board, &self.timelines, self.began_at, elapsed, exit);
+        let mut written = Ok(());
         for file in &self.files {
             let text = match file.kind {
                 ReportKind::Json => serde_json::to_string_pretty(&document)
                     .map_err(|error| Problem::new(Exit::Failed, "cannot write a report").because(error))?,
                 ReportKind::Html => page::draw(&document),
             };
-            file.write(&text)?;
+            // One that can't be written keeps no other from it.
+            written = written.and(file.write(&text));
         }
-        Ok(())
+        written
     }
 }

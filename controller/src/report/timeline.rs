@@ -39,12 +39,8 @@ pub(super) struct Timeline {
 impl Timeline {
     /// Takes note of a box after an event.
     pub(super) fn note(&mut self, record: &BoxRecord, event: &Event, at: Duration) {
-        let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        if self.states.last().is_none_or(|(_, state)| state.word() != record.state.word())
-            && self.states.len() < CHANGES
-        {
-            self.states.push((at, record.state));
-        }
+        let at = millis(at);
+        self.enter(record, at);
         if self.retries.len() < CHANGES && (self.retries.len() as u64) < u64::from(record.retries) {
             self.retries.push(at);
         }
@@ -59,11 +55,28 @@ impl Timeline {
         }
     }
 
+    /// Takes note of a box that has come to its end without an event that says so.
+    pub(super) fn end(&mut self, record: &BoxRecord, at: Duration) {
+        self.enter(record, millis(at));
+        self.points.extend(self.last.take());
+    }
+
+    fn enter(&mut self, record: &BoxRecord, at: u64) {
+        if self.states.last().is_none_or(|(_, state)| state.word() != record.state.word()) {
+            if self.states.len() >= CHANGES {
+                // The last one is the one that counts.
+                self.states.pop();
+            }
+            self.states.push((at, record.state));
+        }
+    }
+
     fn add(&mut self, record: &BoxRecord, at: u64) {
         // What is fetched after it was checked is counted anew.
         if self.counted != Some(record.state) {
             if record.state == BoxState::Fetching {
                 self.points.clear();
+                self.total = 0;
                 self.last = None;
             } else if self.counted == Some(BoxState::Fetching) {
                 return;
@@ -89,6 +102,10 @@ impl Timeline {
             self.step = (2 * span / POINTS as u64).max(1);
         }
     }
+}
+
+fn millis(at: Duration) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -117,5 +134,32 @@ mod tests {
         let widest = timeline.points.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap();
         assert!(widest < 60_000, "{widest} ms between two points");
         assert_eq!(timeline.states.len(), 1);
+    }
+
+    #[test]
+    fn what_was_checked_is_no_part_of_what_is_fetched() {
+        let (mut board, mut timeline, now) = (Board::default(), Timeline::default(), Instant::now());
+        let fetching = Event::Progress(Progress { done: 8, total: 8, ..Progress::default() });
+        for event in [Event::Surveying { read: 100, of: 100 }, fetching] {
+            let index = board.hear(None, &event, now).unwrap();
+            timeline.note(&board.boxes()[index], &event, Duration::ZERO);
+        }
+        assert_eq!(timeline.total, 8);
+        assert_eq!(timeline.points, [TimelinePoint { at: 0, bytes: 8 }]);
+    }
+
+    #[test]
+    fn the_last_state_of_a_flapping_box_is_kept() {
+        let (mut board, mut timeline, now) = (Board::default(), Timeline::default(), Instant::now());
+        let fetching = Event::Progress(Progress { done: 1, total: 8, ..Progress::default() });
+        for _ in 0..CHANGES {
+            for event in [Event::Surveying { read: 1, of: 100 }, fetching.clone()] {
+                let index = board.hear(None, &event, now).unwrap();
+                timeline.note(&board.boxes()[index], &event, Duration::ZERO);
+            }
+        }
+        assert_eq!(timeline.states.len(), CHANGES);
+        assert_eq!(timeline.states.last().unwrap().1, BoxState::Fetching);
+        assert_eq!(board.boxes()[0].fetched(), 0, "without a plan there is no count");
     }
 }
