@@ -33,11 +33,14 @@ impl Lines {
 
     /// A sample in words, when it is time for one. What is over within a pause is never said.
     fn sample(&mut self, name: Option<&str>, event: &Event, now: Instant) -> Option<String> {
-        if let Some(fleet) = self.sentences.fleet() {
+        if self.sentences.fleet().is_some() {
             return match event {
                 Event::Surveying { .. } | Event::Progress(_) => {
-                    let totals = BoardTotals::of(fleet.board());
-                    self.due(None, now).then(|| fleet::progress(&totals))
+                    // Totals are of every box: they are made where they are said.
+                    if !self.due(None, now) {
+                        return None;
+                    }
+                    self.sentences.fleet().map(|fleet| fleet::progress(&BoardTotals::of(fleet.board())))
                 }
                 _ => None,
             };
