@@ -19,9 +19,9 @@ use super::values::{parse_floor, parse_rate};
 use crate::output::OutputOptions;
 
 const AFTER: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 some files failed, 4 not allowed (token, gate, SSH
-key, host key), 5 not found, 6 unreachable (Hub, box, a folder that another run holds), 7 corrupt,
-130 cancelled.
+Exit codes: 0 done, 1 failed, 2 usage, 3 some files or boxes failed, 4 not allowed (token, gate,
+SSH key, host key), 5 not found, 6 unreachable (Hub, box, a folder that another run holds; a box
+that took longer than --timeout), 7 corrupt, 130 cancelled.
 
 Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE,
 HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_DOWNLOAD_TIMEOUT (seconds that a connection may bring

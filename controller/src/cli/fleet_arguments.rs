@@ -53,6 +53,16 @@ impl FleetArguments {
         self.names_boxes() || !self.select.is_empty()
     }
 
+    /// The first option that makes sense of many boxes alone, if one was typed.
+    pub fn of_many(&self) -> Option<&'static str> {
+        let typed = [
+            (!self.select.is_empty(), "--select"),
+            (self.jobs.is_some(), "--jobs"),
+            (self.fail_fast, "--fail-fast"),
+        ];
+        typed.into_iter().find_map(|(is_typed, option)| is_typed.then_some(option))
+    }
+
     /// How many at once.
     pub fn jobs(&self) -> usize {
         self.jobs.map_or(JOBS, NonZeroU16::get).into()

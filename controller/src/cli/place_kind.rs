@@ -25,6 +25,17 @@ pub enum PlaceKind<'a> {
 impl<'a> PlaceKind<'a> {
     /// The number of words tells: one is a folder here, unless it can only be a box.
     pub fn of(typed: &TypedPlaces<'a>, verb: &str, usage: &str) -> Result<Self, Problem> {
+        let kind = Self::by_words(typed, verb, usage)?;
+        match (&kind, typed.fleet.of_many()) {
+            (Self::Here { .. }, Some(option)) => {
+                let attempted = format!("{option} is for many boxes, and a folder here is none");
+                Err(Problem::new(Exit::Usage, attempted).hint(usage))
+            }
+            _ => Ok(kind),
+        }
+    }
+
+    fn by_words(typed: &TypedPlaces<'a>, verb: &str, usage: &str) -> Result<Self, Problem> {
         let missing = |attempted: String| Err(Problem::new(Exit::Usage, attempted).hint(usage));
         match typed.words {
             [.., word] if typed.is_cache && is_folder(word) => Err(folder_beside_cache(word, verb)),

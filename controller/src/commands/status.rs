@@ -20,7 +20,6 @@ use crate::cli::{
     self, BoxAccess, Cache, LimitArguments, Model, PlaceKind, RepoArguments, Settings, StatusArguments,
     TypedCommand, TypedPlaces,
 };
-use crate::event::Event;
 use crate::failure::{Exit, Problem};
 use crate::fleet::{BoxEnding, BoxOutcome, BoxStatus, FolderState, usual_commit};
 use crate::hub::{Listing, RepoId, RepoKind, TreeDetails};
@@ -126,16 +125,16 @@ impl FleetWork for FleetStatus {
         let look = StatusLook { expected: self.expected.as_ref(), target, cancel };
         let (_, status) = attempts(&look, target, cancel).await;
         let status = status?;
-        target.events.send(Event::Status(Box::new(status.clone()))).await;
         let exit = exit_of(&status);
         Ok(BoxResult { exit, ending: BoxEnding::Status(Box::new(status)) })
     }
 
+    fn is_settled_together(&self) -> bool {
+        self.expected.is_none()
+    }
+
     /// Without MODEL, what most boxes have is what all should have.
     fn settle(&self, outcomes: &mut [Option<BoxOutcome>]) {
-        if self.expected.is_some() {
-            return;
-        }
         let status = |outcome: &BoxOutcome| match &outcome.ending {
             BoxEnding::Status(status) => Some(BoxStatus::clone(status)),
             _ => None,
@@ -159,7 +158,7 @@ fn exit_of(status: &BoxStatus) -> Exit {
     if status.state == FolderState::Complete { Exit::Done } else { Exit::Partial }
 }
 
-/// A conversation about what is there, and where that is not all another one about a transfer that may be bringing it.
+/// A conversation about what is there, and where that may not be all another one about a transfer that may be bringing it.
 struct StatusLook<'a> {
     expected: Option<&'a ExpectedModel>,
     target: &'a Target,
@@ -184,7 +183,9 @@ impl TargetWork for StatusLook<'_> {
         let looked = self.look(&mut session, run).await;
         session.close_for_good().await;
         let status = looked.map_err(interrupted)?;
-        if status.state == FolderState::Complete || matches!(target.machine, Machine::Local(_)) {
+        // What is on record may be whole while a transfer brings another commit.
+        let is_as_wanted = status.state == FolderState::Complete && self.expected.is_some();
+        if is_as_wanted || matches!(target.machine, Machine::Local(_)) {
             return Ok(status);
         }
         let running = session::inquire(&target.machine, &root, *attempt, &target.events, cancel).await;

@@ -46,7 +46,7 @@ async fn prepare(request: &SyncRequest, targets: &Targets, context: &Context) ->
             // What is wrong with the repository is the same for each target.
             if let Some(target) = targets.iter().next() {
                 problem = in_order(problem, request, target, cancel).await;
-                problem = verify::advise(problem, request, target);
+                problem = verify::advise_without_hub(problem, request, target);
             }
             return Err(problem);
         }

@@ -107,17 +107,22 @@ fn is_cache(request: &SyncRequest) -> bool {
     matches!(request.layout, FolderLayout::HubCache(_))
 }
 
-/// What to do where there is nothing to verify, or no Hub to go by.
+/// What to do where there is no Hub to go by.
+pub(super) fn advise_without_hub(problem: Problem, request: &SyncRequest, target: &Target) -> Problem {
+    let is_verification = request.policy.check == Check::Everything && request.intent == Intent::Verify;
+    let is_known_here = target.ssh.is_empty() || !is_cache(request);
+    if problem.exit != Exit::Unreachable || !is_verification || !is_known_here {
+        return advise(problem, request, target);
+    }
+    let known = if is_cache(request) { "what the cache itself says" } else { "the record of the last sync" };
+    let before = problem.hint.as_ref().map(|hint| format!("{hint}; or ")).unwrap_or_default();
+    problem.hint(format!("{before}add --offline to go by {known}, without a Hub"))
+}
+
+/// What to do where there is nothing to verify.
 pub(super) fn advise(problem: Problem, request: &SyncRequest, target: &Target) -> Problem {
     if request.policy.check != Check::Everything {
         return problem;
-    }
-    let is_known_here = target.ssh.is_empty() || !is_cache(request);
-    if problem.exit == Exit::Unreachable && request.intent == Intent::Verify && is_known_here {
-        let known =
-            if is_cache(request) { "what the cache itself says" } else { "the record of the last sync" };
-        let before = problem.hint.as_ref().map(|hint| format!("{hint}; or ")).unwrap_or_default();
-        return problem.hint(format!("{before}add --offline to go by {known}, without a Hub"));
     }
     if problem.exit != Exit::NotFound || problem.hint.is_some() {
         return problem;

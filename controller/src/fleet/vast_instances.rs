@@ -131,6 +131,11 @@ impl FoundInstances {
             let Value::Object(instance) = instance else {
                 return Err(VastError::Else(format!("a list with {} in it", kind(&instance))));
             };
+            // A list of pages, as `jq -s` makes one of several.
+            if let Some(Value::Array(_)) = instance.get("instances") {
+                self.page(Value::Object(instance))?;
+                continue;
+            }
             if !instance.contains_key("actual_status") && !instance.contains_key("ssh_host") {
                 return Err(VastError::Else("a list of other things than instances".to_owned()));
             }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::Context;
 use super::request::{Target, Targets};
 use crate::cli::FleetArguments;
+use crate::display::Events;
 use crate::event::Event;
 use crate::failure::{self, Exit, Problem};
 use crate::fleet::{BoxEnding, BoxOutcome, FleetEvent, FleetOutcome, FleetTarget};
@@ -85,7 +86,11 @@ async fn alone(
     let attempt = in_time(work, target, timeout, cancel).await;
     match attempt.given_up {
         Some(after) if attempt.is_cut_short() => Err(failure::timed_out(&target.destination, after)),
-        _ => attempt.result.map(|result| result.exit),
+        _ => {
+            let BoxResult { exit, ending } = attempt.result?;
+            tell_status(&target.events, &ending).await;
+            Ok(exit)
+        }
     }
 }
 
@@ -121,10 +126,19 @@ async fn each<W: FleetWork>(
         let Ok((number, outcome)) = joined else { continue };
         outcomes[number] = Some(outcome);
     }
-    work.settle(&mut outcomes);
-    let names = targets.iter().map(|target| Arc::clone(&target.name));
-    let boxes: Vec<_> =
-        names.zip(outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(defect))).collect();
+    let is_late = work.is_settled_together();
+    if is_late {
+        work.settle(&mut outcomes);
+    }
+    let mut boxes = Vec::with_capacity(outcomes.len());
+    for (target, outcome) in targets.iter().zip(outcomes) {
+        let is_told = outcome.is_some() && !is_late;
+        let outcome = outcome.unwrap_or_else(defect);
+        if !is_told {
+            tell_end(&context.events(Some(&target.name)), &outcome).await;
+        }
+        boxes.push((Arc::clone(&target.name), outcome));
+    }
     let exit = FleetOutcome::exit_of(&boxes, context.cancel.is_cancelled());
     tell(FleetEvent::Ended(Arc::new(FleetOutcome { boxes, exit, elapsed: began.elapsed() }))).await;
     exit
@@ -151,8 +165,23 @@ async fn in_turn(
         }
         None => BoxOutcome { exit: Exit::Cancelled, ending: BoxEnding::NotBegun, elapsed: Duration::ZERO },
     };
-    tell(FleetEvent::BoxEnded(outcome.clone())).await;
+    if !work.is_settled_together() {
+        tell_end(&target.events, &outcome).await;
+    }
     outcome
+}
+
+/// Tells what has become of one of many.
+async fn tell_end(events: &Events, outcome: &BoxOutcome) {
+    tell_status(events, &outcome.ending).await;
+    events.send(Event::Fleet(Box::new(FleetEvent::BoxEnded(outcome.clone())))).await;
+}
+
+/// Tells what there is, where that was asked.
+async fn tell_status(events: &Events, ending: &BoxEnding) {
+    if let BoxEnding::Status(status) = ending {
+        events.send(Event::Status(status.clone())).await;
+    }
 }
 
 /// What work on one target has come to.

@@ -29,7 +29,12 @@ pub(in crate::commands) trait FleetWork: Send + Sync + 'static {
         cancel: &CancellationToken,
     ) -> impl Future<Output = Result<BoxResult, Problem>> + Send;
 
-    /// What follows from all outcomes together. None is of a target whose task has panicked.
+    /// Whether it is known of no target what has become of it before it is known of all.
+    fn is_settled_together(&self) -> bool {
+        false
+    }
+
+    /// What follows from all outcomes together, where they are settled so. None is of a target whose task has panicked.
     fn settle(&self, _outcomes: &mut [Option<BoxOutcome>]) {}
 }
 

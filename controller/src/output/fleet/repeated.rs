@@ -72,8 +72,16 @@ fn without_addresses(text: &str) -> String {
         })
     };
     let is_figure = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
-    let words = text.split(' ').map(|word| if is_address(word) || is_figure(word) { "…" } else { word });
-    words.collect::<Vec<_>>().join(" ")
+    // Other figures are what a message is about: three files are not five.
+    let is_of_a_wait = |before: &str| ["for", "in", "(attempt", "attempt"].contains(&before);
+    let mut before = "";
+    let mut words = Vec::new();
+    for word in text.split(' ') {
+        let is_own = is_address(word) || is_figure(word) && is_of_a_wait(before);
+        words.push(if is_own { "…" } else { word });
+        before = word;
+    }
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -87,6 +95,8 @@ mod tests {
         for member in [1, 2, 2, 0] {
             assert!(!repeated.is_new(member, "warning: the disk does not lock"));
         }
+        assert!(repeated.is_new(0, "warning: 3 files could not be removed"));
+        assert!(repeated.is_new(1, "warning: 512 files could not be removed"));
         assert!(repeated.is_new(1, "10.0.0.1:22 refused the connection; trying for 180 s"));
         assert!(!repeated.is_new(2, "10.0.0.2:2222 refused the connection; trying for 90 s"));
         assert_eq!(
