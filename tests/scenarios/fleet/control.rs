@@ -1,5 +1,7 @@
 //! What bounds a fleet and what stops it: `--jobs`, `--timeout`, `--fail-fast`, Ctrl-C; and a fleet that is left alone.
 
+use std::time::Duration;
+
 use hfdown_tests::fleet::{FOLDER, Fleet};
 use hfdown_tests::hub::{Content, HubOrigin, StallHandle, When};
 use hfdown_tests::processes;
@@ -7,6 +9,7 @@ use hfdown_tests::proxy::Proxy;
 use hfdown_tests::sandbox::{Ended, Sandbox, ended, run};
 use hfdown_tests::ssh_host::HostOptions;
 use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 const MODEL: &str = "acme/large";
@@ -55,9 +58,12 @@ impl Halting {
     }
 
     async fn until_no_agent_is_left(&self) {
-        while !self.agents().is_empty() {
-            tokio::task::yield_now().await;
-        }
+        let left = async {
+            while !self.agents().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), left).await.expect("they end");
     }
 }
 
@@ -183,15 +189,19 @@ async fn ctrl_c_stops_all_boxes_in_good_order() {
 #[tokio::test]
 async fn a_second_ctrl_c_waits_for_no_box() {
     let halting = Halting::with(3).await;
-    let child = halting.syncing(&[]).spawn().unwrap();
+    let mut child = halting.syncing(&[]).spawn().unwrap();
     halting.stall.reached_by(3).await;
     let agents = halting.agents();
     agents.iter().copied().for_each(processes::stop);
     processes::interrupt(child.id().unwrap());
+    // Two at once would be one.
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines.next_line().await.unwrap().expect("it goes on").contains("cancelling") {}
     processes::interrupt(child.id().unwrap());
-    let Ended { code, stdout, .. } = ended(child).await;
-    assert_eq!(code, 130);
-    assert!(!stdout.contains("fleet_finished"), "nothing was waited for: {stdout}");
+    assert_eq!(child.wait().await.unwrap().code(), Some(130));
+    while let Some(line) = lines.next_line().await.unwrap() {
+        assert!(!line.contains("fleet_finished"), "nothing was waited for: {line}");
+    }
     agents.iter().copied().for_each(processes::kill);
 }
 

@@ -62,7 +62,7 @@ async fn each_box_has_an_end_of_its_own_and_the_good_ones_are_complete() {
     lie(&world, "flood", "head -c 50000000 /dev/zero; cat >/dev/null").await;
 
     let stall = world.sandbox.hub.stall(500_000, When::file(WEIGHTS).at(HubOrigin::Cdn));
-    let child = world.syncing(&["--timeout", "20", "--json"]).spawn().unwrap();
+    let child = world.syncing(&["--timeout", "30", "--json"]).spawn().unwrap();
     is_in_mid_file(world.fleet.named("lost")).await;
     world.fleet.named("lost").wire().cut();
     stall.release();

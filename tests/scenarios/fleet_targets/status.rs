@@ -164,7 +164,7 @@ async fn of_a_fleet_each_target_is_told_and_one_code() {
     let (code, states, said) = told(&three, &[]).await;
     let expected = "one complete, three other_commit, two complete";
     assert_eq!((code, states.join(", ").as_str()), (3, expected), "{said}");
-    assert!(said.contains("\"done\":2") && said.contains("three: other commit"), "{said}");
+    assert!(said.contains("\"done\":2") && said.contains("three: another commit"), "{said}");
     let (code, states, said) = told(&three, &[MODEL]).await;
     let expected = "one other_commit, three complete, two other_commit";
     assert_eq!((code, states.join(", ").as_str()), (3, expected), "{said}");
