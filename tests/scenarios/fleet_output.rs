@@ -209,6 +209,16 @@ async fn a_report_is_written_however_the_run_ended_and_one_that_cannot_be_is_fou
     assert_eq!(report["boxes"][3]["outcome"], "failed");
     let page = fs::read_to_string(&page).unwrap();
     assert!(page.contains("gpu002") && page.contains("unreachable: connection refused"), "{page}");
+    // A run that never comes to its boxes says why.
+    let hosts = fleet.hosts.as_str();
+    let words = ["rsync-to-vast", "acme/nothing", "--hosts", hosts, "--report", &json];
+    assert_eq!(run(fleet.sandbox.hfdown(words)).await.code, 5);
+    let report: Value = serde_json::from_str(&fs::read_to_string(&json).unwrap()).unwrap();
+    assert!(report["error"].as_str().is_some_and(|error| error.contains("acme/nothing")), "{report}");
+    // What makes no sense leaves it as it is.
+    let words = ["rsync-to-vast", "acme/nothing", "--hosts", "nowhere", "--report", &json];
+    assert_eq!(run(fleet.sandbox.hfdown(words)).await.code, 2);
+    assert_eq!(serde_json::from_str::<Value>(&fs::read_to_string(&json).unwrap()).unwrap(), report);
     for bad in ["report.txt", "nowhere/report.json", "models.html"] {
         let ended = fleet.sync(&["--dry-run", "--report", &fleet.path(bad)]).await;
         if bad == "models.html" {

@@ -15,7 +15,8 @@ pub struct StatusArguments {
     /// quoted, or a range like root@gpu[001-064]; then the folder
     #[arg(value_name = "DIR", value_parser = NotEmpty::new())]
     pub words: Vec<String>,
-    /// What should be there, in the place of the first word: needed for a MODEL without an organisation
+    /// What should be there, in the place of the first word: needed for a MODEL without an organisation where boxes are
+    /// named without a user
     #[arg(long, value_name = "MODEL", value_parser = NotEmpty::new())]
     pub model: Option<String>,
     /// A branch, tag, commit or refs/pr/N [default: main]
@@ -42,7 +43,7 @@ pub struct StatusArguments {
 }
 
 impl StatusArguments {
-    /// The model, and the words behind it: the first word is one that can be no box, before others.
+    /// The model, and the words behind it: the first word is one that can be no box, or is hardly meant as one.
     pub fn model_and_places(&self) -> (Option<&str>, &[String]) {
         if let Some(model) = &self.model {
             return (Some(model), &self.words);
@@ -54,9 +55,28 @@ impl StatusArguments {
             {
                 (Some(first), rest)
             }
+            [first, rest @ ..] if is_short_model(first) && self.follows_model(rest) => (Some(first), rest),
             words => (None, words),
         }
     }
+
+    /// Whether words leave no place for another box before them: boxes are named in a file, or with their users.
+    fn follows_model(&self, words: &[String]) -> bool {
+        let boxes = match (self.cache.is_wanted(), words.split_last()) {
+            (true, _) => words,
+            (false, Some((_, boxes))) => boxes,
+            (false, None) => return false,
+        };
+        let is_box =
+            |word: &String| word.contains('@') || word.starts_with("ssh ") || word.starts_with("ssh://");
+        boxes.iter().all(is_box) && (!boxes.is_empty() || self.fleet.names_boxes())
+    }
+}
+
+/// Whether a word may be the name of a repository without an organisation.
+fn is_short_model(word: &str) -> bool {
+    let is_sign = |character: char| "@/[],".contains(character) || character.is_whitespace();
+    !word.starts_with(['.', '~', '-']) && !word.contains(is_sign)
 }
 
 /// Whether a word is the name of a repository, or its address, and can be neither a box nor a folder.
@@ -72,6 +92,34 @@ fn is_model(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_short_model_stands_before_boxes_that_can_be_nothing_else() {
+        for (words, expected) in [
+            ("gpt2 root@h /w", Some("gpt2")),
+            ("gpt2 ssh://root@h /w", Some("gpt2")),
+            ("gpt2 root@a root@b /w", Some("gpt2")),
+            ("gpt2 --hosts f /w", Some("gpt2")),
+            ("gpt2 root@h --hosts f /w", Some("gpt2")),
+            ("gpt2 root@h --cache", Some("gpt2")),
+            ("gpt2 --hosts f --cache", Some("gpt2")),
+            ("gpu1 /w", None),
+            ("gpu1 gpu2 /w", None),
+            ("gpu[1-2] root@h /w", None),
+            ("--hosts f /w", None),
+            ("--hosts f model", None),
+            ("root@h /w", None),
+            ("/w", None),
+        ] {
+            #[derive(clap::Parser)]
+            struct Typed {
+                #[command(flatten)]
+                status: StatusArguments,
+            }
+            let typed = <Typed as clap::Parser>::parse_from(["status"].into_iter().chain(words.split(' ')));
+            assert_eq!(typed.status.model_and_places().0, expected, "{words}");
+        }
+    }
 
     #[test]
     fn a_model_is_told_from_boxes_and_folders() {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::timeline::Timeline;
 use crate::board::{Board, BoxRecord, FleetTotals, groups, outcome};
 use crate::fleet::{BoxEnding, fold};
-use crate::problem::Exit;
+use crate::problem::{Exit, Problem};
 use crate::text::units::{instant, mean_rate};
 
 /// The first form of the file. Fields are added, never renamed or removed.
@@ -24,6 +24,8 @@ pub(super) struct ReportDocument {
     pub(super) began: String,
     pub(super) elapsed_seconds: f64,
     pub(super) exit_code: u8,
+    /// The error that ended all of it, if one did.
+    pub(super) error: Option<String>,
     pub(super) totals: ReportTotals,
     pub(super) groups: Vec<ReportGroup>,
     pub(super) boxes: Vec<ReportBox>,
@@ -96,8 +98,12 @@ impl ReportDocument {
         timelines: &[Timeline],
         began: SystemTime,
         elapsed: Duration,
-        exit: Exit,
+        outcome: &Result<Exit, Problem>,
     ) -> Self {
+        let exit = match outcome {
+            Ok(exit) => *exit,
+            Err(problem) => problem.exit,
+        };
         let totals = FleetTotals::of(board);
         let done = board.boxes().iter().filter(|record| exit_of(record) == Exit::Done).count();
         let boxes = board.boxes().iter().zip(timelines);
@@ -109,6 +115,7 @@ impl ReportDocument {
             began: instant(began),
             elapsed_seconds: elapsed.as_secs_f64(),
             exit_code: exit.code(),
+            error: outcome.as_ref().err().map(Problem::in_one_line),
             totals: ReportTotals {
                 boxes: board.boxes().len(),
                 done,

@@ -76,6 +76,9 @@ fn header(page: &mut String, report: &ReportDocument, model: &str) -> fmt::Resul
         report.hfdown,
         report.exit_code,
     )?;
+    if let Some(error) = &report.error {
+        writeln!(page, "<ul class=\"groups\"><li class=\"bad\">{}</li></ul>", Escaped(error))?;
+    }
     let totals = &report.totals;
     let mut tiles = vec![
         ("boxes done", format!("{} of {}", totals.done, totals.boxes)),

@@ -106,7 +106,7 @@ impl Recorder {
                 timeline.end(record, elapsed);
             }
         }
-        let document = ReportDocument::new(&self.board, &self.timelines, self.began_at, elapsed, exit);
+        let document = ReportDocument::new(&self.board, &self.timelines, self.began_at, elapsed, outcome);
         let mut written = Ok(());
         for file in &self.files {
             let text = match file.kind {
