@@ -41,6 +41,8 @@ pub(crate) struct FleetTotals {
     pub(crate) unpriced: usize,
     /// How often something was tried again.
     pub(crate) retries: u32,
+    /// Whether some of it came before the run: to transfers that were detached.
+    began_before: bool,
 }
 
 impl BoardTotals {
@@ -92,6 +94,8 @@ impl FleetTotals {
             totals.fetched = totals.fetched.saturating_add(record.fetched());
             totals.spared = totals.spared.saturating_add(record.spared());
             totals.retries = totals.retries.saturating_add(record.retries);
+            // What is only joined has no plan here.
+            totals.began_before |= record.plan.is_none() && record.fetched() > 0;
             match record.cost() {
                 Some(cost) => totals.cost = Some(totals.cost.unwrap_or_default() + cost),
                 None => totals.unpriced += 1,
@@ -100,8 +104,8 @@ impl FleetTotals {
         totals
     }
 
-    /// Bytes per second over so long.
+    /// Bytes per second over so long, where all of them came in that time.
     pub(crate) fn rate(&self, over: Duration) -> Option<u64> {
-        mean_rate(self.fetched, over).filter(|_| self.fetched > 0)
+        mean_rate(self.fetched, over).filter(|_| self.fetched > 0 && !self.began_before)
     }
 }

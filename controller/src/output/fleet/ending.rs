@@ -28,7 +28,7 @@ pub(super) fn lines(
     let mut lines: Vec<_> = in_full(board, &groups, colour).into_iter().map(OutputLine::Message).collect();
     for group in &groups {
         if verbosity >= Verbosity::Normal || group.exit != Exit::Done || is_plan(group) {
-            let text = line(group, colour);
+            let text = line(group, are_told_apart(group, &groups), colour);
             // A plan is what was asked for.
             lines.push(if is_plan(group) { OutputLine::Data(text) } else { OutputLine::Message(text) });
         }
@@ -51,6 +51,19 @@ pub(in crate::output) fn failures(board: &Board, outcome: &FleetOutcome, colour:
             OutputLine::Data(_) => None,
         })
         .collect()
+}
+
+/// Whether it matters which boxes are in a group of good ends: their plans differ.
+fn are_told_apart(group: &OutcomeGroup, groups: &[OutcomeGroup]) -> GoodNames {
+    let plans = groups.iter().filter(|group| is_plan(group)).count();
+    if is_plan(group) && plans > 1 { GoodNames::Told } else { GoodNames::Counted }
+}
+
+/// How the boxes of a good end are named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum GoodNames {
+    Told,
+    Counted,
 }
 
 fn is_plan(group: &OutcomeGroup) -> bool {
@@ -87,12 +100,14 @@ fn in_full(board: &Board, groups: &[OutcomeGroup], colour: Colour) -> Vec<String
     lines
 }
 
-/// `187 boxes: done, 13 GB each`, `gpu[017,044]: no space (needs 13 GB, 9.0 GB free)`. Of good ends it does not matter
-/// which boxes had them.
-fn line(group: &OutcomeGroup, colour: Colour) -> String {
-    let names = match (group.exit, group.members.len()) {
-        (Exit::Done, 2..) => boxes(group.members.len()),
-        _ => fold(group.names.iter().map(|name| &**name)),
+/// `187 boxes: done, 13 GB each`, `gpu[017,044]: no space (needs 13 GB, 9.0 GB free)`. Of good ends it mostly does not
+/// matter which boxes had them.
+fn line(group: &OutcomeGroup, good_names: GoodNames, colour: Colour) -> String {
+    let folded = || fold(group.names.iter().map(|name| &**name));
+    let names = match (group.exit, group.members.len(), good_names) {
+        (Exit::Done, members @ 2.., GoodNames::Counted) => boxes(members),
+        (Exit::Done, members @ 2.., GoodNames::Told) => format!("{}, {}", boxes(members), folded()),
+        _ => folded(),
     };
     let names = if group.exit == Exit::Done { names } else { colour.paint(Highlight::Red, &names) };
     format!("{names}: {}", group.words)
@@ -113,6 +128,7 @@ fn sum(board: &Board, outcome: &FleetOutcome, groups: &[OutcomeGroup]) -> String
     } else {
         parts.push(match totals.rate(outcome.elapsed) {
             Some(mean) => format!("{} in {elapsed} ({})", bytes(totals.fetched), rate(mean)),
+            None if totals.fetched > 0 => format!("{} in all", bytes(totals.fetched)),
             None if is_transfer(outcome) => format!("nothing fetched in {elapsed}"),
             None => format!("in {elapsed}"),
         });

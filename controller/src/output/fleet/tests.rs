@@ -274,8 +274,8 @@ fn plans_of_a_dry_run_are_gathered_and_summed_up() {
     screen.end_box(9, unreachable(9));
     screen.tell(None, &ended(50, outcome));
     assert_snapshot!(screen.data.text(), @"
-    11 boxes: nothing to do, 1 file there already
-    38 boxes: fetch 2 files (548 MB), keep 1
+    11 boxes, gpu[040-050]: nothing to do, 1 file there already
+    38 boxes, gpu[001-008,010-039]: fetch 2 files (548 MB), keep 1
     ");
     let said = screen.said.text();
     let end: Vec<_> = said.lines().rev().take(2).collect();
