@@ -175,7 +175,9 @@ impl BoxRecord {
                 self.plan = Some(plan);
                 self.enter(BoxState::Fetching, now);
             }
+            Event::Ended { .. } => self.began_before = true,
             Event::Joined { status } => {
+                self.began_before = true;
                 (self.done, self.total) = (status.done, status.bytes);
                 self.note.clear();
                 self.enter(BoxState::Fetching, now);

@@ -70,6 +70,8 @@ pub(crate) struct BoxRecord {
     pub(crate) total: u64,
     /// Bytes that came over the network, as far as progress was told: what is checked later takes nothing of it back.
     pub(super) fetched: u64,
+    /// Whether some of that came before the run, to a transfer that was detached.
+    pub(super) began_before: bool,
     /// Bytes per second.
     pub(crate) rate: u64,
     /// Time left at that rate.
@@ -153,6 +155,7 @@ impl BoxRecord {
             done: 0,
             total: 0,
             fetched: 0,
+            began_before: false,
             rate: 0,
             left: None,
             retries: 0,

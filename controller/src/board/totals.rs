@@ -94,8 +94,7 @@ impl FleetTotals {
             totals.fetched = totals.fetched.saturating_add(record.fetched());
             totals.spared = totals.spared.saturating_add(record.spared());
             totals.retries = totals.retries.saturating_add(record.retries);
-            // What is only joined has no plan here.
-            totals.began_before |= record.plan.is_none() && record.fetched() > 0;
+            totals.began_before |= record.began_before;
             match record.cost() {
                 Some(cost) => totals.cost = Some(totals.cost.unwrap_or_default() + cost),
                 None => totals.unpriced += 1,
