@@ -64,13 +64,24 @@ pub struct FleetOutcome {
     pub elapsed: Duration,
 }
 
+impl BoxEnding {
+    /// Why it failed, where the exit code has no name for it; without figures, which differ from box to box.
+    fn unnamed_reason(&self) -> Option<String> {
+        let Self::Failed(problem) = self else { return None };
+        let brief = (problem.exit == Exit::Failed).then(|| problem.brief())?;
+        brief.split(" (").next().map(str::to_owned)
+    }
+}
+
 impl FleetOutcome {
     /// How a command ends: well, where every target did; with the one reason, where all failed for it; as incomplete
     /// otherwise. What the user has stopped was cancelled.
     pub fn exit_of(boxes: &[(Arc<str>, BoxOutcome)], is_cancelled: bool) -> Exit {
-        let mut exits = boxes.iter().map(|(_, outcome)| outcome.exit);
-        let Some(first) = exits.next() else { return Exit::Done };
-        match (exits.all(|exit| exit == first), is_cancelled) {
+        let mut reasons = boxes.iter().map(|(_, outcome)| (outcome.exit, outcome.ending.unnamed_reason()));
+        let Some(first) = reasons.next() else { return Exit::Done };
+        let is_one = reasons.all(|reason| reason == first);
+        let (first, _) = first;
+        match (is_one, is_cancelled) {
             (true, _) if first == Exit::Done => Exit::Done,
             (_, true) => Exit::Cancelled,
             (true, false) => first,
@@ -111,5 +122,18 @@ mod tests {
         ] {
             assert_eq!(of(exits, is_cancelled), expected, "{exits:?} {is_cancelled}");
         }
+        let failed = |causes: &[&str]| {
+            let boxes: Vec<_> = causes
+                .iter()
+                .map(|cause| {
+                    let problem = Problem::new(Failed, "cannot go on").because(cause);
+                    let ending = BoxEnding::Failed(problem);
+                    (Arc::from("box"), BoxOutcome { exit: Failed, ending, elapsed: Duration::ZERO })
+                })
+                .collect();
+            FleetOutcome::exit_of(&boxes, false)
+        };
+        assert_eq!(failed(&["it lies", "it lies"]), Failed);
+        assert_eq!(failed(&["it lies", "it has another CPU"]), Partial, "two reasons of one code");
     }
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """An inventory of the running instances of a Vast.ai account, by what `vastai show instances --raw` prints.
 
-The direct port where there is one, otherwise the proxy's, which is one higher for images with Jupyter. A label names a host if no
-other instance has it, otherwise the id does.
+The direct port where there is one, otherwise the proxy's, which is one higher for images with Jupyter. A label names a host; the id is
+behind it where several instances have it, and alone where there is none.
 """
 
 import collections
@@ -28,6 +28,8 @@ def main():
     shown = subprocess.run(["vastai", "show", "instances", "--raw"], stdout=subprocess.PIPE, check=True)
     instances = json.loads(shown.stdout)
     if isinstance(instances, dict):
+        if "instances" not in instances:
+            sys.exit(f"vastai: {instances.get('msg') or instances.get('error') or 'that is no list of instances'}")
         instances = instances["instances"]
     running = [instance for instance in instances if instance.get("actual_status") == "running"]
     labels = collections.Counter(instance.get("label") for instance in running)
@@ -35,7 +37,8 @@ def main():
     for instance in running:
         found, label = address(instance), instance.get("label")
         if found:
-            name = label if label and labels[label] == 1 else str(instance["id"])
+            number = str(instance["id"])
+            name = (label if labels[label] == 1 else f"{label}-{number}") if label else number
             hosts[name] = {"ansible_host": found[0], "ansible_port": found[1], "ansible_user": "root"}
     print(json.dumps({"all": {"hosts": list(hosts)}, "_meta": {"hostvars": hosts}}))
 
