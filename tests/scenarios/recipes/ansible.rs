@@ -146,7 +146,7 @@ async fn an_inventory_of_vast_instances_is_played_on() {
         |host: &str, port: u16| json!({"ansible_host": host, "ansible_port": port, "ansible_user": "root"});
     let expected = json!({
         "trainer": at("127.0.0.1", ports[0]), "6": at("127.0.0.1", ports[1]),
-        "7": at("ssh4.vast.ai", 10_600), "8": at("ssh4.vast.ai", 10_601),
+        "twice-7": at("ssh4.vast.ai", 10_600), "twice-8": at("ssh4.vast.ai", 10_601),
     });
     assert_eq!(listed["_meta"]["hostvars"], expected, "{listed}");
 
