@@ -112,13 +112,30 @@ async fn what_vastai_prints_names_boxes() {
     ]});
     let file = sandbox.scratch().join("instances.json");
     fs::write(&file, text.to_string()).unwrap();
-    let a = folder(&sandbox, "a");
-    let Ended { code, stdout, stderr } =
-        push(&sandbox, &["--vast-json", file.to_str().unwrap(), &a, "--json"]).await;
-    assert_eq!(code, 0, "{stdout}{stderr}");
-    assert!(is_there(&a));
-    assert_eq!(boxes(&stdout, "finished"), ["trainer"]);
-    assert!(stdout.contains("passed over, since they do not run: 1 instance exited"), "{stdout}");
+    sandbox.hub.model(MODEL).file("config.json", "{}").lfs("model.bin", vec![7; 3_000_000]).commit();
+    let (a, report) = (folder(&sandbox, "a"), folder(&sandbox, "report.json"));
+    // Dollars per 10^9 bytes: what came over the network is paid for, what was there is not.
+    let price = 3e6 * 0.004 / 1e9;
+    for (paid, saved) in [(price, 0.0), (0.0, price)] {
+        let words = ["--vast-json", file.to_str().unwrap(), &a, "--json", "--report", &report];
+        let Ended { code, stdout, stderr } = push(&sandbox, &words).await;
+        assert_eq!(code, 0, "{stdout}{stderr}");
+        assert!(is_there(&a));
+        assert_eq!(boxes(&stdout, "finished"), ["trainer"]);
+        assert!(stdout.contains("passed over, since they do not run: 1 instance exited"), "{stdout}");
+        let objects = stdout.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let is_price = |value: &serde_json::Value, expected: f64| {
+            (value.as_f64().unwrap_or(f64::NAN) - expected).abs() < price / 1e3
+        };
+        let ends: Vec<_> = objects.filter(|object| object["dollars"].is_number()).collect();
+        assert_eq!(ends.len(), 2, "of the box and of the fleet: {stdout}");
+        for end in ends {
+            assert!(is_price(&end["dollars"], paid) && is_price(&end["dollars_saved"], saved), "{end}");
+        }
+        let written = fs::read_to_string(&report).unwrap();
+        let totals = &serde_json::from_str::<serde_json::Value>(&written).unwrap()["totals"];
+        assert!(is_price(&totals["dollars"], paid) && is_price(&totals["dollars_saved"], saved), "{written}");
+    }
 }
 
 #[tokio::test]
