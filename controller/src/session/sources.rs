@@ -11,6 +11,7 @@ use hfdown_protocol::{
 };
 use tokio::sync::{Semaphore, mpsc};
 
+use super::public_files::PublicFiles;
 use super::shared_answers::{AnswerNumber, HubAnswer, SharedAnswers};
 use super::source_findings::{SelfServed, SourceFindings};
 use crate::hub::{Credential, Hub, HubError, ListedFile, Listing, RangeAnswer, RepoInfo, Resolved, SMALL};
@@ -20,10 +21,6 @@ use crate::plan::Planned;
 const ANSWERS: usize = 16;
 /// The largest file that is read here as a whole where it can be passed on bit by bit as well: what fits one frame.
 const WHOLE: u64 = limits::INLINE as u64;
-/// What one small public file may cost this machine's line up to all boxes together. Beyond it, boxes fetch a file by
-/// themselves: 64 MiB are a minute at 10 Mbit/s. What fits one frame is sent to any number of boxes: requests are what
-/// the Hub counts.
-const UPLOADED: u64 = 64 << 20;
 
 /// What becomes of the bytes of a large file that the Hub sends itself to those who show the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,45 +31,6 @@ pub enum Relaying {
     ToBox,
     /// They stay where they are: a box never gets the token.
     Never,
-}
-
-/// Who finds out where the files of a public repository are.
-///
-/// A box that does it by itself asks the Hub once per file: `boxes × files` requests, and 200 boxes with 200 files are
-/// 40,000 of them, where the Hub grants one address 3,000 in five minutes. Found out here, a file costs one request, or
-/// two where the Hub sends it itself, whatever the number of boxes: no more from the second box on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PublicFiles {
-    /// Each agent by itself.
-    FoundThere,
-    /// This machine, for so many targets.
-    FoundHere(usize),
-    /// This machine in advance, for so many targets that are then left alone. What turns stale they find by themselves.
-    HandedOver(usize),
-}
-
-impl PublicFiles {
-    /// What costs the Hub fewer requests.
-    pub fn for_targets(targets: usize) -> Self {
-        if targets < 2 { Self::FoundThere } else { Self::FoundHere(targets) }
-    }
-
-    /// The same for those that are left alone.
-    #[must_use]
-    pub fn in_advance(self) -> Self {
-        match self {
-            Self::FoundHere(targets) => Self::HandedOver(targets),
-            other => other,
-        }
-    }
-
-    /// For how many targets this machine does it.
-    fn targets(self) -> Option<usize> {
-        match self {
-            Self::FoundThere => None,
-            Self::FoundHere(targets) | Self::HandedOver(targets) => Some(targets),
-        }
-    }
 }
 
 /// Where the bytes of one repository's files come from.
@@ -360,7 +318,7 @@ impl Sources {
         match self.public.targets() {
             // Files of git, which are small: a mirror may send all of them itself.
             Some(targets) if self.is_for_all(file).await => {
-                let most = (UPLOADED / targets.max(1) as u64).clamp(WHOLE, SMALL);
+                let most = PublicFiles::largest_read_here(targets).clamp(WHOLE, SMALL);
                 matches!(file.digest, Digest::GitSha1(_)) && file.size <= most
             }
             _ if self.relaying == Relaying::Never => file.size <= SMALL,
