@@ -3,17 +3,16 @@
 use std::ffi::OsString;
 use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 
-use clap::builder::{NonEmptyStringValueParser as NotEmpty, StyledStr, TypedValueParser as _};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::builder::{NonEmptyStringValueParser as NotEmpty, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 
 use super::box_arguments::{BoxArguments, BoxDestination, CACHE, CacheArguments, LoginArguments};
 use super::cache_arguments::CacheVerb;
-use super::elsewhere::instead;
 use super::fleet_arguments::FleetArguments;
 use super::folders::parse_path_here;
 use super::selection::SelectionArguments;
 use super::status_arguments::StatusArguments;
+use super::tips::with_tip;
 use super::topics::topic;
 use super::values::{parse_floor, parse_rate};
 use crate::output::OutputOptions;
@@ -32,11 +31,6 @@ of the one built in. HFDOWN_LOG=debug shows the talk with the agent.
 
 Many boxes at once: `hfdown help fleets`.";
 
-const UNQUOTED: &str =
-    "the SSH command is one word: put it in quotes, like 'ssh -p 20544 root@142.214.185.187'";
-
-const ANOTHER_CACHE: &str = "--cache stands in the place of DIR; another cache is --cache-dir DIR";
-
 /// More than this a CDN takes for an attack.
 const MOST_CONNECTIONS: i64 = 64;
 
@@ -50,52 +44,14 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Reads a command line. One that has an SSH command in it without quotes is told so: to clap, its words are
-    /// options and folders too many.
+    /// Reads a command line.
     pub fn read(words: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
         let words: Vec<OsString> = words.into_iter().collect();
         let typed: Vec<&str> = words.iter().skip(1).map(|word| word.to_str().unwrap_or_default()).collect();
         if let Some(topic) = topic(&typed) {
             return Err(topic);
         }
-        Self::try_parse_from(&words).map_err(|mut error| {
-            let words = typed;
-            let verb = words.first().copied().unwrap_or_default();
-            let is_to_a_box = ["rsync-to-vast", "push", "attach", "stop", "status"].contains(&verb)
-                || verb == "verify" && words.contains(&"ssh");
-            let unknown = unknown_word(&error).map(str::to_owned);
-            let is_cache_with_folder = names(&error, "--cache") && names(&error, "DIR");
-            let tip = match unknown.as_deref() {
-                Some(word) if is_to_a_box && !word.starts_with("--") => Some(UNQUOTED.to_owned()),
-                Some(word) => instead(word, &words),
-                None if is_cache_with_folder => Some(ANOTHER_CACHE.to_owned()),
-                None => None,
-            };
-            if let Some(tip) = tip {
-                error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![StyledStr::from(tip)]));
-            }
-            error
-        })
-    }
-}
-
-/// Whether an error is a conflict with this argument.
-fn names(error: &clap::Error, argument: &str) -> bool {
-    let is_it = |word: &String| word.trim_matches(['<', '>', '[', ']']) == argument;
-    let names = |kind| match error.get(kind) {
-        Some(ContextValue::String(word)) => is_it(word),
-        Some(ContextValue::Strings(words)) => words.iter().any(is_it),
-        _ => false,
-    };
-    error.kind() == ErrorKind::ArgumentConflict
-        && (names(ContextKind::InvalidArg) || names(ContextKind::PriorArg))
-}
-
-/// The word that makes no sense to clap.
-fn unknown_word(error: &clap::Error) -> Option<&str> {
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::UnknownArgument => Some(word),
-        _ => None,
+        Self::try_parse_from(&words).map_err(|error| with_tip(error, &typed))
     }
 }
 
@@ -408,43 +364,5 @@ pub struct OutputArguments {
 impl From<&OutputArguments> for OutputOptions {
     fn from(arguments: &OutputArguments) -> Self {
         Self { json: arguments.json, quiet: arguments.quiet, verbose: arguments.verbose }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn complaint(words: &str) -> String {
-        let words = words.split(' ').map(OsString::from);
-        Arguments::read(words).expect_err("it makes no sense").to_string()
-    }
-
-    #[test]
-    fn a_folder_beside_the_cache_is_told_apart_from_another_cache() {
-        for words in ["hfdown download gpt2 --cache /x", "hfdown sync gpt2 /x --cache"] {
-            assert!(complaint(words).contains(&format!("tip: {ANOTHER_CACHE}\n")), "{}", complaint(words));
-        }
-        let other = complaint("hfdown download gpt2 --cache --quiet --verbose");
-        assert!(!other.contains(ANOTHER_CACHE), "{other}");
-    }
-
-    #[test]
-    fn an_ssh_command_without_quotes_is_told_so() {
-        for words in [
-            "hfdown rsync-to-vast gpt2 ssh -p 20544 root@h /workspace",
-            "hfdown attach ssh -p 1 root@h /workspace",
-            "hfdown stop root@h -p 1 /workspace",
-            "hfdown verify gpt2 ssh -p 20544 root@h /workspace",
-        ] {
-            assert!(
-                complaint(words).contains(&format!("tip: {UNQUOTED}\n")),
-                "{words}: {}",
-                complaint(words)
-            );
-        }
-        for words in ["hfdown push gpt2 root@h /w --detatch", "hfdown download gpt2 a b", "hfdown info -p"] {
-            assert!(!complaint(words).contains(UNQUOTED), "{words}: {}", complaint(words));
-        }
     }
 }

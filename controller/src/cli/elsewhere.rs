@@ -21,9 +21,13 @@ const OPTIONS: [(&str, &str); 16] = [
     ("--resume-download", "leave it out: every run goes on where the last one stopped"),
     ("--local-dir-use-symlinks", "leave it out: in a folder, files are never links"),
 ];
+/// What many boxes are named and gone about with, and the verbs that take it.
+const OF_BOXES: [&str; 7] =
+    ["--hosts", "--vast-json", "--select", "--jobs", "--timeout", "--fail-fast", "--report"];
+const BOXES: &str = "it is for the verbs that go to boxes: rsync-to-vast, verify, status, attach and stop";
 const SELECTION: &str = "files are chosen where several are fetched: hfdown download MODEL OPTION VALUE";
 /// Options that have a value, which is no word of its own.
-const VALUED: [&str; 22] = [
+const VALUED: [&str; 23] = [
     "--revision",
     "--token",
     "--connections",
@@ -39,6 +43,7 @@ const VALUED: [&str; 22] = [
     "--select",
     "--jobs",
     "--timeout",
+    "--report",
     "--model",
     "--local-dir",
     "--cache-dir",
@@ -94,7 +99,8 @@ pub(super) fn instead(unknown: &str, words: &[&str]) -> Option<String> {
         _ => None,
     };
     let of_all = || OPTIONS.iter().find(|(option, _)| *option == unknown).map(|(_, advice)| *advice);
-    let advice = of_verb.or_else(of_all)?;
+    let of_boxes = || OF_BOXES.contains(&unknown).then_some(BOXES);
+    let advice = of_verb.or_else(of_all).or_else(of_boxes)?;
     let value = value_of(unknown, words).unwrap_or("VALUE");
     let quoted = |word: &str| shell_words::quote(word).into_owned();
     let filled = advice
@@ -170,6 +176,9 @@ mod tests {
                 "--cache-dir",
                 Some("hfdown download a/b --include x --cache-dir c"),
             ),
+            ("download a/b --hosts f d", "--hosts", Some("for the verbs that go to boxes: rsync-to-vast,")),
+            ("sync a/b d --timeout 3", "--timeout", Some("rsync-to-vast, verify, status, attach and stop")),
+            ("info a/b --select x", "--select", Some("it is for the verbs that go to boxes")),
             ("cache rm a/b --force", "--force", Some("it is called --yes here")),
             ("cache ls --force", "--force", None),
         ] {

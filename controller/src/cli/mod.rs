@@ -17,6 +17,7 @@ mod place_kind;
 mod selection;
 mod settings;
 mod status_arguments;
+mod tips;
 mod topics;
 mod values;
 
