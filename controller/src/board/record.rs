@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::money::TrafficCost;
 use crate::fleet::{BoxEnding, BoxOutcome, Price};
 use crate::plan::{Intent, Plan};
+use crate::problem::Exit;
 use crate::tally::Tally;
 use crate::verification::VerificationTotals;
 
@@ -28,7 +29,9 @@ pub(crate) enum BoxState {
     Detached,
     /// It has come to a good end.
     Done,
-    /// It has not.
+    /// It was looked at, and is not as it should be.
+    Incomplete,
+    /// It has come to a bad end.
     Failed,
     /// It was stopped, or its turn never came.
     Stopped,
@@ -121,6 +124,7 @@ impl BoxState {
             Self::Fetching => "fetching",
             Self::Detached => "detached",
             Self::Done => "done",
+            Self::Incomplete => "incomplete",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
         }
@@ -128,7 +132,7 @@ impl BoxState {
 
     /// Whether nothing more is to come.
     pub(crate) fn is_over(self) -> bool {
-        matches!(self, Self::Detached | Self::Done | Self::Failed | Self::Stopped)
+        matches!(self, Self::Detached | Self::Done | Self::Incomplete | Self::Failed | Self::Stopped)
     }
 
     pub(super) fn of_outcome(outcome: &BoxOutcome) -> Self {
@@ -137,8 +141,9 @@ impl BoxState {
             BoxEnding::Stopped | BoxEnding::NotBegun => Self::Stopped,
             BoxEnding::Failed(_) | BoxEnding::TimedOut(_) => Self::Failed,
             BoxEnding::Finished(_) | BoxEnding::Ended { .. } | BoxEnding::Status(_) => match outcome.exit {
-                crate::problem::Exit::Done => Self::Done,
-                crate::problem::Exit::Cancelled => Self::Stopped,
+                Exit::Done => Self::Done,
+                Exit::Cancelled => Self::Stopped,
+                _ if matches!(outcome.ending, BoxEnding::Status(_)) => Self::Incomplete,
                 _ => Self::Failed,
             },
         }
@@ -203,6 +208,21 @@ impl BoxRecord {
     pub(crate) fn cost(&self) -> Option<TrafficCost> {
         let price = self.price?;
         Some(TrafficCost { fetched: price.of(self.fetched()), spared: price.of(self.spared()) })
+    }
+
+    /// The price of what its plan missed.
+    pub(crate) fn price_to_fetch(&self) -> Option<f64> {
+        Some(self.price?.of(self.plan?.missing))
+    }
+
+    /// How a command for it alone would have ended.
+    pub(crate) fn exit(&self) -> Exit {
+        self.outcome.as_ref().map_or(Exit::Failed, |outcome| outcome.exit)
+    }
+
+    /// Whether it was stopped before its end, or its turn never came.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.exit() == Exit::Cancelled
     }
 
     /// Whether it has to be seen: it is late, or trying again.

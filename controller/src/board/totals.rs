@@ -41,6 +41,10 @@ pub(crate) struct FleetTotals {
     pub(crate) unpriced: usize,
     /// How often something was tried again.
     pub(crate) retries: u32,
+    /// Bytes that plans missed, where there were any.
+    pub(crate) to_fetch: Option<u64>,
+    /// Their price on the boxes where that is known.
+    pub(crate) price_to_fetch: Option<f64>,
     /// Whether some of it came before the run: to transfers that were detached.
     began_before: bool,
 }
@@ -76,7 +80,7 @@ impl BoardTotals {
 /// not waited for.
 fn share(record: &BoxRecord, wanted: u64) -> (u64, u64) {
     match (record.plan, record.state) {
-        (_, BoxState::Failed | BoxState::Stopped) => (record.done, record.done),
+        (_, BoxState::Failed | BoxState::Incomplete | BoxState::Stopped) => (record.done, record.done),
         (Some(plan), BoxState::Done) => (plan.bytes, plan.bytes),
         (_, BoxState::Done | BoxState::Detached) => (record.total, record.total),
         (Some(plan), BoxState::Fetching) => (record.done, plan.bytes),
@@ -95,6 +99,12 @@ impl FleetTotals {
             totals.spared = totals.spared.saturating_add(record.spared());
             totals.retries = totals.retries.saturating_add(record.retries);
             totals.began_before |= record.began_before;
+            if let Some(plan) = record.plan {
+                totals.to_fetch = Some(totals.to_fetch.unwrap_or_default().saturating_add(plan.missing));
+            }
+            if let Some(price) = record.price_to_fetch() {
+                totals.price_to_fetch = Some(totals.price_to_fetch.unwrap_or_default() + price);
+            }
             match record.cost() {
                 Some(cost) => totals.cost = Some(totals.cost.unwrap_or_default() + cost),
                 None => totals.unpriced += 1,

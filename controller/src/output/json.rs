@@ -55,8 +55,8 @@
 //! | `error` | `message`, `causes`: [text], `hint` or null, `exit_code` | the run failed; the last object. With `box`, that box has; `box_finished` follows |
 //! | `fleet` | `boxes`: [`name`, `ssh`, `folder` or null, `dollars_per_tb` or null], `jobs` | a command for many boxes begins, `jobs` at a time; a null `folder` is the hub cache |
 //! | `box_started` | | the turn of a box has come |
-//! | `box_finished` | `outcome` (`done`, `complete`, `right`, `planned`, `detached`, `disconnected`, `incomplete`, `not_right`, `partial`, `other_commit`, `absent`, `running`, `failed`, `timed_out`, `stopped`, `not_begun`, `vanished`, `superseded`), `text`, `exit_code`, `placed`, `failed`, `kept`, `kept_bytes`, `resumed`, `to_fetch` or null, `fetched`, `removed`, `retries`, `elapsed_seconds`, `rate` or null, `dollars` or null, `dollars_saved` or null, `error` or null | one box of a fleet, once: what has become of it, as a word and as people read it. `complete` had nothing to do, `to_fetch` is what its plan missed, `resumed` bytes of it were there in part; `dollars` are the price of `fetched`, `dollars_saved` of what was there |
-//! | `fleet_finished` | `boxes`, `done`, `failed`, `stopped`, `fetched`, `not_fetched`, `retries`, `elapsed_seconds`, `rate` or null, `dollars` or null, `dollars_saved` or null, `unpriced` or null, `exit_code`, `groups`: [`outcome`, `text`, `exit_code`, `count`, `boxes`] | all boxes; the last object of a fleet. A group has the boxes that came to the same end, whose names are folded (`gpu[001-064,072]`); `not_fetched` bytes were there already; `unpriced` boxes have no known price |
+//! | `box_finished` | `outcome` (`done`, `complete`, `right`, `planned`, `detached`, `disconnected`, `incomplete`, `not_right`, `partial`, `other_commit`, `absent`, `running`, `failed`, `timed_out`, `stopped`, `not_begun`, `vanished`, `superseded`), `text`, `exit_code`, `placed`, `failed`, `kept`, `kept_bytes`, `resumed`, `to_fetch` or null, `fetched`, `removed`, `retries`, `elapsed_seconds`, `rate` or null, `dollars` or null, `dollars_saved` or null, `dollars_to_fetch` or null, `error` or null | one box of a fleet, once: what has become of it, as a word and as people read it. `complete` had nothing to do, `to_fetch` is what its plan missed, `resumed` bytes of it were there in part; `dollars` are the price of `fetched`, `dollars_saved` of what was there, `dollars_to_fetch` of `to_fetch` |
+//! | `fleet_finished` | `boxes`, `done`, `failed`, `stopped`, `to_fetch` or null, `fetched`, `not_fetched`, `retries`, `elapsed_seconds`, `rate` or null, `dollars` or null, `dollars_saved` or null, `dollars_to_fetch` or null, `unpriced` or null, `exit_code`, `groups`: [`outcome`, `text`, `exit_code`, `count`, `boxes`] | all boxes; the last object of a fleet. A group has the boxes that came to the same end, whose names are folded (`gpu[001-064,072]`); `done` boxes ended with 0, `failed` ones did not, but for those that were `stopped`; `not_fetched` bytes were there already; `unpriced` boxes have no known price |
 //!
 //! `kind` is one of `unreachable`, `rate_limited`, `stale`, `not_allowed`, `not_found`, `nonsense`, `corrupt`, `no_space`,
 //! `permission_denied`, `not_ours`, `not_a_directory`, `in_the_way`, `changed_meanwhile`, `locked`, `held`, `disk`, `protocol`, `cancelled`.
@@ -135,7 +135,7 @@ impl Json {
                     print(name, error(problem), printer)?;
                 }
                 match name.and_then(|name| self.board.get(name)) {
-                    Some(record) => print(name, fleet::box_finished(record, outcome), printer),
+                    Some(record) => print(name, fleet::box_finished(record), printer),
                     None => Ok(()),
                 }
             }

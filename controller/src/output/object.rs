@@ -1,12 +1,11 @@
 //! The forms of `--json`'s objects. Their documentation is the table in `json.rs`.
 
+use serde::Serialize;
 use std::borrow::Cow;
-use std::time::Duration;
-
-use hfdown_protocol::{Failure, FailureKind};
-use serde::{Serialize, Serializer};
 
 use super::plan_object::{PlannedFetches, PlannedKeep, PlannedRefusals, PlannedRemovals};
+use crate::board::{BoxFields, FleetFields, GroupFields};
+use crate::text::Seconds;
 
 /// An object. Fields stand in the order of the table.
 #[derive(Debug, Serialize)]
@@ -284,40 +283,13 @@ pub(super) enum Object<'a> {
         jobs: usize,
     },
     BoxStarted {},
-    BoxFinished {
-        outcome: &'static str,
-        text: String,
-        exit_code: u8,
-        placed: u32,
-        failed: u32,
-        kept: u32,
-        kept_bytes: u64,
-        resumed: u64,
-        to_fetch: Option<u64>,
-        fetched: u64,
-        removed: u32,
-        retries: u32,
-        elapsed_seconds: Seconds,
-        rate: Option<u64>,
-        dollars: Option<f64>,
-        dollars_saved: Option<f64>,
-        error: Option<String>,
-    },
+    BoxFinished(BoxFields),
     FleetFinished {
-        boxes: usize,
-        done: usize,
-        failed: usize,
-        stopped: usize,
-        fetched: u64,
-        not_fetched: u64,
-        retries: u32,
+        #[serde(flatten)]
+        totals: FleetFields,
         elapsed_seconds: Seconds,
-        rate: Option<u64>,
-        dollars: Option<f64>,
-        dollars_saved: Option<f64>,
-        unpriced: Option<usize>,
         exit_code: u8,
-        groups: Vec<FleetGroup>,
+        groups: Vec<GroupFields>,
     },
     Finished {
         end: &'static str,
@@ -372,16 +344,6 @@ pub(super) struct FleetTargetFields<'a> {
     pub(super) dollars_per_tb: Option<f64>,
 }
 
-/// Boxes that came to the same end.
-#[derive(Debug, Serialize)]
-pub(super) struct FleetGroup {
-    pub(super) outcome: &'static str,
-    pub(super) text: String,
-    pub(super) exit_code: u8,
-    pub(super) count: usize,
-    pub(super) boxes: String,
-}
-
 /// How much of a repository is wanted.
 #[derive(Debug, Serialize)]
 pub(super) struct SelectedFiles {
@@ -426,40 +388,4 @@ pub(super) struct FileInFlight<'a> {
     pub(super) done: u64,
     pub(super) size: u64,
     pub(super) rate: u64,
-}
-
-/// A duration to the millisecond.
-#[derive(Debug)]
-pub(super) struct Seconds(pub(super) Duration);
-
-impl Serialize for Seconds {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_f64(self.0.as_millis() as f64 / 1_000.0)
-    }
-}
-
-/// The name of a failure's kind, which is kept when the kind is renamed.
-pub(super) fn kind(failure: &Failure) -> &'static str {
-    match failure.kind {
-        FailureKind::Unreachable => "unreachable",
-        FailureKind::RateLimited => "rate_limited",
-        FailureKind::Stale => "stale",
-        FailureKind::NotAllowed => "not_allowed",
-        FailureKind::NotFound => "not_found",
-        FailureKind::Nonsense => "nonsense",
-        FailureKind::Corrupt => "corrupt",
-        FailureKind::NoSpace { .. } => "no_space",
-        FailureKind::PermissionDenied => "permission_denied",
-        FailureKind::NotOurs => "not_ours",
-        FailureKind::NotADirectory => "not_a_directory",
-        FailureKind::InTheWay => "in_the_way",
-        FailureKind::ChangedMeanwhile => "changed_meanwhile",
-        FailureKind::Locked => "locked",
-        FailureKind::Held => "held",
-        FailureKind::Disk => "disk",
-        FailureKind::Misconfigured => "misconfigured",
-        FailureKind::NoCache => "no_cache",
-        FailureKind::Protocol => "protocol",
-        FailureKind::Cancelled => "cancelled",
-    }
 }

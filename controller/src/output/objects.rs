@@ -5,9 +5,9 @@ use std::time::Duration;
 use hfdown_protocol::{Commit, Conclusion, End, RepoPath, Summary, TransferStatus};
 
 use super::detached::lost;
-use super::object::{FileInFlight, Object, RefusedName, Seconds, StatusFields, kind};
+use super::object::{FileInFlight, Object, RefusedName, StatusFields};
 use super::plan_object;
-use super::reason::{because, refused_name};
+use super::reason::{because, kind, refused_name};
 use super::summary::PlanTotals;
 use super::{disk_warning, verification};
 use crate::event::{Agent, Event, InFlight, Progress, RecordCompleteness};
@@ -17,6 +17,7 @@ use crate::plan::Intent;
 use crate::problem::Problem;
 use crate::selection::Portion;
 use crate::tally::Tally;
+use crate::text::Seconds;
 use crate::text::units::mean_rate;
 use crate::verification::VerificationTotals;
 

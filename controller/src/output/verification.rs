@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::object;
-use super::reason::because;
+use super::reason;
+
 use super::style::Verbosity;
 use crate::text::units::{bytes, count, duration, mean_rate, rate};
 use crate::verification::{CheckedFile, ExtraOrigin, FileCount, Flaw, Verdict, VerificationTotals};
@@ -27,8 +27,8 @@ pub(super) fn why(file: &CheckedFile) -> Option<String> {
         Verdict::Wrong(Flaw::Misnamed) => {
             "its bytes are there, its link in the snapshot leads elsewhere".to_owned()
         }
-        Verdict::Wrong(Flaw::Unusable(failure)) => because(failure),
-        Verdict::Refused(reason) => because(&reason.failure()),
+        Verdict::Wrong(Flaw::Unusable(failure)) => reason::because(failure),
+        Verdict::Refused(reason) => reason::because(&reason.failure()),
         Verdict::Extra(ExtraOrigin::Extraneous) => "an earlier sync placed it, no longer listed".to_owned(),
         Verdict::Extra(ExtraOrigin::Foreign) => "not listed".to_owned(),
     })
@@ -41,8 +41,8 @@ pub(super) fn kind(verdict: &Verdict) -> Option<&'static str> {
         Verdict::Wrong(Flaw::OtherSize(_)) => "other_size",
         Verdict::Wrong(Flaw::OtherContent) => "other_content",
         Verdict::Wrong(Flaw::Misnamed) => "other_link",
-        Verdict::Wrong(Flaw::Unusable(failure)) => object::kind(failure),
-        Verdict::Refused(reason) => object::kind(&reason.failure()),
+        Verdict::Wrong(Flaw::Unusable(failure)) => reason::kind(failure),
+        Verdict::Refused(refusal) => reason::kind(&refusal.failure()),
         Verdict::Extra(ExtraOrigin::Extraneous) => "extraneous",
         Verdict::Extra(ExtraOrigin::Foreign) => "foreign",
     })

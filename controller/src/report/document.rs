@@ -5,10 +5,9 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::timeline::Timeline;
-use crate::board::{Board, BoxRecord, FleetTotals, groups, outcome};
-use crate::fleet::{BoxEnding, fold};
+use crate::board::{Board, BoxFields, BoxRecord, FleetFields, GroupFields};
 use crate::problem::{Exit, Problem};
-use crate::text::units::{instant, mean_rate};
+use crate::text::units::instant;
 
 /// The first form of the file. Fields are added, never renamed or removed.
 const FORM: u32 = 1;
@@ -26,56 +25,17 @@ pub(super) struct ReportDocument {
     pub(super) exit_code: u8,
     /// The error that ended all of it, if one did.
     pub(super) error: Option<String>,
-    pub(super) totals: ReportTotals,
-    pub(super) groups: Vec<ReportGroup>,
+    pub(super) totals: FleetFields,
+    pub(super) groups: Vec<GroupFields>,
     pub(super) boxes: Vec<ReportBox>,
-}
-
-/// All boxes together.
-#[derive(Debug, Serialize)]
-pub(super) struct ReportTotals {
-    pub(super) boxes: usize,
-    /// Those that ended with exit code 0.
-    pub(super) done: usize,
-    pub(super) fetched: u64,
-    pub(super) not_fetched: u64,
-    pub(super) retries: u32,
-    pub(super) rate: Option<u64>,
-    pub(super) dollars: Option<f64>,
-    pub(super) dollars_saved: Option<f64>,
-    /// Boxes without a known price, where some have one.
-    pub(super) unpriced: Option<usize>,
-}
-
-/// Boxes that came to the same end.
-#[derive(Debug, Serialize)]
-pub(super) struct ReportGroup {
-    pub(super) outcome: &'static str,
-    pub(super) text: String,
-    pub(super) exit_code: u8,
-    pub(super) count: usize,
-    pub(super) boxes: String,
 }
 
 /// One of them.
 #[derive(Debug, Serialize)]
 pub(super) struct ReportBox {
     pub(super) name: String,
-    pub(super) outcome: &'static str,
-    pub(super) text: String,
-    pub(super) exit_code: u8,
-    pub(super) error: Option<String>,
-    pub(super) placed: u32,
-    pub(super) failed: u32,
-    pub(super) kept: u32,
-    pub(super) kept_bytes: u64,
-    pub(super) resumed: u64,
-    pub(super) fetched: u64,
-    pub(super) retries: u32,
-    pub(super) elapsed_seconds: f64,
-    pub(super) rate: Option<u64>,
-    pub(super) dollars: Option<f64>,
-    pub(super) dollars_saved: Option<f64>,
+    #[serde(flatten)]
+    pub(super) fields: BoxFields,
     pub(super) timeline: ReportTimeline,
 }
 
@@ -104,8 +64,6 @@ impl ReportDocument {
             Ok(exit) => *exit,
             Err(problem) => problem.exit,
         };
-        let totals = FleetTotals::of(board);
-        let done = board.boxes().iter().filter(|record| exit_of(record) == Exit::Done).count();
         let boxes = board.boxes().iter().zip(timelines);
         Self {
             form: FORM,
@@ -116,63 +74,18 @@ impl ReportDocument {
             elapsed_seconds: elapsed.as_secs_f64(),
             exit_code: exit.code(),
             error: outcome.as_ref().err().map(Problem::in_one_line),
-            totals: ReportTotals {
-                boxes: board.boxes().len(),
-                done,
-                fetched: totals.fetched,
-                not_fetched: totals.spared,
-                retries: totals.retries,
-                rate: totals.rate(elapsed),
-                dollars: totals.cost.map(|cost| cost.fetched),
-                dollars_saved: totals.cost.map(|cost| cost.spared),
-                unpriced: totals.cost.map(|_| totals.unpriced),
-            },
-            groups: groups(board)
-                .into_iter()
-                .map(|group| ReportGroup {
-                    outcome: group.name,
-                    text: group.words,
-                    exit_code: group.exit.code(),
-                    count: group.names.len(),
-                    boxes: fold(group.names.iter().map(|name| &**name)),
-                })
-                .collect(),
+            totals: FleetFields::of(board, elapsed),
+            groups: GroupFields::of(board),
             boxes: boxes.map(|(record, timeline)| ReportBox::new(record, timeline)).collect(),
         }
     }
 }
 
-fn exit_of(record: &BoxRecord) -> Exit {
-    record.outcome.as_ref().map_or(Exit::Failed, |outcome| outcome.exit)
-}
-
 impl ReportBox {
     fn new(record: &BoxRecord, timeline: &Timeline) -> Self {
-        let ended = record.outcome.as_ref();
-        let (word, text) = ended.map_or_else(|| ("unknown", String::new()), |ended| outcome(record, ended));
-        let error = ended.and_then(|ended| match &ended.ending {
-            BoxEnding::Failed(problem) => Some(problem.in_one_line()),
-            _ => None,
-        });
-        let (tally, cost) = (record.tally(), record.cost());
-        let elapsed = ended.map_or(Duration::ZERO, |ended| ended.elapsed);
         Self {
             name: if record.name.is_empty() { "here".to_owned() } else { record.name.to_string() },
-            outcome: word,
-            text,
-            exit_code: exit_of(record).code(),
-            error,
-            placed: tally.placed,
-            failed: tally.failed(),
-            kept: tally.kept,
-            kept_bytes: tally.kept_bytes,
-            resumed: record.plan.map_or(0, |plan| plan.resumed()),
-            fetched: tally.fetched,
-            retries: record.retries,
-            elapsed_seconds: elapsed.as_secs_f64(),
-            rate: mean_rate(tally.fetched, tally.transfer).filter(|_| tally.fetched > 0),
-            dollars: cost.map(|cost| cost.fetched),
-            dollars_saved: cost.map(|cost| cost.spared),
+            fields: BoxFields::of(record),
             timeline: ReportTimeline::of(timeline),
         }
     }

@@ -8,8 +8,9 @@ use std::fmt::{self, Write as _};
 use data_encoding::BASE64;
 use sha2::{Digest as _, Sha256};
 
-use super::document::{ReportBox, ReportDocument, ReportGroup, ReportTimeline};
+use super::document::{ReportBox, ReportDocument, ReportTimeline};
 use crate::board::dollars;
+use crate::board::{BoxFields, GroupFields};
 use crate::text::is_hidden;
 use crate::text::units::{bytes, duration, rate};
 
@@ -108,9 +109,9 @@ fn header(page: &mut String, report: &ReportDocument, model: &str) -> fmt::Resul
     Ok(())
 }
 
-fn groups(page: &mut String, groups: &[ReportGroup]) -> fmt::Result {
+fn groups(page: &mut String, groups: &[GroupFields]) -> fmt::Result {
     page.push_str("<ul class=\"groups\">");
-    for ReportGroup { text, exit_code, count, boxes, .. } in groups {
+    for GroupFields { text, exit_code, count, boxes, .. } in groups {
         let (class, count) = (
             if *exit_code == 0 { "good" } else { "bad" },
             if *count == 1 { "1 box".to_owned() } else { format!("{count} boxes") },
@@ -146,9 +147,18 @@ fn table(page: &mut String, report: &ReportDocument) -> fmt::Result {
         row(page, member, report.elapsed_seconds, is_priced)?;
     }
     page.push_str("</tbody></table>\n<p class=\"legend\">");
-    for state in
-        ["waiting", "connecting", "retrying", "checking", "fetching", "detached", "done", "failed", "stopped"]
-    {
+    for state in [
+        "waiting",
+        "connecting",
+        "retrying",
+        "checking",
+        "fetching",
+        "detached",
+        "done",
+        "incomplete",
+        "failed",
+        "stopped",
+    ] {
         write!(page, "<span><i class=\"{state}\"></i>{state}</span>")?;
     }
     page.push_str("<span><i class=\"mark\"></i>tried again</span></p>\n");
@@ -156,7 +166,9 @@ fn table(page: &mut String, report: &ReportDocument) -> fmt::Result {
 }
 
 fn row(page: &mut String, member: &ReportBox, elapsed: f64, is_priced: bool) -> fmt::Result {
-    let ReportBox { name, text, exit_code, error, fetched, kept_bytes, resumed, retries, .. } = member;
+    let ReportBox { name, fields, timeline: bytes_over_time } = member;
+    let BoxFields { text, exit_code, error, fetched, kept_bytes, resumed, retries, .. } = fields;
+    let taken = fields.elapsed_seconds.number();
     let class = if *exit_code == 0 { "good" } else { "bad" };
     let there = kept_bytes.saturating_add(*resumed);
     write!(
@@ -178,19 +190,19 @@ fn row(page: &mut String, member: &ReportBox, elapsed: f64, is_priced: bool) -> 
     };
     cell("fetched", *fetched as f64, &bytes(*fetched))?;
     cell("there already", there as f64, &if there == 0 { "–".to_owned() } else { bytes(there) })?;
-    cell("time", member.elapsed_seconds, &seconds(member.elapsed_seconds))?;
-    let mean = member.rate.unwrap_or(0);
+    cell("time", taken, &seconds(taken))?;
+    let mean = fields.rate.unwrap_or(0);
     cell("rate", mean as f64, &if mean == 0 { "–".to_owned() } else { rate(mean) })?;
     cell("retries", f64::from(*retries), &if *retries == 0 { "–".to_owned() } else { retries.to_string() })?;
     if is_priced {
         cell(
             "price",
-            member.dollars.unwrap_or(-1.0),
-            &member.dollars.map_or_else(|| "?".to_owned(), dollars),
+            fields.dollars.unwrap_or(-1.0),
+            &fields.dollars.map_or_else(|| "?".to_owned(), dollars),
         )?;
     }
     page.push_str("<td class=\"wide\">");
-    timeline(page, &member.timeline, name, elapsed)?;
+    timeline(page, bytes_over_time, name, elapsed)?;
     page.push_str("</td></tr>\n");
     Ok(())
 }

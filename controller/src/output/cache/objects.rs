@@ -7,8 +7,8 @@ use crate::cache::{
     CacheEvent, CacheListing, CacheRemoval, CacheRows, Freed, GoingExtent, GoingRepository, RepositoryRow,
     RevisionRow,
 };
-use crate::output::object::{GoingFields, Object, kind};
-use crate::output::reason::because;
+use crate::output::object::{GoingFields, Object};
+use crate::output::reason::{because, kind};
 use crate::plan::Intent;
 use crate::text::units::instant;
 

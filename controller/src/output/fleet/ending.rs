@@ -119,12 +119,11 @@ fn sum(board: &Board, outcome: &FleetOutcome, groups: &[OutcomeGroup]) -> String
         groups.iter().filter(|group| group.exit == Exit::Done).map(|group| group.members.len()).sum();
     let totals = FleetTotals::of(board);
     let of = if done == all { boxes(all) } else { format!("{done} of {}", boxes(all)) };
-    let planned = board.boxes().iter().filter_map(|record| record.plan);
-    let (to_fetch, is_dry) = (planned.map(|plan| plan.missing).sum::<u64>(), is_dry(outcome));
+    let is_dry = is_dry(outcome);
     let mut parts = vec![format!("total: {of}")];
     let elapsed = duration(outcome.elapsed);
     if is_dry {
-        parts.push(format!("{} to fetch", bytes(to_fetch)));
+        parts.push(format!("{} to fetch", bytes(totals.to_fetch.unwrap_or_default())));
     } else {
         parts.push(match totals.rate(outcome.elapsed) {
             Some(mean) => format!("{} in {elapsed} ({})", bytes(totals.fetched), rate(mean)),
@@ -137,11 +136,7 @@ fn sum(board: &Board, outcome: &FleetOutcome, groups: &[OutcomeGroup]) -> String
         parts.push(format!("{} not fetched again", bytes(totals.spared)));
     }
     if let Some(cost) = totals.cost {
-        let price = if is_dry {
-            board.boxes().iter().filter_map(|record| Some(record.price?.of(record.plan?.missing))).sum()
-        } else {
-            cost.fetched
-        };
+        let price = if is_dry { totals.price_to_fetch.unwrap_or_default() } else { cost.fetched };
         let spared =
             if cost.spared > 0.0 { format!(", {} saved", dollars(cost.spared)) } else { String::new() };
         let unpriced = match totals.unpriced {

@@ -172,7 +172,7 @@ impl Urgency {
             && now.saturating_duration_since(record.since) >= SLOW_AFTER
             && median.is_some_and(|median| record.rate < median / SLOW);
         match record.state {
-            BoxState::Failed => Self::Failed,
+            BoxState::Failed | BoxState::Incomplete => Self::Failed,
             BoxState::Waiting | BoxState::Done | BoxState::Detached | BoxState::Stopped => Self::Counted,
             _ if is_slow || record.is_retrying() => Self::Troubled,
             _ => Self::Working,
