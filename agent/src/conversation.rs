@@ -193,6 +193,14 @@ impl Conversation {
                 let given = self.network.pending.give(file, SourceAnswer::Relayed(host));
                 self.expect_asked(given.is_ok()).await
             }
+            Order::XorbRanges { file, ranges } => {
+                let given = self.network.pending.give_xorb_ranges(file, ranges);
+                self.expect_asked(given.is_ok()).await
+            }
+            Order::Terms { file, terms, is_last } => {
+                let given = self.network.pending.give_terms(file, terms, is_last);
+                self.expect_asked(given.is_ok()).await
+            }
             Order::Stream { stream, event } => {
                 let given = self.network.streams.hand_over(stream, event);
                 self.expect_asked(given.is_ok()).await

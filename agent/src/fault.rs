@@ -62,6 +62,9 @@ pub(crate) enum FetchFault {
     /// The whole file came instead of the range.
     #[error("{host} ignores ranges")]
     RangeIgnored { host: String },
+    /// What is to be asked for is in other pieces by now.
+    #[error("it comes in other pieces now")]
+    CutElsewhere,
     /// The answer makes no sense.
     #[error("{host} {what}")]
     Nonsense { host: String, what: String },
@@ -114,8 +117,8 @@ pub(crate) enum RetryDecision {
     RetryBriefly,
     /// Another attempt is worth it, with a new address.
     RetryWithNewAddress,
-    /// Another attempt is worth it, but for the whole file at once.
-    RetryWhole,
+    /// Another attempt is worth it, but for the whole file at once, or in other pieces.
+    RetryRecut,
     /// Another attempt is worth it, once, with nothing of this one.
     RetryFromNothing,
     /// This file is lost; the others go on.
@@ -147,7 +150,7 @@ impl FetchFault {
             | Self::Intercepted { .. }
             | Self::Page { .. } => RetryDecision::RetryBriefly,
             Self::Stale { .. } => RetryDecision::RetryWithNewAddress,
-            Self::RangeIgnored { .. } => RetryDecision::RetryWhole,
+            Self::RangeIgnored { .. } | Self::CutElsewhere => RetryDecision::RetryRecut,
             Self::Refused { .. }
             | Self::Unauthorized { .. }
             | Self::Missing { .. }
@@ -219,7 +222,7 @@ impl FetchFault {
             Self::Stale { .. } | Self::FreshRefused { .. } => FailureKind::Stale,
             Self::Refused { .. } | Self::Unauthorized { .. } => FailureKind::NotAllowed,
             Self::Missing { .. } => FailureKind::NotFound,
-            Self::RangeIgnored { .. } | Self::Nonsense { .. } => FailureKind::Nonsense,
+            Self::RangeIgnored { .. } | Self::CutElsewhere | Self::Nonsense { .. } => FailureKind::Nonsense,
             Self::Corrupt(_) => FailureKind::Corrupt,
             Self::Disk(failure) | Self::Unplaceable(failure) | Self::SourceUnavailable(failure) => {
                 return failure.clone();

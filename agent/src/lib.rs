@@ -31,6 +31,7 @@ mod system;
 mod transfer;
 mod unlisted;
 mod work_order;
+mod xet;
 
 pub use conversation::CloseReason;
 pub use environment::Environment;

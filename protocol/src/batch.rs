@@ -84,7 +84,7 @@ mod tests {
         check(&files, |files| Order::List { files });
         let text = format!("https://cdn.example/{}", "a".repeat(limits::ADDRESS - 20));
         let source = Source::Public(Address::new(&text).unwrap());
-        let job = Job { file: FileId(0), replaces: Some(STAMP), source };
+        let job = Job { file: FileId(0), replaces: Some(STAMP), source, xet: None };
         check(&vec![job; 100], |jobs| Order::Fetch { jobs });
         let failure = Failure::new(FailureKind::InTheWay, "d".repeat(limits::TEXT));
         let found = (FileId(0), Found::Obstructed { failure });

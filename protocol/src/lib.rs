@@ -18,9 +18,11 @@
 //!   Tree {bytes} …                         ──▶         to a hub cache that lacks it
 //!   KeepParts {digests}                    ──▶         of files that are listed and left out
 //!   Begin                                  ──▶
-//!                                          ◀──   NeedSource {file}     its source must be asked for, or has gone stale
+//!                                          ◀──   NeedSource {file, which}     its source must be asked for, or has gone stale
 //!   Source {file, address, hub's network}  ──▶
 //!     or Inline {file, bytes} … , or Relayed {file}, or SourceUnavailable {file, why}
+//!     or XorbRanges {file} … , Terms {file} …          where terms were asked for, of what is missing
+//!                                          ◀──   FellBack {file, why}         to plain ranges, where these are of no use
 //!                                          ◀──   Stream {Open {file, range}}, Stream {Window}, Stream {Close}
 //!   Stream {Head}, Stream {Bytes} …, Stream {End | Failed}     ──▶   of a file that is relayed, as far as its window goes
 //!                                          ◀──   Started, Tick…, Retrying, Verified, Placed | Failed, Removed
@@ -74,6 +76,7 @@ mod report;
 mod repository_folder;
 mod stream;
 mod transfer_status;
+mod xet;
 
 pub use address::{Address, AddressError};
 pub use batch::batches;
@@ -91,12 +94,13 @@ pub use order::{
 };
 pub use path::{PathError, RepoPath, RepoPathRef};
 pub use report::{
-    End, Folding, Found, MachineInfo, Proof, Provenance, RecordedSync, Report, Stamp, Summary, Ticked,
-    UnlistedFile,
+    AskedFor, End, Folding, Found, MachineInfo, Proof, Provenance, RecordedSync, Report, Stamp, Summary,
+    Ticked, UnlistedFile,
 };
 pub use repository_folder::{RepositoryFolder, RepositoryFolderError};
 pub use stream::{StreamEvent, StreamHead, StreamId, StreamRequest};
 pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
+pub use xet::{Term, XetHash, XetHashError, XorbRange};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/9");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/10");

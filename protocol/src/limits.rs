@@ -60,3 +60,13 @@ pub const HANDED_OVER: usize = 32 << 20;
 
 /// The largest file whose bytes may travel `Inline`, in bytes. The Hub itself keeps files over 10 MB in LFS.
 pub const INLINE_FILE: u64 = 32 << 20;
+
+/// The most gaps in a file of which terms are asked for at once. Where there are more, neighbours count as one.
+pub const GAPS: usize = 64;
+
+/// The most terms in one answer. A file of 50 GB that shares no chunk with another has 800; with more than this it is in
+/// such small pieces that plain ranges are no worse.
+pub const TERMS: usize = 64 * 1024;
+
+/// The most xorb ranges in one answer. With their addresses, of some 700 bytes each, they wait in the agent's memory.
+pub const XORB_RANGES: usize = 8 * 1024;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Address, Commit, Digest, Failure, FailureKind, Message, RepoPath, RepositoryFolder, Skipped, Stamp,
-    StreamEvent, StreamId, codec, limits,
+    StreamEvent, StreamId, Term, XetHash, XorbRange, codec, limits,
 };
 
 /// Everything a controller can say, in the order it says it.
@@ -111,6 +111,22 @@ pub enum Order {
         file: FileId,
         /// The host that sends it, for messages.
         host: String,
+    },
+    /// The answer to `NeedSource` where terms were asked for: the bytes of xorbs that they are in. `Terms` follow.
+    XorbRanges {
+        /// The wanted file.
+        file: FileId,
+        /// At most [`limits::ENTRIES`], and [`limits::XORB_RANGES`] in one answer.
+        ranges: Vec<XorbRange>,
+    },
+    /// The next terms of that answer: in the order of the file and apart from each other, they are just what was missing.
+    Terms {
+        /// The wanted file.
+        file: FileId,
+        /// At most [`limits::ENTRIES`], and [`limits::TERMS`] in one answer.
+        terms: Vec<Term>,
+        /// Whether these are the last ones.
+        is_last: bool,
     },
     /// Something of a stream that the agent has opened.
     Stream {
@@ -269,6 +285,8 @@ pub struct Job {
     pub replaces: Option<Stamp>,
     /// Where to get it.
     pub source: Source,
+    /// What the Hub's Xet store calls it. It is remembered of a file that is placed.
+    pub xet: Option<XetHash>,
 }
 
 /// Where the bytes of a file come from.
@@ -281,6 +299,9 @@ pub enum Source {
     /// To be asked for once, where the answer was given in advance; after that from this address, which stays valid: a
     /// public file, for an agent that is left alone.
     HandedOver(Address),
+    /// To be asked for as terms of a Xet reconstruction. Where that comes to nothing: from this address, which stays valid,
+    /// or `None`, to be asked for.
+    Reconstructed(Option<Address>),
 }
 
 /// In what kind of network a Hub is. One that is open to all has no business with addresses that only the machine it
@@ -326,6 +347,8 @@ impl Message for Order {
             Self::KeepParts { digests } => digests.len() <= limits::ENTRIES,
             Self::Inline { bytes, .. } | Self::Tree { bytes } => bytes.len() <= limits::INLINE,
             Self::Relayed { host, .. } => host.len() <= limits::TEXT,
+            Self::XorbRanges { ranges, .. } => ranges.len() <= limits::ENTRIES,
+            Self::Terms { terms, .. } => terms.len() <= limits::ENTRIES,
             Self::Stream { event, .. } => event.is_bounded(),
             Self::SourceUnavailable { failure, .. } => failure.is_bounded(),
             Self::Recall

@@ -1,5 +1,7 @@
 //! What an agent reports.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -81,6 +83,15 @@ pub enum Report {
     NeedSource {
         /// Which.
         file: FileId,
+        /// What kind of source.
+        asked: AskedFor,
+    },
+    /// The Xet store was of no use for this file, of which the rest comes as any other does.
+    FellBack {
+        /// Which.
+        file: FileId,
+        /// Why.
+        failure: Failure,
     },
     /// A stream of a file that the controller relays.
     Stream {
@@ -189,6 +200,18 @@ pub enum Report {
     },
     /// I am alive.
     Pong,
+}
+
+/// What kind of source is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AskedFor {
+    /// Where its bytes are, or the bytes.
+    Plain,
+    /// The terms of its Xet reconstruction for what of it is missing.
+    Terms {
+        /// In the order of the file and apart from each other, at most [`limits::GAPS`].
+        missing: Vec<Range<u64>>,
+    },
 }
 
 /// The last sync of a folder.
@@ -382,14 +405,18 @@ impl Message for Report {
             Self::Joined { status } => status.is_bounded(),
             Self::Remaining { files } => files.len() <= limits::ENTRIES,
             Self::Ended { status, conclusion, .. } => status.is_bounded() && conclusion.is_bounded(),
-            Self::Retrying { failure, .. }
+            Self::NeedSource { asked, .. } => match asked {
+                AskedFor::Plain => true,
+                AskedFor::Terms { missing } => missing.len() <= limits::GAPS,
+            },
+            Self::FellBack { failure, .. }
+            | Self::Retrying { failure, .. }
             | Self::Failed { failure, .. }
             | Self::NotRemoved { failure, .. }
             | Self::Fatal { failure } => failure.is_bounded(),
             Self::Recalled { .. }
             | Self::Surveying { .. }
             | Self::Surveyed { .. }
-            | Self::NeedSource { .. }
             | Self::Stream { .. }
             | Self::Started { .. }
             | Self::Verified { .. }

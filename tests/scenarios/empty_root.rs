@@ -91,7 +91,7 @@ async fn it_downloads_in_an_empty_root_without_an_environment() {
     while let Some(report) = reports.next().await {
         match report.expect("frames make sense") {
             Report::Surveyed { .. } => {
-                let jobs = vec![Job { file: FileId(0), replaces: None, source: source.clone() }];
+                let jobs = vec![Job { file: FileId(0), replaces: None, source: source.clone(), xet: None }];
                 orders.send(Order::Fetch { jobs }).await.unwrap();
                 orders.send(Order::Begin).await.unwrap();
             }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use hfdown_protocol::{
-    Failure, FailureKind, FileId, Folding, Found, MachineInfo, Report, Summary, Ticked, VERSION, outbox,
+    AskedFor, Failure, FailureKind, FileId, Folding, Found, MachineInfo, Report, Summary, Ticked, VERSION,
+    outbox,
 };
 use hfdown_tests::processes::Process;
 use hfdown_tests::sandbox::{DestinationKind, Ended, Sandbox, ended};
@@ -114,7 +115,7 @@ async fn lies_are_named_and_end_the_conversation() {
             after(honest(), [Report::Finished { summary: Summary::default() }]),
             "it says that it has finished and has not",
         ),
-        (after(honest(), vec![Report::NeedSource { file }; 1001]), "it asks"),
+        (after(honest(), vec![Report::NeedSource { file, asked: AskedFor::Plain }; 1001]), "it asks"),
         (after(honest(), vec![started(); 11]), "it begins one file without end"),
         (after(honest(), vec![Report::Verified { file }; 11]), "it verifies one file without end"),
         (after(honest(), vec![retrying(file); 1001]), "it tries one file without end"),

@@ -184,8 +184,8 @@ impl Host {
         match &report {
             // The answer to a ping of our own; the client's are answered here.
             Report::Pong => return Ok(()),
-            Report::NeedSource { file } => {
-                let answers = self.state.ask(*file);
+            Report::NeedSource { file, asked } => {
+                let answers = self.state.ask(*file, asked);
                 if !answers.is_empty() {
                     self.pending_orders.extend(answers);
                     return Ok(());
@@ -275,6 +275,8 @@ impl Host {
             Order::Source { file, .. }
             | Order::Inline { file, .. }
             | Order::Relayed { file, .. }
+            | Order::XorbRanges { file, .. }
+            | Order::Terms { file, .. }
             | Order::SourceUnavailable { file, .. } => {
                 if let Ok(answer) = self.state.answered(file, order) {
                     self.pending_orders.extend(answer);

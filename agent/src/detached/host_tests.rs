@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use hfdown_protocol::{
-    Access, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Skipped, Source, Traces,
-    Wanted,
+    Access, AskedFor, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Skipped, Source,
+    Traces, Wanted,
 };
 use tempfile::TempDir;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -81,7 +81,7 @@ impl Scene {
         let survey = Order::Survey { check: Check::Records };
         scene.controller.say([hello, open, Order::List { files: vec![file] }, survey]).await;
         scene.controller.until(|report| matches!(report, Report::Surveyed { .. })).await;
-        let jobs = vec![Job { file: FileId(0), replaces: None, source: Source::OnRequest }];
+        let jobs = vec![Job { file: FileId(0), replaces: None, source: Source::OnRequest, xet: None }];
         scene.controller.say([Order::Fetch { jobs }]).await;
         scene
     }
@@ -208,7 +208,7 @@ async fn why_it_was_given_up_is_on_record_though_a_client_does_not_stay_until_th
     let Order::Detach { title, skipped, refusals, .. } = detach() else { unreachable!() };
     host.state.root = ground.path().join("model").to_str().unwrap().to_owned();
     host.forward_order(Order::Detach { title, idle_timeout, skipped, refusals }).unwrap();
-    host.state.ask(FileId(0));
+    host.state.ask(FileId(0), &AskedFor::Plain);
     // No client is there, and nothing moves.
     host.check(1).unwrap();
     let (stays, comes) = UnixStream::pair().unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use hfdown_protocol::{Failure, FailureKind, FileId, Order, limits};
+use hfdown_protocol::{AskedFor, Failure, FailureKind, FileId, Order, Term, XorbRange, limits};
 
 /// Questions without an answer, and answers without a question.
 #[derive(Debug, Default)]
@@ -10,8 +10,15 @@ pub(super) struct SourceRequests {
     /// Answers that came first, and their bytes.
     given: HashMap<FileId, Vec<Order>>,
     given_bytes: usize,
-    /// Questions that have not been answered, and how many bytes of an answer have come.
-    asked: BTreeMap<FileId, u64>,
+    asked: BTreeMap<FileId, OpenQuestion>,
+}
+
+/// A question that has not been answered.
+#[derive(Debug)]
+struct OpenQuestion {
+    asked: AskedFor,
+    /// How many bytes of an answer have come, or frames of one in terms.
+    came: u64,
 }
 
 /// More was handed over than may wait in memory.
@@ -20,10 +27,14 @@ pub(super) struct TooMuch;
 
 impl SourceRequests {
     /// A file's source is needed: what was given for it, or nothing, and then the question is open.
-    pub(super) fn ask(&mut self, file: FileId) -> Vec<Order> {
-        let answers = self.forget_given(file);
+    pub(super) fn ask(&mut self, file: FileId, asked: &AskedFor) -> Vec<Order> {
+        let mut answers = self.forget_given(file);
+        // What was given in terms is of no use to those who ask for something else.
+        if *asked == AskedFor::Plain && answers.iter().any(is_in_terms) {
+            answers.clear();
+        }
         if answers.is_empty() {
-            self.asked.insert(file, 0);
+            self.asked.insert(file, OpenQuestion { asked: asked.clone(), came: 0 });
         }
         answers
     }
@@ -35,7 +46,7 @@ impl SourceRequests {
         answer: Order,
         size: u64,
     ) -> Result<Option<Order>, TooMuch> {
-        let Some(came) = self.asked.get_mut(&file) else {
+        let Some(OpenQuestion { came, .. }) = self.asked.get_mut(&file) else {
             if self.given_bytes + weight(&answer) > limits::HANDED_OVER {
                 return Err(TooMuch);
             }
@@ -47,6 +58,10 @@ impl SourceRequests {
             Order::Inline { bytes, .. } => {
                 *came += bytes.len() as u64;
                 *came >= size
+            }
+            Order::XorbRanges { .. } | Order::Terms { is_last: false, .. } => {
+                *came += 1;
+                false
             }
             _ => true,
         };
@@ -60,7 +75,7 @@ impl SourceRequests {
     /// begins anew: this says so.
     pub(super) fn interrupt(&mut self) -> Vec<Order> {
         let begun: Vec<FileId> =
-            self.asked.iter().filter(|(_, came)| **came > 0).map(|(file, _)| *file).collect();
+            self.asked.iter().filter(|(_, question)| question.came > 0).map(|(file, _)| *file).collect();
         let unavailable = |file: FileId| {
             self.asked.remove(&file);
             let failure =
@@ -82,8 +97,8 @@ impl SourceRequests {
     }
 
     /// The files whose question has no answer, in order.
-    pub(super) fn open(&self) -> impl Iterator<Item = FileId> {
-        self.asked.keys().copied()
+    pub(super) fn open(&self) -> impl Iterator<Item = (FileId, AskedFor)> {
+        self.asked.iter().map(|(file, question)| (*file, question.asked.clone()))
     }
 
     fn forget_given(&mut self, file: FileId) -> Vec<Order> {
@@ -98,6 +113,14 @@ fn weight(answer: &Order) -> usize {
     match answer {
         Order::Inline { bytes, .. } => bytes.len(),
         Order::Source { address, .. } => address.expose().as_str().len(),
+        Order::XorbRanges { ranges, .. } => {
+            ranges.iter().map(|range| range.address.expose().as_str().len() + size_of::<XorbRange>()).sum()
+        }
+        Order::Terms { terms, .. } => terms.len() * size_of::<Term>(),
         _ => 0,
     }
+}
+
+fn is_in_terms(answer: &Order) -> bool {
+    matches!(answer, Order::XorbRanges { .. } | Order::Terms { .. })
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use hfdown_protocol::{
-    DiskWarning, Failure, FailureKind, FileId, Found, Order, Remaining, Report, Skipped, Summary, Ticked,
-    TransferStatus, Wanted, batches,
+    AskedFor, DiskWarning, Failure, FailureKind, FileId, Found, Order, Remaining, Report, Skipped, Summary,
+    Ticked, TransferStatus, Wanted, batches,
 };
 
 use super::source_requests::{SourceRequests, TooMuch};
@@ -106,8 +106,8 @@ impl TransferState {
 
     /// A file's source is needed. What was given for it in advance answers once: a second question says that it has
     /// gone stale.
-    pub(super) fn ask(&mut self, file: FileId) -> Vec<Order> {
-        self.requests.ask(file)
+    pub(super) fn ask(&mut self, file: FileId, asked: &AskedFor) -> Vec<Order> {
+        self.requests.ask(file, asked)
     }
 
     /// An answer has come. It is handed back if it was asked for, and kept otherwise.
@@ -198,7 +198,7 @@ impl TransferState {
                 }
             }
         }
-        reports.extend(self.requests.open().map(|file| Report::NeedSource { file }));
+        reports.extend(self.requests.open().map(|(file, asked)| Report::NeedSource { file, asked }));
         reports
     }
 
@@ -258,7 +258,8 @@ mod tests {
             size: *size,
             digest: Digest::Sha256([0; 32]),
         };
-        let job = |wanted: &Wanted| Job { file: wanted.id, replaces: None, source: Source::OnRequest };
+        let job =
+            |wanted: &Wanted| Job { file: wanted.id, replaces: None, source: Source::OnRequest, xet: None };
         let files: Vec<_> = (0..).zip(sizes).map(wanted).collect();
         let mut state = TransferState::default();
         state.note_report(&Report::Found { files: vec![(FileId(0), Found::Absent { partial: 5 })] });
@@ -280,9 +281,9 @@ mod tests {
     fn what_was_given_in_advance_answers_once() {
         let mut state = state(&[10]);
         assert!(matches!(state.answered(FileId(0), address("early")), Ok(None)));
-        assert_eq!(state.ask(FileId(0)), [address("early")]);
+        assert_eq!(state.ask(FileId(0), &AskedFor::Plain), [address("early")]);
         assert_eq!(state.unanswered(), 0);
-        assert_eq!(state.ask(FileId(0)), [], "it has gone stale");
+        assert_eq!(state.ask(FileId(0), &AskedFor::Plain), [], "it has gone stale");
         assert_eq!(state.unanswered(), 1);
         assert_eq!(state.answered(FileId(0), address("late")).unwrap(), Some(address("late")));
         assert_eq!(state.unanswered(), 0);
@@ -292,22 +293,22 @@ mod tests {
     fn bytes_are_an_answer_when_all_have_come_and_few_may_wait() {
         let mut state = state(&[3]);
         let bytes = |bytes: &[u8]| Order::Inline { file: FileId(0), bytes: bytes.to_vec() };
-        assert_eq!(state.ask(FileId(0)), []);
+        assert_eq!(state.ask(FileId(0), &AskedFor::Plain), []);
         assert!(state.answered(FileId(0), bytes(b"ab")).unwrap().is_some());
         assert_eq!(state.unanswered(), 1);
         assert!(state.answered(FileId(0), bytes(b"c")).unwrap().is_some());
         assert_eq!(state.unanswered(), 0);
         assert!(matches!(state.answered(FileId(0), bytes(&vec![0; limits::HANDED_OVER])), Ok(None)));
         assert!(state.answered(FileId(0), bytes(b"d")).is_err());
-        state.ask(FileId(0));
+        state.ask(FileId(0), &AskedFor::Plain);
         assert!(matches!(state.answered(FileId(0), bytes(b"d")), Ok(None)), "there is room again");
     }
 
     #[test]
     fn half_an_answer_is_none() {
         let mut state = state(&[3, 3]);
-        state.ask(FileId(0));
-        state.ask(FileId(1));
+        state.ask(FileId(0), &AskedFor::Plain);
+        state.ask(FileId(1), &AskedFor::Plain);
         let half = Order::Inline { file: FileId(0), bytes: b"ab".to_vec() };
         assert!(state.answered(FileId(0), half).unwrap().is_some());
         let instead = state.interrupted();
@@ -328,7 +329,7 @@ mod tests {
         ] {
             state.note_report(&report);
         }
-        state.ask(FileId(3));
+        state.ask(FileId(3), &AskedFor::Plain);
         let told = state.catch_up();
         let [Report::Joined { status }, Report::Remaining { files }, rest @ ..] = &told[..] else {
             panic!("{told:?}")
@@ -343,7 +344,7 @@ mod tests {
         let expected = [
             Report::Started { file: FileId(0), resumed: 7 },
             Report::Failed { file: FileId(2), failure, fetched: 1, written: 1 },
-            Report::NeedSource { file: FileId(3) },
+            Report::NeedSource { file: FileId(3), asked: AskedFor::Plain },
         ];
         assert_eq!(rest, expected);
     }

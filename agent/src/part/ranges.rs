@@ -74,6 +74,22 @@ impl RangeSet {
         Some(taken)
     }
 
+    /// The same in at most so many ranges: those that are closest to each other count as one, with what is between them.
+    pub(crate) fn joined(&self, most: usize) -> Self {
+        let mut gaps: Vec<_> = self.ranges.windows(2).map(|pair| pair[1].start - pair[0].end).collect();
+        let surplus = self.ranges.len().saturating_sub(most.max(1));
+        if surplus == 0 {
+            return self.clone();
+        }
+        gaps.sort_unstable();
+        let widest = gaps[surplus - 1];
+        let mut joined = self.clone();
+        for pair in self.ranges.windows(2).filter(|pair| pair[1].start - pair[0].end <= widest) {
+            joined.insert(pair[0].end..pair[1].start);
+        }
+        joined
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Range<u64>> {
         self.ranges.iter()
     }
@@ -117,6 +133,22 @@ mod tests {
                 let front = (0..90).find(|byte| !model.contains(byte)).unwrap_or(0);
                 prop_assert_eq!(set.front(), front);
             }
+        }
+
+        #[test]
+        fn what_is_joined_has_all_and_no_more_ranges_than_may_be(
+            steps in prop::collection::vec((0u64..200, 1u64..5), 0..40), most in 1usize..8
+        ) {
+            let mut set = RangeSet::default();
+            for (start, length) in steps {
+                set.insert(start..start + length);
+            }
+            let joined = set.joined(most);
+            prop_assert!(is_canonical(&joined) && joined.count() <= most.max(1), "{joined:?}");
+            prop_assert!(bytes(&joined).is_superset(&bytes(&set)));
+            let ends = |set: &RangeSet| set.iter().next().map(|first| first.start).zip(set.iter().last().map(|last| last.end));
+            prop_assert_eq!(ends(&joined), ends(&set));
+            prop_assert!(set.count() > most || joined == set);
         }
 
         #[test]

@@ -11,7 +11,6 @@ pub(crate) enum Cuts {
     /// The file comes as a whole: its server ignores ranges.
     Nowhere,
     /// At these, sorted, neither the file's beginning nor its end among them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no source of today is made of terms"))]
     At(Arc<[u64]>),
 }
 

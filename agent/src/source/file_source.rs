@@ -2,10 +2,10 @@
 //! turned stale.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use hfdown_protocol::{Address, FileId, Report, Source};
+use hfdown_protocol::{Address, AskedFor, FileId, Report, Source, limits};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -17,7 +17,10 @@ use super::network::Network;
 use super::pending::SourceAnswer;
 use super::relayed;
 use super::stream::ByteStream;
+use super::xet::{self, XetStream};
 use crate::fault::{FetchFault, RetryDecision};
+use crate::part::RangeSet;
+use crate::xet::Reconstruction;
 
 /// So many answers with something else than the range that was asked for are enough, also where ranges have worked.
 const MOST_IGNORED: u32 = 3;
@@ -31,10 +34,13 @@ pub(crate) struct FileSource {
     /// Whether what was handed over in advance has been used.
     is_used: AtomicBool,
     known: Mutex<Known>,
-    cuts: OnceLock<Cuts>,
+    cuts: RwLock<Cuts>,
     /// Whether a server of it has answered with the range that was asked for, and how often with something else since.
     ranges_work: AtomicBool,
     ignored: AtomicU32,
+    /// Whether its Xet reconstruction was of no use, and how often it has failed since it last brought something.
+    fell_back: AtomicBool,
+    xet_faults: AtomicU32,
 }
 
 /// What was learned about where the bytes are.
@@ -53,6 +59,8 @@ enum Location {
     Inline(Bytes),
     /// At this host, for the controller alone.
     Relayed(Arc<str>),
+    /// In the chunks of xorbs.
+    Xet(Arc<Reconstruction>),
 }
 
 impl FileSource {
@@ -63,20 +71,22 @@ impl FileSource {
             ordered,
             is_used: AtomicBool::new(false),
             known: Mutex::new(Known::Nothing),
-            cuts: OnceLock::new(),
+            cuts: RwLock::new(Cuts::Anywhere),
             ranges_work: AtomicBool::new(false),
             ignored: AtomicU32::new(0),
+            fell_back: AtomicBool::new(false),
+            xet_faults: AtomicU32::new(0),
         }
     }
 
     /// Where a range of the file may begin and end, as far as is known.
-    pub(crate) fn cuts(&self) -> &Cuts {
-        self.cuts.get().unwrap_or(&Cuts::Anywhere)
+    pub(crate) fn cuts(&self) -> Cuts {
+        self.cuts.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Learns where the file may be cut. What was learned first stays.
+    /// Learns where the file may be cut. What is leased already may have other borders.
     pub(crate) fn learn_cuts(&self, cuts: Cuts) {
-        let _ = self.cuts.set(cuts);
+        *self.cuts.write().unwrap_or_else(PoisonError::into_inner) = cuts;
     }
 
     /// A server of it has ignored a range: the file is asked for as a whole from now on. One server among many that does so
@@ -88,17 +98,43 @@ impl FileSource {
         }
     }
 
+    /// Finds out where the file may be cut before it is, where that is to be asked. `missing` is what is not on disk.
+    pub(crate) async fn prepare(
+        &self,
+        network: &Network,
+        missing: impl Fn() -> RangeSet,
+    ) -> Result<(), FetchFault> {
+        if !self.is_reconstructed() {
+            return Ok(());
+        }
+        let mut known = self.known.lock().await;
+        if matches!(*known, Known::Nothing) {
+            *known = Known::Location(self.locate(network, &missing).await?);
+        }
+        Ok(())
+    }
+
     /// Asks for bytes. The first request finds out where they are while later ones wait for it, so that a file costs
-    /// one question to the Hub however many ranges it has.
-    pub(crate) async fn open(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
-        let opened = self.open_anywhere(network, extent).await;
+    /// one question to the Hub however many ranges it has. `missing` is what is not on disk.
+    pub(crate) async fn open(
+        &self,
+        network: &Network,
+        extent: &Extent,
+        missing: impl Fn() -> RangeSet,
+    ) -> Result<ByteStream, FetchFault> {
+        let opened = self.open_anywhere(network, extent, &missing).await;
         if opened.is_ok() && matches!(extent, Extent::Range(_)) {
             self.ranges_work.store(true, Ordering::Relaxed);
         }
         opened
     }
 
-    async fn open_anywhere(&self, network: &Network, extent: &Extent) -> Result<ByteStream, FetchFault> {
+    async fn open_anywhere(
+        &self,
+        network: &Network,
+        extent: &Extent,
+        missing: &impl Fn() -> RangeSet,
+    ) -> Result<ByteStream, FetchFault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;
         match &*known {
@@ -108,16 +144,16 @@ impl FileSource {
             Known::Location(location) => {
                 let location = location.clone();
                 drop(known);
-                return self.open_again(network, &location, extent).await;
+                return self.open_again(network, &location, extent, missing).await;
             }
             Known::Refused(..) | Known::Nothing => {}
         }
         let opened = async {
-            let location = self.locate(network).await?;
+            let location = self.locate(network, missing).await?;
             let opened = match location.open(self.file, network, extent, self.size).await {
                 Err(FetchFault::Unauthorized { .. }) => {
                     network.wants_token.learn();
-                    let location = self.ask_controller(network).await?;
+                    let location = self.ask_controller(network, AskedFor::Plain).await?;
                     location.open(self.file, network, extent, self.size).await
                 }
                 opened => opened,
@@ -143,6 +179,7 @@ impl FileSource {
         network: &Network,
         location: &Location,
         extent: &Extent,
+        missing: &impl Fn() -> RangeSet,
     ) -> Result<ByteStream, FetchFault> {
         let opened = location.open(self.file, network, extent, self.size).await;
         let fault = match opened {
@@ -160,14 +197,25 @@ impl FileSource {
         if wants_token {
             network.wants_token.learn();
             // Not there again: the controller is asked from here on.
-            return Box::pin(self.open(network, extent)).await;
+            return Box::pin(self.open_anywhere(network, extent, missing)).await;
         }
         Err(fault)
     }
 
-    async fn locate(&self, network: &Network) -> Result<Location, FetchFault> {
+    async fn locate(
+        &self,
+        network: &Network,
+        missing: &impl Fn() -> RangeSet,
+    ) -> Result<Location, FetchFault> {
+        if self.is_reconstructed() {
+            match self.reconstruct(network, &missing()).await {
+                Ok(location) => return Ok(location),
+                Err(fault) => self.fall_back(network, &fault).await,
+            }
+        }
         let public = match &self.ordered {
             Source::Public(address) => Some(address),
+            Source::Reconstructed(otherwise) => otherwise.as_ref(),
             Source::HandedOver(address) if self.is_used.swap(true, Ordering::Relaxed) => Some(address),
             Source::HandedOver(_) | Source::OnRequest => None,
         };
@@ -175,21 +223,79 @@ impl FileSource {
             Some(address) if !network.wants_token.is_known() => {
                 Ok(Location::Address(address.clone(), NamedBy::Controller))
             }
-            _ => self.ask_controller(network).await,
+            _ => self.ask_controller(network, AskedFor::Plain).await,
         }
     }
 
-    async fn ask_controller(&self, network: &Network) -> Result<Location, FetchFault> {
+    /// Asks for the terms of what is missing.
+    async fn reconstruct(&self, network: &Network, missing: &RangeSet) -> Result<Location, FetchFault> {
+        let missing = missing.joined(limits::GAPS).iter().cloned().collect();
+        let location = self.ask_controller(network, AskedFor::Terms { missing }).await?;
+        if let Location::Xet(reconstruction) = &location {
+            self.learn_cuts(Cuts::At(reconstruction.cuts()));
+        }
+        Ok(location)
+    }
+
+    /// Whether its bytes are asked for as terms.
+    fn is_reconstructed(&self) -> bool {
+        matches!(self.ordered, Source::Reconstructed(_)) && !self.fell_back.load(Ordering::Relaxed)
+    }
+
+    /// From here on it comes as any other file does.
+    async fn fall_back(&self, network: &Network, fault: &FetchFault) {
+        if self.fell_back.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.learn_cuts(Cuts::Anywhere);
+        // This fails only when the conversation is over.
+        let _ = network.reports.send(Report::FellBack { file: self.file, failure: fault.failure() }).await;
+    }
+
+    /// Its bytes have turned out wrong. Whether they come otherwise from here on.
+    pub(crate) async fn was_wrong(&self, network: &Network, fault: &FetchFault) -> bool {
+        let is_reconstructed = self.is_reconstructed();
+        if is_reconstructed {
+            self.fall_back(network, fault).await;
+        }
+        is_reconstructed
+    }
+
+    /// What follows from a fault of a range, where the bytes are in xorbs: the terms of what is missing are asked for
+    /// again, or the file falls back, and then the range is none any more.
+    pub(crate) async fn judge(&self, network: &Network, fault: FetchFault) -> FetchFault {
+        if !self.is_reconstructed() || matches!(fault, FetchFault::CutElsewhere | FetchFault::Disk(_)) {
+            return fault;
+        }
+        let faults = self.xet_faults.fetch_add(1, Ordering::Relaxed) + 1;
+        if xet::is_worth_another_try(&fault) && faults < xet::MOST_FAULTS {
+            self.forget().await;
+            return if fault.retry_decision() == RetryDecision::Retry {
+                fault
+            } else {
+                FetchFault::CutElsewhere
+            };
+        }
+        self.fall_back(network, &fault).await;
+        self.forget().await;
+        FetchFault::CutElsewhere
+    }
+
+    async fn ask_controller(&self, network: &Network, asked: AskedFor) -> Result<Location, FetchFault> {
         let answer = network.pending.expect(self.file, self.size);
         // Both fail only when the conversation is over, and then the fault is not read.
         let gone = || FetchFault::Broken {
             host: InlineStream::HOST.to_owned(),
             why: "the conversation ended".to_owned(),
         };
-        network.reports.send(Report::NeedSource { file: self.file }).await.map_err(|_| gone())?;
+        network.reports.send(Report::NeedSource { file: self.file, asked }).await.map_err(|_| gone())?;
         match answer.await.map_err(|_| gone())? {
             SourceAnswer::Address(address, hub) => Ok(Location::Address(address, NamedBy::Hub(hub))),
             SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
+            SourceAnswer::Terms(ranges, terms) => {
+                let reconstruction = Reconstruction::new(ranges, terms, self.size)?;
+                Ok(Location::Xet(Arc::new(reconstruction)))
+            }
             SourceAnswer::Relayed(host) => Ok(Location::Relayed(host.into())),
             SourceAnswer::SourceUnavailable(failure) => Err(FetchFault::SourceUnavailable(failure)),
         }
@@ -212,6 +318,10 @@ impl Location {
                 Ok((ByteStream::Address(answered.stream), next.unwrap_or_else(|| self.clone())))
             }
             Self::Inline(bytes) => Ok((ByteStream::Inline(InlineStream::new(bytes, extent)?), self.clone())),
+            Self::Xet(reconstruction) => {
+                let stream = XetStream::open(network, reconstruction, extent).await?;
+                Ok((ByteStream::Xet(Box::new(stream)), self.clone()))
+            }
             Self::Relayed(host) => {
                 let stream = relayed::ask(network, file, host, extent, size).await?;
                 Ok((ByteStream::Relayed(stream), self.clone()))
@@ -231,6 +341,10 @@ mod tests {
     use hfdown_protocol::{Failure, FailureKind};
     use std::time::Duration;
     use tokio::sync::mpsc;
+
+    fn nothing() -> RangeSet {
+        RangeSet::default()
+    }
 
     fn network(reports: mpsc::Sender<Report>) -> Network {
         let (pending, Environment { client, names, proxies, roots, .. }) =
@@ -261,9 +375,9 @@ mod tests {
             asked.recv().await.unwrap();
             network.pending.give(FileId(0), SourceAnswer::Bytes(Bytes::from_static(b"here"))).unwrap();
         };
-        let (first, ()) = tokio::join!(source.locate(&network), controller);
+        let (first, ()) = tokio::join!(source.locate(&network, &nothing), controller);
         assert!(matches!(first, Ok(Location::Inline(_))));
-        let then = source.locate(&network).await.unwrap();
+        let then = source.locate(&network, &nothing).await.unwrap();
         assert_eq!(then, Location::Address(address, NamedBy::Controller));
         assert!(asked.try_recv().is_err(), "it was asked about twice");
     }
@@ -282,10 +396,15 @@ mod tests {
             }
         };
         let connections = async {
-            let (first, second) =
-                tokio::join!(source.open(&network, &Extent::Whole), source.open(&network, &Extent::Whole));
+            let (first, second) = tokio::join!(
+                source.open(&network, &Extent::Whole, nothing),
+                source.open(&network, &Extent::Whole, nothing)
+            );
             assert!([first, second].iter().all(|had| matches!(had, Err(FetchFault::SourceUnavailable(_)))));
-            assert!(matches!(source.open(&network, &Extent::Whole).await, Ok(ByteStream::Inline(_))));
+            assert!(matches!(
+                source.open(&network, &Extent::Whole, nothing).await,
+                Ok(ByteStream::Inline(_))
+            ));
         };
         tokio::join!(controller, connections);
         assert!(asked.try_recv().is_err(), "it was asked about twice");

@@ -43,6 +43,7 @@ mod network;
 mod pending;
 mod relayed;
 mod stream;
+mod xet;
 
 pub(crate) use chunk::{Chunk, Extent};
 pub(crate) use cooldowns::Cooldowns;

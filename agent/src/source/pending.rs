@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use hfdown_protocol::{Address, Failure, FileId, HubNetwork};
+use hfdown_protocol::{Address, Failure, FileId, HubNetwork, Term, XorbRange, limits};
 use tokio::sync::oneshot;
 
 /// The sources that were asked for and have not come.
@@ -20,6 +20,8 @@ pub(crate) enum SourceAnswer {
     Address(Address, HubNetwork),
     /// These are its bytes.
     Bytes(Bytes),
+    /// They are in these bytes of xorbs.
+    Terms(Vec<XorbRange>, Vec<Term>),
     /// The controller passes its bytes on, from this host.
     Relayed(String),
     /// It can't be had.
@@ -30,10 +32,13 @@ pub(crate) enum SourceAnswer {
 struct Waiting {
     size: u64,
     received: BytesMut,
+    ranges: Vec<XorbRange>,
+    terms: Vec<Term>,
     answer: oneshot::Sender<SourceAnswer>,
 }
 
-/// An answer that was not asked for, or bytes beyond a file's size: the controller broke the protocol.
+/// An answer that was not asked for, bytes beyond a file's size, or more terms than may be: the controller broke the
+/// protocol.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Unasked;
 
@@ -41,7 +46,9 @@ impl PendingSources {
     /// Announces that an answer for a file of `size` bytes will be waited for. A file has one waiter at a time.
     pub(crate) fn expect(&self, file: FileId, size: u64) -> oneshot::Receiver<SourceAnswer> {
         let (answer, receiver) = oneshot::channel();
-        self.waiting().insert(file, Waiting { size, received: BytesMut::new(), answer });
+        let bytes = BytesMut::new();
+        self.waiting()
+            .insert(file, Waiting { size, received: bytes, ranges: Vec::new(), terms: Vec::new(), answer });
         receiver
     }
 
@@ -66,6 +73,28 @@ impl PendingSources {
             (received == waiting.size).then(|| waiting.received.split().freeze())
         };
         complete.map_or(Ok(()), |bytes| self.give(file, SourceAnswer::Bytes(bytes)))
+    }
+
+    /// Hands over some of the xorb ranges of an answer.
+    pub(crate) fn give_xorb_ranges(&self, file: FileId, ranges: Vec<XorbRange>) -> Result<(), Unasked> {
+        let mut all = self.waiting();
+        let waiting = all.get_mut(&file).ok_or(Unasked)?;
+        waiting.ranges.extend(ranges);
+        if waiting.ranges.len() > limits::XORB_RANGES { Err(Unasked) } else { Ok(()) }
+    }
+
+    /// Hands over some of its terms, after which it may be complete.
+    pub(crate) fn give_terms(&self, file: FileId, terms: Vec<Term>, is_last: bool) -> Result<(), Unasked> {
+        let complete = {
+            let mut all = self.waiting();
+            let waiting = all.get_mut(&file).ok_or(Unasked)?;
+            waiting.terms.extend(terms);
+            if waiting.terms.len() > limits::TERMS {
+                return Err(Unasked);
+            }
+            is_last.then(|| (std::mem::take(&mut waiting.ranges), std::mem::take(&mut waiting.terms)))
+        };
+        complete.map_or(Ok(()), |(ranges, terms)| self.give(file, SourceAnswer::Terms(ranges, terms)))
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<FileId, Waiting>> {

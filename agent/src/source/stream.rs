@@ -4,6 +4,7 @@ use super::address::AddressStream;
 use super::chunk::Chunk;
 use super::inline::InlineStream;
 use super::relayed::RelayedStream;
+use super::xet::XetStream;
 use crate::fault::FetchFault;
 
 /// The bytes of an extent. Its chunks follow one another without a gap, from the extent's beginning. It may end early
@@ -13,6 +14,7 @@ pub(crate) enum ByteStream {
     Address(AddressStream),
     Inline(InlineStream),
     Relayed(RelayedStream),
+    Xet(Box<XetStream>),
 }
 
 impl ByteStream {
@@ -22,13 +24,14 @@ impl ByteStream {
             Self::Address(stream) => stream.next().await,
             Self::Inline(stream) => Ok(stream.next()),
             Self::Relayed(stream) => stream.next().await,
+            Self::Xet(stream) => stream.next().await,
         }
     }
 
     /// Whether its bytes come over the network, and so count for the rate, the throttle, and how fast a connection is.
     pub(crate) fn is_over_network(&self) -> bool {
         match self {
-            Self::Address(_) | Self::Relayed(_) => true,
+            Self::Address(_) | Self::Relayed(_) | Self::Xet(_) => true,
             Self::Inline(_) => false,
         }
     }
@@ -39,6 +42,7 @@ impl ByteStream {
             Self::Address(stream) => stream.host(),
             Self::Inline(_) => InlineStream::HOST,
             Self::Relayed(stream) => stream.host(),
+            Self::Xet(stream) => stream.host(),
         }
     }
 }

@@ -269,7 +269,10 @@ async fn begin_again(
         return context.faulted(index, file, None, fault).await;
     }
     file.counts.set_done(0);
+    // Bytes out of xorbs are no attempt at the file as its digest is of: that is made now.
+    let fell_back = file.source.was_wrong(&context.network, &fault).await;
     file.source.forget().await;
+    let fault = if fell_back { FetchFault::CutElsewhere } else { fault };
     context.faulted(index, file, None, fault).await;
 }
 

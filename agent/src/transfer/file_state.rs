@@ -74,7 +74,7 @@ impl FileState {
         self.retries.is_ready(now)
     }
 
-    pub(super) fn cuts(&self) -> &Cuts {
+    pub(super) fn cuts(&self) -> Cuts {
         self.file.source.cuts()
     }
 

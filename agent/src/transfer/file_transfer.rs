@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use hfdown_protocol::{Source, Stamp, Wanted};
+use hfdown_protocol::{Source, Stamp, Wanted, XetHash};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +23,8 @@ pub(super) struct FileTransfer {
     /// Where others want the same bytes at the same place.
     pub(super) sharing: Option<Box<Sharing>>,
     pub(super) source: FileSource,
+    /// What the Hub's Xet store calls it.
+    pub(super) xet: Option<XetHash>,
     /// Whether all of it was on disk at the beginning.
     pub(super) was_kept: bool,
     kept_is_used: AtomicBool,
@@ -55,6 +57,7 @@ impl FileTransfer {
             part,
             sharing: None,
             source,
+            xet: None,
             was_kept,
             kept_is_used,
             counts,

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
-use hfdown_protocol::{Address, Failure, FailureKind, FileId, Job, Source, Stamp, WantedFiles};
+use hfdown_protocol::{Address, Failure, FailureKind, FileId, Job, Source, Stamp, WantedFiles, XetHash};
 
 use super::file_transfer::FileTransfer;
 use crate::folder::PartNames;
@@ -21,6 +21,7 @@ pub(crate) struct Jobs {
     /// The sources that can't be said in one byte.
     sources: HashMap<FileId, Source>,
     replaced: HashMap<FileId, Stamp>,
+    xet: HashMap<FileId, XetHash>,
 }
 
 /// Whether a file is to be fetched, and from where.
@@ -37,7 +38,7 @@ enum Ordered {
 impl Jobs {
     /// Adds a file. It must have been listed, and is fetched once.
     pub(crate) fn add(&mut self, wanted: &WantedFiles, job: Job) -> Result<(), Failure> {
-        let Job { file: id, replaces, source } = job;
+        let Job { file: id, replaces, source, xet } = job;
         let refused = || Failure::new(FailureKind::Protocol, "a job names no listed file, or one twice");
         let file = wanted.get(id).ok_or_else(refused)?;
         self.ordered.resize(wanted.len(), Ordered::No);
@@ -47,7 +48,7 @@ impl Jobs {
         }
         *ordered = match &source {
             Source::OnRequest => Ordered::OnRequest,
-            Source::HandedOver(_) => Ordered::Apart,
+            Source::HandedOver(_) | Source::Reconstructed(_) => Ordered::Apart,
             Source::Public(address) => {
                 let base = address.expose().as_str().strip_suffix(file.path.as_str());
                 if let (true, Some(base)) = (self.base.is_empty(), base) {
@@ -60,6 +61,7 @@ impl Jobs {
             self.sources.insert(id, source);
         }
         self.replaced.extend(replaces.map(|stamp| (id, stamp)));
+        self.xet.extend(xet.map(|hash| (id, hash)));
         self.count += 1;
         Ok(())
     }
@@ -144,6 +146,7 @@ impl FilesToFetch {
             transfer.share_with(file.wanted(*other), replaces);
         }
         transfer.was_kept = self.kept.contains(&id);
+        transfer.xet = self.jobs.xet.get(&id).copied();
         Some(transfer)
     }
 }

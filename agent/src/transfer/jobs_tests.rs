@@ -31,11 +31,12 @@ fn the_largest_file_is_the_first_and_each_has_its_own_source() {
     let mut jobs = Jobs::default();
     for (id, source) in sources.clone() {
         let replaces = (id == 1).then_some(stamp);
-        jobs.add(&files, Job { file: FileId(id), replaces, source }).unwrap();
+        jobs.add(&files, Job { file: FileId(id), replaces, source, xet: None }).unwrap();
     }
     assert_eq!(jobs.sources.len(), 1, "most are the base and a path");
     for twice_or_unlisted in [0, 5] {
-        let job = Job { file: FileId(twice_or_unlisted), replaces: None, source: Source::OnRequest };
+        let job =
+            Job { file: FileId(twice_or_unlisted), replaces: None, source: Source::OnRequest, xet: None };
         assert!(jobs.add(&files, job).is_err());
     }
     let files = FilesToFetch::new(files, jobs, PartNames::default());

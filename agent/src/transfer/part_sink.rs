@@ -8,6 +8,7 @@ use super::context::TransferContext;
 use super::lease::Piece;
 use super::receive::Sink;
 use crate::fault::FetchFault;
+use crate::part::RangeSet;
 use crate::source::Chunk;
 
 /// Bytes gathered before they are written: large enough to make system calls cheap, small enough that a killed process
@@ -54,6 +55,10 @@ impl Sink for PartSink<'_> {
         }
         let (context, piece) = (Arc::clone(self.context), self.piece.clone());
         self.context.blocking(move || write(&context, &piece, start, &chunks)).await
+    }
+
+    fn missing(&self) -> RangeSet {
+        self.piece.part.missing()
     }
 }
 

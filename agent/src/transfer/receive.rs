@@ -8,6 +8,7 @@ use super::file_transfer::FileTransfer;
 use super::lease::Lease;
 use super::waiting::Patience;
 use crate::fault::FetchFault;
+use crate::part::RangeSet;
 use crate::source::{Chunk, Extent};
 
 /// Where received bytes go.
@@ -17,6 +18,9 @@ pub(super) trait Sink {
 
     /// Brings to its place what was gathered.
     async fn flush(&mut self) -> Result<(), FetchFault>;
+
+    /// What of the whole file has no place yet.
+    fn missing(&self) -> RangeSet;
 }
 
 /// Receives what a lease is for, to its end, which may come closer while another connection takes over. What has
@@ -28,7 +32,7 @@ pub(super) async fn receive(
     extent: &Extent,
     sink: &mut impl Sink,
 ) -> Result<(), FetchFault> {
-    let mut stream = file.source.open(&context.network, extent).await?;
+    let mut stream = file.source.open(&context.network, extent, || sink.missing()).await?;
     let mut patience = None;
     if stream.is_over_network() {
         lease.answered(Instant::now());
@@ -123,5 +127,11 @@ impl Sink for MemorySink<'_> {
 
     async fn flush(&mut self) -> Result<(), FetchFault> {
         Ok(())
+    }
+
+    fn missing(&self) -> RangeSet {
+        let mut all = RangeSet::default();
+        all.insert(0..self.size as u64);
+        all
     }
 }

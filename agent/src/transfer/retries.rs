@@ -61,7 +61,7 @@ impl Retries {
         match decision {
             RetryDecision::GiveUp => return NextStep::Lost,
             RetryDecision::StopAll => return NextStep::Stop,
-            RetryDecision::RetryWhole => return NextStep::Silently,
+            RetryDecision::RetryRecut => return NextStep::Silently,
             RetryDecision::RetryFromNothing => {
                 self.corrupt += 1;
                 let again = NextStep::Again { attempt: self.corrupt, wait: Duration::ZERO };

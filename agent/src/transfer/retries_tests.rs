@@ -75,7 +75,7 @@ fn even() -> RetryTiming {
 #[test]
 fn each_fault_has_its_decision_and_its_first_step() {
     use RetryDecision::{
-        GiveUp, Retry, RetryBriefly, RetryFromNothing, RetryWhole, RetryWithNewAddress, StopAll,
+        GiveUp, Retry, RetryBriefly, RetryFromNothing, RetryRecut, RetryWithNewAddress, StopAll,
     };
     let again = |seconds| NextStep::Again { attempt: 1, wait: Duration::from_secs(seconds) };
     let no_space = FailureKind::NoSpace { needed: 1, free: 0, scarcity: hfdown_protocol::Scarcity::Quota };
@@ -99,7 +99,7 @@ fn each_fault_has_its_decision_and_its_first_step() {
         (FetchFault::Page { host: host(), what: "9 bytes".to_owned(), listed: 7 }, RetryBriefly, again(1)),
         (FetchFault::Refused { host: host(), status: 403, why: why() }, GiveUp, NextStep::Lost),
         (FetchFault::Missing { host: host(), status: 404, why: why() }, GiveUp, NextStep::Lost),
-        (FetchFault::RangeIgnored { host: host() }, RetryWhole, NextStep::Silently),
+        (FetchFault::RangeIgnored { host: host() }, RetryRecut, NextStep::Silently),
         (FetchFault::Nonsense { host: host(), what: what() }, RetryBriefly, again(1)),
         (FetchFault::Corrupt(what()), RetryFromNothing, again(0)),
         (unavailable(FailureKind::Unreachable), Retry, again(1)),

@@ -25,7 +25,8 @@ fn scheduler(sizes: &[u64]) -> Scheduler {
     for (id, size) in (0..).zip(sizes) {
         let path = RepoPath::new(format!("file-{id}")).unwrap();
         wanted.push(FileRow { path: path.view(), size: *size, digest: Digest::Sha256([0; 32]) }).unwrap();
-        jobs.add(&wanted, Job { file: FileId(id), replaces: None, source: Source::OnRequest }).unwrap();
+        jobs.add(&wanted, Job { file: FileId(id), replaces: None, source: Source::OnRequest, xet: None })
+            .unwrap();
     }
     let parts = PartNames::one_per_file(&wanted);
     let backoff = Backoff { first: Duration::ZERO, ..RetryTiming::default().backoff };

@@ -58,6 +58,10 @@ async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransf
     match opening.await {
         Ok(part) => {
             let part = Arc::new(part);
+            let prepared = file.source.prepare(&context.network, || part.missing()).await;
+            if let Err(fault) = prepared {
+                return context.faulted(index, &file, None, fault).await;
+            }
             file.counts.set_done(part.total());
             announce(context, &file, turn, part.total()).await;
             // First: what the delivery says of the file is about this part.
@@ -81,7 +85,10 @@ async fn fetch(context: &Arc<TransferContext>, piece: &Piece) {
     };
     match outcome {
         Ok(()) => context.scheduler.fetched(piece),
-        Err(fault) => context.faulted(*index, file, Some(piece), fault).await,
+        Err(fault) => {
+            let fault = file.source.judge(&context.network, fault).await;
+            context.faulted(*index, file, Some(piece), fault).await;
+        }
     }
 }
 

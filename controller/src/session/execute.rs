@@ -135,7 +135,7 @@ impl Session {
                     deadline = Some(Instant::now() + STOPPING);
                     events.send(Event::Cancelling).await;
                 }
-                Heard::Report(Report::NeedSource { file }) => {
+                Heard::Report(Report::NeedSource { file, .. }) => {
                     while let Some(answered) = answers.try_join_next() {
                         if let Ok((file, Some(number))) = answered {
                             monitor.was_given(file, number);
@@ -240,5 +240,5 @@ fn job(planned: &Planned<'_>, sources: &Sources) -> Result<Job, SessionError> {
         |error: crate::hub::HubError| SessionError::Agent(Failure::new(FailureKind::Nonsense, error));
     let source = sources.source(planned).map_err(unusable)?;
     let replaces = planned.replaces().map(|there| there.stamp);
-    Ok(Job { file: planned.id, replaces, source })
+    Ok(Job { file: planned.id, replaces, source, xet: None })
 }
