@@ -65,6 +65,9 @@ pub(crate) enum FetchFault {
     /// What is to be asked for is in other pieces by now.
     #[error("it comes in other pieces now")]
     CutElsewhere,
+    /// Of bytes that are in xorbs: the same bytes may be had otherwise.
+    #[error("{0}")]
+    OfTerms(Box<FetchFault>),
     /// The answer makes no sense.
     #[error("{host} {what}")]
     Nonsense { host: String, what: String },
@@ -130,6 +133,7 @@ pub(crate) enum RetryDecision {
 impl FetchFault {
     pub(crate) fn retry_decision(&self) -> RetryDecision {
         match self {
+            Self::OfTerms(fault) => fault.retry_decision(),
             Self::RateLimited { .. } | Self::Server { .. } if self.asks_for_too_much() => {
                 RetryDecision::GiveUp
             }
@@ -174,6 +178,7 @@ impl FetchFault {
     /// How long the server asked to wait, and one second more: it counts whole ones.
     pub(crate) fn asked_wait(&self) -> Option<Duration> {
         match self {
+            Self::OfTerms(fault) => fault.asked_wait(),
             Self::RateLimited { wait, .. } | Self::Server { wait, .. } => {
                 wait.map(|wait| wait.saturating_add(Duration::from_secs(1)))
             }
@@ -184,6 +189,11 @@ impl FetchFault {
     /// Whether that is longer than a user waits in front of a running program.
     fn asks_for_too_much(&self) -> bool {
         self.asked_wait().is_some_and(|wait| wait > LONGEST_ASKED_WAIT)
+    }
+
+    /// The same of bytes that are in xorbs.
+    pub(crate) fn of_terms(self) -> Self {
+        Self::OfTerms(Box::new(self))
     }
 
     /// The same of an address that had not been used before.
@@ -224,6 +234,7 @@ impl FetchFault {
             Self::Missing { .. } => FailureKind::NotFound,
             Self::RangeIgnored { .. } | Self::CutElsewhere | Self::Nonsense { .. } => FailureKind::Nonsense,
             Self::Corrupt(_) => FailureKind::Corrupt,
+            Self::OfTerms(fault) => return fault.failure(),
             Self::Disk(failure) | Self::Unplaceable(failure) | Self::SourceUnavailable(failure) => {
                 return failure.clone();
             }

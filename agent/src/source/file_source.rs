@@ -40,6 +40,8 @@ pub(crate) struct FileSource {
     ignored: AtomicU32,
     /// Whether its Xet reconstruction was of no use, and how often it has failed since it last brought something.
     fell_back: AtomicBool,
+    /// Whether new terms are to be asked for, of what is missing then.
+    is_recut: AtomicBool,
     xet_faults: AtomicU32,
 }
 
@@ -75,6 +77,7 @@ impl FileSource {
             ranges_work: AtomicBool::new(false),
             ignored: AtomicU32::new(0),
             fell_back: AtomicBool::new(false),
+            is_recut: AtomicBool::new(false),
             xet_faults: AtomicU32::new(0),
         }
     }
@@ -137,6 +140,9 @@ impl FileSource {
     ) -> Result<ByteStream, FetchFault> {
         let began = Instant::now();
         let mut known = self.known.lock().await;
+        if self.is_recut.swap(false, Ordering::Relaxed) {
+            *known = Known::Nothing;
+        }
         match &*known {
             Known::Refused(fault, at) if *at >= began || fault.retry_decision() == RetryDecision::GiveUp => {
                 return Err(fault.clone());
@@ -252,6 +258,11 @@ impl FileSource {
         let _ = network.reports.send(Report::FellBack { file: self.file, failure: fault.failure() }).await;
     }
 
+    /// A connection is to go on in the middle of a term: the rest of it becomes one of its own.
+    pub(crate) fn recut(&self) {
+        self.is_recut.store(self.is_reconstructed(), Ordering::Relaxed);
+    }
+
     /// Its bytes have turned out wrong. Whether they come otherwise from here on.
     pub(crate) async fn was_wrong(&self, network: &Network, fault: &FetchFault) -> bool {
         let is_reconstructed = self.is_reconstructed();
@@ -264,14 +275,15 @@ impl FileSource {
     /// What follows from a fault of a range, where the bytes are in xorbs: the terms of what is missing are asked for
     /// again, or the file falls back, and then the range is none any more.
     pub(crate) async fn judge(&self, network: &Network, fault: FetchFault) -> FetchFault {
-        if !self.is_reconstructed() || matches!(fault, FetchFault::CutElsewhere | FetchFault::Disk(_)) {
-            return fault;
+        let FetchFault::OfTerms(fault) = fault else { return fault };
+        if !self.is_reconstructed() || matches!(*fault, FetchFault::CutElsewhere) {
+            return FetchFault::CutElsewhere;
         }
         let faults = self.xet_faults.fetch_add(1, Ordering::Relaxed) + 1;
         if xet::is_worth_another_try(&fault) && faults < xet::MOST_FAULTS {
             self.forget().await;
             return if fault.retry_decision() == RetryDecision::Retry {
-                fault
+                *fault
             } else {
                 FetchFault::CutElsewhere
             };
@@ -319,7 +331,8 @@ impl Location {
             }
             Self::Inline(bytes) => Ok((ByteStream::Inline(InlineStream::new(bytes, extent)?), self.clone())),
             Self::Xet(reconstruction) => {
-                let stream = XetStream::open(network, reconstruction, extent).await?;
+                let opened = XetStream::open(network, reconstruction, extent).await;
+                let stream = opened.map_err(FetchFault::of_terms)?;
                 Ok((ByteStream::Xet(Box::new(stream)), self.clone()))
             }
             Self::Relayed(host) => {

@@ -24,7 +24,7 @@ impl ByteStream {
             Self::Address(stream) => stream.next().await,
             Self::Inline(stream) => Ok(stream.next()),
             Self::Relayed(stream) => stream.next().await,
-            Self::Xet(stream) => stream.next().await,
+            Self::Xet(stream) => stream.next().await.map_err(FetchFault::of_terms),
         }
     }
 

@@ -266,6 +266,7 @@ impl Queue {
         lease.hand_over(left.start);
         let state = self.files.get_mut(&index)?;
         state.takeovers += 1;
+        state.file.source.recut();
         if state.in_flight().is_some() {
             return state.lease(index, connection, left).map(Assignment::Piece);
         }
