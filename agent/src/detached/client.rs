@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use hfdown_protocol::{Failure, FailureKind, Inbox, Order, Report, inbox, limits, outbox};
+use hfdown_protocol::{Inbox, Order, Report, inbox, limits, outbox};
 use tokio::net::UnixStream;
 use tokio::net::unix::OwnedReadHalf;
 use tokio::sync::mpsc;
@@ -81,12 +81,6 @@ impl Client {
     /// Its link is gone, and with it the reports that are on their way.
     pub(super) fn abandon(self) {
         self.writing.abort();
-    }
-
-    /// Another client takes its place.
-    pub(super) fn replace(self) {
-        let failure = Failure::new(FailureKind::Locked, "another controller has joined the transfer");
-        tokio::spawn(self.close([Report::Fatal { failure }]));
     }
 }
 

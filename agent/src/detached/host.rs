@@ -21,6 +21,7 @@ use tokio::task::JoinHandle;
 use super::client::{Client, ClientRole, next_connection, next_order, report_room};
 use super::control_files::ControlFiles;
 use super::idle_timeout::{IdleTimeout, TransferActivity};
+use super::newcomers::Newcomers;
 use super::supersede::{NextRun, supersede};
 use super::transfer_record::{TransferRecord, now};
 use super::transfer_state::TransferState;
@@ -59,8 +60,7 @@ struct Host {
     /// Seconds for which there has been no room for a report.
     stuck_seconds: u64,
     client: Option<Client>,
-    /// It has connected and not said what for: until it does, the client stays the one that it was.
-    newcomer: Option<Client>,
+    newcomers: Newcomers,
     state: TransferState,
     folder: PathBuf,
     /// Where other clients find this, once the transfer was detached.
@@ -78,8 +78,8 @@ enum HostEvent {
     /// None when the client's link is gone.
     Order(Option<Order>),
     Connected(UnixStream),
-    /// What a newcomer says. None when its link is gone.
-    Newcomer(Option<Order>),
+    /// A newcomer, and what it says.
+    Newcomer(Client, Order),
     Check,
 }
 
@@ -91,7 +91,7 @@ impl Host {
             pending_reports: VecDeque::new(),
             stuck_seconds: 0,
             client: None,
-            newcomer: None,
+            newcomers: Newcomers::default(),
             state: TransferState::default(),
             folder,
             control: None,
@@ -140,9 +140,7 @@ impl Host {
                     let Ok(stream) = connected else { continue };
                     HostEvent::Connected(stream)
                 },
-                order = next_order(self.newcomer.as_mut().map(|newcomer| &mut newcomer.orders)) => {
-                    HostEvent::Newcomer(order)
-                }
+                (newcomer, order) = self.newcomers.next() => HostEvent::Newcomer(newcomer, order),
                 _ = check.tick() => HostEvent::Check,
             };
             let step = match event {
@@ -158,11 +156,10 @@ impl Host {
                 }
                 HostEvent::Order(None) => self.client_left(CloseReason::LinkLost),
                 HostEvent::Connected(stream) => {
-                    let newcomer = Client::new(stream, ClientRole::Newcomer);
-                    self.newcomer.replace(newcomer).into_iter().for_each(Client::replace);
+                    self.newcomers.receive(stream);
                     Ok(())
                 }
-                HostEvent::Newcomer(order) => self.admit(order),
+                HostEvent::Newcomer(newcomer, order) => self.admit(newcomer, order),
                 HostEvent::Check => {
                     seconds += 1;
                     accept_failed = false;
@@ -217,24 +214,20 @@ impl Host {
 
     /// The first order of a newcomer: a client that joins takes the place of the one that is there, one that inquires is
     /// answered and leaves.
-    fn admit(&mut self, order: Option<Order>) -> Step {
-        let Some(newcomer) = self.newcomer.take() else { return Ok(()) };
-        match order {
-            Some(Order::Ping) => self.newcomer = Some(newcomer),
-            Some(Order::Hello { mode: Mode::Inquiring { .. }, .. }) => {
-                let machine = crate::machine::describe();
-                let hello = Report::Hello { version: VERSION.to_owned(), machine };
-                let joined = Report::Joined { status: Box::new(self.state.status()) };
-                tokio::spawn(newcomer.close([hello, joined]));
-            }
-            Some(order) => {
-                self.take_client().into_iter().for_each(Client::replace);
-                self.client = Some(newcomer);
-                return self.forward_order(order);
-            }
-            None => newcomer.abandon(),
+    fn admit(&mut self, newcomer: Client, order: Order) -> Step {
+        if let Order::Hello { mode: Mode::Inquiring { .. }, .. } = order {
+            let machine = crate::machine::describe();
+            let hello = Report::Hello { version: VERSION.to_owned(), machine };
+            let joined = Report::Joined { status: Box::new(self.state.status()) };
+            self.newcomers.dismiss(newcomer, [hello, joined]);
+            return Ok(());
         }
-        Ok(())
+        if let Some(client) = self.take_client() {
+            self.newcomers
+                .dismiss(client, [fatal(FailureKind::Locked, "another controller has joined the transfer")]);
+        }
+        self.client = Some(newcomer);
+        self.forward_order(order)
     }
 
     /// An order from the client.
@@ -319,10 +312,6 @@ impl Host {
             // A queue that is full says as clearly that there is life.
             let _ = self.orders.try_send(Order::Ping);
         }
-        if let Some(newcomer) = &mut self.newcomer {
-            newcomer.silent_seconds += 1;
-        }
-        self.newcomer.take_if(|newcomer| newcomer.is_silent()).into_iter().for_each(Client::abandon);
         if let Some(client) = &mut self.client {
             client.silent_seconds += 1;
             self.stuck_seconds += u64::from(!self.pending_reports.is_empty());
@@ -363,7 +352,7 @@ impl Host {
 
     /// Lets go: the conversation within ends, the client is sent what waits for it, and no other finds this any more.
     async fn end(self, mut reports: Inbox<ReadHalf<DuplexStream>, Report>, serving: JoinHandle<CloseReason>) {
-        let Self { orders, pending_reports, client, control, .. } = self;
+        let Self { orders, pending_reports, client, control, newcomers, .. } = self;
         if let Some((files, listener)) = control {
             files.remove_socket();
             drop(listener);
@@ -376,7 +365,7 @@ impl Host {
                 client.close(pending_reports).await;
             }
         };
-        let (_, (), ()) = tokio::join!(serving, draining, parting);
+        let (_, (), (), ()) = tokio::join!(serving, draining, parting, newcomers.end());
     }
 }
 

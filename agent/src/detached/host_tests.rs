@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 
 use hfdown_protocol::{
-    Access, AskedFor, Check, Commit, Digest, FileId, Job, Layout, Limits, Outbox, RepoPath, Skipped, Source,
-    Traces, Wanted,
+    Access, AskedFor, Check, Commit, Digest, FailureKind, FileId, Job, Layout, Limits, Outbox, RepoPath,
+    Skipped, Source, Traces, Wanted,
 };
 use tempfile::TempDir;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
@@ -144,14 +144,21 @@ async fn a_client_that_joins_is_sent_the_whole_status_first_and_the_one_before_i
     scene.controller.until(|report| matches!(report, Report::Detached)).await;
     scene.controller.say([Order::Bye]).await;
 
-    // It says nothing, and is told nothing but that another one has come.
+    // One that says nothing keeps none out.
     let mut silent = scene.join().await;
-    let mut joined = scene.join().await;
-    let heard = silent.until(|report| matches!(report, Report::Fatal { .. })).await;
-    assert_eq!(heard.len(), 1, "{heard:?}");
-
-    let mode = Mode::Joining { root: scene.root() };
-    joined.say([Order::Hello { version: VERSION.to_owned(), mode }]).await;
+    let (mut joined, mut other) = (scene.join().await, scene.join().await);
+    let joining = || {
+        let mode = Mode::Joining { root: scene.root() };
+        Order::Hello { version: VERSION.to_owned(), mode }
+    };
+    other.say([joining()]).await;
+    other.until(|report| matches!(report, Report::NeedSource { .. })).await;
+    joined.say([joining()]).await;
+    let heard = other.until(|report| matches!(report, Report::Fatal { .. })).await;
+    assert!(
+        matches!(&heard[..], [Report::Fatal { failure }] if failure.kind == FailureKind::Locked),
+        "{heard:?}"
+    );
     let heard = joined.until(|report| matches!(report, Report::NeedSource { .. })).await;
     let [Report::Hello { .. }, Report::Joined { status }, Report::Remaining { files }, rest @ ..] =
         &heard[..]
@@ -169,13 +176,13 @@ async fn a_client_that_joins_is_sent_the_whole_status_first_and_the_one_before_i
     joined.say([bytes(b"hel")]).await;
     drop(joined);
     let mut last = scene.join().await;
-    let mode = Mode::Joining { root: scene.root() };
-    last.say([Order::Hello { version: VERSION.to_owned(), mode }]).await;
+    last.say([joining()]).await;
     last.until(|report| matches!(report, Report::NeedSource { .. })).await;
     last.say([bytes(b"hello\n")]).await;
     let heard = last.until(is_finished).await;
     assert!(heard.iter().any(|report| matches!(report, Report::Placed { .. })), "{heard:?}");
     scene.end().await;
+    assert!(silent.reports.next().await.is_none(), "it was told something");
 }
 
 #[tokio::test]

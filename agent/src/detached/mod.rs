@@ -14,6 +14,7 @@ mod client;
 mod control_files;
 mod host;
 mod idle_timeout;
+mod newcomers;
 mod relay;
 mod source_requests;
 mod supersede;
