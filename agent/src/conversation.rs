@@ -193,8 +193,8 @@ impl Conversation {
                 let given = self.network.pending.give(file, SourceAnswer::Relayed(host));
                 self.expect_asked(given.is_ok()).await
             }
-            Order::XorbRanges { file, ranges } => {
-                let given = self.network.pending.give_xorb_ranges(file, ranges);
+            Order::XorbRanges { file, ranges, hub } => {
+                let given = self.network.pending.give_xorb_ranges(file, ranges, hub);
                 self.expect_asked(given.is_ok()).await
             }
             Order::Terms { file, terms, is_last } => {

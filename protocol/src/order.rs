@@ -118,6 +118,8 @@ pub enum Order {
         file: FileId,
         /// At most [`limits::ENTRIES`], and [`limits::XORB_RANGES`] in one answer.
         ranges: Vec<XorbRange>,
+        /// In what kind of network the Hub is that said so.
+        hub: HubNetwork,
     },
     /// The next terms of that answer: in the order of the file and apart from each other, they are just what was missing.
     Terms {

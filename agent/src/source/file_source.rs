@@ -1,7 +1,7 @@
 //! The source of one file: finds out where its bytes are, remembers it for the ranges that follow, and forgets what has
 //! turned stale.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -43,6 +43,8 @@ pub(crate) struct FileSource {
     /// Whether new terms are to be asked for, of what is missing then.
     is_recut: AtomicBool,
     xet_faults: AtomicU32,
+    /// How many bytes were on disk at the last of them.
+    done_before: AtomicU64,
 }
 
 /// What was learned about where the bytes are.
@@ -79,6 +81,7 @@ impl FileSource {
             fell_back: AtomicBool::new(false),
             is_recut: AtomicBool::new(false),
             xet_faults: AtomicU32::new(0),
+            done_before: AtomicU64::new(0),
         }
     }
 
@@ -104,7 +107,7 @@ impl FileSource {
     /// Finds out where the file may be cut before it is, where that is to be asked. `missing` is what is not on disk.
     pub(crate) async fn prepare(
         &self,
-        network: &Network,
+        network: &Arc<Network>,
         missing: impl Fn() -> RangeSet,
     ) -> Result<(), FetchFault> {
         if !self.is_reconstructed() {
@@ -121,7 +124,7 @@ impl FileSource {
     /// one question to the Hub however many ranges it has. `missing` is what is not on disk.
     pub(crate) async fn open(
         &self,
-        network: &Network,
+        network: &Arc<Network>,
         extent: &Extent,
         missing: impl Fn() -> RangeSet,
     ) -> Result<ByteStream, FetchFault> {
@@ -134,7 +137,7 @@ impl FileSource {
 
     async fn open_anywhere(
         &self,
-        network: &Network,
+        network: &Arc<Network>,
         extent: &Extent,
         missing: &impl Fn() -> RangeSet,
     ) -> Result<ByteStream, FetchFault> {
@@ -182,7 +185,7 @@ impl FileSource {
     /// Asks where an earlier request was answered, and forgets that place if it is no longer valid.
     async fn open_again(
         &self,
-        network: &Network,
+        network: &Arc<Network>,
         location: &Location,
         extent: &Extent,
         missing: &impl Fn() -> RangeSet,
@@ -210,7 +213,7 @@ impl FileSource {
 
     async fn locate(
         &self,
-        network: &Network,
+        network: &Arc<Network>,
         missing: &impl Fn() -> RangeSet,
     ) -> Result<Location, FetchFault> {
         if self.is_reconstructed() {
@@ -234,7 +237,7 @@ impl FileSource {
     }
 
     /// Asks for the terms of what is missing.
-    async fn reconstruct(&self, network: &Network, missing: &RangeSet) -> Result<Location, FetchFault> {
+    async fn reconstruct(&self, network: &Arc<Network>, missing: &RangeSet) -> Result<Location, FetchFault> {
         let missing = missing.joined(limits::GAPS).iter().cloned().collect();
         let location = self.ask_controller(network, AskedFor::Terms { missing }).await?;
         if let Location::Xet(reconstruction) = &location {
@@ -249,7 +252,7 @@ impl FileSource {
     }
 
     /// From here on it comes as any other file does.
-    async fn fall_back(&self, network: &Network, fault: &FetchFault) {
+    async fn fall_back(&self, network: &Arc<Network>, fault: &FetchFault) {
         if self.fell_back.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -264,7 +267,7 @@ impl FileSource {
     }
 
     /// Its bytes have turned out wrong. Whether they come otherwise from here on.
-    pub(crate) async fn was_wrong(&self, network: &Network, fault: &FetchFault) -> bool {
+    pub(crate) async fn was_wrong(&self, network: &Arc<Network>, fault: &FetchFault) -> bool {
         let is_reconstructed = self.is_reconstructed();
         if is_reconstructed {
             self.fall_back(network, fault).await;
@@ -273,11 +276,14 @@ impl FileSource {
     }
 
     /// What follows from a fault of a range, where the bytes are in xorbs: the terms of what is missing are asked for
-    /// again, or the file falls back, and then the range is none any more.
-    pub(crate) async fn judge(&self, network: &Network, fault: FetchFault) -> FetchFault {
+    /// again, or the file falls back, and then the range is none any more. So many of its bytes are on disk.
+    pub(crate) async fn judge(&self, network: &Arc<Network>, fault: FetchFault, done: u64) -> FetchFault {
         let FetchFault::OfTerms(fault) = fault else { return fault };
         if !self.is_reconstructed() || matches!(*fault, FetchFault::CutElsewhere) {
             return FetchFault::CutElsewhere;
+        }
+        if self.done_before.swap(done, Ordering::Relaxed) < done {
+            self.xet_faults.store(0, Ordering::Relaxed);
         }
         let faults = self.xet_faults.fetch_add(1, Ordering::Relaxed) + 1;
         if xet::is_worth_another_try(&fault) && faults < xet::MOST_FAULTS {
@@ -293,7 +299,7 @@ impl FileSource {
         FetchFault::CutElsewhere
     }
 
-    async fn ask_controller(&self, network: &Network, asked: AskedFor) -> Result<Location, FetchFault> {
+    async fn ask_controller(&self, network: &Arc<Network>, asked: AskedFor) -> Result<Location, FetchFault> {
         let answer = network.pending.expect(self.file, self.size);
         // Both fail only when the conversation is over, and then the fault is not read.
         let gone = || FetchFault::Broken {
@@ -304,8 +310,10 @@ impl FileSource {
         match answer.await.map_err(|_| gone())? {
             SourceAnswer::Address(address, hub) => Ok(Location::Address(address, NamedBy::Hub(hub))),
             SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
-            SourceAnswer::Terms(ranges, terms) => {
-                let reconstruction = Reconstruction::new(ranges, terms, self.size)?;
+            SourceAnswer::Terms(ranges, terms, hub) => {
+                let reconstruction = Reconstruction::new(ranges, terms, hub, self.size).map_err(|error| {
+                    FetchFault::Nonsense { host: "the Xet store".to_owned(), what: error.to_string() }
+                })?;
                 Ok(Location::Xet(Arc::new(reconstruction)))
             }
             SourceAnswer::Relayed(host) => Ok(Location::Relayed(host.into())),
@@ -319,7 +327,7 @@ impl Location {
     async fn open(
         &self,
         file: FileId,
-        network: &Network,
+        network: &Arc<Network>,
         extent: &Extent,
         size: u64,
     ) -> Result<(ByteStream, Self), FetchFault> {
@@ -331,7 +339,7 @@ impl Location {
             }
             Self::Inline(bytes) => Ok((ByteStream::Inline(InlineStream::new(bytes, extent)?), self.clone())),
             Self::Xet(reconstruction) => {
-                let opened = XetStream::open(network, reconstruction, extent).await;
+                let opened = XetStream::open(network, reconstruction, extent, size).await;
                 let stream = opened.map_err(FetchFault::of_terms)?;
                 Ok((ByteStream::Xet(Box::new(stream)), self.clone()))
             }
@@ -359,10 +367,10 @@ mod tests {
         RangeSet::default()
     }
 
-    fn network(reports: mpsc::Sender<Report>) -> Network {
+    fn network(reports: mpsc::Sender<Report>) -> Arc<Network> {
         let (pending, Environment { client, names, proxies, roots, .. }) =
             (PendingSources::default(), Environment::new(None, crate::http::Proxies::none()).unwrap());
-        Network {
+        Arc::new(Network {
             client,
             names,
             proxies,
@@ -375,7 +383,7 @@ mod tests {
             wants_token: WantsToken::default(),
             streams: Arc::default(),
             reports,
-        }
+        })
     }
 
     #[tokio::test]

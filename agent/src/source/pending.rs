@@ -21,7 +21,7 @@ pub(crate) enum SourceAnswer {
     /// These are its bytes.
     Bytes(Bytes),
     /// They are in these bytes of xorbs.
-    Terms(Vec<XorbRange>, Vec<Term>),
+    Terms(Vec<XorbRange>, Vec<Term>, HubNetwork),
     /// The controller passes its bytes on, from this host.
     Relayed(String),
     /// It can't be had.
@@ -34,6 +34,7 @@ struct Waiting {
     received: BytesMut,
     ranges: Vec<XorbRange>,
     terms: Vec<Term>,
+    hub: HubNetwork,
     answer: oneshot::Sender<SourceAnswer>,
 }
 
@@ -47,8 +48,17 @@ impl PendingSources {
     pub(crate) fn expect(&self, file: FileId, size: u64) -> oneshot::Receiver<SourceAnswer> {
         let (answer, receiver) = oneshot::channel();
         let bytes = BytesMut::new();
-        self.waiting()
-            .insert(file, Waiting { size, received: bytes, ranges: Vec::new(), terms: Vec::new(), answer });
+        self.waiting().insert(
+            file,
+            Waiting {
+                size,
+                received: bytes,
+                ranges: Vec::new(),
+                terms: Vec::new(),
+                hub: HubNetwork::Public,
+                answer,
+            },
+        );
         receiver
     }
 
@@ -76,10 +86,16 @@ impl PendingSources {
     }
 
     /// Hands over some of the xorb ranges of an answer.
-    pub(crate) fn give_xorb_ranges(&self, file: FileId, ranges: Vec<XorbRange>) -> Result<(), Unasked> {
+    pub(crate) fn give_xorb_ranges(
+        &self,
+        file: FileId,
+        ranges: Vec<XorbRange>,
+        hub: HubNetwork,
+    ) -> Result<(), Unasked> {
         let mut all = self.waiting();
         let waiting = all.get_mut(&file).ok_or(Unasked)?;
         waiting.ranges.extend(ranges);
+        waiting.hub = hub;
         if waiting.ranges.len() > limits::XORB_RANGES { Err(Unasked) } else { Ok(()) }
     }
 
@@ -92,9 +108,13 @@ impl PendingSources {
             if waiting.terms.len() > limits::TERMS {
                 return Err(Unasked);
             }
-            is_last.then(|| (std::mem::take(&mut waiting.ranges), std::mem::take(&mut waiting.terms)))
+            is_last.then(|| {
+                let (ranges, terms) =
+                    (std::mem::take(&mut waiting.ranges), std::mem::take(&mut waiting.terms));
+                SourceAnswer::Terms(ranges, terms, waiting.hub)
+            })
         };
-        complete.map_or(Ok(()), |(ranges, terms)| self.give(file, SourceAnswer::Terms(ranges, terms)))
+        complete.map_or(Ok(()), |answer| self.give(file, answer))
     }
 
     fn waiting(&self) -> MutexGuard<'_, HashMap<FileId, Waiting>> {

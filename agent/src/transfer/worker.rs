@@ -86,7 +86,7 @@ async fn fetch(context: &Arc<TransferContext>, piece: &Piece) {
     match outcome {
         Ok(()) => context.scheduler.fetched(piece),
         Err(fault) => {
-            let fault = file.source.judge(&context.network, fault).await;
+            let fault = file.source.judge(&context.network, fault, file.counts.done()).await;
             context.faulted(*index, file, Some(piece), fault).await;
         }
     }
