@@ -65,9 +65,9 @@ pub(crate) enum FetchFault {
     /// What is to be asked for is in other pieces by now.
     #[error("it comes in other pieces now")]
     CutElsewhere,
-    /// Of bytes that are in xorbs: the same bytes may be had otherwise.
-    #[error("{0}")]
-    OfTerms(Box<FetchFault>),
+    /// Of bytes that are in xorbs, as this answer about them has it: the same bytes may be had otherwise.
+    #[error("{fault}")]
+    OfTerms { fault: Box<FetchFault>, answer: u32 },
     /// The answer makes no sense.
     #[error("{host} {what}")]
     Nonsense { host: String, what: String },
@@ -133,7 +133,7 @@ pub(crate) enum RetryDecision {
 impl FetchFault {
     pub(crate) fn retry_decision(&self) -> RetryDecision {
         match self {
-            Self::OfTerms(fault) => fault.retry_decision(),
+            Self::OfTerms { fault, .. } => fault.retry_decision(),
             Self::RateLimited { .. } | Self::Server { .. } if self.asks_for_too_much() => {
                 RetryDecision::GiveUp
             }
@@ -178,7 +178,7 @@ impl FetchFault {
     /// How long the server asked to wait, and one second more: it counts whole ones.
     pub(crate) fn asked_wait(&self) -> Option<Duration> {
         match self {
-            Self::OfTerms(fault) => fault.asked_wait(),
+            Self::OfTerms { fault, .. } => fault.asked_wait(),
             Self::RateLimited { wait, .. } | Self::Server { wait, .. } => {
                 wait.map(|wait| wait.saturating_add(Duration::from_secs(1)))
             }
@@ -191,9 +191,14 @@ impl FetchFault {
         self.asked_wait().is_some_and(|wait| wait > LONGEST_ASKED_WAIT)
     }
 
-    /// The same of bytes that are in xorbs.
-    pub(crate) fn of_terms(self) -> Self {
-        Self::OfTerms(Box::new(self))
+    /// The same of bytes that are in xorbs, as the answer of this number has it.
+    pub(crate) fn of_terms(self, answer: u32) -> Self {
+        Self::OfTerms { fault: Box::new(self), answer }
+    }
+
+    /// What the Hub's Xet store says of a file makes no sense.
+    pub(crate) fn of_xet_store(what: &impl ToString) -> Self {
+        Self::Nonsense { host: "the Xet store".to_owned(), what: what.to_string() }
     }
 
     /// The same of an address that had not been used before.
@@ -234,7 +239,7 @@ impl FetchFault {
             Self::Missing { .. } => FailureKind::NotFound,
             Self::RangeIgnored { .. } | Self::CutElsewhere | Self::Nonsense { .. } => FailureKind::Nonsense,
             Self::Corrupt(_) => FailureKind::Corrupt,
-            Self::OfTerms(fault) => return fault.failure(),
+            Self::OfTerms { fault, .. } => return fault.failure(),
             Self::Disk(failure) | Self::Unplaceable(failure) | Self::SourceUnavailable(failure) => {
                 return failure.clone();
             }

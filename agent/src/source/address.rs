@@ -24,6 +24,8 @@ pub(super) enum NamedBy {
     Controller,
     /// A Hub in such a network, by a redirect. It may be wherever the Hub is, or where all can go.
     Hub(HubNetwork),
+    /// The Xet store of such a Hub, for a while: where it is refused, that is over.
+    Store(HubNetwork),
 }
 
 /// An answer whose head is right.
@@ -58,7 +60,7 @@ pub(super) async fn ask(
     let mut redirected = false;
     let mut hub = match named_by {
         NamedBy::Controller => None,
-        NamedBy::Hub(hub) => Some(hub),
+        NamedBy::Hub(hub) | NamedBy::Store(hub) => Some(hub),
     };
     for _ in 0..HOPS {
         let host = host_of(at.expose());
@@ -102,6 +104,9 @@ pub(super) async fn ask(
             if let Err(fault) = checked {
                 network.cooldowns.heed(&fault);
                 let fault = with_reason(fault, response).await;
+                if let NamedBy::Store(_) = named_by {
+                    return Err(stale(fault));
+                }
                 let was_led = redirected || named_by != NamedBy::Controller;
                 let is_at_home =
                     named_by == NamedBy::Controller && at.expose().origin() == address.expose().origin();
@@ -186,6 +191,15 @@ fn unauthorized(fault: FetchFault) -> FetchFault {
         | FetchFault::Stale { host, status: status @ (401 | 403), why } => {
             FetchFault::Unauthorized { host, status, why }
         }
+        fault => fault,
+    }
+}
+
+/// What a refusal means at an address that is good for a while.
+fn stale(fault: FetchFault) -> FetchFault {
+    match fault {
+        FetchFault::Refused { host, status: status @ (401 | 403), why }
+        | FetchFault::Missing { host, status: status @ 410, why } => FetchFault::Stale { host, status, why },
         fault => fault,
     }
 }

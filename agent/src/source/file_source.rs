@@ -1,7 +1,7 @@
 //! The source of one file: finds out where its bytes are, remembers it for the ranges that follow, and forgets what has
 //! turned stale.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
@@ -17,7 +17,8 @@ use super::network::Network;
 use super::pending::SourceAnswer;
 use super::relayed;
 use super::stream::ByteStream;
-use super::xet::{self, XetStream};
+use super::xet::XetStream;
+use super::xet_faults::{XetFaults, XetStep};
 use crate::fault::{FetchFault, RetryDecision};
 use crate::part::RangeSet;
 use crate::xet::Reconstruction;
@@ -38,13 +39,9 @@ pub(crate) struct FileSource {
     /// Whether a server of it has answered with the range that was asked for, and how often with something else since.
     ranges_work: AtomicBool,
     ignored: AtomicU32,
-    /// Whether its Xet reconstruction was of no use, and how often it has failed since it last brought something.
-    fell_back: AtomicBool,
     /// Whether new terms are to be asked for, of what is missing then.
     is_recut: AtomicBool,
-    xet_faults: AtomicU32,
-    /// How many bytes were on disk at the last of them.
-    done_before: AtomicU64,
+    xet_faults: XetFaults,
 }
 
 /// What was learned about where the bytes are.
@@ -63,8 +60,8 @@ enum Location {
     Inline(Bytes),
     /// At this host, for the controller alone.
     Relayed(Arc<str>),
-    /// In the chunks of xorbs.
-    Xet(Arc<Reconstruction>),
+    /// In the chunks of xorbs, as the answer of this number has it.
+    Xet(Arc<Reconstruction>, u32),
 }
 
 impl FileSource {
@@ -78,10 +75,8 @@ impl FileSource {
             cuts: RwLock::new(Cuts::Anywhere),
             ranges_work: AtomicBool::new(false),
             ignored: AtomicU32::new(0),
-            fell_back: AtomicBool::new(false),
             is_recut: AtomicBool::new(false),
-            xet_faults: AtomicU32::new(0),
-            done_before: AtomicU64::new(0),
+            xet_faults: XetFaults::default(),
         }
     }
 
@@ -157,8 +152,17 @@ impl FileSource {
             }
             Known::Refused(..) | Known::Nothing => {}
         }
+        let located = self.locate(network, missing).await.inspect_err(|fault| {
+            *known = Known::Refused(fault.clone(), Instant::now());
+        });
+        let location = located?;
+        if matches!(location, Location::Xet(..)) {
+            // It has many addresses: the other connections need not wait for the first of them to answer.
+            *known = Known::Location(location.clone());
+            drop(known);
+            return self.open_again(network, &location, extent, missing).await;
+        }
         let opened = async {
-            let location = self.locate(network, missing).await?;
             let opened = match location.open(self.file, network, extent, self.size).await {
                 Err(FetchFault::Unauthorized { .. }) => {
                     network.wants_token.learn();
@@ -240,20 +244,20 @@ impl FileSource {
     async fn reconstruct(&self, network: &Arc<Network>, missing: &RangeSet) -> Result<Location, FetchFault> {
         let missing = missing.joined(limits::GAPS).iter().cloned().collect();
         let location = self.ask_controller(network, AskedFor::Terms { missing }).await?;
-        if let Location::Xet(reconstruction) = &location {
-            self.learn_cuts(Cuts::At(reconstruction.cuts()));
+        if let Location::Xet(reconstruction, _) = &location {
+            self.learn_cuts(Cuts::At(reconstruction.cuts(self.size)));
         }
         Ok(location)
     }
 
     /// Whether its bytes are asked for as terms.
     fn is_reconstructed(&self) -> bool {
-        matches!(self.ordered, Source::Reconstructed(_)) && !self.fell_back.load(Ordering::Relaxed)
+        matches!(self.ordered, Source::Reconstructed(_)) && !self.xet_faults.is_given_up()
     }
 
     /// From here on it comes as any other file does.
-    async fn fall_back(&self, network: &Arc<Network>, fault: &FetchFault) {
-        if self.fell_back.swap(true, Ordering::Relaxed) {
+    async fn fall_back(&self, network: &Network, fault: &FetchFault) {
+        if !self.xet_faults.give_up() {
             return;
         }
         self.learn_cuts(Cuts::Anywhere);
@@ -267,7 +271,7 @@ impl FileSource {
     }
 
     /// Its bytes have turned out wrong. Whether they come otherwise from here on.
-    pub(crate) async fn was_wrong(&self, network: &Arc<Network>, fault: &FetchFault) -> bool {
+    pub(crate) async fn was_wrong(&self, network: &Network, fault: &FetchFault) -> bool {
         let is_reconstructed = self.is_reconstructed();
         if is_reconstructed {
             self.fall_back(network, fault).await;
@@ -277,44 +281,46 @@ impl FileSource {
 
     /// What follows from a fault of a range, where the bytes are in xorbs: the terms of what is missing are asked for
     /// again, or the file falls back, and then the range is none any more. So many of its bytes are on disk.
-    pub(crate) async fn judge(&self, network: &Arc<Network>, fault: FetchFault, done: u64) -> FetchFault {
-        let FetchFault::OfTerms(fault) = fault else { return fault };
-        if !self.is_reconstructed() || matches!(*fault, FetchFault::CutElsewhere) {
-            return FetchFault::CutElsewhere;
+    pub(crate) async fn judge(&self, network: &Network, fault: FetchFault, done: u64) -> FetchFault {
+        let FetchFault::OfTerms { fault, answer } = fault else { return fault };
+        let is_cut_elsewhere = matches!(*fault, FetchFault::CutElsewhere);
+        let step = self.xet_faults.weigh(&fault, answer, done, Instant::now());
+        if step == XetStep::FallBack {
+            self.fall_back(network, &fault).await;
         }
-        if self.done_before.swap(done, Ordering::Relaxed) < done {
-            self.xet_faults.store(0, Ordering::Relaxed);
+        if !is_cut_elsewhere {
+            self.forget_answer(answer).await;
         }
-        let faults = self.xet_faults.fetch_add(1, Ordering::Relaxed) + 1;
-        if xet::is_worth_another_try(&fault) && faults < xet::MOST_FAULTS {
-            self.forget().await;
-            return if fault.retry_decision() == RetryDecision::Retry {
-                *fault
-            } else {
-                FetchFault::CutElsewhere
-            };
-        }
-        self.fall_back(network, &fault).await;
-        self.forget().await;
-        FetchFault::CutElsewhere
+        if step == XetStep::Wait { *fault } else { FetchFault::CutElsewhere }
     }
 
-    async fn ask_controller(&self, network: &Arc<Network>, asked: AskedFor) -> Result<Location, FetchFault> {
+    /// Lets go of an answer about xorbs, unless there is a later one.
+    async fn forget_answer(&self, answer: u32) {
+        let mut known = self.known.lock().await;
+        if matches!(&*known, Known::Location(Location::Xet(_, number)) if *number <= answer) {
+            *known = Known::Nothing;
+        }
+    }
+
+    async fn ask_controller(&self, network: &Network, asked: AskedFor) -> Result<Location, FetchFault> {
         let answer = network.pending.expect(self.file, self.size);
         // Both fail only when the conversation is over, and then the fault is not read.
         let gone = || FetchFault::Broken {
             host: InlineStream::HOST.to_owned(),
             why: "the conversation ended".to_owned(),
         };
+        let ranges = match &asked {
+            AskedFor::Terms { missing } => missing.clone(),
+            AskedFor::Plain => Vec::new(),
+        };
         network.reports.send(Report::NeedSource { file: self.file, asked }).await.map_err(|_| gone())?;
         match answer.await.map_err(|_| gone())? {
             SourceAnswer::Address(address, hub) => Ok(Location::Address(address, NamedBy::Hub(hub))),
             SourceAnswer::Bytes(bytes) => Ok(Location::Inline(bytes)),
-            SourceAnswer::Terms(ranges, terms, hub) => {
-                let reconstruction = Reconstruction::new(ranges, terms, hub, self.size).map_err(|error| {
-                    FetchFault::Nonsense { host: "the Xet store".to_owned(), what: error.to_string() }
-                })?;
-                Ok(Location::Xet(Arc::new(reconstruction)))
+            SourceAnswer::Terms(xorbs, terms, hub) => {
+                let made = Reconstruction::new(xorbs, terms, hub, self.size, &ranges);
+                let reconstruction = made.map_err(|error| FetchFault::of_xet_store(&error))?;
+                Ok(Location::Xet(Arc::new(reconstruction), self.xet_faults.answered(Instant::now())))
             }
             SourceAnswer::Relayed(host) => Ok(Location::Relayed(host.into())),
             SourceAnswer::SourceUnavailable(failure) => Err(FetchFault::SourceUnavailable(failure)),
@@ -338,9 +344,9 @@ impl Location {
                 Ok((ByteStream::Address(answered.stream), next.unwrap_or_else(|| self.clone())))
             }
             Self::Inline(bytes) => Ok((ByteStream::Inline(InlineStream::new(bytes, extent)?), self.clone())),
-            Self::Xet(reconstruction) => {
-                let opened = XetStream::open(network, reconstruction, extent, size).await;
-                let stream = opened.map_err(FetchFault::of_terms)?;
+            Self::Xet(reconstruction, answer) => {
+                let opened = XetStream::open(network, reconstruction, *answer, extent, size).await;
+                let stream = opened.map_err(|fault| fault.of_terms(*answer))?;
                 Ok((ByteStream::Xet(Box::new(stream)), self.clone()))
             }
             Self::Relayed(host) => {
@@ -353,37 +359,13 @@ impl Location {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cooldowns::Cooldowns;
-    use super::super::network::{WaitingConnections, WantsToken};
-    use super::super::pending::PendingSources;
+    use super::super::network::for_tests as network;
     use super::*;
-    use crate::environment::Environment;
-    use crate::http::SpeedFloor;
     use hfdown_protocol::{Failure, FailureKind};
-    use std::time::Duration;
     use tokio::sync::mpsc;
 
     fn nothing() -> RangeSet {
         RangeSet::default()
-    }
-
-    fn network(reports: mpsc::Sender<Report>) -> Arc<Network> {
-        let (pending, Environment { client, names, proxies, roots, .. }) =
-            (PendingSources::default(), Environment::new(None, crate::http::Proxies::none()).unwrap());
-        Arc::new(Network {
-            client,
-            names,
-            proxies,
-            roots,
-            stall: Duration::from_secs(1),
-            floor: SpeedFloor::default(),
-            waiting: WaitingConnections::default(),
-            cooldowns: Cooldowns::default(),
-            pending,
-            wants_token: WantsToken::default(),
-            streams: Arc::default(),
-            reports,
-        })
     }
 
     #[tokio::test]

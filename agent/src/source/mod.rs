@@ -12,21 +12,18 @@
 //! | [`Location::Address`](file_source) | [`address`] | come over the network, one wire byte each | anywhere, or nowhere where a server ignores ranges |
 //! | [`Location::Inline`](file_source) | [`inline`] | are in memory, sent by the controller | anywhere |
 //! | [`Location::Relayed`](file_source) | [`relayed`] | are read by the controller and passed on, one wire byte each | as of an address |
+//! | [`Location::Xet`](file_source) | [`xet`] | are decoded from the chunks of xorbs, which cost what they take there | at the borders of terms |
+//!
+//! # Out of xorbs
+//!
+//! A file that is to come out of xorbs has an address besides, or gets one: [`xet_faults`] weighs what fails, and after that
+//! the file comes as any other does. An answer of the Xet store is about what was missing when it was asked for. Where an
+//! address in it has expired, or a connection broke in the middle of a term, another answer is asked for; what is leased by
+//! then is leased again, along the new terms.
 //!
 //! # Adding a kind
 //!
 //! A kind is one file here, one variant of `Location` and one of `ByteStream`; nothing in the transfer changes.
-//!
-//! *A Xet reconstruction* (`xet.rs`): `Location::Xet(Arc<Reconstruction>)` holds the file's terms, each with its length,
-//! the signed address of its xorb, and the chunks and the wire range that it takes there.
-//! - `Location::cuts` is [`Cuts::At`] the terms' borders, so that no chunk is fetched and decoded twice. The queue
-//!   widens what it hands out to such borders; bytes that are on disk already are not written again.
-//! - `Location::open` picks the terms within the extent and asks `address::ask` for the xorb range of the first one, with
-//!   no total to claim (`Request::total` is `None`: a xorb's length is not the file's). Its `ByteStream::Xet` decodes
-//!   chunk by chunk: [`Chunk::wire`] is the compressed length, [`Chunk::bytes`] the decoded bytes, and it goes on to the
-//!   next term's address by itself.
-//! - A stale address of one term is [`FetchFault::Stale`](crate::fault::FetchFault::Stale): the reconstruction is forgotten and
-//!   asked for again, as a signed address is. Any other trouble with Xet may put `Location::Address` in its place.
 //!
 //! *A copy from a file that is there* (`copy.rs`): `Location::Copy(Arc<File>, offset)`. Its stream reads a buffer at a
 //! time on a blocking thread, its chunks have a wire cost of 0 and [`is_over_network`](stream::ByteStream::is_over_network) is false, so that it
@@ -44,6 +41,8 @@ mod pending;
 mod relayed;
 mod stream;
 mod xet;
+mod xet_faults;
+mod xorb_answer;
 
 pub(crate) use chunk::{Chunk, Extent};
 pub(crate) use cooldowns::Cooldowns;

@@ -75,3 +75,26 @@ impl Drop for Waiter<'_> {
         self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
+
+/// A network that is this machine, with patience for a second.
+#[cfg(test)]
+pub(super) fn for_tests(reports: mpsc::Sender<Report>) -> Arc<Network> {
+    use crate::environment::Environment;
+
+    let environment = Environment::new(None, Proxies::none()).unwrap();
+    let Environment { client, names, proxies, roots, .. } = environment;
+    Arc::new(Network {
+        client,
+        names,
+        proxies,
+        roots,
+        stall: Duration::from_secs(1),
+        floor: SpeedFloor::default(),
+        waiting: WaitingConnections::default(),
+        cooldowns: Cooldowns::default(),
+        pending: PendingSources::default(),
+        wants_token: WantsToken::default(),
+        streams: Arc::default(),
+        reports,
+    })
+}

@@ -24,7 +24,18 @@ impl ByteStream {
             Self::Address(stream) => stream.next().await,
             Self::Inline(stream) => Ok(stream.next()),
             Self::Relayed(stream) => stream.next().await,
-            Self::Xet(stream) => stream.next().await.map_err(FetchFault::of_terms),
+            Self::Xet(stream) => {
+                let next = stream.next().await;
+                next.map_err(|fault| fault.of_terms(stream.answer))
+            }
+        }
+    }
+
+    /// A fault of it that was seen from outside: that it is silent, or too slow.
+    pub(crate) fn at_fault(&self, fault: FetchFault) -> FetchFault {
+        match self {
+            Self::Xet(stream) => fault.of_terms(stream.answer),
+            Self::Address(_) | Self::Inline(_) | Self::Relayed(_) => fault,
         }
     }
 

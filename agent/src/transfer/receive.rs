@@ -54,7 +54,10 @@ pub(super) async fn receive(
                 let is_too_long = position + chunk.bytes.len() as u64 > file.wanted.size;
                 chunk.bytes.truncate(wanted);
                 position += chunk.bytes.len() as u64;
-                sink.take(chunk).await?;
+                // Of what comes in larger pieces than can be used, nothing is had at times.
+                if !chunk.bytes.is_empty() {
+                    sink.take(chunk).await?;
+                }
                 match extent {
                     Extent::Whole if is_too_long => Some(Err(too_long(stream.host()))),
                     // The end of the answer says whether there is a surplus. That of a large file is not waited for:

@@ -46,10 +46,10 @@ impl<'a> Patience<'a> {
         loop {
             if let Some((bytes, after)) = self.fault {
                 let host = stream.host().to_owned();
-                return Err(match bytes {
+                return Err(stream.at_fault(match bytes {
                     0 => FetchFault::Stalled { host, after },
                     bytes => FetchFault::Slow { host, bytes, after },
-                });
+                }));
             }
             let since = Instant::now();
             let next = {
@@ -66,7 +66,8 @@ impl<'a> Patience<'a> {
                 Err(_) => silent += slice,
             }
             if silent >= stall {
-                return Err(FetchFault::Stalled { host: stream.host().to_owned(), after: stall });
+                let host = stream.host().to_owned();
+                return Err(stream.at_fault(FetchFault::Stalled { host, after: stall }));
             }
         }
     }

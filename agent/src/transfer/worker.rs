@@ -106,6 +106,7 @@ async fn small(context: &Arc<TransferContext>, index: usize, file: Arc<FileTrans
         Ok(()) => prove_and_place(context, index, file, lease, sink.into_bytes()).await,
         Err(fault) => {
             if context.scheduler.carried(index, lease) {
+                let fault = file.source.judge(&context.network, fault, 0).await;
                 context.faulted(index, &file, None, fault).await;
             }
         }

@@ -1,6 +1,6 @@
 //! Chunks out of the bytes of a xorb, as they come.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use super::{ChunkError, LONGEST_CHUNK, byte_grouping, lz4_frame};
 
@@ -8,6 +8,10 @@ use super::{ChunkError, LONGEST_CHUNK, byte_grouping, lz4_frame};
 const HEADER: usize = 8;
 /// What a chunk may take in a xorb: a frame adds little to bytes that don't compress, and those are stored as they are.
 const LONGEST_STORED: usize = LONGEST_CHUNK + (4 << 10);
+
+/// Chunks are written when 256 KiB of them have been gathered. When the second of two rooms of this size is full, what was
+/// decoded into the first has been written, and there is room again without asking the system for any.
+const ROOM: usize = 384 << 10;
 
 /// How the bytes of a chunk are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,20 +30,31 @@ struct ChunkHeader {
     length: usize,
 }
 
+/// Memory for decoded chunks, which is used again once they have been let go of.
+#[derive(Debug, Default)]
+struct DecodedRoom {
+    /// Empty, with room behind it.
+    current: BytesMut,
+    before: BytesMut,
+}
+
 /// Decodes one chunk after another. At most one is held, and its header says how long it is before anything is kept of it.
 #[derive(Debug, Default)]
 pub(crate) struct ChunkDecoder {
-    received: BytesMut,
     header: Option<ChunkHeader>,
+    /// What has come of a header or a chunk that did not come in one piece.
+    received: BytesMut,
     grouped: Vec<u8>,
+    room: DecodedRoom,
 }
 
 impl ChunkHeader {
-    fn read(bytes: [u8; HEADER]) -> Result<Self, ChunkError> {
-        let [version, stored_0, stored_1, stored_2, scheme, length_0, length_1, length_2] = bytes;
-        let number = |bytes: [u8; 3]| u32::from_le_bytes([bytes[0], bytes[1], bytes[2], 0]) as usize;
-        let (stored, length) =
-            (number([stored_0, stored_1, stored_2]), number([length_0, length_1, length_2]));
+    fn read(bytes: &[u8]) -> Result<Self, ChunkError> {
+        let &[version, stored_0, stored_1, stored_2, scheme, length_0, length_1, length_2] = bytes else {
+            return Err(ChunkError::TooShort);
+        };
+        let stored = u32::from_le_bytes([stored_0, stored_1, stored_2, 0]) as usize;
+        let length = u32::from_le_bytes([length_0, length_1, length_2, 0]) as usize;
         let scheme = match (version, scheme) {
             (0, 0) => Scheme::None,
             (0, 1) => Scheme::Lz4,
@@ -57,55 +72,68 @@ impl ChunkHeader {
 }
 
 impl ChunkDecoder {
-    /// Takes the next bytes of the xorb, up to the end of the chunk that is under way.
-    pub(crate) fn feed(&mut self, bytes: &mut Bytes) -> Result<(), ChunkError> {
-        while !bytes.is_empty() {
-            let wanted = self.header.map_or(HEADER, |header| header.stored) - self.received.len();
-            if wanted == 0 {
-                return Ok(());
-            }
-            let taken = wanted.min(bytes.len());
-            self.received.extend_from_slice(&bytes[..taken]);
-            bytes.advance(taken);
-            if self.header.is_none() && self.received.len() == HEADER {
-                let mut header = [0; HEADER];
-                header.copy_from_slice(&self.received);
-                self.received.clear();
-                self.header = Some(ChunkHeader::read(header)?);
-            }
-        }
-        Ok(())
-    }
-
-    /// The chunk, once all of it has come.
-    pub(crate) fn take(&mut self) -> Result<Option<Bytes>, ChunkError> {
-        let Some(header) = self.header.filter(|header| header.stored == self.received.len()) else {
-            return Ok(None);
-        };
-        self.header = None;
+    /// The next chunk, once all of it has come. What it needs is taken from the next bytes of the xorb.
+    pub(crate) fn next(&mut self, bytes: &mut Bytes) -> Result<Option<Bytes>, ChunkError> {
+        let Some((header, stored)) = self.whole(bytes)? else { return Ok(None) };
         let decoded = match header.scheme {
-            Scheme::None => self.received.split().freeze(),
+            Scheme::None => return Ok(Some(stored)),
             Scheme::Lz4 => {
-                let mut decoded = BytesMut::zeroed(header.length);
-                lz4_frame::decode(&self.received, &mut decoded)?;
-                decoded.freeze()
+                let mut decoded = self.room.take(header.length);
+                lz4_frame::decode(&stored, &mut decoded)?;
+                decoded
             }
             Scheme::GroupedLz4 => {
                 self.grouped.resize(header.length, 0);
-                lz4_frame::decode(&self.received, &mut self.grouped)?;
-                let mut decoded = BytesMut::zeroed(header.length);
+                lz4_frame::decode(&stored, &mut self.grouped)?;
+                let mut decoded = self.room.take(header.length);
                 byte_grouping::ungroup(&self.grouped, &mut decoded);
-                decoded.freeze()
+                decoded
             }
         };
-        self.received.clear();
-        Ok(Some(decoded))
+        Ok(Some(decoded.freeze()))
     }
 
-    /// Whether a chunk is under way.
-    #[cfg(test)]
-    pub(crate) fn is_in_chunk(&self) -> bool {
-        self.header.is_some() || !self.received.is_empty()
+    /// Passes over the next chunk. Whether all of it has come.
+    pub(crate) fn pass(&mut self, bytes: &mut Bytes) -> Result<Option<()>, ChunkError> {
+        Ok(self.whole(bytes)?.map(|_| ()))
+    }
+
+    /// The header of the next chunk, and what it is stored as.
+    fn whole(&mut self, bytes: &mut Bytes) -> Result<Option<(ChunkHeader, Bytes)>, ChunkError> {
+        let header = match self.header {
+            Some(header) => header,
+            None => match self.gather(HEADER, bytes) {
+                Some(header) => *self.header.insert(ChunkHeader::read(&header)?),
+                None => return Ok(None),
+            },
+        };
+        let Some(stored) = self.gather(header.stored, bytes) else { return Ok(None) };
+        self.header = None;
+        Ok(Some((header, stored)))
+    }
+
+    /// So many bytes, once they have come. They are copied only where they did not come in one piece.
+    fn gather(&mut self, length: usize, bytes: &mut Bytes) -> Option<Bytes> {
+        if self.received.is_empty() && bytes.len() >= length {
+            return Some(bytes.split_to(length));
+        }
+        let missing = length - self.received.len();
+        self.received.reserve(missing);
+        self.received.extend_from_slice(&bytes.split_to(missing.min(bytes.len())));
+        (self.received.len() == length).then(|| self.received.split().freeze())
+    }
+}
+
+impl DecodedRoom {
+    fn take(&mut self, length: usize) -> BytesMut {
+        if !self.current.try_reclaim(length) {
+            std::mem::swap(&mut self.current, &mut self.before);
+            if !self.current.try_reclaim(ROOM) {
+                self.current = BytesMut::with_capacity(ROOM);
+            }
+        }
+        self.current.resize(length, 0);
+        self.current.split()
     }
 }
 

@@ -39,15 +39,19 @@ fn decode(xorb: &[u8], pieces: &[usize]) -> Result<Vec<Bytes>, ChunkError> {
         let (piece, behind) = rest.split_at((*length).min(rest.len()));
         rest = behind;
         let mut piece = Bytes::copy_from_slice(piece);
-        while !piece.is_empty() {
-            decoder.feed(&mut piece)?;
-            chunks.extend(decoder.take()?);
+        while let Some(chunk) = decoder.next(&mut piece)? {
+            chunks.push(chunk);
         }
+        assert!(piece.is_empty(), "all of it is taken");
         if rest.is_empty() {
             break;
         }
     }
-    if decoder.is_in_chunk() { Err(ChunkError::TooShort) } else { Ok(chunks) }
+    if decoder.header.is_some() || !decoder.received.is_empty() {
+        Err(ChunkError::TooShort)
+    } else {
+        Ok(chunks)
+    }
 }
 
 proptest! {

@@ -45,7 +45,7 @@ impl Flags {
 /// Decodes one frame, which must be all of `frame` and fill all of `decoded`. Its checksums are passed over: the whole file
 /// has a digest.
 pub(super) fn decode(frame: &[u8], decoded: &mut [u8]) -> Result<(), ChunkError> {
-    let mut rest = Reader(frame);
+    let mut rest = FrameBytes(frame);
     if rest.number()? != MAGIC {
         return Err(ChunkError::Lz4("has no LZ4 frame"));
     }
@@ -88,9 +88,9 @@ pub(super) fn decode(frame: &[u8], decoded: &mut [u8]) -> Result<(), ChunkError>
 }
 
 /// What of a frame is still to be read.
-struct Reader<'a>(&'a [u8]);
+struct FrameBytes<'a>(&'a [u8]);
 
-impl<'a> Reader<'a> {
+impl<'a> FrameBytes<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], ChunkError> {
         let (taken, rest) =
             self.0.split_at_checked(length).ok_or(ChunkError::Lz4("has an LZ4 frame that is cut short"))?;

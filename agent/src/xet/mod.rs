@@ -6,7 +6,7 @@ mod lz4_frame;
 mod reconstruction;
 
 pub(crate) use chunk_decoder::ChunkDecoder;
-pub(crate) use reconstruction::{Reconstruction, TermsOfExtent};
+pub(crate) use reconstruction::Reconstruction;
 
 /// The longest chunk, in bytes of the file.
 pub(crate) const LONGEST_CHUNK: usize = 128 << 10;

@@ -11,6 +11,8 @@ use super::LONGEST_CHUNK;
 const LONGEST_XORB: u64 = (64 << 20) + (1 << 20);
 /// The most chunks of a xorb.
 const MOST_CHUNKS: u32 = 8 * 1024;
+/// So many terms are looked at for one that has a chunk again. A file of zeros has the same one in each.
+const SOON: usize = 16;
 
 /// The terms of what is missing of one file.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,26 +35,19 @@ pub(crate) enum TermError {
     /// They don't follow each other within the file.
     #[error("has terms that overlap, or go beyond the file")]
     Order,
-}
-
-/// Which terms an extent consists of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum TermsOfExtent {
-    /// These.
-    Terms(Range<usize>),
-    /// It begins or ends in the middle of one.
-    CutElsewhere,
-    /// Something in it belongs to none.
+    /// They are not all of what was asked for.
+    #[error("leaves out some of the file")]
     Gap,
 }
 
 impl Reconstruction {
-    /// Checks an answer about a file of `size` bytes.
+    /// Checks an answer about a file of `size` bytes of which these were asked for.
     pub(crate) fn new(
         ranges: Vec<XorbRange>,
         terms: Vec<Term>,
         hub: HubNetwork,
         size: u64,
+        asked: &[Range<u64>],
     ) -> Result<Self, TermError> {
         let is_range = |range: &XorbRange| {
             let length = range.bytes.end.saturating_sub(range.bytes.start);
@@ -85,31 +80,54 @@ impl Reconstruction {
                 .filter(|end| *end <= size)
                 .ok_or(TermError::Order)?;
         }
-        Ok(Self { ranges, terms, hub })
+        let reconstruction = Self { ranges, terms, hub };
+        if asked.iter().all(|range| reconstruction.has(range)) {
+            Ok(reconstruction)
+        } else {
+            Err(TermError::Gap)
+        }
     }
 
-    /// Where the file may be cut.
-    pub(crate) fn cuts(&self) -> Arc<[u64]> {
-        let mut cuts: Vec<_> =
-            self.terms.iter().flat_map(|term| [term.offset, term.offset + u64::from(term.length)]).collect();
+    /// Whether all of these bytes are in terms.
+    fn has(&self, range: &Range<u64>) -> bool {
+        let mut position = range.start;
+        for term in &self.terms[self.first_behind(position)..] {
+            if position >= range.end || term.offset > position {
+                break;
+            }
+            position = end(term);
+        }
+        position >= range.end
+    }
+
+    /// The first term of which something is at this offset or behind it.
+    fn first_behind(&self, offset: u64) -> usize {
+        self.terms.partition_point(|term| end(term) <= offset)
+    }
+
+    /// Where a file of `size` bytes may be cut.
+    pub(crate) fn cuts(&self, size: u64) -> Arc<[u64]> {
+        let ends = self.terms.iter().flat_map(|term| [term.offset, end(term)]);
+        let mut cuts: Vec<_> = ends.filter(|cut| (1..size).contains(cut)).collect();
         cuts.dedup();
         cuts.into()
     }
 
-    /// The terms that are just these bytes of the file.
-    pub(crate) fn terms_of(&self, extent: &Range<u64>) -> TermsOfExtent {
-        let end = |term: &Term| term.offset + u64::from(term.length);
-        let first = self.terms.partition_point(|term| end(term) <= extent.start);
+    /// The terms that are just these bytes of the file; none where it is cut elsewhere.
+    pub(crate) fn terms_of(&self, extent: &Range<u64>) -> Option<Range<usize>> {
+        let first = self.first_behind(extent.start);
         let behind = self.terms.partition_point(|term| term.offset < extent.end);
-        let terms = self.terms.get(first..behind).unwrap_or_default();
-        let (Some(start), Some(last)) = (terms.first(), terms.last()) else { return TermsOfExtent::Gap };
-        if start.offset < extent.start || end(last) > extent.end {
-            return TermsOfExtent::CutElsewhere;
-        }
-        let is_whole = start.offset == extent.start
-            && end(last) == extent.end
+        let terms = self.terms.get(first..behind)?;
+        let is_whole = terms.first()?.offset == extent.start
+            && end(terms.last()?) == extent.end
             && terms.windows(2).all(|pair| end(&pair[0]) == pair[1].offset);
-        if is_whole { TermsOfExtent::Terms(first..behind) } else { TermsOfExtent::Gap }
+        is_whole.then_some(first..behind)
+    }
+
+    /// Whether a chunk is one of the terms that follow soon.
+    pub(crate) fn has_soon(&self, terms: &Range<usize>, range: u32, chunk: u32) -> bool {
+        let soon = self.terms.get(terms.clone()).unwrap_or_default().iter().take(SOON);
+        soon.into_iter().any(|term| term.range == range && term.chunks.contains(&chunk))
     }
 
     pub(crate) fn term(&self, index: usize) -> Option<&Term> {
@@ -125,9 +143,16 @@ impl Reconstruction {
     }
 }
 
+/// Where a term ends. It was checked that this is within the file.
+fn end(term: &Term) -> u64 {
+    term.offset.saturating_add(u64::from(term.length))
+}
+
 #[cfg(test)]
 mod tests {
     use hfdown_protocol::Address;
+
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -142,7 +167,7 @@ mod tests {
     }
 
     fn reconstruct(ranges: Vec<XorbRange>, terms: Vec<Term>) -> Result<Reconstruction, TermError> {
-        Reconstruction::new(ranges, terms, HubNetwork::Public, SIZE)
+        Reconstruction::new(ranges, terms, HubNetwork::Public, SIZE, &[])
     }
 
     #[test]
@@ -176,24 +201,52 @@ mod tests {
     }
 
     #[test]
-    fn an_extent_is_terms_or_says_why_it_is_none() {
-        let terms = vec![term(100, 100, 0, 0..1, 0), term(200, 100, 0, 1..2, 0), term(400, 100, 0, 2..3, 0)];
+    fn an_extent_is_terms_or_is_cut_elsewhere() {
+        let terms = vec![term(0, 200, 0, 0..1, 0), term(200, 100, 0, 1..2, 0), term(400, 100, 0, 2..3, 0)];
         let reconstruction = reconstruct(vec![range(0..9, 0..9)], terms).unwrap();
-        assert_eq!(*reconstruction.cuts(), [100, 200, 300, 400, 500]);
+        assert_eq!(*reconstruction.cuts(SIZE), [200, 300, 400, 500]);
+        assert_eq!(*reconstruction.cuts(500), [200, 300, 400]);
         for (extent, expected) in [
-            (100..200, TermsOfExtent::Terms(0..1)),
-            (100..300, TermsOfExtent::Terms(0..2)),
-            (400..500, TermsOfExtent::Terms(2..3)),
-            (150..200, TermsOfExtent::CutElsewhere),
-            (100..250, TermsOfExtent::CutElsewhere),
-            (0..100, TermsOfExtent::Gap),
-            (0..200, TermsOfExtent::Gap),
-            (200..500, TermsOfExtent::Gap),
-            (300..400, TermsOfExtent::Gap),
-            (400..600, TermsOfExtent::Gap),
-            (500..600, TermsOfExtent::Gap),
+            (0..200, Some(0..1)),
+            (0..300, Some(0..2)),
+            (400..500, Some(2..3)),
+            (150..200, None),
+            (0..250, None),
+            (200..500, None),
+            (300..400, None),
+            (400..600, None),
+            (500..600, None),
         ] {
             assert_eq!(reconstruction.terms_of(&extent), expected, "{extent:?}");
+        }
+    }
+
+    proptest! {
+        /// Whatever is missing when an answer is checked, a range of it that is widened to the cuts is a run of terms.
+        #[test]
+        fn what_was_asked_for_is_all_there_or_is_said_to_be_missing(
+            terms in prop::collection::vec((0u64..3, 1u32..20), 1..12),
+            asked in prop::collection::vec((0u64..200, 1u64..30), 0..4),
+        ) {
+            let (mut offset, mut placed) = (0, Vec::new());
+            for (gap, length) in terms {
+                placed.push(term(offset + gap, length, 0, 0..1, 0));
+                offset += gap + u64::from(length);
+            }
+            let is_there = |byte: u64| placed.iter().any(|term| (term.offset..end(term)).contains(&byte));
+            let asked: Vec<_> = asked.into_iter().map(|(start, length)| start..start + length).collect();
+            let expected = asked.iter().cloned().flatten().all(is_there);
+            let made =
+                Reconstruction::new(vec![range(0..9, 0..1)], placed.clone(), HubNetwork::Public, SIZE, &asked);
+            prop_assert_eq!(made.is_ok(), expected);
+            if let Ok(reconstruction) = made {
+                let cuts = reconstruction.cuts(SIZE);
+                for range in asked {
+                    let start = cuts.iter().rev().find(|cut| **cut <= range.start).copied().unwrap_or(0);
+                    let behind = cuts.iter().find(|cut| **cut >= range.end).copied().unwrap_or(SIZE);
+                    prop_assert!(reconstruction.terms_of(&(start..behind)).is_some());
+                }
+            }
         }
     }
 }
