@@ -57,3 +57,7 @@ pub(crate) async fn write<W: AsyncWrite + Unpin>(
 #[cfg(test)]
 #[path = "serve_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "serve_xorbs_tests.rs"]
+mod xorbs_tests;

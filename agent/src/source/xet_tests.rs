@@ -17,7 +17,7 @@ use crate::part::RangeSet;
 
 /// How the server answers a request for a range.
 #[derive(Debug, Clone)]
-enum Reply {
+enum XorbReply {
     /// As it should.
     Right,
     /// With this head, and the bytes from the first of the range on, so many of them.
@@ -33,7 +33,7 @@ struct XorbServer {
 }
 
 impl XorbServer {
-    async fn new(xorb: Vec<u8>, reply: impl Fn(usize) -> Reply + Send + Sync + 'static) -> Self {
+    async fn new(xorb: Vec<u8>, reply: impl Fn(usize) -> XorbReply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/xorb?signed", listener.local_addr().unwrap());
         let (asked, noted) = {
@@ -58,7 +58,7 @@ impl XorbServer {
 async fn serve(
     mut connection: TcpStream,
     xorb: &[u8],
-    reply: &(impl Fn(usize) -> Reply + Sync),
+    reply: &(impl Fn(usize) -> XorbReply + Sync),
     asked: &Mutex<Vec<Range<usize>>>,
 ) -> Option<()> {
     let mut head = Vec::new();
@@ -76,14 +76,14 @@ async fn serve(
         };
         let right = format!("206 Partial Content\r\ncontent-range: bytes {first}-{last}/*");
         let reply = reply(number);
-        if let Reply::Late(told) = &reply {
+        if let XorbReply::Late(told) = &reply {
             told.notified().await;
         }
         let (head, bytes, length) = match reply {
-            Reply::Wrong("", length) => (right.as_str(), &xorb[range.start..][..length], range.len()),
-            Reply::Wrong("long", length) => (right.as_str(), &xorb[range.start..][..length], length),
-            Reply::Wrong(head, length) => (head, &xorb[range.start..][..length], length),
-            Reply::Right | Reply::Late(_) => (right.as_str(), &xorb[range.clone()], range.len()),
+            XorbReply::Wrong("", length) => (right.as_str(), &xorb[range.start..][..length], range.len()),
+            XorbReply::Wrong("long", length) => (right.as_str(), &xorb[range.start..][..length], length),
+            XorbReply::Wrong(head, length) => (head, &xorb[range.start..][..length], length),
+            XorbReply::Right | XorbReply::Late(_) => (right.as_str(), &xorb[range.clone()], range.len()),
         };
         let head = format!("HTTP/1.1 {head}\r\ncontent-length: {length}\r\n\r\n");
         connection.write_all(head.as_bytes()).await.ok()?;
@@ -143,7 +143,7 @@ async fn read(
 
 #[tokio::test]
 async fn terms_follow_one_another_and_cost_what_came_for_them() {
-    let server = XorbServer::new(xorb(9), |_| Reply::Right).await;
+    let server = XorbServer::new(xorb(9), |_| XorbReply::Right).await;
     let ranges = vec![range(&server.address, 0..4), range(&server.address, 6..9)];
     let terms = vec![
         term(10, 1500, 0, 0..2, 300),
@@ -165,7 +165,7 @@ async fn terms_follow_one_another_and_cost_what_came_for_them() {
 
 #[tokio::test]
 async fn a_chunk_that_comes_again_and_again_is_fetched_once() {
-    let server = XorbServer::new(xorb(2), |_| Reply::Right).await;
+    let server = XorbServer::new(xorb(2), |_| XorbReply::Right).await;
     let ranges = vec![range(&server.address, 0..1), range(&server.address, 1..2)];
     let terms = (0..100)
         .map(|number| term(u64::from(number) * 1000, 1000, number % 2, number % 2..number % 2 + 1, 0));
@@ -184,10 +184,9 @@ async fn a_request_goes_on_while_its_connection_looks_up() {
     let told = Arc::new(Notify::new());
     let server = {
         let told = Arc::clone(&told);
-        XorbServer::new(
-            xorb(2),
-            move |number| if number == 0 { Reply::Right } else { Reply::Late(Arc::clone(&told)) },
-        )
+        XorbServer::new(xorb(2), move |number| {
+            if number == 0 { XorbReply::Right } else { XorbReply::Late(Arc::clone(&told)) }
+        })
         .await
     };
     let ranges = vec![range(&server.address, 0..1), range(&server.address, 1..2)];
@@ -218,26 +217,31 @@ type IsRight<'a> = &'a dyn Fn(&FetchFault) -> bool;
 async fn what_is_wrong_with_an_answer_is_a_fault_of_its_kind() {
     let is_stale = |fault: &FetchFault| matches!(fault, FetchFault::Stale { .. });
     let is_nonsense = |fault: &FetchFault| matches!(fault, FetchFault::Nonsense { .. });
-    let cases: [(&str, Reply, u32, IsRight<'_>); 10] = [
-        ("refused", Reply::Wrong("403 Forbidden", 0), 2, &is_stale),
-        ("refused with a reason", Reply::Wrong("403 Forbidden\r\nx-error-code: Expired", 0), 2, &is_stale),
-        ("gone", Reply::Wrong("410 Gone\r\nx-error-code: Gone", 0), 2, &is_stale),
-        ("missing", Reply::Wrong("404 Not Found", 0), 2, &|fault| {
+    let cases: [(&str, XorbReply, u32, IsRight<'_>); 10] = [
+        ("refused", XorbReply::Wrong("403 Forbidden", 0), 2, &is_stale),
+        (
+            "refused with a reason",
+            XorbReply::Wrong("403 Forbidden\r\nx-error-code: Expired", 0),
+            2,
+            &is_stale,
+        ),
+        ("gone", XorbReply::Wrong("410 Gone\r\nx-error-code: Gone", 0), 2, &is_stale),
+        ("missing", XorbReply::Wrong("404 Not Found", 0), 2, &|fault| {
             matches!(fault, FetchFault::Missing { .. })
         }),
-        ("all of it", Reply::Wrong("200 OK", 4032), 2, &|fault| {
+        ("all of it", XorbReply::Wrong("200 OK", 4032), 2, &|fault| {
             matches!(fault, FetchFault::RangeIgnored { .. })
         }),
         (
             "another range",
-            Reply::Wrong("206 Partial Content\r\ncontent-range: bytes 0-7/*", 8),
+            XorbReply::Wrong("206 Partial Content\r\ncontent-range: bytes 0-7/*", 8),
             2,
             &|fault| matches!(fault, FetchFault::RangeIgnored { .. }),
         ),
-        ("too little", Reply::Wrong("", 1500), 2, &|fault| matches!(fault, FetchFault::Broken { .. })),
-        ("too much", Reply::Wrong("long", 2100), 2, &is_nonsense),
-        ("fewer chunks than there are bytes", Reply::Right, 1, &is_nonsense),
-        ("more chunks than there are bytes", Reply::Right, 3, &is_nonsense),
+        ("too little", XorbReply::Wrong("", 1500), 2, &|fault| matches!(fault, FetchFault::Broken { .. })),
+        ("too much", XorbReply::Wrong("long", 2100), 2, &is_nonsense),
+        ("fewer chunks than there are bytes", XorbReply::Right, 1, &is_nonsense),
+        ("more chunks than there are bytes", XorbReply::Right, 3, &is_nonsense),
     ];
     for (name, reply, chunks, is_right) in cases {
         let server = XorbServer::new(xorb(4), move |_| reply.clone()).await;
@@ -248,7 +252,7 @@ async fn what_is_wrong_with_an_answer_is_a_fault_of_its_kind() {
         assert!(is_right(&fault), "{name}: {fault}");
     }
     // A term that is longer than its chunks.
-    let server = XorbServer::new(xorb(4), |_| Reply::Right).await;
+    let server = XorbServer::new(xorb(4), |_| XorbReply::Right).await;
     let reconstruction = reconstruction(vec![range(&server.address, 0..2)], vec![term(0, 2001, 0, 0..2, 0)]);
     assert!(is_nonsense(&read(&reconstruction, 0..2001).await.unwrap_err()));
 }
@@ -307,8 +311,11 @@ fn asked_ranges(report: Report) -> Vec<Range<u64>> {
 #[tokio::test]
 async fn what_broke_in_the_middle_of_a_term_goes_on_there() {
     let server =
-        XorbServer::new(xorb(4), |number| if number == 0 { Reply::Wrong("", 2500) } else { Reply::Right })
-            .await;
+        XorbServer::new(
+            xorb(4),
+            |number| if number == 0 { XorbReply::Wrong("", 2500) } else { XorbReply::Right },
+        )
+        .await;
     let mut file = XetFile::new(4000);
     let whole = |report| {
         let ranges = asked_ranges(report);
@@ -353,7 +360,7 @@ async fn what_broke_in_the_middle_of_a_term_goes_on_there() {
 
 #[tokio::test]
 async fn what_is_no_use_falls_back_once_and_is_said_once() {
-    let server = XorbServer::new(xorb(4), |_| Reply::Wrong("404 Not Found", 0)).await;
+    let server = XorbServer::new(xorb(4), |_| XorbReply::Wrong("404 Not Found", 0)).await;
     let answers: [&dyn Fn(Report) -> SourceAnswer; 2] = [
         &|report| terms(&server.address, &asked_ranges(report)),
         // It leaves out the last byte.
