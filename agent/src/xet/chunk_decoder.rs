@@ -9,10 +9,6 @@ const HEADER: usize = 8;
 /// What a chunk may take in a xorb: a frame adds little to bytes that don't compress, and those are stored as they are.
 const LONGEST_STORED: usize = LONGEST_CHUNK + (4 << 10);
 
-/// Chunks are written when 256 KiB of them have been gathered. When the second of two rooms of this size is full, what was
-/// decoded into the first has been written, and there is room again without asking the system for any.
-const ROOM: usize = 384 << 10;
-
 /// How the bytes of a chunk are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
@@ -30,14 +26,6 @@ struct ChunkHeader {
     length: usize,
 }
 
-/// Memory for decoded chunks, which is used again once they have been let go of.
-#[derive(Debug, Default)]
-struct DecodedRoom {
-    /// Empty, with room behind it.
-    current: BytesMut,
-    before: BytesMut,
-}
-
 /// Decodes one chunk after another. At most one is held, and its header says how long it is before anything is kept of it.
 #[derive(Debug, Default)]
 pub(crate) struct ChunkDecoder {
@@ -45,7 +33,6 @@ pub(crate) struct ChunkDecoder {
     /// What has come of a header or a chunk that did not come in one piece.
     received: BytesMut,
     grouped: Vec<u8>,
-    room: DecodedRoom,
 }
 
 impl ChunkHeader {
@@ -78,14 +65,14 @@ impl ChunkDecoder {
         let decoded = match header.scheme {
             Scheme::None => return Ok(Some(stored)),
             Scheme::Lz4 => {
-                let mut decoded = self.room.take(header.length);
+                let mut decoded = BytesMut::zeroed(header.length);
                 lz4_frame::decode(&stored, &mut decoded)?;
                 decoded
             }
             Scheme::GroupedLz4 => {
                 self.grouped.resize(header.length, 0);
                 lz4_frame::decode(&stored, &mut self.grouped)?;
-                let mut decoded = self.room.take(header.length);
+                let mut decoded = BytesMut::zeroed(header.length);
                 byte_grouping::ungroup(&self.grouped, &mut decoded);
                 decoded
             }
@@ -121,19 +108,6 @@ impl ChunkDecoder {
         self.received.reserve(missing);
         self.received.extend_from_slice(&bytes.split_to(missing.min(bytes.len())));
         (self.received.len() == length).then(|| self.received.split().freeze())
-    }
-}
-
-impl DecodedRoom {
-    fn take(&mut self, length: usize) -> BytesMut {
-        if !self.current.try_reclaim(length) {
-            std::mem::swap(&mut self.current, &mut self.before);
-            if !self.current.try_reclaim(ROOM) {
-                self.current = BytesMut::with_capacity(ROOM);
-            }
-        }
-        self.current.resize(length, 0);
-        self.current.split()
     }
 }
 

@@ -221,7 +221,32 @@ mod tests {
         }
     }
 
+    /// Numbers of which many are small, so that some of them fit together.
+    fn number() -> impl Strategy<Value = u32> {
+        prop_oneof![0u32..5, 0u32..200_000, any::<u32>()]
+    }
+
     proptest! {
+        #[test]
+        fn no_numbers_are_more_than_an_error(
+            ranges in prop::collection::vec((any::<u64>(), number(), number(), number()), 0..3),
+            terms in prop::collection::vec((number(), number(), number(), number(), number()), 0..4),
+            extent in (number(), number()),
+        ) {
+            let ranges = ranges.into_iter().map(|(start, length, first, behind)| {
+                range(start..start.saturating_add(u64::from(length)), first..behind)
+            });
+            let terms = terms.into_iter().map(|(offset, length, chunk, count, skip)| {
+                term(u64::from(offset), length, chunk % 3, chunk..chunk.saturating_add(count), skip)
+            });
+            if let Ok(made) = reconstruct(ranges.collect(), terms.collect()) {
+                let cuts = made.cuts(SIZE);
+                prop_assert!(cuts.windows(2).all(|pair| pair[0] < pair[1]));
+                let _ = made.terms_of(&(u64::from(extent.0)..u64::from(extent.1)));
+                let _ = made.has_soon(&(0..usize::MAX), extent.0, extent.1);
+            }
+        }
+
         /// Whatever is missing when an answer is checked, a range of it that is widened to the cuts is a run of terms.
         #[test]
         fn what_was_asked_for_is_all_there_or_is_said_to_be_missing(
