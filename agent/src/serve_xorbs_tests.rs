@@ -3,6 +3,7 @@
 
 use std::num::NonZeroU16;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use futures_util::{SinkExt, StreamExt};
@@ -24,6 +25,8 @@ const STORED: usize = CHUNK + 8;
 const XORB_CHUNKS: usize = 80;
 const XORBS: usize = 4;
 const SIZE: usize = XORBS * XORB_CHUNKS * CHUNK;
+/// Of a file that is fetched as a whole.
+const SMALL: usize = 10 * CHUNK;
 
 /// What is wrong with the answer to a request for bytes of a xorb.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,18 +64,20 @@ struct Served {
 enum Asked {
     Xorb { number: usize, answer: usize, range: Range<usize> },
     Plain(Range<usize>),
+    Whole,
 }
 
 impl XorbHost {
-    fn new(script: Script) -> Self {
-        let file = (0..SIZE)
+    fn new(size: usize, script: Script) -> Self {
+        let file = (0..size)
             .map(|index| (index / 7 % 251).to_le_bytes()[0] ^ (index / CHUNK).to_le_bytes()[0])
             .collect();
         Self { file, script, served: Mutex::default() }
     }
 
     fn xorb(&self, number: usize) -> Vec<u8> {
-        let file = &self.file[number * XORB_CHUNKS * CHUNK..][..XORB_CHUNKS * CHUNK];
+        let file = &self.file[number * XORB_CHUNKS * CHUNK..];
+        let file = &file[..file.len().min(XORB_CHUNKS * CHUNK)];
         let length = u32::try_from(CHUNK).unwrap().to_le_bytes();
         let header = [0, length[0], length[1], length[2], 0, length[0], length[1], length[2]];
         file.chunks(CHUNK).flat_map(|chunk| [&header[..], chunk]).collect::<Vec<_>>().concat()
@@ -81,6 +86,9 @@ impl XorbHost {
     fn asked(head: &str) -> Option<Asked> {
         let path = head.split(' ').nth(1)?;
         let head = head.to_ascii_lowercase();
+        if !head.contains("range: ") {
+            return Some(Asked::Whole);
+        }
         let (first, last) = head.split_once("range: bytes=")?.1.lines().next()?.split_once('-')?;
         let range = first.parse().ok()?..last.parse::<usize>().ok()? + 1;
         match path.strip_prefix("/xorb/") {
@@ -100,6 +108,13 @@ impl XorbHost {
             }
             let asked = Self::asked(&String::from_utf8(std::mem::take(&mut head)).ok()?)?;
             let (range, mut bytes, wrong) = match asked {
+                Asked::Whole => {
+                    let length = self.file.len();
+                    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n");
+                    connection.write_all(head.as_bytes()).await.ok()?;
+                    connection.write_all(&self.file).await.ok()?;
+                    continue;
+                }
                 Asked::Plain(range) => {
                     let bytes = self.file[range.clone()].to_vec();
                     self.served.lock().unwrap().plain_bytes += bytes.len();
@@ -190,7 +205,13 @@ fn terms(base: &str, answer: usize, missing: &[Range<u64>]) -> (Vec<XorbRange>, 
 
 /// Fetches the file with so many connections.
 async fn fetch(connections: u16, script: Script) -> Had {
-    let store = Arc::new(XorbHost::new(script));
+    let folder = tempfile::tempdir().unwrap();
+    fetch_into(folder.path(), SIZE, connections, usize::MAX, script).await
+}
+
+/// Fetches a file of this size into a folder, until so many xorbs have been asked for.
+async fn fetch_into(folder: &Path, size: usize, connections: u16, until: usize, script: Script) -> Had {
+    let store = Arc::new(XorbHost::new(size, script));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let server = {
@@ -202,7 +223,6 @@ async fn fetch(connections: u16, script: Script) -> Had {
             }
         })
     };
-    let folder = tempfile::tempdir().unwrap();
     let (near, far) = tokio::io::duplex(1 << 20);
     let (reader, writer) = tokio::io::split(far);
     let agent = tokio::spawn(serve(reader, writer, Environment::new(None, Proxies::none()).unwrap()));
@@ -219,13 +239,13 @@ async fn fetch(connections: u16, script: Script) -> Had {
     };
     let layout =
         Layout::LocalDir { commit: Commit::new("0123456789012345678901234567890123456789").unwrap() };
-    let root = Some(folder.path().to_str().unwrap().to_owned());
+    let root = Some(folder.to_str().unwrap().to_owned());
     let otherwise = Address::new(&format!("{base}/file")).unwrap();
     let source = Source::Reconstructed(Some(otherwise));
     for order in [
         Order::Hello { version: VERSION.to_owned(), mode: Mode::Attached },
         Order::Open { root, access: Access::ReadWrite, layout, traces: Traces::Keep, limits },
-        Order::List { files: vec![Wanted { id: file, path, size: SIZE as u64, digest }] },
+        Order::List { files: vec![Wanted { id: file, path, size: size as u64, digest }] },
         Order::Survey { check: Check::Records },
     ] {
         orders.send(order).await.unwrap();
@@ -248,6 +268,9 @@ async fn fetch(connections: u16, script: Script) -> Had {
                 }
                 orders.send(Order::Terms { file, terms, is_last: true }).await.unwrap();
             }
+            Report::Tick { .. } if store.served.lock().unwrap().xorb_requests >= until => {
+                orders.send(Order::Cancel).await.unwrap();
+            }
             Report::Finished { .. } | Report::Fatal { .. } => {
                 heard.push(report);
                 break;
@@ -259,7 +282,7 @@ async fn fetch(connections: u16, script: Script) -> Had {
     orders.send(Order::Bye).await.unwrap();
     agent.await.unwrap();
     server.abort();
-    let placed = std::fs::read(folder.path().join("model.safetensors")).unwrap_or_default();
+    let placed = std::fs::read(folder.join("model.safetensors")).unwrap_or_default();
     let cost = std::mem::take(&mut *store.served.lock().unwrap());
     Had { reports: heard, served: cost, missing: asked, is_right: placed == store.file }
 }
@@ -327,4 +350,33 @@ async fn wrong_bytes_are_found_out_and_the_file_comes_anew_by_plain_ranges() {
     assert!(had.is_right, "{:?}", had.reports);
     assert_eq!((had.fell_back(), had.served.plain_bytes), (1, SIZE));
     assert!(!had.reports.iter().any(|report| matches!(report, Report::Failed { .. })));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_earlier_run_left_is_not_asked_for_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = |request, _| if request == 2 { Wrong::Silent } else { Wrong::Nothing };
+    let had = fetch_into(folder.path(), SIZE, 1, 3, silent).await;
+    assert!(!had.is_right, "it was ended before: {:?}", had.reports);
+    let then = fetch_into(folder.path(), SIZE, 1, usize::MAX, |_, _| Wrong::Nothing).await;
+    assert!(then.is_right && then.fell_back() == 0, "{:?}", then.reports);
+    let here = 2 * XORB_CHUNKS * CHUNK + XORB_CHUNKS / 2 * CHUNK;
+    assert!(then.missing[0] <= (SIZE - here + 5 * CHUNK) as u64, "{:?}", then.missing);
+    assert!(then.served.xorb_bytes as u64 <= then.missing[0] + (XORBS * XORB_CHUNKS * 8 + CHUNK) as u64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_file_comes_out_of_xorbs_and_falls_back_as_well() {
+    for (wrong, fell_back) in [
+        ((|_, _| Wrong::Nothing) as Script, 0),
+        (|request, _| if request == 0 { Wrong::Cut } else { Wrong::Nothing }, 0),
+        (|_, _| Wrong::Kind, 1),
+        (|_, _| Wrong::Status("404 Not Found"), 1),
+        (|_, _| Wrong::Byte, 1),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let had = fetch_into(folder.path(), SMALL, 1, usize::MAX, wrong).await;
+        assert!(had.is_right, "{:?}", had.reports);
+        assert_eq!(had.fell_back(), fell_back, "{:?}", had.reports);
+    }
 }
