@@ -16,6 +16,10 @@ use crate::xet::Reconstruction;
 /// Every connection may keep as much.
 const KEPT: usize = 512 << 10;
 
+/// So many answers are left waiting while a term comes from another xorb, where the terms go on in them soon: to ask again is
+/// to have all of it come again.
+const WAITING: usize = 2;
+
 /// The bytes of an extent, chunk by chunk.
 #[derive(Debug)]
 pub(crate) struct XetStream {
@@ -31,7 +35,8 @@ pub(crate) struct XetStream {
     skip: usize,
     given: u32,
     asking: Option<Asking>,
-    xorb: Option<XorbAnswer>,
+    /// The last one is under way, the others wait.
+    xorbs: Vec<XorbAnswer>,
     kept: VecDeque<KeptChunk>,
     /// What has come over the network since the last chunk was given.
     wire: u64,
@@ -72,7 +77,7 @@ impl XetStream {
             skip,
             given: 0,
             asking: None,
-            xorb: Some(xorb),
+            xorbs: vec![xorb],
             kept: VecDeque::new(),
             wire: 0,
         })
@@ -131,14 +136,14 @@ impl XetStream {
         if let Some(kept) = self.kept.iter().find(is_it) {
             return Ok(Some(kept.bytes.clone()));
         }
-        let mut xorb = match self.xorb.take() {
-            // What is before it has been decoded already, or is passed over.
-            Some(xorb) if xorb.range() == range && xorb.chunk() <= chunk => xorb,
-            _ => self.ask(range).await?,
-        };
-        let next = xorb.next(chunk);
-        let xorb = self.xorb.insert(xorb);
-        if let Some(bytes) = next? {
+        // What is before the chunk has been decoded already, or is passed over.
+        let is_there = |xorb: &XorbAnswer| xorb.range() == range && xorb.chunk() <= chunk;
+        match self.xorbs.iter().position(is_there) {
+            Some(place) => self.xorbs[place..].rotate_left(1),
+            None => self.ask(range).await?,
+        }
+        let Some(xorb) = self.xorbs.last_mut() else { return Ok(None) };
+        if let Some(bytes) = xorb.next(chunk)? {
             self.keep(range, chunk, &bytes);
             return Ok(Some(bytes));
         }
@@ -146,8 +151,12 @@ impl XetStream {
         Ok(None)
     }
 
-    /// The answer to a request for a xorb range.
-    async fn ask(&mut self, range: u32) -> Result<XorbAnswer, FetchFault> {
+    /// Asks for a xorb range.
+    async fn ask(&mut self, range: u32) -> Result<(), FetchFault> {
+        let (reconstruction, terms) = (&self.reconstruction, &self.terms);
+        self.xorbs.retain(|xorb| reconstruction.goes_on_soon(terms, xorb.range(), xorb.chunk()));
+        let surplus = self.xorbs.len().saturating_sub(WAITING);
+        self.xorbs.drain(..surplus);
         let asking = match &mut self.asking {
             Some(asking) => asking,
             none => none.insert(Asking::new(&self.network, &self.reconstruction, range)?),
@@ -156,7 +165,8 @@ impl XetStream {
         self.asking = None;
         let xorb = answered?;
         xorb.host().clone_into(&mut self.host);
-        Ok(xorb)
+        self.xorbs.push(xorb);
+        Ok(())
     }
 
     /// Keeps a chunk that is to come again soon.

@@ -164,6 +164,25 @@ async fn terms_follow_one_another_and_cost_what_came_for_them() {
 }
 
 #[tokio::test]
+async fn a_xorb_that_goes_on_after_others_is_fetched_once() {
+    let server = XorbServer::new(xorb(100), |_| XorbReply::Right).await;
+    let ranges =
+        vec![range(&server.address, 0..50), range(&server.address, 50..80), range(&server.address, 80..100)];
+    // A new chunk, twenty chunks of the old xorb, a new one from another xorb, and so on.
+    let chunks = [(1, 50..51), (0, 0..20), (2, 80..81), (0, 20..30), (1, 51..60), (0, 35..50), (2, 90..100)];
+    let (mut terms, mut expected) = (Vec::new(), Vec::new());
+    for (number, chunks) in chunks {
+        let length = (chunks.end - chunks.start) * 1000;
+        terms.push(term(expected.len() as u64, length, number, chunks.clone(), 0));
+        expected.extend(chunks.flat_map(|chunk| vec![u8::try_from(chunk).unwrap(); 1000]));
+    }
+    let (bytes, wire) = read(&reconstruction(ranges, terms), 0..expected.len() as u64).await.unwrap();
+    assert!(bytes == expected);
+    assert_eq!(server.asked().len(), 3, "{:?}", server.asked());
+    assert!(wire <= 100 * 1008, "{wire}");
+}
+
+#[tokio::test]
 async fn a_chunk_that_comes_again_and_again_is_fetched_once() {
     let server = XorbServer::new(xorb(2), |_| XorbReply::Right).await;
     let ranges = vec![range(&server.address, 0..1), range(&server.address, 1..2)];

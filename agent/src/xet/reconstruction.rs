@@ -11,7 +11,8 @@ use super::LONGEST_CHUNK;
 const LONGEST_XORB: u64 = (64 << 20) + (1 << 20);
 /// The most chunks of a xorb.
 const MOST_CHUNKS: u32 = 8 * 1024;
-/// So many terms are looked at for one that has a chunk again. A file of zeros has the same one in each.
+/// So many terms are looked at for one that has a chunk again, or goes on in a xorb: a file of zeros has the same chunk in
+/// each, and one with small changes comes from the old xorbs and the new ones in turn.
 const SOON: usize = 16;
 
 /// The terms of what is missing of one file.
@@ -126,8 +127,16 @@ impl Reconstruction {
 
     /// Whether a chunk is one of the terms that follow soon.
     pub(crate) fn has_soon(&self, terms: &Range<usize>, range: u32, chunk: u32) -> bool {
-        let soon = self.terms.get(terms.clone()).unwrap_or_default().iter().take(SOON);
-        soon.into_iter().any(|term| term.range == range && term.chunks.contains(&chunk))
+        self.soon(terms).any(|term| term.range == range && term.chunks.contains(&chunk))
+    }
+
+    /// Whether the terms that follow soon go on in a xorb range at this chunk or behind it.
+    pub(crate) fn goes_on_soon(&self, terms: &Range<usize>, range: u32, chunk: u32) -> bool {
+        self.soon(terms).any(|term| term.range == range && term.chunks.start >= chunk)
+    }
+
+    fn soon(&self, terms: &Range<usize>) -> impl Iterator<Item = &Term> {
+        self.terms.get(terms.clone()).unwrap_or_default().iter().take(SOON)
     }
 
     pub(crate) fn term(&self, index: usize) -> Option<&Term> {
