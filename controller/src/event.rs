@@ -182,6 +182,13 @@ pub enum Event {
         /// How long the wait is.
         wait: Duration,
     },
+    /// The Hub's Xet store was of no use, and what would have come from it comes as plain ranges.
+    FellBack {
+        /// Which file; none where it is all of them.
+        path: Option<RepoPath>,
+        /// Why.
+        failure: Failure,
+    },
     /// A file is complete and its digest is right.
     Verified {
         /// Which.

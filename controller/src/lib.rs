@@ -20,6 +20,7 @@ mod own_files;
 pub mod plan;
 pub mod problem;
 mod report;
+pub mod routes;
 pub mod selection;
 pub mod session;
 mod system;

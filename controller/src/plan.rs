@@ -4,17 +4,19 @@
 //! there is no dry run below it, only a plan that is not carried out.
 
 mod by_file;
+mod totals;
 
 use std::collections::HashSet;
 
 use hfdown_protocol::{
     Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, FileRow, Found, Proof, Provenance, RepoPath,
-    RepoPathRef, Skipped, Stamp, TooManyFiles, UnlistedFile, WantedFiles,
+    RepoPathRef, Stamp, TooManyFiles, UnlistedFile, WantedFiles,
 };
 
 pub use self::by_file::ByFile;
 use crate::hub::{ListedFile, Refused};
-use crate::selection::{Portion, Selected};
+use crate::routes::Routes;
+use crate::selection::Selected;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +69,8 @@ pub struct Plan {
     pub left_out_parts: Vec<Digest>,
     /// Whether it is for the hub cache, where the names of files are made as well: links, mostly.
     pub is_in_cache: bool,
+    /// By what way its files come, where that has been asked.
+    pub routes: Routes,
 }
 
 /// How much of a repository is not wanted.
@@ -171,6 +175,7 @@ pub fn plan(selected: &Selected, inventory: &Inventory, policy: &Policy) -> Plan
         extraneous: extraneous.map(|file| (file.clone(), policy.extraneous)).collect(),
         left_out_parts: left_out_parts(selected, inventory),
         is_in_cache: false,
+        routes: Routes::default(),
     }
 }
 
@@ -330,58 +335,6 @@ impl Plan {
     /// The extraneous to remove.
     pub fn to_remove(&self) -> impl Iterator<Item = &ExtraneousFile> {
         self.extraneous.iter().filter(|(_, fate)| *fate == Extraneous::Remove).map(|(file, _)| file)
-    }
-
-    /// Bytes to fetch: what an earlier run left behind is not fetched again.
-    pub fn missing_bytes(&self) -> u64 {
-        let missing = |file: Planned<'_>| match file.action {
-            Action::Fetch { partial, .. } => file.size.saturating_sub(partial),
-            Action::Keep { .. } | Action::Refuse { .. } => 0,
-        };
-        self.files().map(missing).sum()
-    }
-
-    /// Bytes of the files that are there already.
-    pub fn kept_bytes(&self) -> u64 {
-        self.kept().map(|file| file.size).sum()
-    }
-
-    /// How many of these were compared by size only.
-    pub fn kept_by_size(&self) -> usize {
-        let is_by_size = |file: &Planned<'_>| matches!(file.action, Action::Keep { proof: Proof::SizeOnly });
-        self.files().filter(is_by_size).count()
-    }
-
-    /// Why files can't have their place: how they are listed, and what is in the way of others.
-    pub fn refusals(&self) -> impl Iterator<Item = FailureKind> {
-        let refused = self.refused.iter().map(|refused| refused.reason.failure().kind);
-        refused.chain(self.obstructed().map(|(_, failure)| failure.kind))
-    }
-
-    /// The wanted files that nothing is fetched of.
-    pub fn skipped(&self) -> Skipped {
-        let count = |files: usize| u32::try_from(files).unwrap_or(u32::MAX);
-        Skipped {
-            kept: count(self.kept().count()),
-            kept_bytes: self.kept_bytes(),
-            by_size: count(self.kept_by_size()),
-            refused: count(self.refusals().count()),
-        }
-    }
-
-    /// How much of the repository is wanted, where that is not all of it, and not one file by its name.
-    pub fn portion(&self) -> Option<Portion> {
-        let LeftOut { files: other_files, bytes: other_bytes } = self.left_out;
-        if other_files == 0 || self.listed_as.is_some() {
-            return None;
-        }
-        let (files, bytes) = (self.len(), self.wanted.total());
-        Some(Portion {
-            files,
-            bytes,
-            of_files: files + other_files,
-            of_bytes: bytes.saturating_add(other_bytes),
-        })
     }
 
     /// Whether there is nothing for an agent to do.

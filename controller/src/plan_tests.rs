@@ -4,6 +4,7 @@ use super::*;
 use crate::hub::{Listing, RefusalReason};
 use crate::selection::Selection;
 use hfdown_protocol::PathError;
+use hfdown_protocol::Skipped;
 use std::sync::Arc;
 
 const SIZE: u64 = 100;

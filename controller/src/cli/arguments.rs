@@ -16,6 +16,7 @@ use super::tips::with_tip;
 use super::topics::topic;
 use super::values::{parse_floor, parse_rate};
 use crate::output::OutputOptions;
+use crate::routes::XetPolicy;
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage, 3 some files or boxes failed, 4 not allowed (token, gate,
@@ -332,6 +333,10 @@ pub struct LimitArguments {
     /// Bytes per second, over all connections: 50M, 800k, 1.5G
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub max_speed: Option<NonZeroU64>,
+    /// Fetch files as compressed chunks of the Hub's Xet store: where that saves 3 % of the bytes or more, wherever it has
+    /// them, or never [default: auto, or never with `HF_HUB_DISABLE_XET`]
+    #[arg(long, value_name = "WHEN", value_enum)]
+    pub xet: Option<XetPolicy>,
     /// How long to wait for a folder that another run holds; 0 does not wait [default: until it is free]
     #[arg(long, value_name = "SECONDS")]
     pub lock_timeout: Option<u32>,

@@ -21,6 +21,7 @@ use crate::hub::{
 };
 use crate::link::{AgentImages, HostKeyPolicy, LinkSettings, SharedLinks, SshTarget, TargetError};
 use crate::plan::{Extraneous, Policy};
+use crate::routes::XetPolicy;
 use crate::session::{Machine, Timeouts};
 
 // What to type instead.
@@ -43,6 +44,8 @@ pub struct Settings {
     pub verb: &'static str,
     /// After how many seconds without a byte a connection is given up (`HF_HUB_DOWNLOAD_TIMEOUT`), where that is set.
     pub stall_seconds: Option<NonZeroU16>,
+    /// Whether files come from the Hub's Xet store, where nothing else is typed (`HF_HUB_DISABLE_XET`).
+    pub xet: XetPolicy,
     extra_roots: Option<PathBuf>,
     proxies: Proxies,
 }
@@ -87,7 +90,9 @@ impl Settings {
         // What is no number of seconds is passed over, as `hf` does.
         let stall_seconds =
             variables.text("HF_HUB_DOWNLOAD_TIMEOUT").and_then(|text| text.trim().parse().ok());
-        Ok(Self { hub: Arc::new(hub), repo, revision, verb, stall_seconds, extra_roots, proxies })
+        let is_disabled = variables.says_yes("HF_HUB_DISABLE_XET");
+        let xet = if is_disabled { XetPolicy::Never } else { XetPolicy::default() };
+        Ok(Self { hub: Arc::new(hub), repo, revision, verb, stall_seconds, xet, extra_roots, proxies })
     }
 
     /// An agent in this process.

@@ -18,6 +18,7 @@ use crate::failure::{Exit, Problem};
 use crate::fleet::FleetTarget;
 use crate::link::IgnoredOption;
 use crate::plan::{Extraneous, Intent, Policy};
+use crate::routes::XetPolicy;
 use crate::selection::Selection;
 use crate::session::{ConnectAttempt, FolderRequest, Machine};
 
@@ -39,6 +40,8 @@ pub(super) struct SyncRequest {
     pub(super) intent: Intent,
     /// By what way a box gets what it can't fetch by itself.
     pub(super) through: Through,
+    /// Whether files come from the Hub's Xet store.
+    pub(super) xet: XetPolicy,
     /// For how many seconds an agent that is left alone may wait for new addresses, where it is to be left alone.
     pub(super) detach: Option<NonZeroU32>,
 }
@@ -98,6 +101,7 @@ impl SyncRequest {
     pub(super) fn within(settings: Settings, limits: &LimitArguments, intent: Intent) -> Self {
         Self {
             limits: limits.limits(settings.stall_seconds),
+            xet: limits.xet.unwrap_or(settings.xet),
             intent,
             settings,
             selection: Selection::Everything,

@@ -8,12 +8,12 @@ use super::Context;
 use super::fleet::{self, FleetOptions, FleetSync};
 use super::listing::{list, select};
 use super::misplaced::{in_order, refuse_name_of_a_file};
-use super::request::{SyncRequest, Targets};
+use super::request::{SyncRequest, Targets, Through};
 use super::verify;
 use crate::failure::{Exit, Problem};
 use crate::hub::{Listing, RepoInfo};
 use crate::selection::Selected;
-use crate::session::{PublicFiles, SharedAnswers};
+use crate::session::{PublicFiles, SharedAnswers, XetSources};
 
 /// What the Hub was asked, which is the same for every target.
 pub(super) struct Prepared {
@@ -22,6 +22,8 @@ pub(super) struct Prepared {
     pub(super) selected: Selected,
     /// What the Hub says of its files while they are fetched.
     pub(super) answers: Arc<SharedAnswers>,
+    /// The Hub's Xet store, where files may come from it.
+    pub(super) xet: Option<Arc<XetSources>>,
     /// Who finds out where they are, if they are public.
     pub(super) public: PublicFiles,
 }
@@ -59,5 +61,10 @@ async fn prepare(request: &SyncRequest, targets: &Targets, context: &Context) ->
     let public = PublicFiles::for_targets(targets.iter().count());
     let public = if request.detach.is_some() { public.in_advance() } else { public };
     let (info, answers) = (Arc::new(info), Arc::default());
-    Ok(Prepared { info, listing, selected, answers, public })
+    let hub = Arc::clone(&request.settings.hub);
+    // An agent that is left alone could not ask for addresses in the place of those that age, and what goes through this
+    // machine comes from the Hub itself.
+    let is_asked = request.detach.is_none() && request.through == Through::Nothing;
+    let xet = is_asked.then(|| Arc::new(XetSources::new(hub, Arc::clone(&info), request.xet)));
+    Ok(Prepared { info, listing, selected, answers, xet, public })
 }

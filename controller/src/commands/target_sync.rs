@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Check, Commit, End, FileTable, Traces};
+use hfdown_protocol::{Check, Commit, End, Failure, FailureKind, FileTable, Traces};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, TargetWork, attempts};
@@ -21,6 +21,7 @@ use crate::fleet::BoxEnding;
 use crate::hub::Listing;
 use crate::link::Leftovers;
 use crate::plan::{self, Intent, Inventory, Plan};
+use crate::routes::Routes;
 use crate::selection::Selected;
 use crate::session::{
     self, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Relaying, SelfServed, Session,
@@ -48,7 +49,8 @@ pub(super) async fn carry_out(
     };
     let (hub, info) = (Arc::clone(&request.settings.hub), Arc::clone(&prepared.info));
     let answers = Arc::clone(&prepared.answers);
-    let sources = Sources::shared(hub, info, relaying, prepared.public, answers);
+    let sources =
+        Sources::shared(hub, info, relaying, prepared.public, answers).with_xet(prepared.xet.clone());
     let sync = TargetSync { request, target, prepared, sources, cancel };
     let (run, ended) = attempts(&sync, target, cancel).await;
     tell_what_stays(request, target, &run, &ended).await;
@@ -111,6 +113,7 @@ impl TargetSync<'_> {
         }
         let mut plan = plan::plan(selected, &inventory, &request.policy);
         plan.is_in_cache = matches!(request.layout, FolderLayout::HubCache(_));
+        plan.routes = self.routes(&plan).await;
         let plan = Arc::new(plan);
         announce(request, target, &plan, run).await;
         let execution = execution(request, listing, &plan);
@@ -134,6 +137,22 @@ impl TargetSync<'_> {
             attempted: format!("cannot fetch {} to {}", listing.repo, target.destination),
             error,
         })
+    }
+}
+
+impl TargetSync<'_> {
+    /// By what way the files of a plan come. Trouble with the Xet store is none of the run's.
+    async fn routes(&self, plan: &Plan) -> Routes {
+        let Some(xet) = &self.prepared.xet else { return Routes::default() };
+        let (routes, trouble) = tokio::select! {
+            found = xet.routes(plan, &self.prepared.listing) => found,
+            () = self.cancel.cancelled() => return Routes::default(),
+        };
+        if let Some(error) = trouble {
+            let failure = Failure::new(FailureKind::Unreachable, error);
+            self.target.events.send(Event::FellBack { path: None, failure }).await;
+        }
+        routes
     }
 }
 

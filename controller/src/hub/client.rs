@@ -145,6 +145,11 @@ impl Hub {
         self.names.network_of(self.endpoint.url())
     }
 
+    /// What its names stand for.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// Where the token came from, if there is one.
     pub fn token_source(&self) -> Option<&TokenSource> {
         self.token_source.as_ref()

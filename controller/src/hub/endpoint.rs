@@ -132,6 +132,11 @@ impl Endpoint {
         url
     }
 
+    /// Access to the Xet store of a repository at a commit.
+    pub(super) fn xet_read_token(&self, repo: &RepoId, commit: &Commit) -> Url {
+        self.at(&format!("api/{}/{}/xet-read-token/{commit}", repo.kind().plural(), repo.name()))
+    }
+
     /// A file at a commit.
     pub(super) fn resolve(&self, repo: &RepoId, commit: &Commit, path: &RepoPath) -> Url {
         self.at(&format!("{repo}/resolve/{commit}/{}", utf8_percent_encode(path.as_str(), ESCAPED_IN_PATH)))

@@ -36,6 +36,7 @@ mod token;
 mod tree_details;
 mod tree_text;
 mod variables;
+mod xet;
 
 pub use client::{Credential, Hub, HubSetupError};
 pub use endpoint::{Endpoint, EndpointError};
@@ -58,3 +59,4 @@ pub use token::{Token, TokenError, TokenSource};
 pub use tree_details::TreeDetails;
 pub use tree_text::tree_text;
 pub use variables::Variables;
+pub use xet::{ReconstructionError, XetError, XetReconstruction, XetStore};

@@ -2,7 +2,7 @@
 //! not ask for each file.
 
 use hfdown_agent::digest_like;
-use hfdown_protocol::{Digest, FileRow};
+use hfdown_protocol::{Digest, FileRow, XetHash};
 
 use super::entry::TreeEntry;
 
@@ -30,9 +30,10 @@ impl TreeDetails {
         self.pointers.extend(pointer.map(|blob| (row, blob)));
     }
 
-    /// What Xet knows the file in this row by.
-    pub(super) fn xet_hash(&self, row: u32) -> Option<Digest> {
-        find(&self.xet_hashes, row)
+    /// What the Xet store calls the file in this row.
+    pub fn xet_hash(&self, row: u32) -> Option<XetHash> {
+        // Read as a SHA-256 is, whose bytes are in another order.
+        find(&self.xet_hashes, row)?.to_string().parse().ok()
     }
 
     /// What git knows the file in this row by: the digest of its content, or of its LFS pointer.

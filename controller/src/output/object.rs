@@ -132,6 +132,7 @@ pub(super) enum Object<'a> {
         dry_run: bool,
         fetch: PlannedFetches<'a>,
         fetch_bytes: u64,
+        wire_bytes: u64,
         keep: PlannedKeep,
         remove: PlannedRemovals<'a>,
         refuse: PlannedRefusals<'a>,
@@ -156,6 +157,11 @@ pub(super) enum Object<'a> {
         kind: &'static str,
         why: String,
         wait_seconds: Seconds,
+    },
+    FellBack {
+        path: Option<&'a str>,
+        kind: &'static str,
+        why: String,
     },
     Verified {
         path: &'a str,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use hfdown_protocol::{Commit, Conclusion, End, RepoPath, Summary, TransferStatus};
+use hfdown_protocol::{Commit, Conclusion, End, Failure, RepoPath, Summary, TransferStatus};
 
 use super::detached::lost;
 use super::object::{FileInFlight, Object, RefusedName, StatusFields};
@@ -101,6 +101,7 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
             why: because(failure),
             wait_seconds: Seconds(*wait),
         },
+        Event::FellBack { path, failure } => fell_back(path.as_ref(), failure),
         Event::Verified { path, .. } => Object::Verified { path: path.as_str() },
         Event::Placed { path, size, fetched } => {
             Object::Placed { path: path.as_str(), size: *size, fetched: *fetched }
@@ -123,6 +124,10 @@ pub(super) fn object(event: &Event, expected: PlanTotals) -> Option<Object<'_>> 
         Event::Cancelling => Object::Cancelling {},
         Event::Finished(outcome) => finished(outcome, expected),
     })
+}
+
+fn fell_back<'a>(path: Option<&'a RepoPath>, failure: &Failure) -> Object<'a> {
+    Object::FellBack { path: path.map(RepoPath::as_str), kind: kind(failure), why: because(failure) }
 }
 
 fn standing(status: &BoxStatus) -> Object<'_> {

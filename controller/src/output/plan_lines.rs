@@ -41,7 +41,11 @@ fn totals(plan: &Plan) -> String {
             0 => String::new(),
             resumed => format!(", resume {} of it", bytes(resumed)),
         };
-        parts.push(format!("fetch {} ({}{resumed})", count(fetched, "file"), bytes(size)));
+        let wire = match plan.wire_bytes() {
+            wire if plan.routes.is_plain() || wire >= plan.missing_bytes() => String::new(),
+            wire => format!(", {} over the wire", bytes(wire)),
+        };
+        parts.push(format!("fetch {} ({}{resumed}{wire})", count(fetched, "file"), bytes(size)));
     }
     if links > 0 {
         parts.push(format!("make {}", count(links, "link")));

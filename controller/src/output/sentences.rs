@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use hfdown_protocol::{Commit, MachineInfo, RepoPath};
+use hfdown_protocol::{Commit, Failure, MachineInfo, RepoPath};
 
 use super::fleet::{FleetSentences, FleetVoice};
 use super::reason::because;
@@ -164,19 +164,14 @@ impl Sentences {
                 (Verbosity::Normal, format!("{why}; trying again in {wait} (attempt {attempt} failed)"))
             }
             Event::Listed { repo, commit, portion } => {
-                let (files, size) = (count(portion.files, "file"), bytes(portion.bytes));
+                let size = bytes(portion.bytes);
+                let files = count(portion.files, "file");
                 (Verbosity::Normal, format!("{repo} @ {} · {files} · {size}", commit.short()))
             }
             Event::Recalled { repo, commit, completeness, files, bytes } => {
                 (Verbosity::Normal, recalled(repo, commit.as_ref(), *completeness, *files, *bytes))
             }
-            Event::NotReady { why, left } => {
-                let left = duration(*left);
-                (
-                    Verbosity::Normal,
-                    format!("{why}; a box that was just started does that: trying for {left}"),
-                )
-            }
+            Event::NotReady { why, left } => (Verbosity::Normal, not_ready(why, *left)),
             Event::Reconnecting { why, attempt, of, wait } => {
                 let wait = duration(*wait);
                 (Verbosity::Normal, format!("{why}; reconnecting in {wait} (attempt {attempt} of {of})"))
@@ -205,6 +200,7 @@ impl Sentences {
                 let (why, wait) = (because(failure), duration(*wait));
                 (level, format!("retrying {path} in {wait}: {why} (attempt {attempt} failed)"))
             }
+            Event::FellBack { path, failure } => (Verbosity::Verbose, fell_back(path.as_ref(), failure)),
             Event::Verified { path, digest } => {
                 (Verbosity::Verbose, format!("proved {path}: {}:{digest}", digest.kind()))
             }
@@ -220,8 +216,8 @@ impl Sentences {
             Event::NotRemoved { path, failure } => {
                 (Verbosity::Normal, format!("warning: cannot remove {path}: {}", because(failure)))
             }
-            Event::Detached { files, bytes: size, attach, stop } => {
-                (Verbosity::Normal, detached::detached(*files, *size, attach, stop))
+            Event::Detached { files, bytes, attach, stop } => {
+                (Verbosity::Normal, detached::detached(*files, *bytes, attach, stop))
             }
             Event::Joined { status } => (Verbosity::Normal, detached::joined(status)),
             Event::Ended { status, conclusion, ago } => {
@@ -275,6 +271,15 @@ impl Sentences {
             (_, None, _) => format!("{root} · {os} {arch} · "),
         }
     }
+}
+
+fn not_ready(why: &str, left: Duration) -> String {
+    format!("{why}; a box that was just started does that: trying for {}", duration(left))
+}
+
+fn fell_back(path: Option<&RepoPath>, failure: &Failure) -> String {
+    let which = path.map_or("some files", RepoPath::as_str);
+    format!("without Xet: {which}: {}", because(failure))
 }
 
 /// What is waited for, and for how long already.

@@ -17,6 +17,7 @@ use super::sources::Sources;
 use crate::display::Events;
 use crate::event::Event;
 use crate::plan::{Plan, Planned};
+use crate::routes::{Routes, SMALLEST};
 
 /// How often progress is sampled, whether anything moves or not: a stall is to be seen.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -135,7 +136,7 @@ impl Session {
                     deadline = Some(Instant::now() + STOPPING);
                     events.send(Event::Cancelling).await;
                 }
-                Heard::Report(Report::NeedSource { file, .. }) => {
+                Heard::Report(Report::NeedSource { file, asked: kind }) => {
                     while let Some(answered) = answers.try_join_next() {
                         if let Ok((file, Some(number))) = answered {
                             monitor.was_given(file, number);
@@ -153,7 +154,8 @@ impl Session {
                     if let Some(unsettled) = unsettled {
                         let asked = unsettled.asked();
                         monitor.may_ask(file, answers.len())?;
-                        answers.spawn(sources.clone().answer(asked, self.answer_ways()));
+                        let xet = monitor.routes().hash(file);
+                        answers.spawn(sources.clone().answer(asked, kind, xet, self.answer_ways()));
                     }
                 }
                 Heard::Report(Report::Warning { warning }) => {
@@ -232,13 +234,15 @@ async fn passed(deadline: Option<Instant>) {
 
 /// What is to be fetched, up to the first file of which it can't be said.
 fn jobs(plan: &Plan, sources: &Sources, failed: &mut Option<SessionError>) -> impl Iterator<Item = Job> {
-    plan.to_fetch().map_while(|planned| job(&planned, sources).map_err(|error| *failed = Some(error)).ok())
+    plan.to_fetch()
+        .map_while(|planned| job(&planned, sources, &plan.routes).map_err(|error| *failed = Some(error)).ok())
 }
 
-fn job(planned: &Planned<'_>, sources: &Sources) -> Result<Job, SessionError> {
+fn job(planned: &Planned<'_>, sources: &Sources, routes: &Routes) -> Result<Job, SessionError> {
     let unusable =
         |error: crate::hub::HubError| SessionError::Agent(Failure::new(FailureKind::Nonsense, error));
-    let source = sources.source(planned).map_err(unusable)?;
+    let source = sources.source(planned, routes).map_err(unusable)?;
     let replaces = planned.replaces().map(|there| there.stamp);
-    Ok(Job { file: planned.id, replaces, source, xet: None })
+    let xet = routes.hash(planned.id).filter(|_| planned.size > SMALLEST);
+    Ok(Job { file: planned.id, replaces, source, xet })
 }

@@ -31,6 +31,7 @@ mod sources;
 mod startup;
 mod survey;
 mod twins;
+mod xet_sources;
 
 pub use carryover::Carryover;
 pub use connect::{ConnectAttempt, FolderRequest, Machine, Timeouts, connect, left_running};
@@ -46,3 +47,4 @@ pub use session::Session;
 pub use shared_answers::SharedAnswers;
 pub use source_findings::SelfServed;
 pub use sources::{Relaying, Sources};
+pub use xet_sources::XetSources;

@@ -16,6 +16,7 @@ use super::shared_answers::AnswerNumber;
 use super::sources::AskedSource;
 use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
+use crate::routes::Routes;
 use crate::text::sanitize;
 
 /// The most characters of who holds a file.
@@ -135,6 +136,11 @@ impl<'a> TransferMonitor<'a> {
             summary: None,
             run,
         }
+    }
+
+    /// By what way files come.
+    pub(super) fn routes(&self) -> &'a Routes {
+        &self.plan.routes
     }
 
     /// The same after a link broke: what had arrived, or was placed, without being heard of counts as well.
@@ -290,6 +296,11 @@ impl<'a> TransferMonitor<'a> {
                 file.repetitions.retry()?;
                 let (path, wait) = (file.planned.path.to_path(), Duration::from_millis(wait_ms));
                 Event::Retrying { path, attempt, failure: cleaned(&failure), wait }
+            }
+            Report::FellBack { file, failure } => {
+                let Some(file) = self.unsettled(file)? else { return Ok(None) };
+                file.repetitions.fall_back()?;
+                Event::FellBack { path: Some(file.planned.path.to_path()), failure: cleaned(&failure) }
             }
             Report::Verified { file } => {
                 let verified = self.file(file)?;

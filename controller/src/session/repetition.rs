@@ -25,6 +25,7 @@ pub(super) struct Repetitions {
     waited: u32,
     verified: u32,
     retries: u32,
+    fell_back: bool,
     restarts: u32,
     /// Bytes of it that were there when attempts were last counted anew.
     counted_at: u64,
@@ -33,7 +34,16 @@ pub(super) struct Repetitions {
 impl Repetitions {
     /// Nothing yet, of a file that is there so far.
     pub(super) fn of_file_at(done: u64) -> Self {
-        Self { asked: 0, started: 0, waited: 0, verified: 0, retries: 0, restarts: 0, counted_at: done }
+        Self {
+            asked: 0,
+            started: 0,
+            waited: 0,
+            verified: 0,
+            retries: 0,
+            fell_back: false,
+            restarts: 0,
+            counted_at: done,
+        }
     }
 
     /// Its source is asked for.
@@ -59,6 +69,14 @@ impl Repetitions {
     /// An attempt at it has failed.
     pub(super) fn retry(&mut self) -> Result<(), SessionError> {
         count(&mut self.retries, MOST_RETRIES, "it tries one file without end")
+    }
+
+    /// It comes otherwise than was planned. An agent says so once.
+    pub(super) fn fall_back(&mut self) -> Result<(), SessionError> {
+        if std::mem::replace(&mut self.fell_back, true) {
+            return Err(SessionError::protocol("it falls back twice with one file"));
+        }
+        Ok(())
     }
 
     /// It is there so far.

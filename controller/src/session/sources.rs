@@ -7,15 +7,18 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    Digest, Failure, FailureKind, FileId, FilesByName, Order, RepoPath, Report, Source, WantedFiles, limits,
+    AskedFor, Digest, Failure, FailureKind, FileId, FilesByName, Order, RepoPath, Report, Source,
+    WantedFiles, XetHash, limits,
 };
 use tokio::sync::{Semaphore, mpsc};
 
 use super::public_files::PublicFiles;
 use super::shared_answers::{AnswerNumber, HubAnswer, SharedAnswers};
 use super::source_findings::{SelfServed, SourceFindings};
+use super::xet_sources::XetSources;
 use crate::hub::{Credential, Hub, HubError, ListedFile, Listing, RangeAnswer, RepoInfo, Resolved, SMALL};
 use crate::plan::Planned;
+use crate::routes::Routes;
 
 /// Answers on their way to one agent at once, whatever it asks for.
 const ANSWERS: usize = 16;
@@ -45,6 +48,7 @@ pub struct Sources {
     turns: Arc<Semaphore>,
     findings: Arc<SourceFindings>,
     shared: Arc<SharedAnswers>,
+    xet: Option<Arc<XetSources>>,
 }
 
 /// The source of one file, as an agent asks for it.
@@ -89,7 +93,13 @@ impl Sources {
         shared: Arc<SharedAnswers>,
     ) -> Self {
         let turns = Arc::new(Semaphore::new(ANSWERS));
-        Self { hub, info, relaying, public, listed: None, turns, findings: Arc::default(), shared }
+        Self { hub, info, relaying, public, listed: None, turns, findings: Arc::default(), shared, xet: None }
+    }
+
+    /// The same where files may come from the Hub's Xet store.
+    #[must_use]
+    pub fn with_xet(self, xet: Option<Arc<XetSources>>) -> Self {
+        Self { xet, ..self }
     }
 
     /// The same for a plan that was heard from an agent: only what is listed is given away.
@@ -139,8 +149,20 @@ impl Sources {
         self.findings.withheld().filter(|_| self.shared.is_withholding_to_be_told())
     }
 
-    /// What the agent is told when it is told to fetch a file. A public one it can find by itself.
-    pub(super) fn source(&self, planned: &Planned<'_>) -> Result<Source, HubError> {
+    /// What the agent is told when it is told to fetch a file, which may come as chunks of the Hub's Xet store.
+    pub(super) fn source(&self, planned: &Planned<'_>, routes: &Routes) -> Result<Source, HubError> {
+        let plain = self.plain_source(planned)?;
+        if self.xet.is_none() || routes.xet(planned.id).is_none() {
+            return Ok(plain);
+        }
+        Ok(Source::Reconstructed(match plain {
+            Source::Public(address) | Source::HandedOver(address) => Some(address),
+            Source::OnRequest | Source::Reconstructed(_) => None,
+        }))
+    }
+
+    /// The same of a file that comes as it is. A public one it can find by itself.
+    fn plain_source(&self, planned: &Planned<'_>) -> Result<Source, HubError> {
         let public = || self.hub.public_address(&self.info, &planned.listed().path);
         match self.public {
             _ if self.needs_this_machine() => Ok(Source::OnRequest),
@@ -152,8 +174,18 @@ impl Sources {
 
     /// Asks the Hub, with the token if there is one, and hands down what the agent may know: a signed address, or the bytes
     /// themselves, which wait behind other orders. `had` is the answer that the agent was given before and asks again after.
-    pub(super) async fn answer(self, asked: AskedSource, ways: AnswerWays) -> (FileId, Option<AnswerNumber>) {
+    pub(super) async fn answer(
+        self,
+        asked: AskedSource,
+        kind: AskedFor,
+        xet: Option<XetHash>,
+        ways: AnswerWays,
+    ) -> (FileId, Option<AnswerNumber>) {
         let id = asked.id;
+        if let AskedFor::Terms { missing } = kind {
+            self.answer_terms(id, xet.map(|hash| (hash, asked.file.size)), &missing, &ways).await;
+            return (id, None);
+        }
         // An agent that finds public files by itself asks only when it was refused one.
         if self.public == PublicFiles::FoundThere {
             self.shared.wants_token();
@@ -165,6 +197,28 @@ impl Sources {
                 let _ = ways.orders.send(Order::SourceUnavailable { file: id, failure }).await;
                 (id, None)
             }
+        }
+    }
+
+    /// Gives an agent the terms of what it lacks of a file.
+    async fn answer_terms(
+        &self,
+        id: FileId,
+        file: Option<(XetHash, u64)>,
+        missing: &[Range<u64>],
+        ways: &AnswerWays,
+    ) {
+        let given = match (&self.xet, file) {
+            (Some(xet), Some(file)) => {
+                // Never closed, so its turn comes.
+                let _turn = self.turns.acquire().await;
+                xet.give(id, file, missing, ways).await
+            }
+            _ => Err(Failure::new(FailureKind::Unreachable, "the Hub's Xet store is not asked here")),
+        };
+        if let Err(failure) = given {
+            // Behind what was given of an answer that broke off.
+            let _ = ways.bytes.send(Order::SourceUnavailable { file: id, failure }).await;
         }
     }
 

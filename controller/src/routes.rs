@@ -1,0 +1,111 @@
+//! By what way each file comes: as plain ranges, or as chunks of the Hub's Xet store. What the store says of a file tells
+//! how many bytes travel before the first one does.
+
+use std::collections::HashMap;
+
+use clap::ValueEnum;
+use hfdown_protocol::{FileId, XetHash};
+
+/// By how many hundredths less must travel. Chunks have to be decoded, and come from more addresses than a plain file.
+pub const WORTH_XET: u64 = 3;
+/// Smaller files are fetched in one request, which is fewer than their chunks take.
+pub const SMALLEST: u64 = 1 << 20;
+/// Larger files the Hub does not give out as plain ones.
+pub const LARGEST_PLAIN: u64 = 50_000_000_000;
+
+/// Whether files come from the Hub's Xet store.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum XetPolicy {
+    /// Where that saves 3 % of the bytes or more.
+    #[default]
+    Auto,
+    /// Wherever it has them.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The way of one file out of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct XetRoute {
+    /// How many bytes travel for all of the file.
+    pub wire: u64,
+}
+
+/// The ways of a plan's files. Those that are not in it come as plain ranges.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Routes {
+    /// What the store calls files that are to be fetched, as far as it has them.
+    hashes: HashMap<FileId, XetHash>,
+    xet: HashMap<FileId, XetRoute>,
+}
+
+impl XetPolicy {
+    /// Whether a file of `size` bytes comes from the store, where `wire` bytes travel for it.
+    pub fn takes(self, size: u64, wire: u64) -> bool {
+        match self {
+            Self::Never => false,
+            Self::Always => true,
+            Self::Auto => {
+                size > LARGEST_PLAIN
+                    || u128::from(wire) * 100 <= u128::from(size) * u128::from(100 - WORTH_XET)
+            }
+        }
+    }
+}
+
+impl Routes {
+    /// The store has this file, under this name.
+    pub fn name(&mut self, file: FileId, hash: XetHash) {
+        self.hashes.insert(file, hash);
+    }
+
+    /// It comes from there.
+    pub fn take(&mut self, file: FileId, route: XetRoute) {
+        self.xet.insert(file, route);
+    }
+
+    /// What the store calls a file.
+    pub fn hash(&self, file: FileId) -> Option<XetHash> {
+        self.hashes.get(&file).copied()
+    }
+
+    /// The way of a file that comes from the store.
+    pub fn xet(&self, file: FileId) -> Option<XetRoute> {
+        self.xet.get(&file).copied()
+    }
+
+    /// Whether any file comes from the store.
+    pub fn is_plain(&self) -> bool {
+        self.xet.is_empty()
+    }
+
+    /// How many bytes travel for what is missing of a file. What an earlier run left has its share of them.
+    pub fn wire(&self, file: FileId, size: u64, missing: u64) -> u64 {
+        let Some(XetRoute { wire }) = self.xet(file) else { return missing };
+        let share = u128::from(wire) * u128::from(missing) / u128::from(size.max(1));
+        u64::try_from(share).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_comes_from_the_store_where_that_saves_enough() {
+        for (policy, size, wire, expected) in [
+            (XetPolicy::Auto, 1_000_000, 970_000, true),
+            (XetPolicy::Auto, 1_000_000, 970_001, false),
+            (XetPolicy::Auto, 1_000_000, 2_000_000, false),
+            (XetPolicy::Auto, LARGEST_PLAIN, LARGEST_PLAIN, false),
+            (XetPolicy::Auto, LARGEST_PLAIN + 1, LARGEST_PLAIN + 9, true),
+            (XetPolicy::Auto, u64::MAX, u64::MAX / 2, true),
+            (XetPolicy::Always, 1_000_000, 2_000_000, true),
+            (XetPolicy::Never, u64::MAX, 0, false),
+            (XetPolicy::Never, 1_000_000, 1, false),
+        ] {
+            assert_eq!(policy.takes(size, wire), expected, "{policy:?} {size} {wire}");
+        }
+    }
+}
