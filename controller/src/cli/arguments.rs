@@ -25,7 +25,7 @@ that took longer than --timeout), 7 corrupt, 130 cancelled.
 
 Environment: HF_TOKEN, HF_TOKEN_PATH, HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_HUB_OFFLINE,
 HF_HUB_DISABLE_IMPLICIT_TOKEN, HF_HUB_DOWNLOAD_TIMEOUT (seconds that a connection may bring
-nothing), SSL_CERT_FILE, NO_PROXY, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY (proxies of http, https,
+nothing), HF_HUB_DISABLE_XET, SSL_CERT_FILE, NO_PROXY, HTTPS_PROXY, HTTP_PROXY and ALL_PROXY (proxies of http, https,
 socks4, socks4a, socks5 and socks5h) mean what they mean to `hf` and curl; NO_COLOR turns colours
 off. HFDOWN_AGENT_X86_64 and HFDOWN_AGENT_AARCH64 name agents to put on boxes instead
 of the one built in. HFDOWN_LOG=debug shows the talk with the agent.
@@ -333,8 +333,9 @@ pub struct LimitArguments {
     /// Bytes per second, over all connections: 50M, 800k, 1.5G
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub max_speed: Option<NonZeroU64>,
-    /// Fetch files as compressed chunks of the Hub's Xet store: where that saves 3 % of the bytes or more, wherever it has
-    /// them, or never [default: auto, or never with `HF_HUB_DISABLE_XET`]
+    /// Fetch large files as compressed chunks of the Hub's Xet store: where that saves 3 % of the bytes or more, wherever
+    /// it has them, or never [default: auto, or never with `HF_HUB_DISABLE_XET`]. What is detached or sent through
+    /// this machine comes without
     #[arg(long, value_name = "WHEN", value_enum)]
     pub xet: Option<XetPolicy>,
     /// How long to wait for a folder that another run holds; 0 does not wait [default: until it is free]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Check, Commit, End, Failure, FailureKind, FileTable, Traces};
+use hfdown_protocol::{Check, Commit, End, FileTable, Traces};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, TargetWork, attempts};
@@ -148,8 +148,7 @@ impl TargetSync<'_> {
             found = xet.routes(plan, &self.prepared.listing) => found,
             () = self.cancel.cancelled() => return Routes::default(),
         };
-        if let Some(error) = trouble {
-            let failure = Failure::new(FailureKind::Unreachable, error);
+        if let Some(failure) = trouble {
             self.target.events.send(Event::FellBack { path: None, failure }).await;
         }
         routes

@@ -145,6 +145,12 @@ impl Hub {
         self.names.network_of(self.endpoint.url())
     }
 
+    /// Whether a question to this machine stays on it: no proxy elsewhere takes it.
+    pub(super) fn stays_here(&self, url: &Url) -> bool {
+        let proxy = self.proxies.for_url(url);
+        proxy.is_ok_and(|proxy| proxy.is_none_or(|proxy| proxy.is_on_this_machine()))
+    }
+
     /// What its names stand for.
     pub(super) fn names(&self) -> &Names {
         &self.names

@@ -32,6 +32,8 @@ mod status;
 mod style;
 mod summary;
 mod verification;
+#[cfg(test)]
+mod xet_tests;
 
 pub use console::Output;
 pub use log::{Log, LogLine};

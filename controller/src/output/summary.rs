@@ -18,6 +18,8 @@ pub(super) struct PlanTotals {
     to_fetch: usize,
     /// Kept files of which only the size is known.
     by_size: usize,
+    /// Whether some of them come compressed.
+    is_compressed: bool,
     /// What was typed.
     command: RunKind,
 }
@@ -34,7 +36,12 @@ enum RunKind {
 
 impl PlanTotals {
     pub(super) fn of(plan: &Plan) -> Self {
-        Self { to_fetch: plan.to_fetch().count(), by_size: plan.kept_by_size(), command: RunKind::Transfer }
+        Self {
+            to_fetch: plan.to_fetch().count(),
+            by_size: plan.kept_by_size(),
+            is_compressed: !plan.routes.is_plain(),
+            command: RunKind::Transfer,
+        }
     }
 
     /// The same of a transfer that was detached.
@@ -42,6 +49,7 @@ impl PlanTotals {
         Self {
             to_fetch: status.files as usize,
             by_size: status.skipped.by_size as usize,
+            is_compressed: false,
             command: RunKind::Attachment,
         }
     }
@@ -93,10 +101,16 @@ fn opening(outcome: &Tally, expected: PlanTotals) -> String {
         all if all == outcome.placed as usize => count(outcome.placed, "file"),
         all => format!("{} of {}", outcome.placed, count(all, "file")),
     };
-    let fetched = match (outcome.fetched, mean_rate(outcome.fetched, outcome.transfer)) {
-        (0, _) | (_, None) => format!("{} in {}", bytes(outcome.fetched), duration(outcome.elapsed)),
-        (fetched, Some(mean)) => {
-            format!("{} in {} ({})", bytes(fetched), duration(outcome.transfer), rate(mean))
+    let is_smaller = expected.is_compressed && outcome.fetched < outcome.written;
+    let (size, wire) = if is_smaller {
+        (outcome.written, format!(", {} over the wire", bytes(outcome.fetched)))
+    } else {
+        (outcome.fetched, String::new())
+    };
+    let fetched = match (size, mean_rate(size, outcome.transfer)) {
+        (0, _) | (_, None) => format!("{} in {}{wire}", bytes(size), duration(outcome.elapsed)),
+        (size, Some(mean)) => {
+            format!("{} in {} ({}){wire}", bytes(size), duration(outcome.transfer), rate(mean))
         }
     };
     match (outcome.end, outcome.failed()) {

@@ -153,7 +153,7 @@ impl Session {
                     };
                     if let Some(unsettled) = unsettled {
                         let asked = unsettled.asked();
-                        monitor.may_ask(file, answers.len())?;
+                        monitor.may_ask(file, &kind, answers.len())?;
                         let xet = monitor.routes().hash(file);
                         answers.spawn(sources.clone().answer(asked, kind, xet, self.answer_ways()));
                     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use hfdown_protocol::{DiskWarning, End, ExtraneousFile, FileId, Report, Summary, Ticked};
+use hfdown_protocol::{AskedFor, DiskWarning, End, ExtraneousFile, FileId, Report, Summary, Ticked};
 use tokio::time::Instant;
 
 use super::carryover::Carryover;
@@ -184,11 +184,21 @@ impl<'a> TransferMonitor<'a> {
     }
 
     /// Whether another question may be asked while so many are unanswered: an agent asks once per file.
-    pub(super) fn may_ask(&mut self, file: FileId, unanswered: usize) -> Result<(), SessionError> {
+    pub(super) fn may_ask(
+        &mut self,
+        file: FileId,
+        asked: &AskedFor,
+        unanswered: usize,
+    ) -> Result<(), SessionError> {
         if unanswered > self.to_fetch {
             return Err(SessionError::protocol("it asks without waiting for answers"));
         }
-        self.file(file)?.repetitions.ask()
+        let repetitions = &mut self.file(file)?.repetitions;
+        repetitions.ask()?;
+        match asked {
+            AskedFor::Plain => Ok(()),
+            AskedFor::Terms { missing } => repetitions.ask_for_terms(missing.len()),
+        }
     }
 
     /// The agent has been given this answer for a file: what it is given when it asks again is a later one.

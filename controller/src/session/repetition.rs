@@ -5,6 +5,8 @@ use super::error::SessionError;
 
 /// How often one file's source may be asked for. Each is a question to the Hub with the token; addresses last an hour.
 const MOST_QUESTIONS: u32 = 1000;
+/// Of how many ranges of one file terms may be asked for. Each is a question to the Xet store, at least.
+const MOST_RANGES: u32 = 10_000;
 /// How often a file may be begun or verified. An agent says each once; a client that joins it may hear it again, and a file
 /// that another program changed is proved anew.
 const MOST_REPEATS: u32 = 10;
@@ -21,6 +23,7 @@ const MOST_RESTARTS: u32 = 10;
 #[derive(Debug)]
 pub(super) struct Repetitions {
     asked: u32,
+    ranges: u32,
     started: u32,
     waited: u32,
     verified: u32,
@@ -36,6 +39,7 @@ impl Repetitions {
     pub(super) fn of_file_at(done: u64) -> Self {
         Self {
             asked: 0,
+            ranges: 0,
             started: 0,
             waited: 0,
             verified: 0,
@@ -49,6 +53,12 @@ impl Repetitions {
     /// Its source is asked for.
     pub(super) fn ask(&mut self) -> Result<(), SessionError> {
         count(&mut self.asked, MOST_QUESTIONS, "it asks for one file without end")
+    }
+
+    /// Terms of so many ranges of it are asked for.
+    pub(super) fn ask_for_terms(&mut self, ranges: usize) -> Result<(), SessionError> {
+        let ranges = u32::try_from(ranges).unwrap_or(u32::MAX);
+        add(&mut self.ranges, ranges, MOST_RANGES, "it asks for the terms of one file without end")
     }
 
     /// It is begun.
@@ -90,13 +100,25 @@ impl Repetitions {
 }
 
 fn count(times: &mut u32, most: u32, complaint: &str) -> Result<(), SessionError> {
-    *times += 1;
+    add(times, 1, most, complaint)
+}
+
+fn add(times: &mut u32, more: u32, most: u32, complaint: &str) -> Result<(), SessionError> {
+    *times = times.saturating_add(more);
     if *times > most { Err(SessionError::protocol(complaint)) } else { Ok(()) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn terms_are_not_asked_for_without_end() {
+        let mut file = Repetitions::of_file_at(0);
+        let failed = (0..u32::MAX).find(|_| file.ask_for_terms(64).is_err());
+        assert_eq!(failed, Some(MOST_RANGES / 64));
+        assert!(Repetitions::of_file_at(0).ask_for_terms(usize::MAX).is_err());
+    }
 
     #[test]
     fn attempts_count_anew_with_progress_and_not_for_ever() {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hfdown_protocol::{Failure, FileId};
+use tokio::time::Instant;
 
 use crate::hub::HubError;
 
@@ -22,6 +23,8 @@ struct NotedSources {
     /// The first of them, in full.
     first: Option<Arc<HubError>>,
     relayed: HashSet<FileId>,
+    /// When the terms of files were given last.
+    terms: HashMap<FileId, Instant>,
     withheld: HashMap<FileId, u64>,
 }
 
@@ -76,6 +79,11 @@ impl SourceFindings {
     /// Whether it was.
     pub(super) fn is_relayed(&self, id: FileId) -> bool {
         self.found().relayed.contains(&id)
+    }
+
+    /// The terms of a file are given now. When they were before, if they were.
+    pub(super) fn give_terms(&self, id: FileId) -> Option<Instant> {
+        self.found().terms.insert(id, Instant::now())
     }
 
     /// A box does not get a file of this size.

@@ -212,7 +212,7 @@ impl Sources {
             (Some(xet), Some(file)) => {
                 // Never closed, so its turn comes.
                 let _turn = self.turns.acquire().await;
-                xet.give(id, file, missing, ways).await
+                xet.give(id, file, (missing, self.findings.give_terms(id)), ways).await
             }
             _ => Err(Failure::new(FailureKind::Unreachable, "the Hub's Xet store is not asked here")),
         };

@@ -10,16 +10,16 @@ use futures_util::{StreamExt, stream};
 use hfdown_protocol::{Failure, FailureKind, FileId, Order, XetHash, batches};
 use tokio::time::{Instant, timeout_at};
 
-use super::sources::AnswerWays;
+use super::sources::{AnswerWays, kind};
 use crate::hub::{Hub, Listing, RepoInfo, XetError, XetReconstruction, XetStore, lifetime};
-use crate::plan::Plan;
+use crate::plan::{Plan, Planned};
 use crate::routes::{Routes, SMALLEST, XetPolicy, XetRoute};
 
 /// Files of which the store is asked before the first byte, the largest first: what is behind them is small beside them,
 /// and comes as plain ranges.
 const MOST_FILES: usize = 1000;
 /// For how long all of that may take. What is not known then comes as plain ranges.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Questions at once.
 const AT_ONCE: usize = 8;
 /// Xorb ranges that are kept from one question to the next, with their addresses of some 700 bytes each. What is not kept
@@ -40,23 +40,24 @@ pub struct XetSources {
 #[derive(Debug, Default)]
 struct KnownFile {
     wire: Mutex<KnownWire>,
-    whole: tokio::sync::Mutex<Option<KeptAnswer>>,
+    whole: tokio::sync::Mutex<Option<KeptTerms>>,
 }
 
 /// How many bytes travel for a file.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 enum KnownWire {
     #[default]
     NotAsked,
     Bytes(u64),
     /// The store was of no use.
-    Nothing,
+    Nothing(XetError),
 }
 
 /// All of a file's terms, while their addresses are good.
 #[derive(Debug, Clone)]
-struct KeptAnswer {
+struct KeptTerms {
     reconstruction: Arc<XetReconstruction>,
+    asked: Instant,
     until: Instant,
 }
 
@@ -67,7 +68,7 @@ impl XetSources {
     }
 
     /// Finds out which files of a plan come from the store. Says also why it was of no use, once for all of them.
-    pub async fn routes(&self, plan: &Plan, listing: &Listing) -> (Routes, Option<XetError>) {
+    pub async fn routes(&self, plan: &Plan, listing: &Listing) -> (Routes, Option<Failure>) {
         let mut routes = names(plan, listing);
         if self.policy == XetPolicy::Never {
             return (routes, None);
@@ -82,43 +83,70 @@ impl XetSources {
         let deadline = Instant::now() + PATIENCE;
         let asked = files.into_iter().map(|(size, id, hash)| async move {
             let wire = timeout_at(deadline, self.wire(hash, size)).await;
-            (size, id, wire.unwrap_or(Ok(None)))
+            (size, id, wire)
         });
         let mut answers = stream::iter(asked).buffer_unordered(AT_ONCE);
         let mut trouble = None;
         while let Some((size, id, wire)) = answers.next().await {
             match wire {
-                Ok(Some(wire)) if self.policy.takes(size, wire) => routes.take(id, XetRoute { wire }),
-                Ok(_) => {}
-                Err(error) => trouble = trouble.or(Some(error)),
+                Ok(Ok(wire)) if self.policy.takes(size, wire) => routes.take(id, XetRoute { wire }),
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    // The others would wait for the same.
+                    let is_over = error.is_of_the_store();
+                    trouble = trouble.or_else(|| Some(failure(&error)));
+                    if is_over {
+                        break;
+                    }
+                }
+                Err(_) => {
+                    let detail = format!("its answers take longer than {} s", PATIENCE.as_secs());
+                    trouble = trouble.or_else(|| Some(Failure::new(FailureKind::Unreachable, detail)));
+                    break;
+                }
             }
+        }
+        drop(answers);
+        // Who wants all of them from there is told where there are some that are not.
+        let is_named = |planned: &Planned<'_>| routes.hash(planned.id).is_some();
+        if self.policy == XetPolicy::Always
+            && trouble.is_none()
+            && plan.to_fetch().any(|planned| planned.size > SMALLEST && !is_named(&planned))
+        {
+            let detail = "the Hub does not say that its Xet store has them";
+            trouble = Some(Failure::new(FailureKind::NotFound, detail));
         }
         (routes, trouble)
     }
 
-    /// How many bytes travel for a file; none where the store is known to be of no use for it.
-    async fn wire(&self, hash: XetHash, size: u64) -> Result<Option<u64>, XetError> {
+    /// How many bytes travel for a file.
+    async fn wire(&self, hash: XetHash, size: u64) -> Result<u64, XetError> {
         let file = self.file(hash);
-        match *file.noted() {
+        match &*file.noted() {
             KnownWire::NotAsked => {}
-            KnownWire::Bytes(wire) => return Ok(Some(wire)),
-            KnownWire::Nothing => return Ok(None),
+            KnownWire::Bytes(wire) => return Ok(*wire),
+            KnownWire::Nothing(error) => return Err(error.clone()),
         }
-        let whole = self.whole(&file, hash, size).await;
-        let wire = whole.as_ref().ok().map(|reconstruction| reconstruction.wire());
-        *file.noted() = wire.map_or(KnownWire::Nothing, KnownWire::Bytes);
-        whole.map(|_| wire)
+        let whole = self.whole(&file, (hash, size), None).await;
+        let wire = whole.map(|reconstruction| reconstruction.wire());
+        *file.noted() = match &wire {
+            Ok(wire) => KnownWire::Bytes(*wire),
+            Err(error) => KnownWire::Nothing(error.clone()),
+        };
+        wire
     }
 
-    /// All of a file's terms.
+    /// All of a file's terms. Where some were given at a time and have turned out to be of no use, later ones.
     async fn whole(
         &self,
         file: &KnownFile,
-        hash: XetHash,
-        size: u64,
+        (hash, size): (XetHash, u64),
+        given: Option<Instant>,
     ) -> Result<Arc<XetReconstruction>, XetError> {
         let mut kept = file.whole.lock().await;
-        if let Some(kept) = kept.as_ref().filter(|kept| Instant::now() < kept.until) {
+        let is_good =
+            |kept: &&KeptTerms| Instant::now() < kept.until && given.is_none_or(|given| kept.asked > given);
+        if let Some(kept) = kept.as_ref().filter(is_good) {
             return Ok(Arc::clone(&kept.reconstruction));
         }
         let asked = Instant::now();
@@ -126,7 +154,7 @@ impl XetSources {
         let until = asked + good_for(&reconstruction);
         *kept = None;
         if self.kept() + reconstruction.ranges.len() <= MOST_KEPT {
-            *kept = Some(KeptAnswer { reconstruction: Arc::clone(&reconstruction), until });
+            *kept = Some(KeptTerms { reconstruction: Arc::clone(&reconstruction), asked, until });
         }
         Ok(reconstruction)
     }
@@ -148,19 +176,19 @@ impl XetSources {
         kept.sum()
     }
 
-    /// Gives an agent the terms of what it lacks of a file.
+    /// Gives an agent the terms of what it lacks of a file. The last time that it was given some is said as well.
     pub(super) async fn give(
         &self,
         id: FileId,
         (hash, size): (XetHash, u64),
-        missing: &[Range<u64>],
+        (missing, given): (&[Range<u64>], Option<Instant>),
         ways: &AnswerWays,
     ) -> Result<(), Failure> {
-        let of_no_use = |error: XetError| Failure::new(FailureKind::Nonsense, error);
+        let of_no_use = |error: XetError| failure(&error);
         let is_whole = matches!(missing, [all] if *all == (0..size));
         let reconstruction = if is_whole {
             let file = self.file(hash);
-            self.whole(&file, hash, size).await.map_err(of_no_use)?
+            self.whole(&file, (hash, size), given).await.map_err(of_no_use)?
         } else {
             Arc::new(self.parts(hash, size, missing).await.map_err(of_no_use)?)
         };
@@ -211,6 +239,24 @@ impl KnownFile {
     }
 }
 
+/// Why the store was of no use, in the protocol's words.
+fn failure(error: &XetError) -> Failure {
+    let kind = match error {
+        XetError::Hub(error) => kind(error),
+        XetError::Grant | XetError::Asked | XetError::Reconstruction { .. } => FailureKind::Nonsense,
+        XetError::Private | XetError::Unencrypted => FailureKind::NotAllowed,
+        XetError::Unreached { .. } => FailureKind::Unreachable,
+        XetError::Refused { status, .. } => match status {
+            401 | 403 => FailureKind::NotAllowed,
+            404 => FailureKind::NotFound,
+            429 => FailureKind::RateLimited,
+            500.. => FailureKind::Unreachable,
+            _ => FailureKind::Nonsense,
+        },
+    };
+    Failure::new(kind, error)
+}
+
 /// What the store calls the files that are to be fetched. Both are in the order of the listing.
 fn names(plan: &Plan, listing: &Listing) -> Routes {
     let mut routes = Routes::default();
@@ -231,3 +277,7 @@ fn good_for(reconstruction: &XetReconstruction) -> Duration {
     let lives = reconstruction.ranges.iter().map(|range| lifetime(&range.address, now).unwrap_or(2 * USUAL));
     lives.min().unwrap_or_default() / 2
 }
+
+#[cfg(test)]
+#[path = "xet_sources_tests.rs"]
+mod tests;

@@ -53,7 +53,7 @@ pub enum ReconstructionError {
 
 /// How the API writes it, in both of its versions.
 #[derive(Deserialize)]
-struct Answer {
+struct AnsweredFile {
     #[serde(default)]
     offset_into_first_range: u64,
     terms: Vec<AnsweredTerm>,
@@ -106,7 +106,7 @@ impl XetReconstruction {
         asked: &Range<u64>,
         is_encrypted: bool,
     ) -> Result<Self, ReconstructionError> {
-        let answer: Answer =
+        let answer: AnsweredFile =
             serde_json::from_slice(json).map_err(|error| ReconstructionError::Json(error.to_string()))?;
         let signed = answer.signed(is_encrypted)?;
         let mut read = Self::default();
@@ -182,7 +182,7 @@ impl XetReconstruction {
     }
 }
 
-impl Answer {
+impl AnsweredFile {
     /// The ranges of each xorb, in both versions.
     fn signed(&self, is_encrypted: bool) -> Result<HashMap<XetHash, Vec<XorbRange>>, ReconstructionError> {
         let second = self.xorbs.iter().flat_map(|(hash, all)| {
