@@ -16,7 +16,7 @@ use crate::http::{asked_wait, is_said_to_be_a_page};
 pub(super) struct Expected<'a> {
     pub(super) host: &'a str,
     pub(super) extent: &'a Extent,
-    /// What the server may claim as the length of the whole; none where the Hub does not list it.
+    /// What the server may claim as the length of the whole; none of a xorb, which the Hub does not list.
     pub(super) total: Option<u64>,
     /// Whether the address has a query, as signed ones have.
     pub(super) has_query: bool,
@@ -50,7 +50,16 @@ impl Expected<'_> {
     /// Where the bytes of a part belong has to be said, and to be what was asked. Some servers don't say it (Artifactory),
     /// say it wrongly, or send a part of several ranges: then the file is asked for as a whole, and its digest tells.
     fn check_range(&self, headers: &HeaderMap, range: &Range<u64>) -> Result<(), FetchFault> {
-        if self.is_said_to_be(headers, range) { Ok(()) } else { Err(self.range_ignored()) }
+        let is_it = self.is_said_to_be(headers, range) || self.is_part_of_xorb(headers, range);
+        if is_it { Ok(()) } else { Err(self.range_ignored()) }
+    }
+
+    /// A part of a xorb, of which a server of xet-core's says its length alone: chunks of another place don't decode, or the
+    /// file's digest finds them out.
+    fn is_part_of_xorb(&self, headers: &HeaderMap, range: &Range<u64>) -> bool {
+        let said: Option<u64> = text(headers, CONTENT_LENGTH.as_str()).parse().ok();
+        let is_unsaid = headers.get(CONTENT_RANGE).is_none();
+        self.total.is_none() && is_unsaid && said == Some(range.end - range.start)
     }
 
     /// A part though the whole was asked for: taken where it is all of the file, or where nothing else is said.

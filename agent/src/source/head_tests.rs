@@ -199,3 +199,26 @@ fn a_web_page_in_the_place_of_a_file_is_one() {
     };
     assert!(expected.check(StatusCode::OK, &headers(&right)).is_ok());
 }
+
+#[test]
+fn a_part_of_a_xorb_need_not_say_where_it_belongs() {
+    let extent = Extent::Range(10..30);
+    let length = |length: &'static str| {
+        HeaderMap::from_iter([(reqwest::header::CONTENT_LENGTH, HeaderValue::from_static(length))])
+    };
+    let elsewhere = HeaderMap::from_iter([
+        (reqwest::header::CONTENT_LENGTH, HeaderValue::from_static("20")),
+        (reqwest::header::CONTENT_RANGE, HeaderValue::from_static("bytes 0-19/100")),
+    ]);
+    for (total, headers, expected) in [
+        (None, length("20"), true),
+        (None, length("21"), false),
+        (None, HeaderMap::new(), false),
+        (None, elsewhere, false),
+        (Some(SIZE), length("20"), false),
+    ] {
+        let head = Expected { host: "cdn.example", extent: &extent, total, has_query: true, is_page: false };
+        let checked = head.check(StatusCode::PARTIAL_CONTENT, &headers);
+        assert_eq!(checked.is_ok(), expected, "{total:?} {headers:?}");
+    }
+}
