@@ -33,6 +33,7 @@ const USUAL: Duration = Duration::from_secs(10 * 60);
 pub struct XetSources {
     store: XetStore,
     policy: XetPolicy,
+    patience: Duration,
     known: Mutex<HashMap<XetHash, Arc<KnownFile>>>,
 }
 
@@ -64,7 +65,7 @@ struct KeptTerms {
 impl XetSources {
     /// The store of a repository.
     pub fn new(hub: Arc<Hub>, info: Arc<RepoInfo>, policy: XetPolicy) -> Self {
-        Self { store: XetStore::new(hub, info), policy, known: Mutex::default() }
+        Self { store: XetStore::new(hub, info), policy, patience: PATIENCE, known: Mutex::default() }
     }
 
     /// Finds out which files of a plan come from the store. Says also why it was of no use, once for all of them.
@@ -80,7 +81,7 @@ impl XetSources {
             .collect();
         files.sort_unstable_by_key(|(size, id, _)| (std::cmp::Reverse(*size), *id));
         files.truncate(MOST_FILES);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.patience;
         let asked = files.into_iter().map(|(size, id, hash)| async move {
             let wire = timeout_at(deadline, self.wire(hash, size)).await;
             (size, id, wire)
@@ -100,7 +101,7 @@ impl XetSources {
                     }
                 }
                 Err(_) => {
-                    let detail = format!("its answers take longer than {} s", PATIENCE.as_secs());
+                    let detail = format!("its answers take longer than {} s", self.patience.as_secs());
                     trouble = trouble.or_else(|| Some(Failure::new(FailureKind::Unreachable, detail)));
                     break;
                 }

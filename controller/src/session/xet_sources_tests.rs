@@ -288,6 +288,57 @@ async fn a_store_that_is_away_or_wants_patience_is_left_alone() {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_never_answers_holds_a_plan_up_for_a_while_only() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hub = ScriptedServer::hub(&format!("http://{}", listener.local_addr().unwrap())).await;
+    let (plan, listing) = files(20);
+    let mut sources = sources(&hub.url, XetPolicy::Auto);
+    sources.patience = Duration::from_millis(50);
+    let (routes, trouble) = sources.routes(&plan, &listing).await;
+    assert!(routes.is_plain());
+    assert_eq!(trouble.unwrap().kind, FailureKind::Unreachable);
+    assert_eq!(hub.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_large_file_is_asked_about_in_slices() {
+    const GIB: u64 = 1 << 30;
+    let size = 5 * GIB + 7;
+    let store = ScriptedServer::new(move |asked| {
+        let (start, end) = range_of(asked).unwrap();
+        let chunks = json!({"start": 0, "end": 8192});
+        let hash = "a".repeat(64);
+        let mut left = end + 1 - start;
+        let mut terms = Vec::new();
+        while left > 0 {
+            let length = left.min(GIB);
+            terms.push(json!({"hash": hash, "unpacked_length": length, "range": chunks}));
+            left -= length;
+        }
+        let bytes = json!({"start": 0, "end": 999});
+        let ranges = json!([{"chunks": chunks, "bytes": bytes}]);
+        ok(&json!({"terms": terms, "xorbs": {hash: [{"url": "http://127.0.0.1:1/x", "ranges": ranges}]}}))
+    })
+    .await;
+    let hub = ScriptedServer::hub(&store.url).await;
+    let sources = sources(&hub.url, XetPolicy::Auto);
+    let file = sources.file(hash(0));
+    let whole = sources.whole(&file, (hash(0), size), None).await.unwrap();
+    assert_eq!((whole.terms.len(), whole.ranges.len(), whole.wire()), (6, 3, 3000));
+    assert!(whole.terms.windows(2).all(|pair| pair[0].offset + u64::from(pair[0].length) == pair[1].offset));
+    let mut asked: Vec<_> = store.seen().iter().map(|asked| range_of(asked).unwrap()).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, [(0, 2 * GIB - 1), (2 * GIB, 4 * GIB - 1), (4 * GIB, size - 1)]);
+}
+
+/// The range that was asked for, whose end is its last byte.
+fn range_of(asked: &SeenRequest) -> Option<(u64, u64)> {
+    let range = asked.headers.split("\r\nrange: bytes=").nth(1)?.split("\r\n").next()?;
+    let (start, end) = range.split_once('-')?;
+    Some((start.parse().ok()?, end.parse().ok()?))
+}
+
 /// What an agent is told.
 async fn given(
     sources: &XetSources,
@@ -308,12 +359,7 @@ async fn given(
 #[tokio::test]
 async fn terms_are_given_once_more_only_where_they_were_of_use() {
     let store = ScriptedServer::new(|asked| {
-        let range = asked.headers.split("\r\nrange: bytes=").nth(1).map(|range| {
-            let (start, rest) = range.split_once('-').unwrap();
-            let end = rest.split("\r\n").next().unwrap();
-            (start.parse::<u64>().unwrap(), end.parse::<u64>().unwrap())
-        });
-        let length = range.map_or(SIZE, |(start, end)| end + 1 - start);
+        let length = range_of(asked).map_or(SIZE, |(start, end)| end + 1 - start);
         ok(&one_term(length, 1 + length / 2))
     })
     .await;
