@@ -18,7 +18,7 @@ const TOKEN: &str = "xet_secret";
 
 /// A request as a server sees it.
 #[derive(Debug, Clone)]
-struct SeenRequest {
+struct StoreRequest {
     path: String,
     /// Its headers, in small letters.
     headers: String,
@@ -30,14 +30,14 @@ type ScriptedReply = (u16, String, String);
 /// A server on this machine that answers as it is told to.
 struct ScriptedServer {
     url: String,
-    seen: Arc<Mutex<Vec<SeenRequest>>>,
+    seen: Arc<Mutex<Vec<StoreRequest>>>,
 }
 
 impl ScriptedServer {
-    async fn new(answer: impl Fn(&SeenRequest) -> ScriptedReply + Send + Sync + 'static) -> Self {
+    async fn new(answer: impl Fn(&StoreRequest) -> ScriptedReply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let seen: Arc<Mutex<Vec<SeenRequest>>> = Arc::default();
+        let seen: Arc<Mutex<Vec<StoreRequest>>> = Arc::default();
         let (noted, answer) = (Arc::clone(&seen), Arc::new(answer));
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
@@ -50,7 +50,7 @@ impl ScriptedServer {
                     }
                     let head = String::from_utf8(head).unwrap();
                     let path = head.split(' ').nth(1).unwrap().to_owned();
-                    let asked = SeenRequest { path, headers: head.to_ascii_lowercase() };
+                    let asked = StoreRequest { path, headers: head.to_ascii_lowercase() };
                     let (status, headers, body) = answer(&asked);
                     noted.lock().unwrap().push(asked);
                     let reply = format!(
@@ -71,7 +71,7 @@ impl ScriptedServer {
             .await
     }
 
-    fn seen(&self) -> Vec<SeenRequest> {
+    fn seen(&self) -> Vec<StoreRequest> {
         self.seen.lock().unwrap().clone()
     }
 
@@ -149,7 +149,7 @@ fn taken(routes: &Routes, count: u32) -> Vec<u32> {
     (0..count).filter(|number| routes.xet(FileId(*number)).is_some()).collect()
 }
 
-fn number_of(asked: &SeenRequest) -> u64 {
+fn number_of(asked: &StoreRequest) -> u64 {
     u64::from_str_radix(&asked.path[asked.path.len() - 16..], 16).unwrap_or_default()
 }
 
@@ -333,7 +333,7 @@ async fn a_large_file_is_asked_about_in_slices() {
 }
 
 /// The range that was asked for, whose end is its last byte.
-fn range_of(asked: &SeenRequest) -> Option<(u64, u64)> {
+fn range_of(asked: &StoreRequest) -> Option<(u64, u64)> {
     let range = asked.headers.split("\r\nrange: bytes=").nth(1)?.split("\r\n").next()?;
     let (start, end) = range.split_once('-')?;
     Some((start.parse().ok()?, end.parse().ok()?))
