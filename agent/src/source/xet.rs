@@ -66,7 +66,8 @@ impl XetStream {
         let terms = reconstruction.terms_of(&extent).ok_or(FetchFault::CutElsewhere)?;
         let first = reconstruction.term(terms.start).ok_or(FetchFault::CutElsewhere)?;
         let (chunk, skip, range) = (first.chunks.start, first.skip as usize, first.range);
-        let xorb = Asking::new(network, reconstruction, range)?.answer().await?;
+        let mut xorb = Asking::new(network, reconstruction, range)?.answer().await?;
+        let wire = xorb.take_wire();
         Ok(Self {
             network: Arc::clone(network),
             reconstruction: Arc::clone(reconstruction),
@@ -79,7 +80,7 @@ impl XetStream {
             asking: None,
             xorbs: vec![xorb],
             kept: VecDeque::new(),
-            wire: 0,
+            wire,
         })
     }
 
@@ -163,7 +164,8 @@ impl XetStream {
         };
         let answered = asking.answer().await;
         self.asking = None;
-        let xorb = answered?;
+        let mut xorb = answered?;
+        self.wire += xorb.take_wire();
         xorb.host().clone_into(&mut self.host);
         self.xorbs.push(xorb);
         Ok(())

@@ -155,12 +155,8 @@ async fn terms_follow_one_another_and_cost_what_came_for_them() {
     let expected =
         [vec![0; 700], vec![1; 800], vec![3; 900], vec![7; 1000], vec![8; 1000], vec![2; 1000]].concat();
     assert!(bytes == expected);
-    assert_eq!(
-        server.asked(),
-        [0..4032, 6048..9072, 0..4032],
-        "the second term goes on in the first one's answer"
-    );
-    assert_eq!(wire, 4032 + 3024 + 4032);
+    assert_eq!(server.asked(), [0..4032, 6048..9072], "the second term goes on in the first one's answer");
+    assert_eq!(wire, 4032 + 3024);
 }
 
 #[tokio::test]
@@ -180,6 +176,26 @@ async fn a_xorb_that_goes_on_after_others_is_fetched_once() {
     assert!(bytes == expected);
     assert_eq!(server.asked().len(), 3, "{:?}", server.asked());
     assert!(wire <= 100 * 1008, "{wire}");
+}
+
+#[tokio::test]
+async fn what_is_new_in_several_places_is_fetched_once_for_all_connections() {
+    let server = XorbServer::new(xorb(40), |_| XorbReply::Right).await;
+    let ranges = vec![range(&server.address, 0..10), range(&server.address, 10..40)];
+    // Four places of what is new, each with one of what is old.
+    let places = (0..4u32).flat_map(|place| {
+        let (new, old) = (2 * place..2 * place + 2, 10 + 7 * place..17 + 7 * place);
+        let offset = u64::from(place) * 9000;
+        [term(offset, 2000, 0, new, 0), term(offset + 2000, 7000, 1, old, 0)]
+    });
+    let reconstruction = reconstruction(ranges, places.collect());
+    let reads = (0..4).map(|place| read(&reconstruction, place * 9000..place * 9000 + 2000));
+    let had = futures_util::future::join_all(reads).await;
+    let wire: u64 = had.iter().map(|had| had.as_ref().unwrap().1).sum();
+    for (place, had) in (0..).zip(had) {
+        assert!(had.unwrap().0 == [vec![2 * place; 1000], vec![2 * place + 1; 1000]].concat());
+    }
+    assert_eq!((server.asked().len(), wire), (1, 10 * 1008), "{:?}", server.asked());
 }
 
 #[tokio::test]

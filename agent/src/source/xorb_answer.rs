@@ -4,7 +4,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use hfdown_protocol::{HubNetwork, XorbRange};
 
 use super::address::{self, AddressStream, NamedBy};
 use super::chunk::Extent;
@@ -23,11 +24,15 @@ pub(super) struct XorbAnswer {
     /// The next chunk to come, and the one behind the last.
     chunk: u32,
     end: u32,
-    stream: AddressStream,
+    host: String,
+    /// What is still to be received of it; none of what is in stock.
+    stream: Option<AddressStream>,
     /// What has come and is not decoded yet.
     received: Bytes,
     /// How many bytes have not come.
     left: u64,
+    /// How many bytes came over the network before it was there.
+    wire: u64,
     decoder: ChunkDecoder,
 }
 
@@ -38,28 +43,33 @@ impl fmt::Debug for Asking {
 }
 
 impl Asking {
-    /// Asks for one of the ranges that a reconstruction names.
+    /// Asks for one of the ranges that a reconstruction names, unless it is in stock.
     pub(super) fn new(
         network: &Arc<Network>,
-        reconstruction: &Reconstruction,
+        reconstruction: &Arc<Reconstruction>,
         range: u32,
     ) -> Result<Self, FetchFault> {
-        let xorb = reconstruction
-            .range(range)
-            .ok_or_else(|| FetchFault::of_xet_store(&"names a xorb that it does not list"))?;
-        let (network, xorb, hub) = (Arc::clone(network), xorb.clone(), reconstruction.hub());
+        let xorb = reconstruction.range(range);
+        let xorb =
+            xorb.ok_or_else(|| FetchFault::of_xet_store(&"names a xorb that it does not list"))?.clone();
+        let (network, reconstruction) = (Arc::clone(network), Arc::clone(reconstruction));
         Ok(Self(Box::pin(async move {
-            let (extent, named_by) = (Extent::Range(xorb.bytes.clone()), NamedBy::Store(hub));
-            // What the length of all the xorb is, is not said.
-            let answered = address::ask(&network, &xorb.address, named_by, &extent, None).await?;
+            let request = || XorbAnswer::ask(&network, &xorb, range, reconstruction.hub());
+            let Some(stock) = reconstruction.stock(range) else { return request().await };
+            let mut first = None;
+            let bytes = stock.get_or_try_init(|| async {
+                let answer = first.insert(request().await?);
+                answer.whole().await
+            });
+            let (bytes, host) = (bytes.await?.clone(), xorb.address.expose().host_str().unwrap_or_default());
+            let wire = if first.is_some() { bytes.len() as u64 } else { 0 };
+            let host = first.map_or_else(|| host.to_owned(), |first| first.host);
             Ok(XorbAnswer {
-                range,
-                chunk: xorb.chunks.start,
-                end: xorb.chunks.end,
-                stream: answered.stream,
-                received: Bytes::new(),
-                left: xorb.bytes.end - xorb.bytes.start,
-                decoder: ChunkDecoder::default(),
+                stream: None,
+                received: bytes,
+                left: 0,
+                wire,
+                ..XorbAnswer::new(&xorb, range, host)
             })
         })))
     }
@@ -71,6 +81,48 @@ impl Asking {
 }
 
 impl XorbAnswer {
+    fn new(xorb: &XorbRange, range: u32, host: String) -> Self {
+        Self {
+            range,
+            chunk: xorb.chunks.start,
+            end: xorb.chunks.end,
+            host,
+            stream: None,
+            received: Bytes::new(),
+            left: xorb.bytes.end - xorb.bytes.start,
+            wire: 0,
+            decoder: ChunkDecoder::default(),
+        }
+    }
+
+    async fn ask(
+        network: &Network,
+        xorb: &XorbRange,
+        range: u32,
+        hub: HubNetwork,
+    ) -> Result<Self, FetchFault> {
+        let (extent, named_by) = (Extent::Range(xorb.bytes.clone()), NamedBy::Store(hub));
+        // What the length of all the xorb is, is not said.
+        let answered = address::ask(network, &xorb.address, named_by, &extent, None).await?;
+        let host = answered.stream.host().to_owned();
+        Ok(Self { stream: Some(answered.stream), ..Self::new(xorb, range, host) })
+    }
+
+    /// All bytes of the range. It is one of those that are small.
+    async fn whole(&mut self) -> Result<Bytes, FetchFault> {
+        let mut whole = BytesMut::new();
+        while self.left > 0 {
+            self.receive().await?;
+            whole.extend_from_slice(&self.received);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// How many bytes came over the network before it was there. They count once.
+    pub(super) fn take_wire(&mut self) -> u64 {
+        std::mem::take(&mut self.wire)
+    }
+
     pub(super) fn range(&self) -> u32 {
         self.range
     }
@@ -81,7 +133,7 @@ impl XorbAnswer {
     }
 
     pub(super) fn host(&self) -> &str {
-        self.stream.host()
+        &self.host
     }
 
     /// A chunk of the range, once all of it has come. Those before it are passed over.
@@ -107,7 +159,11 @@ impl XorbAnswer {
         if self.left == 0 {
             return Err(self.nonsense("has fewer bytes in a range than its chunks are"));
         }
-        let Some(received) = self.stream.next().await? else {
+        let received = match &mut self.stream {
+            Some(stream) => stream.next().await?,
+            None => None,
+        };
+        let Some(received) = received else {
             let (host, why) = (self.host().to_owned(), format!("{} bytes are missing", self.left));
             return Err(FetchFault::Broken { host, why });
         };

@@ -1,9 +1,12 @@
 //! Which chunks of which xorbs the missing bytes of a file are.
 
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use hfdown_protocol::{HubNetwork, Term, XorbRange};
+use tokio::sync::OnceCell;
 
 use super::LONGEST_CHUNK;
 
@@ -15,11 +18,16 @@ const MOST_CHUNKS: u32 = 8 * 1024;
 /// each, and one with small changes comes from the old xorbs and the new ones in turn.
 const SOON: usize = 16;
 
+/// How many bytes of xorbs are kept for all connections that work on a file: what is small, and is in several places of it.
+const STOCK: u64 = 2 << 20;
+
 /// The terms of what is missing of one file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Reconstruction {
     ranges: Vec<XorbRange>,
     terms: Vec<Term>,
+    /// Ranges that are fetched once, whole, whatever connections need of them.
+    stock: HashMap<u32, OnceCell<Bytes>>,
     /// Where the Hub is that said so.
     hub: HubNetwork,
 }
@@ -81,7 +89,8 @@ impl Reconstruction {
                 .filter(|end| *end <= size)
                 .ok_or(TermError::Order)?;
         }
-        let reconstruction = Self { ranges, terms, hub };
+        let stock = stock_of(&ranges, &terms);
+        let reconstruction = Self { ranges, terms, stock, hub };
         if asked.iter().all(|range| reconstruction.has(range)) {
             Ok(reconstruction)
         } else {
@@ -147,9 +156,34 @@ impl Reconstruction {
         self.ranges.get(index as usize)
     }
 
+    /// The bytes of a range, where they are kept for all connections.
+    pub(crate) fn stock(&self, range: u32) -> Option<&OnceCell<Bytes>> {
+        self.stock.get(&range)
+    }
+
     pub(crate) fn hub(&self) -> HubNetwork {
         self.hub
     }
+}
+
+/// The ranges to keep: those of several terms that don't follow each other. What is new in a changed file is like that: one
+/// xorb has all of it, in one range.
+fn stock_of(ranges: &[XorbRange], terms: &[Term]) -> HashMap<u32, OnceCell<Bytes>> {
+    let (mut last, mut again) = (HashMap::new(), BTreeSet::new());
+    for (place, term) in terms.iter().enumerate() {
+        if last.insert(term.range, place).is_some_and(|before| before + 1 < place) {
+            again.insert(term.range);
+        }
+    }
+    let mut size = 0;
+    let mut fits = |number: &u32| {
+        let bytes =
+            ranges.get(*number as usize).map_or(u64::MAX, |range| range.bytes.end - range.bytes.start);
+        let fits = bytes <= STOCK - size;
+        size += if fits { bytes } else { 0 };
+        fits
+    };
+    again.into_iter().filter(|number| fits(number)).map(|number| (number, OnceCell::new())).collect()
 }
 
 /// Where a term ends. It was checked that this is within the file.
