@@ -46,6 +46,8 @@ pub(crate) struct PlanSize {
     pub(crate) bytes: u64,
     /// Bytes of those that are not there yet.
     pub(crate) missing: u64,
+    /// Bytes that travel for these: fewer where they come compressed.
+    pub(crate) wire: u64,
     /// Files that are there.
     pub(crate) keep: usize,
     /// Their bytes.
@@ -100,6 +102,7 @@ impl PlanSize {
             fetch: plan.to_fetch().count(),
             bytes,
             missing: plan.missing_bytes(),
+            wire: plan.wire_bytes(),
             keep: plan.kept().count(),
             keep_bytes: plan.kept_bytes(),
             remove: plan.to_remove().count(),
@@ -210,9 +213,9 @@ impl BoxRecord {
         Some(TrafficCost { fetched: price.of(self.fetched()), spared: price.of(self.spared()) })
     }
 
-    /// The price of what its plan missed.
+    /// The price of what travels for what its plan missed.
     pub(crate) fn price_to_fetch(&self) -> Option<f64> {
-        Some(self.price?.of(self.plan?.missing))
+        Some(self.price?.of(self.plan?.wire))
     }
 
     /// How a command for it alone would have ended.
@@ -228,5 +231,28 @@ impl BoxRecord {
     /// Whether it has to be seen: it is late, or trying again.
     pub(crate) fn is_retrying(&self) -> bool {
         matches!(self.state, BoxState::Retrying(_) | BoxState::Held)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hub::ListedFile;
+    use crate::plan::{Action, Reason};
+    use crate::routes::XetRoute;
+
+    #[test]
+    fn what_travels_is_what_costs() {
+        let (digest, size) = (hfdown_protocol::Digest::Sha256([0; 32]), 100_000_000_000);
+        let path = hfdown_protocol::RepoPath::new("model.safetensors").unwrap();
+        let fetch = Action::Fetch { reason: Reason::Missing, replaces: None, partial: 0 };
+        let mut plan = Plan::of([(ListedFile { path, size, digest }, fetch)]);
+        let price = Some(Price { dollars_per_tb: 20.0 });
+        let mut record = BoxRecord::new("gpu1".into(), price, Instant::now());
+        record.plan = Some(PlanSize::of(&plan));
+        assert_eq!(record.price_to_fetch(), Some(2.0));
+        plan.routes.take(hfdown_protocol::FileId(0), XetRoute { wire: 80_000_000_000 });
+        record.plan = Some(PlanSize::of(&plan));
+        assert_eq!(record.price_to_fetch(), Some(1.6));
     }
 }

@@ -196,9 +196,14 @@ fn planned(plan: &PlanSize) -> String {
         0 => String::new(),
         resumed => format!(", resume {} of it", bytes(resumed)),
     };
+    let wire = if plan.wire < plan.missing {
+        format!(", {} over the wire", bytes(plan.wire))
+    } else {
+        String::new()
+    };
     let fetch = match plan.fetch {
         0 => "nothing to fetch".to_owned(),
-        files => format!("fetch {} ({}{resumed})", count(files, "file"), bytes(plan.bytes)),
+        files => format!("fetch {} ({}{resumed}{wire})", count(files, "file"), bytes(plan.bytes)),
     };
     let others = [(plan.keep, "keep"), (plan.remove, "remove"), (plan.refuse, "refuse")].into_iter();
     let others = others.filter(|(files, _)| *files > 0).map(|(files, verb)| format!("{verb} {files}"));
