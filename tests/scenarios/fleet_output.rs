@@ -175,6 +175,7 @@ async fn everything_that_programs_are_told_is_as_the_schema_says() {
         &["attach", &ssh, &root],
         &["stop", &ssh, &root],
         &["rsync-to-vast", large, &ssh, &root, "--dry-run"],
+        &["download", large, &fleet.path("large"), "--xet", "always"],
     ] {
         lines.push_str(&run(sandbox.hfdown(words.iter().chain(&["--json"]))).await.stdout);
     }
@@ -184,6 +185,7 @@ async fn everything_that_programs_are_told_is_as_the_schema_says() {
         "fleet_finished",
         "checked",
         "plan",
+        "fell_back",
         "model",
         "recalled",
         "cache",
