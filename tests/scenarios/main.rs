@@ -39,3 +39,4 @@ mod stranger;
 mod sync;
 mod terminal;
 mod verification;
+mod xet;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Response, StatusCode};
+use serde_json::json;
 
 use super::access::Visitor;
 use super::api;
@@ -24,9 +25,10 @@ use super::rate::Bucket;
 use super::refusal::HubRefusal;
 use super::reply::{Payload, Reply};
 use super::resolve::Resolve;
-use super::route::{Question, RepositoryRequest, Route};
-use super::server::ServerState;
+use super::route::{Question, RepositoryRequest, Route, STORE};
+use super::server::{AnswerTampering, ServerState, XetDoor};
 use super::wire::ConnectionState;
+use super::xet_store::Reconstruct;
 
 /// The longest body of a question that is read.
 const QUESTION: usize = 1 << 20;
@@ -162,6 +164,9 @@ fn of_the_hub(
     request: &HubRequest,
     question: &[u8],
 ) -> Result<Reply, HubRefusal> {
+    if let Route::Reconstruct(asked) = route {
+        return Ok(reconstruct(hub, catalogue, asked, request));
+    }
     let visitor = visitor(&request.headers, catalogue);
     let mirror = hub.mirror();
     let is_known = matches!(visitor, Ok(Visitor::Known { .. }));
@@ -172,7 +177,7 @@ fn of_the_hub(
     let visitor = if mirror.is_some() { visitor.unwrap_or(Visitor::Anonymous) } else { visitor? };
     let subject = match route {
         Route::WhoAmI => return api::who_am_i(&visitor),
-        Route::Unknown { .. } => return Err(HubRefusal::Route),
+        Route::Unknown { .. } | Route::Reconstruct(_) => return Err(HubRefusal::Route),
         Route::Repository(subject) => subject,
     };
     let is_paths_info = matches!(subject.question, Question::PathsInfo { .. });
@@ -194,6 +199,7 @@ fn of_the_hub(
         headers: &request.headers,
         asked: &request.path,
         cdn: &hub.cdn_origin,
+        endpoint: &hub.endpoint,
         bodies: mirror.map(|mirror| mirror.bodies),
     };
     match &subject.question {
@@ -210,8 +216,40 @@ fn of_the_hub(
         }
         Question::PathsInfo { revision } => api::paths_info(repository, revision, &request.headers, question),
         Question::References => Ok(api::references(repository)),
+        Question::XetReadToken => {
+            repository.access.may_read(&visitor, &repository.id)?;
+            let XetDoor { store, token, lifetime } = lock(&hub.xet_door).clone();
+            let store = store.unwrap_or_else(|| format!("{}{}", hub.endpoint, STORE.trim_end_matches('/')));
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let ends = (now + lifetime).as_secs();
+            Ok(Reply::ok(&json!({"accessToken": token, "exp": ends, "casUrl": store})))
+        }
         Question::Resolve { revision, path } => resolve(revision, path).reply(&lock(&hub.signer)),
         Question::ResolveCache { commit, path } => resolve(commit, path).cached(),
+    }
+}
+
+/// What the Xet store answers to those who show its token.
+fn reconstruct(hub: &ServerState, catalogue: &Catalogue, asked: &Reconstruct, request: &HubRequest) -> Reply {
+    let door = lock(&hub.xet_door);
+    let shown = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if shown != Some(&format!("Bearer {}", door.token)) {
+        return bare(401);
+    }
+    let signer = lock(&hub.signer);
+    let sign = |path: &str| format!("{}{}", hub.cdn_origin, signer.sign(path, "xorb"));
+    let range = request.range().and_then(|range| {
+        let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+        Some(first.parse().ok()?..last.parse::<u64>().ok()? + 1)
+    });
+    match catalogue.xet.reconstruct(asked, range, sign) {
+        Some(mut answer) => {
+            if let Some(AnswerTampering(tamper)) = &*lock(&hub.tampering) {
+                tamper(&mut answer);
+            }
+            Reply::ok(&answer)
+        }
+        None => bare(404),
     }
 }
 

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::access::Visitor;
+use super::content::Content;
 use super::refusal::HubRefusal;
-use super::repository::{Repository, RepositoryKind, Storage, Stored};
+use super::repository::{Repository, RepositoryKind, Storage, Stored, XetKept, XetName};
+use super::xet_store::TestXetStore;
 
 /// Everything the Hub has.
 #[derive(Debug, Default)]
@@ -17,6 +19,7 @@ pub(super) struct Catalogue {
     pub(super) tokens: BTreeSet<String>,
     /// CDN paths to what lies there.
     objects: HashMap<String, Arc<Stored>>,
+    pub(super) xet: TestXetStore,
 }
 
 /// What an id leads to.
@@ -69,8 +72,13 @@ impl Catalogue {
 
     /// Makes the CDN have a file.
     pub(super) fn shelve(&mut self, file: &Arc<Stored>) {
-        if let Storage::Lfs { address, .. } = &file.storage {
-            self.objects.insert(address.clone(), Arc::clone(file));
+        let Storage::Lfs { address, xet, .. } = &file.storage else { return };
+        self.objects.insert(address.clone(), Arc::clone(file));
+        if let Some(XetName { hash, kept: XetKept::Here }) = xet {
+            for (path, bytes) in self.xet.add(hash, &file.content) {
+                let xorb = Stored::xorb(&path, Content::bytes(bytes));
+                self.objects.insert(path, Arc::new(xorb));
+            }
         }
     }
 

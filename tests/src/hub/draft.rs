@@ -8,7 +8,7 @@ use hfdown_protocol::Commit;
 use super::access::Gate;
 use super::content::Content;
 use super::lock;
-use super::repository::{RepositoryKind, Stored};
+use super::repository::{RepositoryKind, Stored, XetChange};
 use super::server::ServerState;
 
 /// The next commit of a repository, which comes into being with its first. Files that are not mentioned stay.
@@ -28,7 +28,7 @@ pub struct Draft {
 
 enum FileChange {
     Regular { path: String, content: Content },
-    Lfs { path: String, content: Content, is_xet: bool },
+    Lfs { path: String, content: Content, xet: XetChange },
     Remove { path: String },
 }
 
@@ -56,13 +56,38 @@ impl Draft {
 
     /// Adds or replaces an LFS file: kept behind the CDN, known by its SHA-256.
     pub fn lfs(mut self, path: &str, content: impl Into<Content>) -> Self {
-        self.changes.push(FileChange::Lfs { path: path.to_owned(), content: content.into(), is_xet: false });
+        self.changes.push(FileChange::Lfs {
+            path: path.to_owned(),
+            content: content.into(),
+            xet: XetChange::None,
+        });
         self
     }
 
     /// The same with a hash of Xet's in listings. Its bytes are served as those of any other LFS file.
     pub fn xet(mut self, path: &str, content: impl Into<Content>) -> Self {
-        self.changes.push(FileChange::Lfs { path: path.to_owned(), content: content.into(), is_xet: true });
+        self.changes.push(FileChange::Lfs {
+            path: path.to_owned(),
+            content: content.into(),
+            xet: XetChange::Listed,
+        });
+        self
+    }
+
+    /// The same in the Hub's Xet store, as compressed chunks.
+    pub fn in_xet(mut self, path: &str, content: impl Into<Content>) -> Self {
+        self.changes.push(FileChange::Lfs {
+            path: path.to_owned(),
+            content: content.into(),
+            xet: XetChange::Kept,
+        });
+        self
+    }
+
+    /// The same in another Xet store, which has it under this name. [`TestHub::lead_to_store`](super::TestHub::lead_to_store) says where that is.
+    pub fn in_xet_as(mut self, path: &str, content: impl Into<Content>, hash: &str) -> Self {
+        let xet = XetChange::KeptAs(hash.to_owned());
+        self.changes.push(FileChange::Lfs { path: path.to_owned(), content: content.into(), xet });
         self
     }
 
@@ -151,7 +176,7 @@ impl FileChange {
     fn prepare(self, store: &str) -> (String, Option<Arc<Stored>>) {
         let file = match &self {
             Self::Regular { path, content } => Some(Stored::regular(path, content.clone())),
-            Self::Lfs { path, content, is_xet } => Some(Stored::lfs(path, content.clone(), store, *is_xet)),
+            Self::Lfs { path, content, xet } => Some(Stored::lfs(path, content.clone(), store, xet)),
             Self::Remove { .. } => None,
         };
         let (Self::Regular { path, .. } | Self::Lfs { path, .. } | Self::Remove { path }) = self;

@@ -49,6 +49,7 @@ mod tls;
 mod trial;
 mod when;
 mod wire;
+mod xet_store;
 
 pub use access::Gate;
 pub use content::Content;
@@ -58,7 +59,7 @@ pub use log::{HubOrigin, HubRequest};
 pub use mirror::{AccessClaim, Bodies, Guarded, Mirror};
 pub use rate::Bucket;
 pub use repository::RepositoryKind;
-pub use server::TestHub;
+pub use server::{TestHub, XET_TOKEN};
 pub use stall::StallHandle;
 pub use tls::{Authority, Front};
 pub use when::When;

@@ -3,7 +3,7 @@
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
 
-use super::repository::{Snapshot, Storage, Stored};
+use super::repository::{Snapshot, Storage, Stored, XetName};
 
 /// How a listing was asked for.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -121,9 +121,9 @@ fn file(snapshot: &Snapshot, stored: &Stored, query: &Query) -> Value {
     let size = stored.content.size();
     let mut entry =
         json!({ "type": "file", "oid": HEXLOWER.encode(&stored.blob), "size": size, "path": stored.path });
-    if let Storage::Lfs { pointer_size, xet_hash, .. } = &stored.storage {
+    if let Storage::Lfs { pointer_size, xet, .. } = &stored.storage {
         entry["lfs"] = json!({ "oid": stored.content.sha256(), "size": size, "pointerSize": pointer_size });
-        if let Some(hash) = xet_hash {
+        if let Some(XetName { hash, .. }) = xet {
             entry["xetHash"] = json!(hash);
         }
     }

@@ -34,8 +34,38 @@ impl RepositoryKind {
 pub(super) enum Storage {
     /// In git itself.
     Regular,
-    /// In the store behind the CDN; git holds a pointer. `address` is the path there, `xet_hash` what listings tell of it.
-    Lfs { pointer_size: u64, address: String, xet_hash: Option<String> },
+    /// In the store behind the CDN; git holds a pointer. `address` is the path there, `xet` what listings tell of it.
+    Lfs { pointer_size: u64, address: String, xet: Option<XetName> },
+}
+
+/// What the Xet store calls a file.
+#[derive(Clone, Debug)]
+pub(super) struct XetName {
+    pub(super) hash: String,
+    pub(super) kept: XetKept,
+}
+
+/// Which store has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum XetKept {
+    /// None: it is only listed.
+    Nowhere,
+    /// The test Hub's own.
+    Here,
+    /// Another, to which the Hub leads.
+    Elsewhere,
+}
+
+/// Whether a file is to be in a Xet store.
+#[derive(Clone, Debug)]
+pub(super) enum XetChange {
+    None,
+    /// It is listed, and no store has it.
+    Listed,
+    /// It is put into the test Hub's own.
+    Kept,
+    /// Another one has it under this name.
+    KeptAs(String),
 }
 
 /// A file at some commit.
@@ -55,14 +85,37 @@ impl Stored {
     }
 
     /// `store` is the repository's own folder on the CDN.
-    pub(super) fn lfs(path: &str, content: Content, store: &str, is_xet: bool) -> Self {
+    pub(super) fn lfs(path: &str, content: Content, store: &str, xet: &XetChange) -> Self {
         let pointer = git::pointer(&content);
         // The real store is keyed by the Xet hash. Any 64 digits that are not the SHA-256 serve; with the path in them,
         // the CDN's part of the log knows which file was meant.
         let key = Content::from(format!("{path}\0{}", content.sha256())).sha256();
-        let (address, xet_hash) = (format!("{store}/{key}"), is_xet.then_some(key));
-        let storage = Storage::Lfs { pointer_size: pointer.size(), address, xet_hash };
+        let address = format!("{store}/{key}");
+        let xet = match xet {
+            XetChange::None => None,
+            XetChange::Listed => Some(XetName { hash: key, kept: XetKept::Nowhere }),
+            XetChange::Kept => Some(XetName { hash: key, kept: XetKept::Here }),
+            XetChange::KeptAs(hash) => Some(XetName { hash: hash.clone(), kept: XetKept::Elsewhere }),
+        };
+        let storage = Storage::Lfs { pointer_size: pointer.size(), address, xet };
         Self { path: path.to_owned(), content, storage, blob: git::blob(&pointer) }
+    }
+
+    /// A xorb, which belongs to no repository. The log knows it by its path.
+    pub(super) fn xorb(path: &str, content: Content) -> Self {
+        let storage = Storage::Lfs { pointer_size: 0, address: path.to_owned(), xet: None };
+        let path = path.trim_start_matches('/').to_owned();
+        Self { path, content, storage, blob: [0; 20] }
+    }
+
+    /// What the Xet store calls it, where that store has it.
+    pub(super) fn xet(&self) -> Option<&str> {
+        match &self.storage {
+            Storage::Lfs {
+                xet: Some(XetName { hash, kept: XetKept::Here | XetKept::Elsewhere }), ..
+            } => Some(hash),
+            _ => None,
+        }
     }
 
     /// What the Hub's `ETag` for it is, without quotes.

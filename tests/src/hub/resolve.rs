@@ -29,6 +29,7 @@ pub(super) struct Resolve<'a> {
     /// The path that was asked for, as it was sent.
     pub(super) asked: &'a str,
     pub(super) cdn: &'a str,
+    pub(super) endpoint: &'a str,
     /// Who sends large files, where this is a mirror.
     pub(super) bodies: Option<Bodies>,
 }
@@ -77,10 +78,15 @@ impl Resolve<'_> {
     fn to_the_cdn(&self, file: &Stored, address: &str, signer: &AddressSigner) -> Reply {
         let etag = format!("\"{}\"", file.etag());
         let location = format!("{}{}", self.cdn, signer.sign(address, &file.path));
-        Reply::redirect(StatusCode::FOUND, &location)
+        let reply = Reply::redirect(StatusCode::FOUND, &location)
             .with("etag", &etag)
             .with("x-linked-etag", &etag)
-            .with("x-linked-size", &file.content.size().to_string())
+            .with("x-linked-size", &file.content.size().to_string());
+        let Some(hash) = file.xet() else { return reply };
+        let (kind, id) = (self.repository.kind.plural(), &self.repository.id);
+        let access =
+            format!("<{}/api/{kind}/{id}/xet-read-token/{}>; rel=\"xet-auth\"", self.endpoint, self.revision);
+        reply.with("x-xet-hash", hash).with("link", &access)
     }
 
     fn to_the_cache(&self, snapshot: &Snapshot, file: &Stored) -> Reply {

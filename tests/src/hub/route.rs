@@ -4,6 +4,10 @@ use percent_encoding::percent_decode_str;
 
 use super::rate::Bucket;
 use super::repository::RepositoryKind;
+use super::xet_store::Reconstruct;
+
+/// Where the Xet store is asked.
+pub(super) const STORE: &str = "/cas/";
 
 /// A request's meaning.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +16,8 @@ pub(super) enum Route {
     WhoAmI,
     /// Anything about a repository.
     Repository(RepositoryRequest),
+    /// `/cas/v2/reconstructions/HASH`: the Xet store.
+    Reconstruct(Reconstruct),
     /// Nothing that the Hub knows.
     Unknown { api: bool },
 }
@@ -29,12 +35,27 @@ pub(super) struct RepositoryRequest {
 /// What is asked about a repository. Revisions, folders and paths are decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    Info { revision: Option<String> },
-    Tree { revision: String, folder: String },
-    PathsInfo { revision: String },
+    Info {
+        revision: Option<String>,
+    },
+    Tree {
+        revision: String,
+        folder: String,
+    },
+    PathsInfo {
+        revision: String,
+    },
     References,
-    Resolve { revision: String, path: String },
-    ResolveCache { commit: String, path: String },
+    /// Access to the Xet store.
+    XetReadToken,
+    Resolve {
+        revision: String,
+        path: String,
+    },
+    ResolveCache {
+        commit: String,
+        path: String,
+    },
 }
 
 impl Route {
@@ -42,6 +63,12 @@ impl Route {
     pub(super) fn of(path: &str) -> Self {
         if path == "/api/whoami-v2" {
             return Self::WhoAmI;
+        }
+        if let Some(("v1" | "v2", file)) =
+            path.strip_prefix(STORE).and_then(|rest| rest.split_once("/reconstructions/"))
+        {
+            let version = if path.contains("/v1/") { 1 } else { 2 };
+            return Self::Reconstruct(Reconstruct { version, file: file.to_owned() });
         }
         let prefixes = [
             ("/api/resolve-cache/models/", RepositoryKind::Model, RouteFamily::Cache),
@@ -80,7 +107,7 @@ impl Route {
     pub(super) fn bucket(&self) -> Option<Bucket> {
         match self {
             Self::WhoAmI | Self::Unknown { api: true } => Some(Bucket::Api),
-            Self::Unknown { api: false } => None,
+            Self::Unknown { api: false } | Self::Reconstruct(_) => None,
             Self::Repository(subject) => match subject.question {
                 Question::Resolve { .. } => Some(Bucket::Resolvers),
                 Question::ResolveCache { .. } => None,
@@ -126,6 +153,7 @@ impl RouteFamily {
             }
             (Self::Api, ["paths-info", revision]) => Question::PathsInfo { revision: decode(revision) },
             (Self::Api, ["refs"]) => Question::References,
+            (Self::Api, ["xet-read-token", _]) => Question::XetReadToken,
             (Self::Files, ["resolve", revision, path @ ..]) if !path.is_empty() => {
                 Question::Resolve { revision: decode(revision), path: decode(&path.join("/")) }
             }

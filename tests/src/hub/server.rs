@@ -9,6 +9,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -28,6 +29,9 @@ use super::tls::Front;
 use super::when::When;
 use super::wire::{ConnectionState, ServedStream};
 
+/// The token of the Xet store.
+pub const XET_TOKEN: &str = "xet_of_the_test_hub";
+
 /// What all requests share. Locks are taken in the order of the fields.
 #[derive(Debug)]
 pub(super) struct ServerState {
@@ -39,8 +43,34 @@ pub(super) struct ServerState {
     pub(super) endpoint: String,
     pub(super) cdn_origin: String,
     pub(super) mirror: Mutex<Option<Mirror>>,
+    pub(super) xet_door: Mutex<XetDoor>,
+    pub(super) tampering: Mutex<Option<AnswerTampering>>,
     page_size: AtomicUsize,
     counter: AtomicU64,
+}
+
+/// How the Hub lets its users into the Xet store.
+#[derive(Clone, Debug)]
+pub(super) struct XetDoor {
+    /// Where it is, where that is not the Hub's own.
+    pub(super) store: Option<String>,
+    pub(super) token: String,
+    pub(super) lifetime: Duration,
+}
+
+/// What becomes of the store's answers.
+pub(super) struct AnswerTampering(pub(super) Box<dyn Fn(&mut Value) + Send>);
+
+impl std::fmt::Debug for AnswerTampering {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("AnswerTampering")
+    }
+}
+
+impl Default for XetDoor {
+    fn default() -> Self {
+        Self { store: None, token: XET_TOKEN.to_owned(), lifetime: Duration::from_secs(3600) }
+    }
 }
 
 impl ServerState {
@@ -99,6 +129,8 @@ impl TestHub {
             // Another name as well as another port, so that no client can take it for the same site.
             cdn_origin: origin("localhost", &cdn, cdn_front)?,
             mirror: Mutex::default(),
+            xet_door: Mutex::default(),
+            tampering: Mutex::default(),
             page_size: AtomicUsize::new(PAGE),
             counter: AtomicU64::new(1),
         });
@@ -178,6 +210,22 @@ impl TestHub {
     /// Gives an account a token that is good, and opens nothing by itself.
     pub fn token(&self, token: &str) {
         lock(&self.hub.catalogue).tokens.insert(token.to_owned());
+    }
+
+    /// Leads those who may read to a Xet store elsewhere, with a token that it takes.
+    pub fn lead_to_store(&self, store: &str, token: &str) {
+        let mut door = lock(&self.hub.xet_door);
+        (door.store, door.token) = (Some(store.to_owned()), token.to_owned());
+    }
+
+    /// From now on access to the Xet store is good for so long.
+    pub fn grant_for(&self, lifetime: Duration) {
+        lock(&self.hub.xet_door).lifetime = lifetime;
+    }
+
+    /// From now on the Xet store's answers are changed before they are sent.
+    pub fn tamper(&self, with: impl Fn(&mut Value) + Send + 'static) {
+        *lock(&self.hub.tampering) = Some(AnswerTampering(Box::new(with)));
     }
 
     /// How many entries a page of `tree` has, instead of 1,000.

@@ -1,0 +1,58 @@
+//! Files out of the Hub's Xet store: compressed, and in pieces that others have as well.
+
+mod faults;
+mod fresh;
+
+use hfdown_tests::hub::{Content, HubOrigin};
+use hfdown_tests::sandbox::{Ended, Sandbox};
+use rand::rngs::SmallRng;
+use rand::{RngExt as _, SeedableRng as _};
+use serde_json::Value;
+
+const MODEL: &str = "acme/weights";
+const FILE: &str = "model.safetensors";
+const SIZE: usize = 12_000_000;
+/// What a request for a xorb has in its path.
+const XORBS: &str = "/xorbs/";
+/// What one for terms has.
+const TERMS: &str = "/reconstructions/";
+
+/// Numbers of two bytes as weights are: all of about one size, so that half of their bits say little.
+fn weights(seed: u64, size: usize) -> Vec<u8> {
+    let mut random = SmallRng::seed_from_u64(seed);
+    let mut bytes = vec![0; size];
+    for number in bytes.chunks_exact_mut(2) {
+        let exponent: u16 =
+            0x3c + u16::from(random.random_ratio(1, 4)) + u16::from(random.random_ratio(1, 16));
+        let drawn: u16 = random.random();
+        number.copy_from_slice(&((drawn & 0x80ff) | (exponent << 8)).to_le_bytes());
+    }
+    bytes
+}
+
+fn publish(sandbox: &Sandbox) -> Vec<u8> {
+    let bytes = weights(1, SIZE);
+    sandbox.hub.model(MODEL).file("config.json", "{}").in_xet(FILE, Content::from(bytes.clone())).commit();
+    bytes
+}
+
+/// Bytes of xorbs, and of files as they are.
+fn sent(sandbox: &Sandbox) -> (u64, u64) {
+    let requests = sandbox.hub.requests();
+    let of_cdn = requests.iter().filter(|request| request.origin == HubOrigin::Cdn);
+    of_cdn.fold((0, 0), |(xorbs, plain), request| {
+        let bytes = request.bytes_sent;
+        if request.path.contains(XORBS) { (xorbs + bytes, plain) } else { (xorbs, plain + bytes) }
+    })
+}
+
+/// How often terms were asked for.
+fn questions(sandbox: &Sandbox) -> usize {
+    sandbox.hub.requests().iter().filter(|request| request.path.contains(TERMS)).count()
+}
+
+/// The objects of one type that a run with `--json` has printed.
+fn objects(ended: &Ended, kind: &str) -> Vec<Value> {
+    let objects = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    objects.filter(|object| object["type"] == kind).collect()
+}
