@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::bases::Bases;
 use crate::environment::Environment;
 use crate::folder::{FileSet, Folder, Opening, Records};
 use crate::machine;
@@ -21,6 +22,7 @@ use crate::source::{
     Cooldowns, Network, PendingSources, SourceAnswer, Streams, WaitingConnections, WantsToken,
 };
 use crate::survey::Survey;
+use crate::transfer::Basis;
 use crate::work_order::WorkOrder;
 
 /// How often it is checked whether the controller still speaks. Ticks are counted, not time: a process that was stopped
@@ -162,6 +164,16 @@ impl Conversation {
             Order::List { files } => self.list(files).await,
             Order::Survey { check } => self.survey(check).await,
             Order::Fetch { jobs } => match self.ordered.fetch(&self.wanted, jobs) {
+                Ok(()) => Ok(()),
+                Err(failure) => self.fatal(failure).await,
+            },
+            Order::Basis { file, place, stamp, hash } => {
+                match self.ordered.add_basis(file, Basis::new(place, stamp, hash)) {
+                    Ok(()) => Ok(()),
+                    Err(failure) => self.fatal(failure).await,
+                }
+            }
+            Order::ChunkRuns { file, whose, runs } => match self.ordered.add_runs(file, whose, runs) {
                 Ok(()) => Ok(()),
                 Err(failure) => self.fatal(failure).await,
             },
@@ -340,8 +352,8 @@ impl Conversation {
                 *opened.intact() = FileSet::default();
                 let Folder { root, records, intact, .. } = &opened;
                 let (places, parts) = (Mutex::default(), root.layout().parts(&wanted));
-                let (wanted, reports, stop) = (&wanted, &reports, &stop);
-                Survey { root, records, wanted, check, reports, stop, intact, places, parts }.run()
+                let (wanted, reports, stop, bases) = (&wanted, &reports, &stop, Bases::default());
+                Survey { root, records, wanted, check, reports, stop, intact, places, parts, bases }.run()
             });
             Done::Surveyed(surveying.await.unwrap_or_else(|error| Err(defect(&error))))
         });

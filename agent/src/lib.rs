@@ -5,6 +5,7 @@
 //! rented box with the stream on its standard input and output, or inside the controller's own process with a pipe in
 //! memory; [`serve`] is the same for both, and the only way to make it do anything.
 
+mod bases;
 pub mod cache_place;
 mod conversation;
 #[cfg(unix)]

@@ -61,3 +61,7 @@ mod tests;
 #[cfg(test)]
 #[path = "serve_xorbs_tests.rs"]
 mod xorbs_tests;
+
+#[cfg(all(test, unix))]
+#[path = "serve_basis_tests.rs"]
+mod basis_tests;

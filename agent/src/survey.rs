@@ -13,6 +13,7 @@ use hfdown_protocol::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::bases::Bases;
 use crate::disk;
 use crate::folder::{FileSet, Occupant, Origin, PartNames, Places, Record, Records, Root};
 use crate::hasher::Hasher;
@@ -42,6 +43,8 @@ pub(crate) struct Survey<'a> {
     pub(crate) places: Mutex<Places>,
     /// What their parts are called.
     pub(crate) parts: PartNames,
+    /// What wanted files may share bytes with.
+    pub(crate) bases: Bases,
 }
 
 /// Why a file's digest is not known.
@@ -87,6 +90,9 @@ impl Survey<'_> {
         self.send_extraneous()?;
         if self.check == Check::Everything {
             self.send_unlisted()?;
+        }
+        for bases in batches(self.bases.take()) {
+            self.send(Report::Bases { bases })?;
         }
         for digests in batches(self.root.unwanted_parts(self.wanted)) {
             self.send(Report::UnwantedParts { digests })?;
@@ -313,8 +319,10 @@ impl Survey<'_> {
             return Ok(());
         }
         let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        let origin = records.get(&place).map_or(Origin::Seen, |record| record.origin);
-        records.remember(self.root, wanted, stamp, origin)
+        let earlier = records.get(&place);
+        let origin = earlier.as_ref().map_or(Origin::Seen, |record| record.origin);
+        let xet = earlier.filter(|record| record.digest == wanted.digest).and_then(|record| record.xet);
+        records.remember(self.root, wanted, stamp, origin, xet)
     }
 
     /// Files that an earlier run placed, that still are what it left, and that the listing does not contain.
@@ -324,6 +332,7 @@ impl Survey<'_> {
             let is_there = |path: &RepoPath, record: &Record| matches!(self.root.occupant(path), Occupant::File(stamp) if stamp == record.stamp);
             let unlisted = records.unlisted().filter(|(path, record)| is_there(path, record));
             unlisted
+                .inspect(|(path, record)| self.bases.note_unlisted(path, record))
                 .map(|(path, record)| ExtraneousFile { path: path.clone(), stamp: record.stamp })
                 .collect()
         };
@@ -334,6 +343,11 @@ impl Survey<'_> {
     }
 
     fn send_all(&self, files: Vec<(FileId, Found)>) -> Result<(), Failure> {
+        for (id, found) in &files {
+            if let Some(file) = self.wanted.get(*id) {
+                self.bases.note(self.root, self.records, &file.wanted(*id), found);
+            }
+        }
         {
             let mut intact = self.intact.lock().unwrap_or_else(PoisonError::into_inner);
             let found = files.iter().filter(|(_, found)| matches!(found, Found::Intact { .. }));

@@ -50,6 +50,7 @@ fn every_cpu_reads() {
         stop: &stop,
         places: Mutex::default(),
         parts: PartNames::default(),
+        bases: Bases::default(),
     };
     let remembered = || records.lock().unwrap().iter().count();
     std::thread::scope(|scope| {
@@ -92,6 +93,7 @@ fn what_was_touched_since_the_run_began_is_read_and_not_remembered() {
         stop: &CancellationToken::new(),
         places: Mutex::default(),
         parts: PartNames::default(),
+        bases: Bases::default(),
     };
     survey.run().unwrap();
     let Ok(Report::Found { files }) = heard.try_recv() else { panic!("it is told") };
@@ -124,6 +126,7 @@ fn a_file_that_is_written_to_while_it_is_read_is_neither_right_nor_remembered() 
         stop: &CancellationToken::new(),
         places: Mutex::default(),
         parts: PartNames::default(),
+        bases: Bases::default(),
     };
     let file = std::fs::File::options().write(true).open(&path).unwrap();
     std::thread::scope(|scope| {

@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    Digest, End, ExtraneousFile, Failure, FailureKind, Job, Limits, Report, Summary, WantedFiles, limits,
+    ChunkRun, Digest, End, ExtraneousFile, Failure, FailureKind, FileId, Job, Limits, Report, RunsOf,
+    Summary, WantedFiles, limits,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::environment::RetryTiming;
 use crate::folder::{self, Completeness, FileSet, Folder};
 use crate::source::Network;
-use crate::transfer::{Engine, FilesToFetch, Jobs, Workshop};
+use crate::transfer::{Basis, Engine, FilesToFetch, Jobs, Workshop};
 
 /// What the controller has ordered so far.
 #[derive(Debug, Default)]
@@ -26,6 +27,21 @@ impl WorkOrder {
     /// Adds files to fetch. Each must have been listed, and is fetched once.
     pub(crate) fn fetch(&mut self, wanted: &WantedFiles, jobs: Vec<Job>) -> Result<(), Failure> {
         jobs.into_iter().try_for_each(|job| self.jobs.add(wanted, job))
+    }
+
+    /// Says what an ordered file is a newer version of.
+    pub(crate) fn add_basis(&mut self, file: FileId, basis: Basis) -> Result<(), Failure> {
+        self.jobs.add_basis(file, basis)
+    }
+
+    /// Adds chunks of a file that has a basis.
+    pub(crate) fn add_runs(
+        &mut self,
+        file: FileId,
+        whose: RunsOf,
+        runs: Vec<ChunkRun>,
+    ) -> Result<(), Failure> {
+        self.jobs.add_runs(file, whose, runs)
     }
 
     /// Adds extraneous files to remove.

@@ -9,8 +9,8 @@ mod totals;
 use std::collections::HashSet;
 
 use hfdown_protocol::{
-    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, FileRow, Found, Proof, Provenance, RepoPath,
-    RepoPathRef, Stamp, TooManyFiles, UnlistedFile, WantedFiles,
+    Check, Digest, ExtraneousFile, Failure, FailureKind, FileId, FileRow, Found, FoundBasis, Proof,
+    Provenance, RepoPath, RepoPathRef, Stamp, TooManyFiles, UnlistedFile, WantedFiles,
 };
 
 pub use self::by_file::ByFile;
@@ -47,6 +47,8 @@ pub struct Inventory {
     pub unwanted_parts: Vec<Digest>,
     /// What else is there, sorted, where it was asked for: as the agent says it, not sanitised.
     pub unlisted: Vec<UnlistedFile>,
+    /// Files that wanted ones may share bytes with.
+    pub bases: Vec<FoundBasis>,
 }
 
 /// What is to be done, file by file, in the listing's order. Every listed file is in it, or counted as left out.

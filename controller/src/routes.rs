@@ -1,7 +1,9 @@
 //! By what way each file comes: as plain ranges, or as chunks of the Hub's Xet store. What the store says of a file tells
 //! how many bytes travel before the first one does.
 
-use std::collections::HashMap;
+mod delta;
+
+use std::collections::{BTreeMap, HashMap};
 
 use clap::ValueEnum;
 use hfdown_protocol::{FileId, XetHash};
@@ -12,6 +14,8 @@ pub const WORTH_XET: u64 = 3;
 pub const SMALLEST: u64 = 1 << 20;
 /// Larger files the Hub does not give out as plain ones.
 pub const LARGEST_PLAIN: u64 = 50_000_000_000;
+
+pub use delta::DeltaRoute;
 
 /// Whether files come from the Hub's Xet store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -38,6 +42,7 @@ pub struct Routes {
     /// What the store calls files that are to be fetched, as far as it has them.
     hashes: HashMap<FileId, XetHash>,
     xet: HashMap<FileId, XetRoute>,
+    deltas: BTreeMap<FileId, DeltaRoute>,
 }
 
 impl XetPolicy {
@@ -80,8 +85,29 @@ impl Routes {
         self.xet.is_empty()
     }
 
+    /// What it has in common with a file that is there is copied.
+    pub fn copy(&mut self, file: FileId, route: DeltaRoute) {
+        self.deltas.insert(file, route);
+    }
+
+    /// The files of which something is copied.
+    pub fn copied(&self) -> impl Iterator<Item = (FileId, &DeltaRoute)> {
+        self.deltas.iter().map(|(file, route)| (*file, route))
+    }
+
+    /// How many of the missing bytes of a file are new: the others are copied.
+    pub fn fresh(&self, file: FileId, missing: u64) -> u64 {
+        self.deltas.get(&file).map_or(missing, |route| route.fresh.min(missing))
+    }
+
+    /// Whether something of a file is copied.
+    pub fn has_copies(&self) -> bool {
+        !self.deltas.is_empty()
+    }
+
     /// How many bytes travel for what is missing of a file. What an earlier run left has its share of them.
     pub fn wire(&self, file: FileId, size: u64, missing: u64) -> u64 {
+        let missing = self.fresh(file, missing);
         let Some(XetRoute { wire }) = self.xet(file) else { return missing };
         let share = u128::from(wire) * u128::from(missing) / u128::from(size.max(1));
         u64::try_from(share).unwrap_or(u64::MAX)

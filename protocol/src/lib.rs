@@ -11,10 +11,11 @@
 //!                                          ◀──   Recorded {files} … , Recalled {commit}
 //!   List {files: id, path, size, digest} … ──▶
 //!   Survey {check}                         ──▶
-//!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , UnwantedParts, Surveyed
+//!                                          ◀──   Surveying…, Found {file, what is on disk} … , Extraneous … , UnwantedParts, Bases … , Surveyed
 //!                                          ◀──   Unlisted …          before Surveyed, where everything is checked
 //!   (the controller plans; a dry run says Bye here)
 //!   Fetch {jobs} … , Remove {extraneous} … ──▶
+//!   Basis {file, place} , ChunkRuns {file, whose} …  ──▶     of files that an older version is there of
 //!   Tree {bytes} …                         ──▶         to a hub cache that lacks it
 //!   KeepParts {digests}                    ──▶         of files that are listed and left out
 //!   Begin                                  ──▶
@@ -58,6 +59,7 @@
 //! addresses are deserialised *through* their constructors, lists and texts are bounded by [`limits`].
 
 mod address;
+mod basis;
 mod batch;
 mod codec;
 mod commit;
@@ -79,6 +81,7 @@ mod transfer_status;
 mod xet;
 
 pub use address::{Address, AddressError};
+pub use basis::{BasisVersion, ChunkRun, FoundBasis, RunsOf};
 pub use batch::batches;
 pub use codec::{Codec, CodecError, Inbox, Message, Outbox, inbox, outbox};
 pub use commit::{Commit, CommitError};

@@ -70,3 +70,9 @@ pub const TERMS: usize = 64 * 1024;
 
 /// The most xorb ranges in one answer. With their addresses, of some 700 bytes each, they wait in the agent's memory.
 pub const XORB_RANGES: usize = 8 * 1024;
+
+/// The most files that a survey tells as bases. Each may cost the controller two questions to the Hub.
+pub const BASES: usize = 1024;
+
+/// The most chunk runs in one conversation: 4 MB in the agent's memory, and what describes 8 TB twice where nothing is shared.
+pub const CHUNK_RUNS: usize = 256 * 1024;

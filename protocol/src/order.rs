@@ -5,8 +5,8 @@ use std::num::{NonZeroU16, NonZeroU32, NonZeroU64};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Commit, Digest, Failure, FailureKind, Message, RepoPath, RepositoryFolder, Skipped, Stamp,
-    StreamEvent, StreamId, Term, XetHash, XorbRange, codec, limits,
+    Address, ChunkRun, Commit, Digest, Failure, FailureKind, Message, RepoPath, RepositoryFolder, RunsOf,
+    Skipped, Stamp, StreamEvent, StreamId, Term, XetHash, XorbRange, codec, limits,
 };
 
 /// Everything a controller can say, in the order it says it.
@@ -59,6 +59,27 @@ pub enum Order {
     Remove {
         /// At most [`limits::ENTRIES`].
         extraneous: Vec<ExtraneousFile>,
+    },
+    /// An ordered file is a newer version of one that is there: what both have in common is copied out of that. `ChunkRuns`
+    /// follow. Before `Begin`.
+    Basis {
+        /// The ordered file.
+        file: FileId,
+        /// Where the older version stands, relative to the root.
+        place: RepoPath,
+        /// What it looked like when it was found; the agent looks again before it copies anything.
+        stamp: Stamp,
+        /// What the Hub's Xet store calls it: bytes that have another name are not copied.
+        hash: XetHash,
+    },
+    /// The next of the chunks that a file or its basis consists of, in order.
+    ChunkRuns {
+        /// The ordered file.
+        file: FileId,
+        /// Which of the two.
+        whose: RunsOf,
+        /// At most [`limits::ENTRIES`], and [`limits::CHUNK_RUNS`] in one conversation.
+        runs: Vec<ChunkRun>,
     },
     /// The next bytes of `trees/<commit>.json`, which a hub cache lacks: what the commit contains, as `huggingface_hub`
     /// writes it. Before `Begin`.
@@ -351,10 +372,12 @@ impl Message for Order {
             Self::Relayed { host, .. } => host.len() <= limits::TEXT,
             Self::XorbRanges { ranges, .. } => ranges.len() <= limits::ENTRIES,
             Self::Terms { terms, .. } => terms.len() <= limits::ENTRIES,
+            Self::ChunkRuns { runs, .. } => runs.len() <= limits::ENTRIES,
             Self::Stream { event, .. } => event.is_bounded(),
             Self::SourceUnavailable { failure, .. } => failure.is_bounded(),
             Self::Recall
             | Self::Survey { .. }
+            | Self::Basis { .. }
             | Self::Begin
             | Self::Source { .. }
             | Self::Ping

@@ -5,8 +5,8 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Commit, Conclusion, Digest, DiskWarning, ExtraneousFile, Failure, FileId, Message, Remaining, StreamId,
-    StreamRequest, TransferStatus, Wanted, limits,
+    Commit, Conclusion, Digest, DiskWarning, ExtraneousFile, Failure, FileId, FoundBasis, Message, Remaining,
+    StreamId, StreamRequest, TransferStatus, Wanted, limits,
 };
 
 /// Everything an agent can say. Lifecycle reports are lossless; `Tick` is a sample.
@@ -73,6 +73,11 @@ pub enum Report {
     UnwantedParts {
         /// At most [`limits::ENTRIES`].
         digests: Vec<Digest>,
+    },
+    /// Files that are there and that wanted ones, which are not, may share bytes with.
+    Bases {
+        /// At most [`limits::ENTRIES`], and [`limits::BASES`] in one survey.
+        bases: Vec<FoundBasis>,
     },
     /// The survey is complete: every wanted file has been reported.
     Surveyed {
@@ -399,6 +404,7 @@ impl Message for Report {
             Self::Unlisted { files } => {
                 files.len() <= limits::ENTRIES && files.iter().all(|file| file.path.len() <= limits::TEXT)
             }
+            Self::Bases { bases } => bases.len() <= limits::ENTRIES,
             Self::UnwantedParts { digests } => digests.len() <= limits::ENTRIES,
             Self::Tick { files } => files.len() <= limits::ENTRIES,
             Self::Warning { warning } => warning.is_bounded(),

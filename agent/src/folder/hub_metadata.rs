@@ -3,11 +3,11 @@
 //! Per file, `.cache/huggingface/download/<path>.metadata` has three lines: commit, `ETag`, and a Unix time that must
 //! not be before the file's last change. The `ETag` is the digest's hex form, quotes removed.
 //!
-//! It is written and never read: what stands there proves nothing here. Whatever that is, no link is followed, and only
+//! What stands there proves nothing here: it is read only to learn which version of a file may be there. Whatever that is, no link is followed, and only
 //! names are replaced. The folders may be another user's, who may have run `hf`: what may not be written is left out, with
 //! a warning. `hf` then looks at the file itself.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use cap_std::fs::Dir;
@@ -15,10 +15,12 @@ use hfdown_protocol::{Commit, Digest, DiskWarning, RepoPath, limits};
 
 use super::work_folder::{DestinationFolder, Writable};
 use crate::own_folder::{MissingFolders, OwnFolder};
-use crate::system::{self, FileMode};
+use crate::system::{self, FileAccess, FileMode};
 
 const FOLDER: &str = ".cache/huggingface";
 const DOWNLOAD: &str = "download";
+/// More than what is in one.
+const LONGEST: u64 = 4096;
 const SUFFIX: &str = ".metadata";
 /// What a file is called before it has its name. `hf` has none that ends so.
 const NEW: &str = ".hfdown-new";
@@ -48,6 +50,15 @@ fn try_write(root: &Dir, path: &RepoPath, commit: &Commit, digest: Digest) -> io
         opened => opened,
     };
     folder?.replace_by(NEW, &name(path), text.as_bytes(), FileMode::Usual)
+}
+
+/// The commit that a file is said to be of.
+pub(super) fn commit(root: &Dir, path: &RepoPath) -> Option<Commit> {
+    let folder = open(root, path, MissingFolders::Fail).ok()?;
+    let file = folder.open(&name(path), FileAccess::Read, LONGEST).ok()??;
+    let mut text = String::new();
+    file.take(LONGEST).read_to_string(&mut text).ok()?;
+    Commit::new(text.lines().next()?).ok()
 }
 
 /// Marks the folder as `hf` marks it.

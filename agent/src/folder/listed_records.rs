@@ -1,7 +1,9 @@
 //! Records of files that are as they are listed: of a million files nearly all. What the listing has of them is not kept
 //! twice.
 
-use hfdown_protocol::{FileId, FileRow, FilesByName, RepoPathRef, Stamp, WantedFiles};
+use std::collections::HashMap;
+
+use hfdown_protocol::{FileId, FileRow, FilesByName, RepoPathRef, Stamp, WantedFiles, XetHash};
 
 use super::records::{Origin, Record};
 
@@ -12,6 +14,8 @@ pub(super) struct ListedRecords {
     /// By the numbers of the files: how they came to be recorded, if they are, and the rest. None before the first.
     origins: Vec<Option<Origin>>,
     records: Vec<ShortRecord>,
+    /// Of the few that have one.
+    xet: HashMap<FileId, XetHash>,
 }
 
 /// What the listing does not say.
@@ -45,6 +49,10 @@ impl ListedRecords {
         self.records.resize(self.files.len(), ShortRecord::default());
         let index = id.0 as usize;
         (self.origins[index], self.records[index]) = (Some(record.origin), short);
+        match record.xet {
+            Some(hash) => self.xet.insert(id, hash),
+            None => self.xet.remove(&id),
+        };
         Some(())
     }
 
@@ -52,6 +60,7 @@ impl ListedRecords {
         let (id, file) = self.files.find(path)?;
         let removed = self.record(id, file)?;
         self.origins[id.0 as usize] = None;
+        self.xet.remove(&id);
         Some(removed)
     }
 
@@ -77,7 +86,7 @@ impl ListedRecords {
         let (origin, short) = ((*self.origins.get(index)?)?, self.records.get(index)?);
         let ShortRecord { modified, changed, inode } = *short;
         let stamp = Stamp { size: file.size, modified: modified.into(), changed: changed.into(), inode };
-        Some(Record { origin, digest: file.digest, stamp })
+        Some(Record { origin, digest: file.digest, stamp, xet: self.xet.get(&id).copied() })
     }
 }
 

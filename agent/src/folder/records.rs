@@ -1,7 +1,8 @@
 //! What was proved in this folder: a file whose record still matches its stamp is known without reading it.
 //!
 //! `.cache/hfdown/records` is text: a line that says which sync it is of (its commit, and how many files are recorded, or `-`
-//! if not everything was in place), and a line per file: origin, digest, size, modified, changed, inode, path. Lines are
+//! if not everything was in place), and a line per file: origin, digest (with a Xet hash behind it, where that is known), size,
+//! modified, changed, inode, path. Lines are
 //! appended as files are proved, later ones win, and the whole is rewritten at the end of a run that changed it. A torn
 //! line is ignored: it costs a read of one file.
 //!
@@ -18,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use cap_std::fs::Metadata;
 use hfdown_protocol::{
-    Commit, Digest, FileId, RecordedSync, RepoPath, RepoPathRef, Stamp, Wanted, WantedFiles, limits,
+    Commit, Digest, FileId, RecordedSync, RepoPath, RepoPathRef, Stamp, Wanted, WantedFiles, XetHash, limits,
 };
 
 use super::layout::Completeness;
@@ -71,6 +72,8 @@ pub(crate) struct Record {
     pub(crate) origin: Origin,
     pub(crate) digest: Digest,
     pub(crate) stamp: Stamp,
+    /// What the Hub's Xet store calls it, of large files that hfdown has fetched.
+    pub(crate) xet: Option<XetHash>,
 }
 
 /// How a file came to be recorded.
@@ -286,7 +289,7 @@ fn each_line(mut text: impl BufRead, mut act: impl FnMut(&[u8])) -> io::Result<(
 }
 
 fn line(path: RepoPathRef<'_>, record: &Record) -> String {
-    let Record { origin, digest, stamp } = record;
+    let Record { origin, digest, stamp, xet } = record;
     let origin = match origin {
         Origin::Placed => "placed",
         Origin::Seen => "seen",
@@ -294,7 +297,9 @@ fn line(path: RepoPathRef<'_>, record: &Record) -> String {
     let Stamp { size, modified, changed, inode } = stamp;
     let mut line = String::new();
     // Writing to a string does not fail.
-    let _ = write!(line, "{origin} {}:{digest} {size} {modified} {changed} {inode} {path}", digest.kind());
+    let _ = write!(line, "{origin} {}:{digest}", digest.kind());
+    let _ = xet.iter().try_for_each(|xet| write!(line, "+xet:{xet}"));
+    let _ = write!(line, " {size} {modified} {changed} {inode} {path}");
     line
 }
 
@@ -314,7 +319,12 @@ fn parse(line: &str) -> Option<(RepoPath, Record)> {
         "seen" => Origin::Seen,
         _ => return None,
     };
-    let digest = match words.next()?.split_once(':')? {
+    let names = words.next()?;
+    let (digest, xet) = match names.split_once("+xet:") {
+        Some((digest, xet)) => (digest, Some(xet.parse().ok()?)),
+        None => (names, None),
+    };
+    let digest = match digest.split_once(':')? {
         ("sha256", hex) => Digest::sha256(hex),
         ("git-sha1", hex) => Digest::git_sha1(hex),
         _ => return None,
@@ -325,7 +335,7 @@ fn parse(line: &str) -> Option<(RepoPath, Record)> {
         changed: words.next()?.parse().ok()?,
         inode: words.next()?.parse().ok()?,
     };
-    Some((RepoPath::new(words.next()?).ok()?, Record { origin, digest: digest.ok()?, stamp }))
+    Some((RepoPath::new(words.next()?).ok()?, Record { origin, digest: digest.ok()?, stamp, xet }))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ fn what_did_not_change_is_not_written_again() {
         origin: Origin::Seen,
         digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
         stamp: Stamp { size, modified: 1, changed: 1, inode: 1 },
+        xet: None,
     };
     let path = |name: &str| RepoPath::new(name).unwrap();
     let inode = || disk::stamp(&work.dir().metadata(NAME).unwrap()).inode;
@@ -60,6 +61,7 @@ fn remembers_across_runs_and_torn_lines() {
         origin: Origin::Placed,
         digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
         stamp: Stamp { size, modified: -1, changed: 1 << 60, inode: u64::MAX },
+        xet: (size > 2).then_some(XetHash([7; 32])),
     };
     let path = |name: &str| RepoPath::new(name).unwrap();
     let mut records = load(&work);
@@ -159,11 +161,38 @@ fn records_say_which_sync_they_are_of_and_how_many_there_are() {
     assert_eq!(told(), (vec![], Some((commit("2"), None))));
 }
 
+#[test]
+fn what_the_xet_store_calls_a_listed_file_is_remembered_and_forgotten_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = OwnFolder::at(folder.path()).unwrap();
+    let path = RepoPath::new("a").unwrap();
+    let record = Record { xet: Some(XetHash([7; 32])), ..seen(1) };
+    let wanted = Wanted { id: FileId(0), path: path.clone(), size: 1, digest: record.digest };
+    let files = WantedFiles::of(vec![wanted]).unwrap();
+    let load = || {
+        let mut records = Records::default();
+        records.load(&work, &files);
+        records
+    };
+    load().insert(&work, path.clone(), record.clone()).unwrap();
+    let mut records = load();
+    assert_eq!(records.get(&path), Some(record.clone()));
+    records.save(&work).unwrap();
+    assert_eq!(load().get(&path), Some(record.clone()));
+    // Proved again, by a run that does not know it.
+    records.insert(&work, path.clone(), Record { xet: None, ..record.clone() }).unwrap();
+    assert_eq!(records.get(&path), Some(Record { xet: None, ..record.clone() }));
+    records.insert(&work, path.clone(), record).unwrap();
+    records.remove(&path);
+    assert_eq!(records.get(&path), None);
+}
+
 fn seen(changed: i128) -> Record {
     Record {
         origin: Origin::Seen,
         digest: Digest::git_sha1("ce013625030ba8dba906f756967f9e9ca394464a").unwrap(),
         stamp: Stamp { size: 1, modified: 1, changed, inode: 1 },
+        xet: None,
     }
 }
 

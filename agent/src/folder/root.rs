@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use hfdown_protocol::{
-    Access, Digest, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, Proof, RepoPath, Stamp,
-    Traces, Wanted, WantedFiles,
+    Access, Commit, Digest, DiskWarning, Failure, FailureKind, Folding, Layout, Nonce, Proof, RepoPath,
+    Stamp, Traces, Wanted, WantedFiles,
 };
 
 use super::destination_path::{absolute, create_folder, link_to_nowhere, not_a_folder};
@@ -181,6 +181,11 @@ impl Root {
     /// Where the bytes of a wanted file stand.
     pub(crate) fn place_of<'a>(&self, wanted: &'a Wanted) -> Cow<'a, RepoPath> {
         self.layout.place_of(self.folder.as_ref(), wanted)
+    }
+
+    /// Where an older version of a wanted file stands, and which commit has it there.
+    pub(crate) fn older_version(&self, wanted: &Wanted) -> Option<(RepoPath, Commit)> {
+        self.layout.older_version(self.folder.as_ref()?, wanted)
     }
 
     /// What keeps a file from having its own name, where that is not its place.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use hfdown_protocol::{Failure, Stamp, Traces, Wanted, WantedFiles};
+use hfdown_protocol::{Failure, Stamp, Traces, Wanted, WantedFiles, XetHash};
 
 use super::layout::Completeness;
 use super::open::Folder;
@@ -17,11 +17,12 @@ impl Records {
         wanted: &Wanted,
         stamp: Stamp,
         origin: Origin,
+        xet: Option<XetHash>,
     ) -> Result<(), Failure> {
         match root.traces() {
             Traces::Remove => Ok(()),
             Traces::Keep => {
-                let record = Record { origin, digest: wanted.digest, stamp };
+                let record = Record { origin, digest: wanted.digest, stamp, xet };
                 root.layout()
                     .remember(root.writable()?, self, wanted, record)
                     .map_err(|error| root.failure(&format!("cannot record {}", wanted.path), &error))

@@ -184,13 +184,7 @@ impl Part {
     /// it, and what it has seen must be what gets a name.
     pub(crate) fn write(&self, start: u64, chunks: &[Bytes]) -> io::Result<Written> {
         let end = start + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
-        let mut pen = self.pen();
-        let missing = self.written().missing(start..end);
-        if missing.total() == 0 {
-            return Ok(Written { end, added: 0 });
-        }
-        self.check(&mut pen)?;
-        let added = missing.iter().try_fold(0, |added, gap| {
+        self.fill(start..end, |gap| {
             let mut at = start;
             for chunk in chunks {
                 let (from, to) = (gap.start.max(at), gap.end.min(at + chunk.len() as u64));
@@ -199,6 +193,26 @@ impl Part {
                 }
                 at += chunk.len() as u64;
             }
+            Ok(())
+        })
+    }
+
+    /// Copies bytes that begin there in another file to this range, then claims them. What is there already stays.
+    pub(crate) fn copy_from(&self, file: &std::fs::File, from: u64, to: Range<u64>) -> io::Result<Written> {
+        let start = to.start;
+        self.fill(to, |gap| system::copy_range(file, from + (gap.start - start), &self.data, gap.clone()))
+    }
+
+    /// Has the gaps of a range filled, then claims them.
+    fn fill(&self, range: Range<u64>, put: impl Fn(&Range<u64>) -> io::Result<()>) -> io::Result<Written> {
+        let mut pen = self.pen();
+        let (end, missing) = (range.end, self.written().missing(range));
+        if missing.total() == 0 {
+            return Ok(Written { end, added: 0 });
+        }
+        self.check(&mut pen)?;
+        let added = missing.iter().try_fold(0, |added, gap| {
+            put(gap)?;
             self.journal.append(gap)?;
             self.written().insert(gap.clone());
             Ok(added + gap.end - gap.start)

@@ -304,3 +304,27 @@ fn a_journal_without_its_data_claims_nothing() {
     Part::discard(&parts, "p").unwrap();
     assert_eq!(parts.entries().count(), 0);
 }
+
+#[test]
+fn what_is_copied_fills_gaps_and_survives_the_run() {
+    let ground = ground();
+    let basis = ground.folder.path().join("basis");
+    fs::write(&basis, b"xxABCDEFGH").unwrap();
+    let basis = File::open(&basis).unwrap();
+    let part = ground.open();
+    part.write(2, &[Bytes::from_static(b"12")]).unwrap();
+    let written = part.copy_from(&basis, 2, 0..6).unwrap();
+    assert_eq!(written, Written { end: 6, added: 4 });
+    assert_eq!(part.copy_from(&basis, 2, 0..6).unwrap().added, 0);
+    assert!(!part.is_disturbed());
+    drop(part);
+    // As after a kill: the journal has it.
+    let part = ground.open();
+    assert_eq!((part.total(), part.front()), (6, 6));
+    // The basis is shorter than it was.
+    let cut_short = part.copy_from(&basis, 9, 6..8).unwrap_err();
+    assert_eq!(cut_short.kind(), io::ErrorKind::UnexpectedEof);
+    assert_eq!(part.total(), 6);
+    part.write(6, &[Bytes::from_static(b"78")]).unwrap();
+    assert_eq!(fs::read(ground.part()).unwrap(), b"AB12EF78");
+}

@@ -1,5 +1,6 @@
 //! What differs between operating systems, and nothing else: a file for each kind, with the same functions.
 
+mod copy_range;
 mod disk_feature;
 mod file_access;
 #[cfg(target_os = "linux")]
@@ -11,6 +12,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+pub(crate) use copy_range::copy_range;
 pub use disk_feature::DiskFeature;
 pub(crate) use file_access::{DiskSpace, FileAccess, FileMode, Looks};
 #[cfg(target_os = "linux")]

@@ -155,7 +155,7 @@ fn try_claim(context: &TransferContext, file: &FileTransfer) -> Result<Claimed, 
         return Ok(Claimed::Ours);
     };
     let named = folder::name(root, wanted, file.replaces);
-    let remembered = context.records().remember(root, wanted, stamp, Origin::Seen);
+    let remembered = context.records().remember(root, wanted, stamp, Origin::Seen, None);
     remembered.map_err(FetchFault::Disk)?;
     *state = ClaimState::Settled;
     Ok(Claimed::There { named, others: name_others(root, sharing) })

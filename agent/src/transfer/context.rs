@@ -49,6 +49,8 @@ pub(super) struct TransferContext {
     pub(super) lock_wait: Option<Duration>,
     pub(super) flushes: Semaphore,
     pub(super) hashes: Semaphore,
+    /// Whose holder may seed a part from a basis.
+    pub(super) seeds: Arc<Semaphore>,
     records: Arc<Mutex<Records>>,
     fatal: OnceLock<Failure>,
     counts: Counts,
@@ -88,6 +90,7 @@ impl TransferContext {
             lock_wait,
             flushes: Semaphore::new(FLUSHES),
             hashes: Semaphore::new(HASHES),
+            seeds: Arc::new(Semaphore::new(1)),
             records,
             fatal: OnceLock::new(),
             counts: Counts::default(),

@@ -270,7 +270,12 @@ async fn begin_again(
     }
     file.counts.set_done(0);
     // Bytes out of xorbs are no attempt at the file as its digest is of: that is made now.
-    let fell_back = file.source.was_wrong(&context.network, &fault).await;
+    let mut fell_back = file.source.was_wrong(&context.network, &fault).await;
+    if file.blame_basis() {
+        let failure = fault.failure();
+        context.report(Report::FellBack { file: file.wanted.id, failure }).await;
+        fell_back = true;
+    }
     file.source.forget().await;
     let fault = if fell_back { FetchFault::CutElsewhere } else { fault };
     context.faulted(index, file, None, fault).await;
@@ -305,7 +310,9 @@ pub(super) async fn place(
                 Part::forget_journal(parts, &file.part);
             }
             let mut records = world.records();
-            records.remember(&world.root, wanted, stamp, Origin::Placed).map_err(FetchFault::Disk)?;
+            records
+                .remember(&world.root, wanted, stamp, Origin::Placed, file.xet)
+                .map_err(FetchFault::Disk)?;
             drop(records);
             let others = file.sharing.as_ref().map(|sharing| name_others(&world.root, sharing));
             Ok(Placing::Placed { named, others: others.unwrap_or_default() })

@@ -56,7 +56,10 @@ impl Engine {
             if missing == 0 && size > 0 {
                 files.keep(index);
             }
-            needed.add(size, replaces, missing);
+            match replaces {
+                Some(replaced) if files.has_basis(index) => needed.add_seeded(size, replaced, missing),
+                _ => needed.add(size, replaces, missing),
+            }
         }
         let concurrency = Concurrency::new(limits.connections.map(NonZeroU16::get).map(usize::from));
         let digests = machine::cpus().min(HASHES);
@@ -128,6 +131,8 @@ impl Engine {
 #[derive(Debug, Default)]
 struct DiskNeeds {
     bytes: u64,
+    /// The largest that takes the place of its basis: these are begun one after the other.
+    largest_seeded: u64,
     /// Names that are not there yet.
     files: u64,
 }
@@ -139,13 +144,21 @@ impl DiskNeeds {
         self.files += u64::from(replaces.is_none() && missing == size);
     }
 
+    /// The same for a file that takes the place of its basis, whose room it has in the end.
+    fn add_seeded(&mut self, size: u64, replaced: Stamp, missing: u64) {
+        let given_back = missing.min(replaced.size);
+        self.add(size, Some(replaced), missing - given_back);
+        self.largest_seeded = self.largest_seeded.max(given_back);
+    }
+
     /// Better to say so now than at 99 %.
     fn check(&self, root: &Root) -> Result<(), Failure> {
-        let margin = (SMALLEST_MARGIN + self.bytes / 8).min(LARGEST_MARGIN);
-        let needed = self.bytes.saturating_add(margin);
+        let bytes = self.bytes.saturating_add(self.largest_seeded);
+        let margin = (SMALLEST_MARGIN + bytes / 8).min(LARGEST_MARGIN);
+        let needed = bytes.saturating_add(margin);
         let (space, shown) = (root.space(), root.path().display());
         // A disk that does not say how much is left is tried.
-        if let Some(free) = space.bytes.filter(|free| self.bytes > 0 && needed > *free) {
+        if let Some(free) = space.bytes.filter(|free| bytes > 0 && needed > *free) {
             let detail =
                 format_args!("the disk of {shown} is too small for what is missing and its bookkeeping");
             return Err(Failure::new(

@@ -1,11 +1,13 @@
 //! One file to fetch, as the connections that work on it share it without the queue's lock.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hfdown_protocol::{Source, Stamp, Wanted, XetHash};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::basis::Basis;
 use super::claim::Sharing;
 use crate::source::FileSource;
 
@@ -25,6 +27,10 @@ pub(super) struct FileTransfer {
     pub(super) source: FileSource,
     /// What the Hub's Xet store calls it.
     pub(super) xet: Option<XetHash>,
+    /// An older version of it.
+    pub(super) basis: Option<Arc<Basis>>,
+    basis_is_used: AtomicBool,
+    basis_was_wrong: AtomicBool,
     /// Whether all of it was on disk at the beginning.
     pub(super) was_kept: bool,
     kept_is_used: AtomicBool,
@@ -58,6 +64,9 @@ impl FileTransfer {
             sharing: None,
             source,
             xet: None,
+            basis: None,
+            basis_is_used: AtomicBool::new(false),
+            basis_was_wrong: AtomicBool::new(false),
             was_kept,
             kept_is_used,
             counts,
@@ -84,6 +93,17 @@ impl FileTransfer {
     /// Whether all of it was on disk at the beginning and no attempt has used that: it may turn out wrong.
     pub(super) fn take_kept(&self) -> bool {
         self.was_kept && !self.kept_is_used.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether its basis was not tried yet, as it is from here on.
+    pub(super) fn take_basis(&self) -> bool {
+        !self.basis_is_used.swap(true, Ordering::Relaxed)
+    }
+
+    /// The bytes turned out wrong: whether some may be its basis's, which it is fetched without from here on.
+    pub(super) fn blame_basis(&self) -> bool {
+        let is_used = self.basis.is_some() && self.basis_is_used.load(Ordering::Relaxed);
+        is_used && !self.basis_was_wrong.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn is_small(&self) -> bool {

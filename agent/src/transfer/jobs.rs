@@ -4,9 +4,13 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use hfdown_protocol::{Address, Failure, FailureKind, FileId, Job, Source, Stamp, WantedFiles, XetHash};
+use hfdown_protocol::{
+    Address, ChunkRun, Failure, FailureKind, FileId, Job, RunsOf, Source, Stamp, WantedFiles, XetHash, limits,
+};
 
+use super::basis::Basis;
 use super::file_transfer::FileTransfer;
 use crate::folder::PartNames;
 
@@ -22,6 +26,9 @@ pub(crate) struct Jobs {
     sources: HashMap<FileId, Source>,
     replaced: HashMap<FileId, Stamp>,
     xet: HashMap<FileId, XetHash>,
+    bases: HashMap<FileId, Arc<Basis>>,
+    /// Of all bases and the files that they are of.
+    runs: usize,
 }
 
 /// Whether a file is to be fetched, and from where.
@@ -64,6 +71,35 @@ impl Jobs {
         self.xet.extend(xet.map(|hash| (id, hash)));
         self.count += 1;
         Ok(())
+    }
+
+    /// Says what an ordered file is a newer version of.
+    pub(crate) fn add_basis(&mut self, file: FileId, basis: Basis) -> Result<(), Failure> {
+        let is_ordered = self.ordered.get(file.0 as usize).is_some_and(|ordered| *ordered != Ordered::No);
+        if !is_ordered || self.bases.insert(file, Arc::new(basis)).is_some() {
+            return Err(Failure::new(
+                FailureKind::Protocol,
+                "a basis is of no ordered file, or of one twice",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Adds chunks of a file that has a basis.
+    pub(crate) fn add_runs(
+        &mut self,
+        file: FileId,
+        whose: RunsOf,
+        runs: Vec<ChunkRun>,
+    ) -> Result<(), Failure> {
+        self.runs += runs.len();
+        match self.bases.get_mut(&file).and_then(Arc::get_mut) {
+            Some(basis) if self.runs <= limits::CHUNK_RUNS => {
+                basis.add(whose, runs);
+                Ok(())
+            }
+            _ => Err(Failure::new(FailureKind::Protocol, "chunks are of no basis, or there are too many")),
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -121,6 +157,11 @@ impl FilesToFetch {
         Some((self.parts.name(id, file.digest), file.size, self.jobs.replaced.get(&id).copied()))
     }
 
+    /// Whether a file has a basis.
+    pub(super) fn has_basis(&self, index: usize) -> bool {
+        self.order.get(index).is_some_and(|id| self.jobs.bases.contains_key(id))
+    }
+
     /// All of this file is on disk.
     pub(super) fn keep(&mut self, index: usize) {
         self.kept.extend(self.order.get(index));
@@ -147,6 +188,7 @@ impl FilesToFetch {
         }
         transfer.was_kept = self.kept.contains(&id);
         transfer.xet = self.jobs.xet.get(&id).copied();
+        transfer.basis = self.jobs.bases.get(&id).cloned();
         Some(transfer)
     }
 }

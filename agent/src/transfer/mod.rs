@@ -5,6 +5,7 @@
 //! ranges still arrive, and places it when the digest is right. What can go wrong is a [`FetchFault`](crate::fault::FetchFault),
 //! which knows whether another attempt is worth it.
 
+mod basis;
 mod claim;
 mod concurrency;
 mod context;
@@ -21,10 +22,12 @@ mod queue;
 mod receive;
 mod retries;
 mod scheduler;
+mod seed;
 mod straggler;
 mod throttle;
 mod waiting;
 mod worker;
 
+pub(crate) use basis::Basis;
 pub(crate) use engine::{Engine, Workshop};
 pub(crate) use jobs::{FilesToFetch, Jobs};

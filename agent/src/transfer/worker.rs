@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hfdown_protocol::Report;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::claim::claim;
 use super::context::{TransferContext, defect};
@@ -13,6 +14,7 @@ use super::file_transfer::FileTransfer;
 use super::lease::{Lease, Piece};
 use super::part_sink::PartSink;
 use super::receive::{MemorySink, receive};
+use super::seed::seed;
 use crate::fault::FetchFault;
 use crate::part::Part;
 use crate::source::Extent;
@@ -57,19 +59,57 @@ async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransf
     };
     match opening.await {
         Ok(part) => {
-            let part = Arc::new(part);
-            let prepared = file.source.prepare(&context.network, || part.missing()).await;
-            if let Err(fault) = prepared {
-                return context.faulted(index, &file, None, fault).await;
-            }
             file.counts.set_done(part.total());
             announce(context, &file, turn, part.total()).await;
-            // First: what the delivery says of the file is about this part.
-            context.scheduler.opened(index, Arc::clone(&part));
-            context.underway.spawn(delivery::deliver(Arc::clone(context), index, file, part));
+            if file.basis.is_some() {
+                // A connection would wait for its turn.
+                context.underway.spawn(seeded(Arc::clone(context), index, file, Arc::new(part)));
+            } else {
+                begin(context, index, file, Arc::new(part), None).await;
+            }
         }
         Err(fault) => context.faulted(index, &file, None, fault).await,
     }
+}
+
+/// Seeds a part from the file's basis, then has the rest fetched. One at a time: each takes the room of a whole file at
+/// once, and gives back that of its basis only when it is placed.
+async fn seeded(context: Arc<TransferContext>, index: usize, file: Arc<FileTransfer>, part: Arc<Part>) {
+    let beginning = async {
+        // Never closed, so there always is a permit in the end.
+        let permit = Arc::clone(&context.seeds).acquire_owned().await.ok();
+        match seed(&context, &file, &part).await {
+            Ok(()) => begin(&context, index, Arc::clone(&file), part, permit).await,
+            Err(fault) => context.faulted(index, &file, None, fault).await,
+        }
+    };
+    tokio::select! {
+        () = beginning => {}
+        () = context.stop.cancelled() => {}
+        () = file.abandoned.cancelled() => {}
+    }
+}
+
+/// Has what is missing of a part fetched. The permit is held until the file is placed.
+async fn begin(
+    context: &Arc<TransferContext>,
+    index: usize,
+    file: Arc<FileTransfer>,
+    part: Arc<Part>,
+    permit: Option<OwnedSemaphorePermit>,
+) {
+    let prepared = file.source.prepare(&context.network, || part.missing()).await;
+    if let Err(fault) = prepared {
+        return context.faulted(index, &file, None, fault).await;
+    }
+    file.counts.set_done(part.total());
+    // First: what the delivery says of the file is about this part.
+    context.scheduler.opened(index, Arc::clone(&part));
+    let delivering = delivery::deliver(Arc::clone(context), index, file, part);
+    context.underway.spawn(async move {
+        let _permit = permit;
+        delivering.await;
+    });
 }
 
 /// Fetches a range of a large file.

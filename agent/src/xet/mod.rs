@@ -2,10 +2,15 @@
 
 mod byte_grouping;
 mod chunk_decoder;
+mod chunking;
+mod delta;
 mod lz4_frame;
+mod merkle;
 mod reconstruction;
 
 pub(crate) use chunk_decoder::ChunkDecoder;
+pub(crate) use chunking::cut;
+pub(crate) use delta::{Copied, copies};
 pub(crate) use reconstruction::Reconstruction;
 
 /// The longest chunk, in bytes of the file.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use hfdown_protocol::{Check, Commit, End, FileTable, Traces};
+use hfdown_protocol::{Check, Commit, End, FileTable, FoundBasis, Traces};
 use tokio_util::sync::CancellationToken;
 
 use super::attempts::{Interrupted, SyncRun, TargetWork, attempts};
@@ -113,7 +113,7 @@ impl TargetSync<'_> {
         }
         let mut plan = plan::plan(selected, &inventory, &request.policy);
         plan.is_in_cache = matches!(request.layout, FolderLayout::HubCache(_));
-        plan.routes = self.routes(&plan).await;
+        plan.routes = self.routes(&plan, &inventory.bases).await;
         let plan = Arc::new(plan);
         announce(request, target, &plan, run).await;
         let execution = execution(request, listing, &plan);
@@ -142,14 +142,19 @@ impl TargetSync<'_> {
 
 impl TargetSync<'_> {
     /// By what way the files of a plan come. Trouble with the Xet store is none of the run's.
-    async fn routes(&self, plan: &Plan) -> Routes {
+    async fn routes(&self, plan: &Plan, bases: &[FoundBasis]) -> Routes {
         let Some(xet) = &self.prepared.xet else { return Routes::default() };
-        let (routes, trouble) = tokio::select! {
+        let (mut routes, trouble) = tokio::select! {
             found = xet.routes(plan, &self.prepared.listing) => found,
             () = self.cancel.cancelled() => return Routes::default(),
         };
         if let Some(failure) = trouble {
             self.target.events.send(Event::FellBack { path: None, failure }).await;
+        }
+        let repository = (&*self.request.settings.hub, &*self.prepared.info);
+        tokio::select! {
+            () = xet.compare(plan, repository, bases, &mut routes) => {}
+            () = self.cancel.cancelled() => {}
         }
         routes
     }

@@ -68,7 +68,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"listed","repo":"openai-community/gpt2","commit":"607a30d783dfa663caf39e06633721c8d4cfcd7e","files":26,"bytes":5200000000,"of_files":40,"of_bytes":210000000000}
     {"type":"opened","root":"/workspace/gpt2","free":118000000000,"os":"linux","arch":"x86_64","cpus":8,"agent":"cached","uploaded":0,"ready_seconds":0.8}
     {"type":"surveying","done":340,"total":1000}
-    {"type":"plan","dry_run":false,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"missing","partial":0,"wire":548000000,"replaces":null},{"path":"config.json","size":665,"reason":"other_size","partial":0,"wire":665,"replaces":"placed"}],"fetch_bytes":548000665,"wire_bytes":548000665,"keep":{"files":1,"bytes":1042301,"by_size":0},"remove":[],"refuse":[],"dot_files":[],"left_out":{"files":0,"bytes":0}}
+    {"type":"plan","dry_run":false,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"missing","partial":0,"new":548000000,"wire":548000000,"replaces":null},{"path":"config.json","size":665,"reason":"other_size","partial":0,"new":665,"wire":665,"replaces":"placed"}],"fetch_bytes":548000665,"new_bytes":548000665,"wire_bytes":548000665,"keep":{"files":1,"bytes":1042301,"by_size":0},"remove":[],"refuse":[],"dot_files":[],"left_out":{"files":0,"bytes":0}}
     {"type":"started","path":"model.safetensors","size":548000000,"resumed":0}
     {"type":"progress","done":405000000,"total":548000665,"rate":121000000,"left_seconds":1.0,"in_flight":[{"path":"model.safetensors","done":389000000,"size":548000000,"rate":118000000}]}
     {"type":"retrying","path":"model.safetensors","attempt":1,"kind":"unreachable","why":"it does not work","wait_seconds":1.5}
@@ -85,7 +85,7 @@ fn a_run_is_a_line_per_event() {
     {"type":"reconnecting","why":"lost","attempt":1,"of":8,"wait_seconds":0.5}
     {"type":"waiting","holder":"pid 7","waited_seconds":60.0}
     {"type":"opened","root":"/workspace/gpt2","free":118000000000,"os":"linux","arch":"x86_64","cpus":8,"agent":"uploaded","uploaded":4900000,"ready_seconds":0.8}
-    {"type":"plan","dry_run":true,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"other_content","partial":120000000,"wire":428000000,"replaces":"placed"},{"path":"onnx/config.json","size":665,"reason":"missing","partial":0,"wire":665,"replaces":null}],"fetch_bytes":428000665,"wire_bytes":428000665,"keep":{"files":2,"bytes":1498619,"by_size":1},"remove":[{"path":"old.bin","size":9000}],"refuse":[{"path":"a","why":"it does not work"},{"path":"../[2Jx","why":"it has a `.` or `..` component"}],"dot_files":[],"left_out":{"files":1,"bytes":9000000000}}
+    {"type":"plan","dry_run":true,"fetch":[{"path":"model.safetensors","size":548000000,"reason":"other_content","partial":120000000,"new":428000000,"wire":428000000,"replaces":"placed"},{"path":"onnx/config.json","size":665,"reason":"missing","partial":0,"new":665,"wire":665,"replaces":null}],"fetch_bytes":428000665,"new_bytes":428000665,"wire_bytes":428000665,"keep":{"files":2,"bytes":1498619,"by_size":1},"remove":[{"path":"old.bin","size":9000}],"refuse":[{"path":"a","why":"it does not work"},{"path":"../[2Jx","why":"it has a `.` or `..` component"}],"dot_files":[],"left_out":{"files":1,"bytes":9000000000}}
     {"type":"failed","path":"config.json","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}
     {"type":"removed","path":"old.bin"}
     {"type":"not_removed","path":"older.bin","kind":"no_space","why":"it does not work (2.0 kB missing, 10 B free)"}

@@ -132,6 +132,7 @@ pub(super) enum Object<'a> {
         dry_run: bool,
         fetch: PlannedFetches<'a>,
         fetch_bytes: u64,
+        new_bytes: u64,
         wire_bytes: u64,
         keep: PlannedKeep,
         remove: PlannedRemovals<'a>,

@@ -41,11 +41,15 @@ fn totals(plan: &Plan) -> String {
             0 => String::new(),
             resumed => format!(", resume {} of it", bytes(resumed)),
         };
+        let fresh = match plan.fresh_bytes() {
+            _ if !plan.routes.has_copies() => String::new(),
+            fresh => format!(", {} of it new", bytes(fresh)),
+        };
         let wire = match plan.wire_bytes() {
-            wire if plan.routes.is_plain() || wire >= plan.missing_bytes() => String::new(),
+            wire if plan.routes.is_plain() || wire >= plan.fresh_bytes() => String::new(),
             wire => format!(", {} over the wire", bytes(wire)),
         };
-        parts.push(format!("fetch {} ({}{resumed}{wire})", count(fetched, "file"), bytes(size)));
+        parts.push(format!("fetch {} ({}{resumed}{fresh}{wire})", count(fetched, "file"), bytes(size)));
     }
     if links > 0 {
         parts.push(format!("make {}", count(links, "link")));

@@ -35,6 +35,7 @@ struct PlannedFetch<'a> {
     size: u64,
     reason: &'static str,
     partial: u64,
+    new: u64,
     wire: u64,
     replaces: Option<&'static str>,
 }
@@ -51,6 +52,7 @@ pub(super) fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Obje
         dry_run: intent == Intent::DryRun,
         fetch: PlannedFetches(plan),
         fetch_bytes: plan.missing_bytes(),
+        new_bytes: plan.fresh_bytes(),
         wire_bytes: plan.wire_bytes(),
         keep: PlannedKeep {
             files: plan.kept().count(),
@@ -66,8 +68,10 @@ pub(super) fn planned(plan: &Plan, intent: Intent, expected: PlanTotals) -> Obje
 
 impl Serialize for PlannedFetches<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let wire = |file: &Planned<'_>| self.0.routes.wire(file.id, file.size, file.missing());
-        serializer.collect_seq(self.0.files().filter_map(|file| fetch(&file, wire(&file))))
+        let routes = &self.0.routes;
+        let wire = |file: &Planned<'_>| routes.wire(file.id, file.size, file.missing());
+        let fresh = |file: &Planned<'_>| routes.fresh(file.id, file.missing());
+        serializer.collect_seq(self.0.files().filter_map(|file| fetch(&file, fresh(&file), wire(&file))))
     }
 }
 
@@ -87,7 +91,7 @@ impl Serialize for PlannedRefusals<'_> {
     }
 }
 
-fn fetch<'a>(file: &Planned<'a>, wire: u64) -> Option<PlannedFetch<'a>> {
+fn fetch<'a>(file: &Planned<'a>, new: u64, wire: u64) -> Option<PlannedFetch<'a>> {
     let Action::Fetch { reason, partial, .. } = file.action else { return None };
     let reason = match reason {
         Reason::Missing => "missing",
@@ -100,5 +104,5 @@ fn fetch<'a>(file: &Planned<'a>, wire: u64) -> Option<PlannedFetch<'a>> {
         Provenance::Foreign => "foreign",
         Provenance::Cached => "cached",
     });
-    Some(PlannedFetch { path: file.path.as_str(), size: file.size, reason, partial, wire, replaces })
+    Some(PlannedFetch { path: file.path.as_str(), size: file.size, reason, partial, new, wire, replaces })
 }

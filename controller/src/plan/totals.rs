@@ -16,6 +16,12 @@ impl Planned<'_> {
 }
 
 impl Plan {
+    /// Bytes to fetch that are new: the others are copied out of files that are there.
+    pub fn fresh_bytes(&self) -> u64 {
+        let fresh = |file: Planned<'_>| self.routes.fresh(file.id, file.missing());
+        self.to_fetch().map(fresh).fold(0, u64::saturating_add)
+    }
+
     /// Bytes that travel for what is to be fetched: fewer where they come compressed.
     pub fn wire_bytes(&self) -> u64 {
         let wire = |file: Planned<'_>| self.routes.wire(file.id, file.size, file.missing());

@@ -206,6 +206,7 @@ impl Session {
         if let Some(error) = failed {
             return Err(error);
         }
+        self.order_copies(&plan.routes).await?;
         for extraneous in batches(plan.to_remove().cloned()) {
             self.say(Order::Remove { extraneous }).await?;
         }

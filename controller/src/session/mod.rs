@@ -9,6 +9,7 @@
 
 mod carryover;
 mod connect;
+mod delta_sources;
 mod detach;
 mod error;
 mod execute;

@@ -40,7 +40,7 @@ impl Session {
         let mut found = ByFile::unknown(selected.wanted.len());
         let mut extraneous = Vec::new();
         let (mut unwanted_parts, mut unlisted) = (Vec::new(), Vec::new());
-        let mut names = 0;
+        let (mut names, mut bases) = (0, Vec::new());
         loop {
             match self.hear().await? {
                 Heard::Cancelled => return Err(SessionError::Cancelled),
@@ -82,6 +82,12 @@ impl Session {
                         return Err(SessionError::protocol("it finds more files than were to be told"));
                     }
                 }
+                Heard::Report(Report::Bases { bases: more }) => {
+                    bases.extend(more);
+                    if bases.len() > limits::BASES {
+                        return Err(SessionError::protocol("it has more bases than were to be told"));
+                    }
+                }
                 Heard::Report(Report::UnwantedParts { digests }) => {
                     if unwanted_parts.len() + digests.len() > limits::FILES {
                         return Err(SessionError::protocol("it has more parts than can be"));
@@ -93,7 +99,7 @@ impl Session {
                         return Err(SessionError::protocol("it did not look at every file"));
                     }
                     unlisted.sort_unstable_by(|a: &UnlistedFile, b| a.path.cmp(&b.path));
-                    let inventory = Inventory { found, extraneous, unwanted_parts, unlisted };
+                    let inventory = Inventory { found, extraneous, unwanted_parts, unlisted, bases };
                     if calls_wanted_extraneous(&inventory, selected) {
                         return Err(SessionError::protocol("it calls a wanted file extraneous"));
                     }

@@ -32,7 +32,7 @@ const USUAL: Duration = Duration::from_secs(10 * 60);
 #[derive(Debug)]
 pub struct XetSources {
     store: XetStore,
-    policy: XetPolicy,
+    pub(super) policy: XetPolicy,
     patience: Duration,
     known: Mutex<HashMap<XetHash, Arc<KnownFile>>>,
 }
@@ -158,6 +158,15 @@ impl XetSources {
             *kept = Some(KeptTerms { reconstruction: Arc::clone(&reconstruction), asked, until });
         }
         Ok(reconstruction)
+    }
+
+    /// All of a file's terms, if the store has them.
+    pub(super) async fn described(&self, hash: XetHash, size: u64) -> Option<Arc<XetReconstruction>> {
+        let file = self.file(hash);
+        if matches!(*file.noted(), KnownWire::Nothing(_)) {
+            return None;
+        }
+        self.whole(&file, (hash, size), None).await.ok()
     }
 
     fn file(&self, hash: XetHash) -> Arc<KnownFile> {

@@ -58,6 +58,11 @@ pub(crate) trait DiskLayout: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Where an older version of a wanted file stands, and which commit has it there.
+    fn older_version(&self, _folder: &Dir, _wanted: &Wanted) -> Option<(RepoPath, Commit)> {
+        None
+    }
+
     /// What of the listed files stands at their paths: a folder below the root.
     fn listed_below(&self) -> &str {
         ROOT

@@ -24,6 +24,7 @@ use hfdown_protocol::{
 use super::blob_lock;
 use super::cache_files::{self, NEW, write_whole};
 use super::disk_layout::{Claim, Completeness, DiskLayout, PartNames};
+use super::snapshots;
 use crate::cache_place::{BLOBS, SNAPSHOTS, TREES, blob_below, own_below, snapshot_below, tree_below};
 use crate::disk;
 use crate::folder::file_set::FileSet;
@@ -196,6 +197,11 @@ impl DiskLayout for CachedSnapshot {
             .symlink_metadata(&name)
             .is_ok_and(|there| !there.is_symlink() || leads_to(folder, &name, &Self::target(wanted)));
         (!has_it).then_some(name)
+    }
+
+    fn older_version(&self, folder: &Dir, wanted: &Wanted) -> Option<(RepoPath, Commit)> {
+        let revision = self.revision.as_ref();
+        snapshots::other_version(folder, &self.repository, revision, &self.commit, &wanted.path)
     }
 
     fn listed_below(&self) -> &str {

@@ -62,7 +62,7 @@ async fn open(folder: &Path, row: &LayoutCase) -> Folder {
 fn place_and_remember(folder: &Folder, part: &str, wanted: &Wanted) {
     let part = write_small(folder.root.parts().unwrap(), &Guard::default(), part, b"hello\n");
     let placed = place(&folder.root, &part.unwrap().unwrap(), wanted, None, Durable::Now).unwrap();
-    folder.records().remember(&folder.root, wanted, placed.stamp, Origin::Placed).unwrap();
+    folder.records().remember(&folder.root, wanted, placed.stamp, Origin::Placed, None).unwrap();
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::io;
 
+use cap_std::fs::Dir;
 use hfdown_protocol::{Commit, RepoPath, Wanted};
 
 use super::disk_layout::DiskLayout;
@@ -35,6 +36,11 @@ impl DiskLayout for LocalDir {
         records.begin(&self.commit);
         hub_metadata::write(at, &wanted.path, &self.commit, wanted.digest)?;
         records.insert(at.work.own(), wanted.path.clone(), record)
+    }
+
+    fn older_version(&self, folder: &Dir, wanted: &Wanted) -> Option<(RepoPath, Commit)> {
+        let commit = hub_metadata::commit(folder, &wanted.path)?;
+        (commit != self.commit).then(|| (wanted.path.clone(), commit))
     }
 
     fn commit(&self) -> Option<&Commit> {

@@ -7,6 +7,7 @@ mod disk_layout;
 mod hub_cache;
 mod local_dir;
 mod named;
+mod snapshots;
 
 pub(crate) use disk_layout::{Claim, Completeness, DiskLayout, PartNames};
 pub(crate) use hub_cache::RECEIVED_TREE;
