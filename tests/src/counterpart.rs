@@ -21,6 +21,8 @@ pub enum Counterpart {
     Nodeset,
     /// The Python of the same file, which has its `jsonschema`.
     JsonSchema,
+    /// The Xet store of xet-core, of the version that `counterparts/xet-requirements.txt` pins.
+    CasServer,
     /// A program of Ansible's or for Kubernetes, of the versions that `counterparts/recipes-requirements.txt` pins.
     Recipe(&'static str),
     /// OpenSSH's server, of whatever version the machine has.
@@ -56,6 +58,7 @@ impl Counterpart {
             Self::Olah => vec![target().join("counterparts/bin/olah-cli")],
             Self::Nodeset => vec![target().join("counterparts/bin/nodeset")],
             Self::JsonSchema => vec![target().join("counterparts/bin/python")],
+            Self::CasServer => vec![target().join("counterparts-xet/bin/local_cas_server")],
             Self::Recipe(name) => vec![target().join("counterparts-recipes/bin").join(name)],
             // sshd insists on being started by its absolute path, and `sbin` is on few people's search path.
             Self::Sshd => on_search_path("sshd"),
@@ -79,6 +82,7 @@ impl Counterpart {
             Self::Hf | Self::Olah | Self::Nodeset | Self::JsonSchema => {
                 return "run tests/counterparts/install".to_owned();
             }
+            Self::CasServer => return "run tests/counterparts/install xet".to_owned(),
             Self::Recipe(_) => return "run tests/counterparts/install recipes".to_owned(),
             Self::Aarch64Agent => return "run agent/build-aarch64".to_owned(),
             Self::Qemu => "qemu-user-static and binfmt-support",
@@ -114,6 +118,7 @@ impl fmt::Display for Counterpart {
             Self::Olah => "olah",
             Self::Nodeset => "nodeset",
             Self::JsonSchema => "jsonschema",
+            Self::CasServer => "local_cas_server",
             Self::Sshd => "sshd",
             Self::Qemu => "qemu-aarch64",
             Self::Aarch64Agent => "the agent for aarch64",

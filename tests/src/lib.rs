@@ -1,6 +1,7 @@
 //! The world in miniature: a test Hub, SSH hosts, faults, scenarios and the demo.
 
 pub mod cached;
+pub mod cas_server;
 pub mod counterpart;
 pub mod crowd;
 pub mod fleet;
