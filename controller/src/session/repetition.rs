@@ -28,7 +28,7 @@ pub(super) struct Repetitions {
     waited: u32,
     verified: u32,
     retries: u32,
-    fell_back: bool,
+    fell_back: u32,
     restarts: u32,
     /// Bytes of it that were there when attempts were last counted anew.
     counted_at: u64,
@@ -44,7 +44,7 @@ impl Repetitions {
             waited: 0,
             verified: 0,
             retries: 0,
-            fell_back: false,
+            fell_back: 0,
             restarts: 0,
             counted_at: done,
         }
@@ -83,10 +83,7 @@ impl Repetitions {
 
     /// It comes otherwise than was planned. An agent says so once.
     pub(super) fn fall_back(&mut self) -> Result<(), SessionError> {
-        if std::mem::replace(&mut self.fell_back, true) {
-            return Err(SessionError::protocol("it falls back twice with one file"));
-        }
-        Ok(())
+        count(&mut self.fell_back, MOST_REPEATS, "it falls back with one file without end")
     }
 
     /// It is there so far.

@@ -2,6 +2,7 @@
 
 mod faults;
 mod fresh;
+mod uploaded;
 
 use hfdown_tests::hub::{Content, HubOrigin};
 use hfdown_tests::sandbox::{Ended, Sandbox};
