@@ -105,7 +105,8 @@ impl FileSource {
         network: &Arc<Network>,
         missing: impl Fn() -> RangeSet,
     ) -> Result<(), FetchFault> {
-        if !self.is_reconstructed() {
+        // Of a file that an earlier run left complete there is nothing to ask.
+        if !self.is_reconstructed() || missing().total() == 0 {
             return Ok(());
         }
         let mut known = self.known.lock().await;
