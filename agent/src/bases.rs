@@ -35,9 +35,9 @@ impl Bases {
     }
 
     fn add(&self, basis: FoundBasis) {
-        let mut bases = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if bases.len() < limits::BASES {
-            bases.push(basis);
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.len() < limits::BASES {
+            noted.push(basis);
         }
     }
 

@@ -62,6 +62,7 @@ mod tests;
 #[path = "serve_xorbs_tests.rs"]
 mod xorbs_tests;
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[path = "serve_basis_tests.rs"]
 mod basis_tests;

@@ -57,7 +57,7 @@ impl Engine {
                 files.keep(index);
             }
             match replaces {
-                Some(replaced) if files.has_basis(index) => needed.add_seeded(size, replaced, missing),
+                Some(old) if files.has_basis(index) => needed.add_seeded(size, old, missing),
                 _ => needed.add(size, replaces, missing),
             }
         }

@@ -226,6 +226,10 @@ impl XetSources {
         size: u64,
         missing: &[Range<u64>],
     ) -> Result<XetReconstruction, XetError> {
+        // An answer without terms would be none.
+        if missing.is_empty() {
+            return Err(XetError::Asked);
+        }
         let mut before = 0;
         for range in missing {
             if range.start < before || range.end <= range.start || range.end > size {

@@ -2,6 +2,7 @@
 
 mod faults;
 mod fresh;
+mod killed;
 mod uploaded;
 
 use hfdown_tests::hub::{Content, HubOrigin};
