@@ -3,7 +3,7 @@
 //! `cargo bench-rivals --help` says how to run it. It is no test: it prints tables. This one program plays three parts,
 //! so that nothing else has to be built: the benchmark with the test Hub in it, `hfdown` when it is called by that
 //! name, and `measure`, a small process that starts what is measured and asks the system what that has cost. The Hub's
-//! own CPU time counts for none of the programs. `cargo bench-rivals fleet --help` is about many boxes.
+//! own CPU time counts for none of the programs. `cargo bench-rivals fleet --help` is about many boxes, `cargo bench-rivals xet --help` about the Xet store.
 
 mod fleet;
 mod invocations;
@@ -15,6 +15,7 @@ mod scenario;
 mod table;
 mod tool;
 mod workspace;
+mod xet;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     match words.next() {
         Some(word) if word == measure::WORD => return measure::main(words),
         Some(word) if word == fleet::WORD => return fleet::main(),
+        Some(word) if word == xet::WORD => return xet::main(),
         _ => {}
     }
     match compare(&Options::parse()) {

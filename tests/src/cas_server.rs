@@ -51,6 +51,11 @@ impl CasServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Uploads bytes as an uploader of this name, and returns the file's Xet hash. One name knows the chunks that it uploaded
     /// before, and does not store them again; another one has to find that out from the store.
     ///
@@ -61,8 +66,18 @@ impl CasServer {
         fs::create_dir_all(&home).expect("the temporary folder can be written");
         let file = home.join("file");
         fs::write(&file, bytes).expect("the temporary folder can be written");
+        self.upload_file(uploader, &file)
+    }
+
+    /// The same of a file that is there.
+    ///
+    /// # Panics
+    /// If `hf_xet` fails.
+    pub fn upload_file(&self, uploader: &str, file: &Path) -> String {
+        let home = self.folder.path().join(uploader);
+        fs::create_dir_all(&home).expect("the temporary folder can be written");
         let mut python = Command::new(&self.python);
-        python.args(["-c", UPLOAD, &self.address()]).arg(&file);
+        python.args(["-c", UPLOAD, &self.address()]).arg(file);
         // From nothing, so that no proxy, token or cache of the user who runs the tests has a say.
         python.env_clear().current_dir(&home).env("HOME", &home).env("HF_HOME", home.join("hf"));
         let output = python.output().expect("Python can be started");

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,6 +37,10 @@ pub struct Proxy {
 struct ProxyState {
     to: SocketAddr,
     latency: Duration,
+    /// How many bytes it carries in a second, over all connections.
+    cap: Option<NonZeroU64>,
+    /// When the last byte that was let through is through.
+    busy: Mutex<Instant>,
     /// Whether bytes pass.
     passes: watch::Sender<bool>,
     connections: Mutex<CancellationToken>,
@@ -56,21 +61,28 @@ impl Proxy {
 
     /// Forwards to a port of the loopback; each byte is under way for this long, in either direction.
     pub async fn with_latency(port: u16, latency: Duration) -> Self {
-        Self::begin(0, port, latency).await
+        Self::begin(0, port, latency, 0).await
     }
 
     /// Listens at a port that is known to be free, and forwards to another one.
     pub async fn at(listen: u16, port: u16) -> Self {
-        Self::begin(listen, port, Duration::ZERO).await
+        Self::begin(listen, port, Duration::ZERO, 0).await
     }
 
-    async fn begin(at: u16, port: u16, latency: Duration) -> Self {
+    /// Forwards to a port of the loopback so many bytes in a second, over all connections; with 0 as many as it can.
+    pub async fn with_cap(port: u16, bytes_per_second: u64) -> Self {
+        Self::begin(0, port, Duration::ZERO, bytes_per_second).await
+    }
+
+    async fn begin(at: u16, port: u16, latency: Duration, cap: u64) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", at)).await.expect("the loopback has a free port");
         let address = listener.local_addr().expect("a listener has an address");
         let end = CancellationToken::new();
         let wire = Arc::new(ProxyState {
             to: SocketAddr::from(([127, 0, 0, 1], port)),
             latency,
+            cap: NonZeroU64::new(cap),
+            busy: Mutex::new(Instant::now()),
             passes: watch::Sender::new(true),
             connections: Mutex::new(end.child_token()),
             hushed: Mutex::default(),
@@ -129,6 +141,20 @@ impl Proxy {
     /// Bytes that were forwarded to the client.
     pub fn bytes_down(&self) -> u64 {
         self.wire.down.load(Ordering::Relaxed)
+    }
+}
+
+impl ProxyState {
+    /// Waits until so many bytes are through, where only so many may be in a second.
+    async fn let_through(&self, bytes: usize) {
+        let Some(cap) = self.cap else { return };
+        let through = {
+            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            let takes = Duration::from_nanos(bytes as u64 * 1_000_000_000 / cap.get());
+            *busy = (*busy).max(Instant::now()) + takes;
+            *busy
+        };
+        tokio::time::sleep_until(through).await;
     }
 }
 
@@ -197,6 +223,7 @@ async fn carry(
         let mut passes = wire.passes.subscribe();
         while let Some((arrival, block)) = receiver.recv().await {
             tokio::time::sleep_until(arrival).await;
+            wire.let_through(block.len()).await;
             passes.wait_for(|passes| *passes).await.map_err(io::Error::other)?;
             if hushed.is_cancelled() {
                 std::future::pending::<()>().await;
