@@ -40,7 +40,7 @@ struct XetBenchOptions {
 
     /// What is in it.
     #[arg(long, value_name = "WEIGHTS,…", value_delimiter = ',', default_value = "bf16,random,mixed")]
-    weights: Vec<Weights>,
+    weights: Vec<WeightKind>,
 
     /// What there is before.
     #[arg(
@@ -49,7 +49,7 @@ struct XetBenchOptions {
         value_delimiter = ',',
         default_value = "fresh,header,appended,moved,reuploaded"
     )]
-    changes: Vec<Change>,
+    changes: Vec<VersionChange>,
 
     /// How many MB per second the wire carries in all; 0 for as many as it can.
     #[arg(long, value_name = "MB/S", default_value_t = 0)]
@@ -62,7 +62,7 @@ struct XetBenchOptions {
 
 /// What the bytes of a file are like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Weights {
+enum WeightKind {
     /// Normal numbers of two bytes, σ 0.02.
     Bf16,
     /// What no compression makes smaller.
@@ -73,7 +73,7 @@ enum Weights {
 
 /// What happened to a file since it was fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Change {
+enum VersionChange {
     /// It was not fetched yet.
     Fresh,
     /// A header of another length.
@@ -149,7 +149,11 @@ struct XetGround {
 }
 
 impl XetGround {
-    fn prepare(weights: Weights, change: Change, options: &XetBenchOptions) -> Result<Self, Failed> {
+    fn prepare(
+        weights: WeightKind,
+        change: VersionChange,
+        options: &XetBenchOptions,
+    ) -> Result<Self, Failed> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         let store = CasServer::start().ok_or("local_cas_server or hf_xet is missing")?;
         let wire = runtime.block_on(Proxy::with_cap(store.port(), options.cap * 1_000_000));
@@ -167,17 +171,17 @@ impl XetGround {
         };
         let (header, next) = (vec![1; HEADER], vec![2; HEADER + 333]);
         let old = match change {
-            Change::Fresh => None,
+            VersionChange::Fresh => None,
             _ => Some(uploaded("old", "one", &[&header, &body])?),
         };
-        let more = Weights::Random.bytes(body.len() / 20);
+        let more = WeightKind::Random.bytes(body.len() / 20);
         let half = body.len() / 2;
         let new = match change {
-            Change::Fresh => uploaded("new", "one", &[&header, &body]),
-            Change::Header => uploaded("new", "one", &[&next, &body]),
-            Change::Appended => uploaded("new", "one", &[&header, &body, &more]),
-            Change::Moved => uploaded("new", "one", &[&header, &body[half..], &body[..half]]),
-            Change::Reuploaded => uploaded("new", "another", &[&next, &body]),
+            VersionChange::Fresh => uploaded("new", "one", &[&header, &body]),
+            VersionChange::Header => uploaded("new", "one", &[&next, &body]),
+            VersionChange::Appended => uploaded("new", "one", &[&header, &body, &more]),
+            VersionChange::Moved => uploaded("new", "one", &[&header, &body[half..], &body[..half]]),
+            VersionChange::Reuploaded => uploaded("new", "another", &[&next, &body]),
         }?;
         let size = fs::metadata(folder.path().join("new"))?.len();
         Ok(Self { hub, wire, old, new, size, folder, _store: store, _runtime: runtime })
@@ -245,7 +249,7 @@ fn run(hub: &TestHub, folder: &Path, words: &[OsString]) -> Result<Cost, Failed>
     Cost::of_line(&fs::read_to_string(report)?).ok_or_else(|| "there are no measurements".into())
 }
 
-impl Weights {
+impl WeightKind {
     fn bytes(self, size: usize) -> Vec<u8> {
         let mut random = SmallRng::seed_from_u64(size as u64);
         let mut bytes = vec![0; size];

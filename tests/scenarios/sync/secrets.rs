@@ -1,8 +1,12 @@
 //! The token stays where it is.
 
-use hfdown_tests::hub::{Content, Gate, HubOrigin, When};
+use std::path::Path;
+
+use hfdown_tests::hub::{Content, Gate, HubOrigin, When, XET_TOKEN};
 use hfdown_tests::processes;
 use hfdown_tests::sandbox::{Sandbox, ended};
+
+use crate::xet::weights;
 
 const TOKEN: &str = "hf_verySecretTokenOfTheTests";
 const MODEL: &str = "acme/gated";
@@ -18,15 +22,44 @@ fn tapped_agent(sandbox: &Sandbox) -> std::path::PathBuf {
     path
 }
 
+/// What no token may be part of.
+fn assert_free_of_tokens(bytes: &[u8], what: &str) {
+    let text = String::from_utf8_lossy(bytes);
+    for token in [TOKEN, XET_TOKEN] {
+        assert!(!text.contains(token), "{what} has {token}");
+    }
+}
+
+/// The same of all files below a folder.
+fn assert_folder_is_free_of_tokens(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type().unwrap() {
+            kind if kind.is_dir() => assert_folder_is_free_of_tokens(&entry.path()),
+            kind if kind.is_file() => {
+                let bytes = std::fs::read(entry.path()).unwrap_or_default();
+                assert_free_of_tokens(&bytes, &entry.path().display().to_string());
+            }
+            _ => {}
+        }
+    }
+}
+
 async fn a_gated_model_arrives_and_the_token_stays_at_home(sandbox: Sandbox) {
-    sandbox
-        .hub
-        .model(MODEL)
-        .file("config.json", "{}")
-        .lfs(FILE, Content::random(3, 12_000_000))
-        .gated(Gate::Auto, TOKEN)
-        .commit();
-    let stall = sandbox.hub.stall(1_000_000, When::file(FILE).at(HubOrigin::Cdn).first(1));
+    let content = Content::random(3, 12_000_000);
+    let draft = sandbox.hub.model(MODEL).file("config.json", "{}").lfs(FILE, content.clone());
+    draft.gated(Gate::Auto, TOKEN).commit();
+    arrives_and_tokens_stay_at_home(sandbox, &content, When::file(FILE).at(HubOrigin::Cdn)).await;
+}
+
+async fn a_model_out_of_the_xet_store_arrives_and_both_tokens_stay_at_home(sandbox: Sandbox) {
+    let content = Content::from(weights(3, 12_000_000));
+    let draft = sandbox.hub.model(MODEL).file("config.json", "{}").in_xet(FILE, content.clone());
+    draft.private(TOKEN).commit();
+    arrives_and_tokens_stay_at_home(sandbox, &content, When::path("/xorbs/")).await;
+}
+
+async fn arrives_and_tokens_stay_at_home(sandbox: Sandbox, content: &Content, when: When) {
+    let stall = sandbox.hub.stall(1_000_000, when.first(1));
     let mut command = sandbox.syncing(MODEL, &["--verbose"]);
     command.env("HF_TOKEN", TOKEN).env("HFDOWN_AGENT_X86_64", tapped_agent(&sandbox));
     let child = command.spawn().unwrap();
@@ -50,23 +83,25 @@ async fn a_gated_model_arrives_and_the_token_stays_at_home(sandbox: Sandbox) {
             "an agent runs"
         );
         for (arguments, environment) in theirs {
-            assert!(!arguments.iter().chain(&environment).any(|text| text.contains(TOKEN)), "{arguments:?}");
+            for text in arguments.iter().chain(&environment) {
+                assert_free_of_tokens(text.as_bytes(), "a process on the box");
+            }
         }
     }
     stall.release();
     let ended = ended(child).await;
     assert_eq!(ended.code, 0, "{}", ended.stderr);
-    assert_eq!(sandbox.read(FILE).unwrap(), Content::random(3, 12_000_000).to_vec());
-    assert!(!ended.stderr.contains(TOKEN) && !ended.stdout.contains(TOKEN));
+    assert!(sandbox.read(FILE).is_some_and(|read| read == content.to_vec()));
+    assert_free_of_tokens(ended.stderr.as_bytes(), "stderr");
+    assert_free_of_tokens(ended.stdout.as_bytes(), "stdout");
+    assert_folder_is_free_of_tokens(&sandbox.root());
 
-    if sandbox.host.is_some() {
+    if let Some(host) = &sandbox.host {
+        assert_folder_is_free_of_tokens(host.home());
         for tap in ["heard", "said"] {
             let bytes = std::fs::read(sandbox.scratch().join(tap)).unwrap();
             assert!(bytes.len() > 100, "the tap `{tap}` recorded the conversation");
-            assert!(
-                !bytes.windows(TOKEN.len()).any(|window| window == TOKEN.as_bytes()),
-                "the token was {tap}"
-            );
+            assert_free_of_tokens(&bytes, &format!("what was {tap}"));
         }
     }
     let requests = sandbox.hub.requests();
@@ -103,5 +138,6 @@ async fn a_private_repository_works_down_to_its_small_files(sandbox: Sandbox) {
 
 everywhere! {
     a_gated_model_arrives_and_the_token_stays_at_home,
+    a_model_out_of_the_xet_store_arrives_and_both_tokens_stay_at_home,
     a_private_repository_works_down_to_its_small_files,
 }

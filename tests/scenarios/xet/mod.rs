@@ -20,7 +20,7 @@ const XORBS: &str = "/xorbs/";
 const TERMS: &str = "/reconstructions/";
 
 /// Numbers of two bytes as weights are: all of about one size, so that half of their bits say little.
-fn weights(seed: u64, size: usize) -> Vec<u8> {
+pub(crate) fn weights(seed: u64, size: usize) -> Vec<u8> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut bytes = vec![0; size];
     for number in bytes.chunks_exact_mut(2) {
