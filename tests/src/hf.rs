@@ -38,6 +38,16 @@ impl Hf {
         self.prepared(&mut command).args(arguments).output().expect("hf can be started")
     }
 
+    /// The same with `hf_xet`, which it uses where the Hub has a Xet store.
+    ///
+    /// # Panics
+    /// If it can't be started.
+    pub fn run_with_xet(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(&self.program);
+        let command = self.prepared(&mut command).env_remove("HF_HUB_DISABLE_XET").args(arguments);
+        command.output().expect("hf can be started")
+    }
+
     /// The same, not started yet.
     fn prepared<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         let home = self.home.path();

@@ -8,3 +8,4 @@ mod many;
 mod memory;
 mod million;
 mod odd_files;
+mod xet;

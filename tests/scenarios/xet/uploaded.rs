@@ -1,11 +1,13 @@
 //! Files that the real `hf_xet` has uploaded to xet-core's own store: what is put together is what was uploaded.
 
 use hfdown_tests::cas_server::CasServer;
+use hfdown_tests::hf::Hf;
 use hfdown_tests::hub::Content;
 use hfdown_tests::sandbox::{Sandbox, run};
 
 use super::{FILE, MODEL, SIZE, objects, sent, weights};
 
+here! { the_real_hf_takes_it_from_the_same_hub, }
 here_and_on_a_box! { what_hf_xet_uploaded_is_put_together, a_version_that_shares_chunks_is_put_together,
 of_a_new_version_only_what_is_new_is_fetched, what_was_not_deduplicated_saves_nothing, }
 
@@ -14,6 +16,17 @@ fn publish(sandbox: &Sandbox, store: &CasServer, uploader: &str, bytes: &[u8]) {
     let hash = store.upload(uploader, bytes);
     sandbox.hub.lead_to_store(&store.address(), "t");
     sandbox.hub.model(MODEL).in_xet_as(FILE, Content::from(bytes.to_vec()), &hash).commit();
+}
+
+/// What the scenarios stand on is as the real client knows it.
+async fn the_real_hf_takes_it_from_the_same_hub(sandbox: Sandbox) {
+    let (Some(store), Some(hf)) = (CasServer::start(), Hf::at(&sandbox.hub)) else { return };
+    let bytes = weights(1, SIZE);
+    publish(&sandbox, &store, "first", &bytes);
+    let had = hf.run_with_xet(&["download", MODEL, "--local-dir", "there"]);
+    assert!(had.status.success(), "{}", String::from_utf8_lossy(&had.stderr));
+    assert!(std::fs::read(hf.home().join("there").join(FILE)).is_ok_and(|read| read == bytes));
+    assert_eq!(sent(&sandbox), (0, 0), "it came by plain ranges");
 }
 
 /// Brings it, out of the store and no other way.
