@@ -222,7 +222,11 @@ fn of_the_hub(
             let store = store.unwrap_or_else(|| format!("{}{}", hub.endpoint, STORE.trim_end_matches('/')));
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let ends = (now + lifetime).as_secs();
-            Ok(Reply::ok(&json!({"accessToken": token, "exp": ends, "casUrl": store})))
+            // `hf` reads the headers.
+            Ok(Reply::ok(&json!({"accessToken": token, "exp": ends, "casUrl": store}))
+                .with("x-xet-cas-url", &store)
+                .with("x-xet-access-token", &token)
+                .with("x-xet-token-expiration", &ends.to_string()))
         }
         Question::Resolve { revision, path } => resolve(revision, path).reply(&lock(&hub.signer)),
         Question::ResolveCache { commit, path } => resolve(commit, path).cached(),
