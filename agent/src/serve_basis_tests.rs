@@ -19,23 +19,11 @@ use tokio::net::{TcpListener, TcpStream};
 use super::serve;
 use crate::environment::Environment;
 use crate::http::Proxies;
-use crate::xet::cut;
+use crate::xet::{cut, noise};
 
 const OLD: usize = 20_000_000;
 const HEADER: usize = 1_000;
 const NAME: &str = "model.safetensors";
-
-fn noise(length: usize, mut state: u64) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
 
 /// An old file, and a new one with another header, a megabyte in its middle and one at its end.
 fn versions() -> (Vec<u8>, Vec<u8>) {

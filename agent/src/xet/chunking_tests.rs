@@ -3,19 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-
-/// Bytes that any program can make.
-fn noise(length: usize, mut state: u64) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        bytes.extend(state.to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
+use crate::xet::noise;
 
 fn file(kind: &str, length: usize) -> Vec<u8> {
     match kind {

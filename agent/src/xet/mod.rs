@@ -35,3 +35,17 @@ pub(crate) enum ChunkError {
     #[error("has a chunk of fewer bytes than it says")]
     TooShort,
 }
+
+/// Bytes that any program can make, for tests.
+#[cfg(test)]
+pub(crate) fn noise(length: usize, mut state: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend(state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}

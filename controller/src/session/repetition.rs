@@ -81,7 +81,7 @@ impl Repetitions {
         count(&mut self.retries, MOST_RETRIES, "it tries one file without end")
     }
 
-    /// It comes otherwise than was planned. An agent says so once.
+    /// It comes otherwise than was planned. Of a basis and of the Xet store, an agent says so once each.
     pub(super) fn fall_back(&mut self) -> Result<(), SessionError> {
         count(&mut self.fell_back, MOST_REPEATS, "it falls back with one file without end")
     }

@@ -9,3 +9,24 @@ mod memory;
 mod million;
 mod odd_files;
 mod xet;
+
+use std::time::Duration;
+
+use hfdown_tests::processes::Process;
+use hfdown_tests::sandbox::{Ended, ended};
+use tokio::process::Child;
+
+/// The end of a program, and the most that it had resident.
+async fn with_peak(child: Child) -> (Ended, u64) {
+    let process = Process { pid: child.id().expect("it has not ended") };
+    let mut end = std::pin::pin!(ended(child));
+    let mut peak = 0;
+    loop {
+        // The kernel keeps the peak, so that looking now and then is enough.
+        tokio::select! {
+            ended = &mut end => return (ended, peak),
+            () = tokio::time::sleep(Duration::from_millis(5)) => {}
+        }
+        peak = peak.max(process.peak_memory());
+    }
+}

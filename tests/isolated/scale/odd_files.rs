@@ -1,12 +1,10 @@
 //! What a sync holds in memory at most where its books are something without end.
 
-use std::time::Duration;
-
 use hfdown_tests::hub::Content;
 use hfdown_tests::odd_file::OddFile;
-use hfdown_tests::processes::Process;
-use hfdown_tests::sandbox::{DestinationKind, Sandbox, ended};
+use hfdown_tests::sandbox::{DestinationKind, Sandbox};
 
+use super::with_peak;
 use crate::HFDOWN;
 
 const MODEL: &str = "acme/odd";
@@ -28,17 +26,7 @@ async fn books_without_end_are_not_read_into_memory() {
         // Read again, so that the journal and the part count.
         _ = std::fs::remove_file(sandbox.root().join("model.safetensors"));
         let child = sandbox.syncing(MODEL, &["--quiet"]).spawn().expect("the program starts");
-        let process = Process { pid: child.id().expect("it has not ended") };
-        let mut end = std::pin::pin!(ended(child));
-        let mut peak = 0;
-        let ended = loop {
-            // The kernel keeps the peak, so that looking now and then is enough.
-            tokio::select! {
-                ended = &mut end => break ended,
-                () = tokio::time::sleep(Duration::from_millis(5)) => {}
-            }
-            peak = peak.max(process.peak_memory());
-        };
+        let (ended, peak) = with_peak(child).await;
         assert_eq!(ended.code, 0, "{odd:?}: {}", ended.stderr);
         assert!(peak > 0 && peak <= ALLOWED, "{odd:?}: {peak} bytes were resident");
         assert!(sandbox.read("model.safetensors") == Some(weights.to_vec()), "{odd:?}");

@@ -1,13 +1,12 @@
 //! What a run holds in memory at most where files come out of a Xet store, also one that sends bombs.
 
 use std::io::Write as _;
-use std::time::Duration;
 
 use hfdown_tests::hub::{CannedAnswer, Content, HubFault, When};
-use hfdown_tests::processes::Process;
-use hfdown_tests::sandbox::{DestinationKind, Sandbox, ended};
+use hfdown_tests::sandbox::{DestinationKind, Sandbox};
 use lz4_flex::frame::FrameEncoder;
 
+use super::with_peak;
 use crate::HFDOWN;
 
 const MODEL: &str = "acme/weights";
@@ -47,17 +46,7 @@ async fn neither_chunks_nor_bombs_are_held_in_memory() {
         _ = std::fs::remove_dir_all(sandbox.root());
         let armed = fault.map(|(fault, when)| sandbox.hub.fault(fault, when));
         let child = sandbox.syncing(MODEL, &["--quiet"]).spawn().expect("the program starts");
-        let process = Process { pid: child.id().expect("it has not ended") };
-        let mut end = std::pin::pin!(ended(child));
-        let mut peak = 0;
-        let ended = loop {
-            // The kernel keeps the peak, so that looking now and then is enough.
-            tokio::select! {
-                ended = &mut end => break ended,
-                () = tokio::time::sleep(Duration::from_millis(5)) => {}
-            }
-            peak = peak.max(process.peak_memory());
-        };
+        let (ended, peak) = with_peak(child).await;
         eprintln!("{what}: {} KiB resident", peak >> 10);
         assert_eq!(ended.code, 0, "{what}: {}", ended.stderr);
         assert!(peak > 0 && peak <= ALLOWED, "{what}: {peak} bytes were resident");
