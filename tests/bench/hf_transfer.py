@@ -8,10 +8,12 @@ from urllib.parse import urljoin, urlsplit
 
 import hf_transfer
 
+CONNECTIONS = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+
 
 def cdn(url):
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.netloc)
+    connection = CONNECTIONS[parts.scheme](parts.netloc)
     connection.request("HEAD", parts.path)
     return urljoin(url, connection.getresponse().headers.get("Location") or url)
 

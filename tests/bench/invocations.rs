@@ -13,6 +13,10 @@ use crate::workspace::{MODEL, ServedFile, Site, cpus};
 /// Resolves and fetches as `huggingface_hub` did.
 const HF_TRANSFER: &str = include_str!("hf_transfer.py");
 
+/// Fetches `$1` to `$2`. What curl failed at shows in the digest.
+const PIPE: &str = "digest=$(curl -q -f -s -S -L \"$1\" | tee \"$2\" | openssl dgst -sha256 -r); \
+    echo \"${digest%% *} *$2\" > digests.$$";
+
 /// A program and what it is told.
 pub(crate) struct Invocation {
     program: PathBuf,
@@ -85,9 +89,15 @@ impl Invocations {
     pub(crate) fn of(tool: Tool, site: &Site<'_>) -> io::Result<Self> {
         let (home, model) = (site.folder.join("home"), site.folder.join("model"));
         fs::create_dir_all(&home)?;
-        let invocation = Invocation::new(&site.program, &home);
+        let mut invocation = Invocation::new(&site.program, &home);
+        if let Some(certificate) = site.servers.certificate() {
+            // The first is OpenSSL's and ours, the second Python's.
+            for name in ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"] {
+                invocation = invocation.knowing(name, certificate);
+            }
+        }
         let (fetch, prove) = match tool {
-            Tool::Hfdown => {
+            Tool::Hfdown | Tool::Beside => {
                 let invocation = invocation
                     .with(["rsync-sync", MODEL])
                     .with([&model])
@@ -97,14 +107,14 @@ impl Invocations {
                             .flat_map(|number| ["--connections".to_owned(), number.to_string()]),
                     )
                     .with(chosen(site))
-                    .knowing("HF_ENDPOINT", site.hub.endpoint());
+                    .knowing("HF_ENDPOINT", site.servers.hub.endpoint());
                 (invocation, None)
             }
             Tool::Hf => {
                 let mut invocation =
                     invocation.with(["download", MODEL, "--local-dir"]).with([&model]).with(chosen(site));
                 invocation = invocation
-                    .knowing("HF_ENDPOINT", site.hub.endpoint())
+                    .knowing("HF_ENDPOINT", site.servers.hub.endpoint())
                     .knowing("HF_HOME", home.join("hf"));
                 for switch in [
                     "HF_HUB_DISABLE_TELEMETRY",
@@ -123,7 +133,8 @@ impl Invocations {
                     --auto-save-interval=1 --summary-interval=0";
                 let at_once = if site.files.len() > 100 { "-j16" } else { "-j5" };
                 let invocation =
-                    invocation.with(words.split_whitespace()).with([at_once, "-d"]).with([&model]);
+                    invocation.with(words.split_whitespace()).with(trusting(site, "--ca-certificate"));
+                let invocation = invocation.with([at_once, "-d"]).with([&model]);
                 (invocation.with(["-i"]).with([&list]), Some(proof(&home, &model, site.files, "sha256sum")?))
             }
             Tool::Curl => {
@@ -132,7 +143,19 @@ impl Invocations {
                 fs::write(&list, lines(site, |url, path| output(url, &model.join(path).to_string_lossy())))?;
                 let words = "-q -Z --parallel-max 16 -L -f -s -S --create-dirs -C - -K";
                 let invocation = invocation.with(words.split_whitespace()).with([&list]);
+                let invocation = invocation.with(trusting(site, "--cacert"));
                 (invocation, Some(proof(&home, &model, site.files, "openssl dgst -sha256 -r")?))
+            }
+            Tool::CurlPiped => {
+                let list = home.join("list");
+                fs::write(
+                    &list,
+                    lines(site, |url, path| format!("{url}\0{}\0", model.join(path).display())),
+                )?;
+                fs::create_dir_all(&model)?;
+                let invocation = invocation.with(["-0", "-P8", "-n2", "-a"]).with([&list]);
+                let invocation = invocation.with(["sh", "-c", PIPE, "sh"]);
+                (invocation, None)
             }
             Tool::HfTransfer => {
                 let (script, list) = (home.join("fetch.py"), home.join("list"));
@@ -158,9 +181,14 @@ fn chosen(site: &Site<'_>) -> impl Iterator<Item = &'static str> {
     site.choice.into_iter().flat_map(|pattern| ["--include", pattern, "--dry-run"])
 }
 
+/// An option that names the authority, where there is one. Not in one word: curl knows no `=`, and aria2c both.
+fn trusting(site: &Site<'_>, option: &str) -> Vec<OsString> {
+    site.servers.certificate().map_or(Vec::new(), |file| vec![option.into(), file.into()])
+}
+
 /// A text for each file's address and path.
 fn lines(site: &Site<'_>, line: impl Fn(&str, &str) -> String) -> String {
-    let endpoint = site.hub.endpoint();
+    let endpoint = site.servers.hub.endpoint();
     site.files.iter().fold(String::new(), |mut text, file| {
         let _ =
             write!(text, "{}", line(&format!("{endpoint}/{MODEL}/resolve/main/{}", file.path), &file.path));

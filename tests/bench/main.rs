@@ -3,8 +3,12 @@
 //! `cargo bench-rivals --help` says how to run it. It is no test: it prints tables. This one program plays three parts,
 //! so that nothing else has to be built: the benchmark with the test Hub in it, `hfdown` when it is called by that
 //! name, and `measure`, a small process that starts what is measured and asks the system what that has cost. The Hub's
-//! own CPU time counts for none of the programs. `cargo bench-rivals fleet --help` is about many boxes, `cargo bench-rivals xet --help` about the Xet store.
+//! own CPU time counts for none of the programs.
+//!
+//! Over TLS from nginx, with the system calls of each: `cargo bench-rivals --over tls --cdn nginx --only A --on /dev/shm --syscalls`. Two
+//! builds of hfdown beside each other: `--hfdown FILE --beside FILE`. `cargo bench-rivals fleet --help` is about many boxes, `cargo bench-rivals xet --help` about the Xet store.
 
+mod circumstances;
 mod fleet;
 mod invocations;
 mod measure;
@@ -12,6 +16,8 @@ mod measurements;
 mod options;
 mod round;
 mod scenario;
+mod servers;
+mod system_calls;
 mod table;
 mod tool;
 mod workspace;
@@ -23,15 +29,20 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use circumstances::Circumstances;
 use measurements::Measurements;
 use options::Options;
 use scenario::Scenario;
+use servers::{CdnKind, Servers, Transport};
+use system_calls::CallTable;
 use table::Table;
 use tool::Tool;
-use workspace::Workspace;
+use workspace::{Workspace, in_memory};
 
 /// What this program is called when it is to be the real thing.
 const HFDOWN: &str = "hfdown";
+/// What another build of it is called.
+const BESIDE: &str = "hfdown-beside";
 
 fn main() -> ExitCode {
     let mut words = std::env::args_os();
@@ -56,25 +67,57 @@ fn main() -> ExitCode {
 
 fn compare(options: &Options) -> Result<(), Box<dyn Error>> {
     say(&table::machine());
+    if options.cdn.contains(&CdnKind::Nginx) || options.syscalls {
+        // What is missing all the same is told where it is needed.
+        tool::install_rivals();
+    }
     let tools = found(options)?;
-    let mut workspace = Workspace::prepare(&options.on, options.size_divisor, options.connections)?;
-    say(&format!("files in {}, {} rounds\n", workspace.folder().display(), options.rounds));
-    std::os::unix::fs::symlink(std::env::current_exe()?, workspace.folder().join(HFDOWN))?;
-    let scenarios = options.scenarios();
-    if let (true, Some(scenario)) = (options.serve, scenarios.first()) {
-        let hub = workspace::hub(*scenario, &workspace.files(*scenario));
-        say(&format!("{scenario}: HF_ENDPOINT={} {}", hub.endpoint(), workspace::MODEL));
-        loop {
-            std::thread::park();
+    let circumstances = Circumstances::of(options)?;
+    let mut workspace = Workspace::prepare(options)?;
+    say(&format!("files in {}, {} rounds", workspace.folder().display(), options.rounds));
+    if circumstances.is_on_disk() {
+        let rate = circumstances::write_rate(workspace.folder())?;
+        say(&format!("that disk writes {:.0} MB/s (dd bs=16M oflag=dsync)", rate / 1e6));
+    }
+    say("");
+    let own = std::env::current_exe()?;
+    for (name, program) in
+        [(HFDOWN, options.hfdown.as_ref().or(Some(&own))), (BESIDE, options.beside.as_ref())]
+    {
+        if let Some(program) = program {
+            std::os::unix::fs::symlink(std::fs::canonicalize(program)?, workspace.folder().join(name))?;
         }
     }
+    let scenarios = options.scenarios();
+    let ways: Vec<_> =
+        options.cdn.iter().flat_map(|cdn| options.over.iter().map(|over| (*over, *cdn))).collect();
+    if let (true, Some(scenario), Some(way)) = (options.serve, scenarios.first(), ways.first()) {
+        return serve(*scenario, *way, &mut workspace);
+    }
     for (number, scenario) in scenarios.iter().enumerate() {
-        run(*scenario, &tools, &mut workspace, options.rounds);
+        for way in &ways {
+            run(*scenario, *way, &tools, &circumstances, &mut workspace, options)?;
+        }
         let later: Vec<_> =
             scenarios[number + 1..].iter().flat_map(|scenario| scenario.sets()).copied().collect();
         workspace.keep_only(&later);
     }
     Ok(())
+}
+
+/// Until Ctrl-C.
+fn serve(
+    scenario: Scenario,
+    way: (Transport, CdnKind),
+    workspace: &mut Workspace,
+) -> Result<(), Box<dyn Error>> {
+    let servers = Servers::start(scenario, &workspace.files(scenario), way, &in_memory())?;
+    let trust =
+        servers.certificate().map_or(String::new(), |file| format!("SSL_CERT_FILE={} ", file.display()));
+    say(&format!("{scenario}: {trust}HF_ENDPOINT={} {}", servers.hub.endpoint(), workspace::MODEL));
+    loop {
+        std::thread::park();
+    }
 }
 
 /// The programs that this machine has. Those that it has not are said.
@@ -89,20 +132,28 @@ fn found(options: &Options) -> Result<Vec<(Tool, PathBuf)>, Box<dyn Error>> {
     if found.is_empty() { Err("there is nothing to run".into()) } else { Ok(found) }
 }
 
-fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], workspace: &mut Workspace, rounds: u64) {
+fn run(
+    scenario: Scenario,
+    way: (Transport, CdnKind),
+    tools: &[(Tool, PathBuf)],
+    circumstances: &Circumstances,
+    workspace: &mut Workspace,
+    options: &Options,
+) -> Result<(), Box<dyn Error>> {
     let files = workspace.files(scenario);
-    let hub = workspace::hub(scenario, &files);
-    let mut table = Table::new(scenario, &files);
+    let mut servers = Servers::start(scenario, &files, way, &in_memory())?;
+    let mut table = Table::new(scenario, way, circumstances.describe(&options.on), &files);
     let (mut taking_part, left_out): (Vec<_>, Vec<_>) =
         tools.iter().partition(|(tool, _)| scenario.refuses(*tool).is_none());
     for (tool, _) in left_out {
         table.left_out(*tool, scenario.refuses(*tool).unwrap_or_default());
     }
-    for round in 0..rounds {
+    for round in 0..options.rounds {
         // Who failed once would fail again.
         taking_part.retain(|(tool, program)| {
-            let site = workspace.site(&hub, &files, *tool, program, scenario.choice());
-            match round::run(scenario, *tool, &site, round + 1 == rounds) {
+            let mut site =
+                workspace.site(&mut servers, circumstances, &files, *tool, program, scenario.choice());
+            match round::run(scenario, *tool, &mut site, round + 1 == options.rounds) {
                 Ok(measurements) => table.add(*tool, measurements),
                 Err(error) => {
                     table.left_out(*tool, &error.to_string());
@@ -113,6 +164,16 @@ fn run(scenario: Scenario, tools: &[(Tool, PathBuf)], workspace: &mut Workspace,
         });
     }
     say(&table.to_string());
+    if options.syscalls && scenario.is_traced() {
+        let mut calls = CallTable::new(&files);
+        for (tool, program) in taking_part {
+            let mut site =
+                workspace.site(&mut servers, circumstances, &files, *tool, program, scenario.choice());
+            calls.add(*tool, round::traced(*tool, &mut site));
+        }
+        say(&calls.to_string());
+    }
+    Ok(())
 }
 
 /// What the benchmark has to say is all on standard output.

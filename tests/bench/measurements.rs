@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::servers::Traffic;
+
 /// What the system says of a process and its descendants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Cost {
@@ -33,13 +35,9 @@ impl Cost {
 #[derive(Clone, Debug)]
 pub(crate) struct Measurements {
     pub(crate) cost: Cost,
-    /// Bytes of body that the Hub and its CDN sent.
-    pub(crate) fetched: u64,
-    pub(crate) requests: u64,
-    /// Connections that carried something worth mentioning.
-    pub(crate) connections: u64,
-    /// How long each of them was there, from its first request to its last byte, added up.
-    pub(crate) connected: Duration,
+    /// How long it took afterwards until all was on the disk, where there is one.
+    pub(crate) flushed: Option<Duration>,
+    pub(crate) traffic: Traffic,
     /// Bytes that were sent before and again, where that was to be seen.
     pub(crate) again: Option<u64>,
     /// What the system still had in its buffers when the first run was killed.

@@ -6,6 +6,7 @@ use clap::Parser;
 use clap::ValueEnum as _;
 
 use crate::scenario::Scenario;
+use crate::servers::{CdnKind, Transport};
 use crate::tool::Tool;
 
 /// Compares hfdown with what people use instead. Each figure is the median of the rounds.
@@ -16,6 +17,38 @@ pub(crate) struct Options {
     /// beside it for the Hub's files.
     #[arg(long, value_name = "DIR", default_value_os_t = std::env::temp_dir())]
     pub(crate) on: PathBuf,
+
+    /// Over what, a table each.
+    #[arg(long, value_name = "HTTP,TLS", value_delimiter = ',', default_value = "http")]
+    pub(crate) over: Vec<Transport>,
+
+    /// By what the files of LFS are served, a table each.
+    #[arg(long, value_name = "HUB,NGINX", value_delimiter = ',', default_value = "hub")]
+    pub(crate) cdn: Vec<CdnKind>,
+
+    /// Empties the page cache before each run, for which it takes root.
+    #[arg(long)]
+    pub(crate) cold: bool,
+
+    /// Gives each program so much memory, its page cache included: a control group, for which it takes root.
+    #[arg(long, value_name = "MB")]
+    pub(crate) memory: Option<u64>,
+
+    /// Runs the programs on this core alone, by `taskset`. The servers have all of them.
+    #[arg(long, value_name = "N")]
+    pub(crate) core: Option<usize>,
+
+    /// Runs each program once more under `strace`, for a table of what it called.
+    #[arg(long)]
+    pub(crate) syscalls: bool,
+
+    /// Another build of hfdown than the one in this program.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hfdown: Option<PathBuf>,
+
+    /// One more build of hfdown, beside the first.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) beside: Option<PathBuf>,
 
     /// How often each program runs. They take turns.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
@@ -52,6 +85,11 @@ impl Options {
     /// The programs, hfdown first.
     pub(crate) fn tools(&self) -> Vec<Tool> {
         let all = Tool::value_variants().iter().copied();
-        all.filter(|tool| self.tools.is_empty() || self.tools.contains(tool)).collect()
+        let mut tools: Vec<_> =
+            all.filter(|tool| self.tools.is_empty() || self.tools.contains(tool)).collect();
+        if self.beside.is_some() {
+            tools.insert(tools.len().min(1), Tool::Beside);
+        }
+        tools
     }
 }

@@ -10,21 +10,21 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use hfdown_tests::hub::{HubOrigin, TestHub};
+use hfdown_tests::processes::Process;
+use hfdown_tests::system_calls::{self, SystemCalls};
 
 use crate::invocations::{Invocation, Invocations};
 use crate::measure;
 use crate::measurements::{Cost, Measurements};
 use crate::scenario::Scenario;
+use crate::servers::Servers;
 use crate::tool::Tool;
 use crate::workspace::{ServedFile, Site};
 
-/// How often it is looked whether half of a file has been sent.
+/// How often it is looked whether half of a file has been written.
 const LOOK: Duration = Duration::from_millis(2);
 /// A look at a file reads this much of its beginning, its middle and its end.
 const SAMPLE: u64 = 64 << 10;
-/// A connection that carried less was for a question.
-const WORTH_MENTIONING: u64 = 1 << 20;
 
 /// Why there are no figures.
 pub(crate) type Failed = Box<dyn Error>;
@@ -33,7 +33,7 @@ pub(crate) type Failed = Box<dyn Error>;
 pub(crate) fn run(
     scenario: Scenario,
     tool: Tool,
-    site: &Site<'_>,
+    site: &mut Site<'_>,
     is_last: bool,
 ) -> Result<Measurements, Failed> {
     let measurements = measured(scenario, tool, site);
@@ -44,114 +44,125 @@ pub(crate) fn run(
     measurements
 }
 
-fn measured(scenario: Scenario, tool: Tool, site: &Site<'_>) -> Result<Measurements, Failed> {
+fn measured(scenario: Scenario, tool: Tool, site: &mut Site<'_>) -> Result<Measurements, Failed> {
     let is_new = !site.folder.exists();
     let invocations = Invocations::of(tool, site)?;
+    let before = site.circumstances.before();
     if scenario == Scenario::Again && is_new {
-        cost_of(&invocations.fetch)?;
+        cost_of(&invocations.fetch, &before)?;
     }
-    site.hub.forget_requests();
+    site.servers.forget()?;
     let whole: u64 = site.files.iter().map(|file| file.content.size()).sum();
     let killed = match scenario {
-        Scenario::Killed => Some(kill_halfway(&invocations.fetch, site.hub, whole)?),
+        Scenario::Killed => Some(kill_halfway(&invocations.fetch, &before, site.servers, whole)?),
         _ => None,
     };
-    site.hub.forget_requests();
+    site.servers.forget()?;
     // What the one before has not written yet is not this one's business.
-    Command::new("sync").status()?;
-    let cost = invocations
-        .each()
-        .try_fold(Cost::default(), |cost, invocation| Ok::<_, Failed>(cost.then(cost_of(invocation)?)))?;
-    let model = site.folder.join("model");
-    let fetching = if site.choice.is_some() { &[] } else { site.files };
-    fetching.iter().try_for_each(|file| look_at(&model, file))?;
-    if invocations.prove.is_some() {
-        check_digests(invocations.fetch.home(), &model, site.files)?;
-    }
-    let fetched = sent(site.hub);
-    let (connections, connected) = connections(site.hub);
+    site.circumstances.prepare()?;
+    let cost = invocations.each().try_fold(Cost::default(), |cost, invocation| {
+        Ok::<_, Failed>(cost.then(cost_of(invocation, &before)?))
+    })?;
+    let flushed = if site.circumstances.is_on_disk() { Some(flush(&site.folder)?) } else { None };
+    check(tool, &invocations, site)?;
+    site.servers.settle();
+    let traffic = site.servers.traffic()?;
     Ok(Measurements {
         cost,
-        fetched,
-        requests: site.hub.requests().len() as u64,
-        connections,
-        connected,
-        again: killed.as_ref().map(|killed| (killed.sent + fetched).saturating_sub(whole)),
+        flushed,
+        traffic,
+        again: killed.as_ref().map(|killed| (killed.sent + traffic.sent).saturating_sub(whole)),
         buffered: killed.and_then(|killed| killed.buffered),
     })
 }
 
-fn cost_of(invocation: &Invocation) -> Result<Cost, Failed> {
-    let report = invocation.home().join("report");
-    let before: [OsString; 3] =
-        [std::env::current_exe()?.into(), measure::WORD.into(), report.clone().into()];
-    let status = invocation.command(&before)?.status()?;
-    if !status.success() {
-        let log = fs::read_to_string(invocation.log()).unwrap_or_default();
-        let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        return Err(format!("failed ({status}): {last}").into());
+/// How long it takes until all that is in a folder's disk's cache is on the disk.
+fn flush(folder: &Path) -> Result<Duration, Failed> {
+    let begun = Instant::now();
+    let status = Command::new("sync").arg("--file-system").arg(folder).status()?;
+    if status.success() { Ok(begun.elapsed()) } else { Err("sync failed".into()) }
+}
+
+/// Runs a program under a tracer, which slows it down. What it fetched is removed again.
+pub(crate) fn traced(tool: Tool, site: &mut Site<'_>) -> Result<SystemCalls, Failed> {
+    let calls = counted(tool, site);
+    if site.folder.exists() {
+        fs::remove_dir_all(&site.folder)?;
     }
+    calls
+}
+
+fn counted(tool: Tool, site: &mut Site<'_>) -> Result<SystemCalls, Failed> {
+    let invocations = Invocations::of(tool, site)?;
+    let log = invocations.fetch.home().join("calls");
+    let mut calls = SystemCalls::default();
+    for invocation in invocations.each() {
+        let words: Vec<OsString> =
+            site.circumstances.before().into_iter().chain(system_calls::tracer(&log)).collect();
+        succeed(invocation, &words)?;
+        calls.add(&SystemCalls::read(&log)?);
+    }
+    check(tool, &invocations, site)?;
+    Ok(calls)
+}
+
+/// Whether the files are what they should be.
+fn check(tool: Tool, invocations: &Invocations, site: &Site<'_>) -> Result<(), Failed> {
+    let model = site.folder.join("model");
+    let fetching = if site.choice.is_some() { &[] } else { site.files };
+    fetching.iter().try_for_each(|file| look_at(&model, file))?;
+    if tool.prints_digests() {
+        check_digests(invocations.fetch.home(), &model, site.files)?;
+    }
+    Ok(())
+}
+
+fn cost_of(invocation: &Invocation, before: &[OsString]) -> Result<Cost, Failed> {
+    let report = invocation.home().join("report");
+    let measuring: [OsString; 3] =
+        [std::env::current_exe()?.into(), measure::WORD.into(), report.clone().into()];
+    succeed(invocation, &[before, &measuring].concat())?;
     Cost::of_line(&fs::read_to_string(report)?).ok_or_else(|| "there are no measurements".into())
+}
+
+/// Runs a program behind other words. What it said last is why it failed.
+fn succeed(invocation: &Invocation, before: &[OsString]) -> Result<(), Failed> {
+    let status = invocation.command(before)?.status()?;
+    if status.success() {
+        return Ok(());
+    }
+    let log = fs::read_to_string(invocation.log()).unwrap_or_default();
+    let last = log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    Err(format!("failed ({status}): {last}").into())
 }
 
 /// A run that ended early.
 struct Killed {
-    /// Bytes that the Hub had sent to it in the end.
+    /// Bytes that the servers had sent to it in the end.
     sent: u64,
     /// Those of them that had not come further than the system's buffers.
     buffered: Option<u64>,
 }
 
-fn kill_halfway(invocation: &Invocation, hub: &TestHub, size: u64) -> Result<Killed, Failed> {
-    let mut child = invocation.command(&[])?.spawn()?;
-    while sent(hub) < size / 2 {
+fn kill_halfway(
+    invocation: &Invocation,
+    before: &[OsString],
+    servers: &Servers,
+    size: u64,
+) -> Result<Killed, Failed> {
+    let mut child = invocation.command(before)?.spawn()?;
+    let process = Process { pid: child.id() };
+    while process.bytes_written() < size / 2 {
         if let Some(status) = child.try_wait()? {
             return Err(format!("ended before it could be killed ({status})").into());
         }
         std::thread::sleep(LOOK);
     }
-    let buffered = buffered(hub);
+    let buffered = servers.buffered();
     child.kill()?;
     child.wait()?;
-    Ok(Killed { sent: sent(hub), buffered })
-}
-
-/// What waits on both sides of the connections to the Hub, by the system's own table: `sl local remote state tx:rx …`,
-/// all numbers in hexadecimal.
-fn buffered(hub: &TestHub) -> Option<u64> {
-    let ports = [hub.endpoint(), hub.cdn_origin()].map(|origin| {
-        let port = origin.rsplit(':').next().and_then(|port| port.parse::<u16>().ok());
-        port.map(|port| format!(":{port:04X}"))
-    });
-    let table = fs::read_to_string("/proc/net/tcp").ok()?;
-    let connections = table.lines().filter_map(|line| {
-        let mut words = line.split_whitespace().skip(1);
-        let (local, remote, queues) = (words.next()?, words.next()?, words.nth(1)?);
-        ports.iter().flatten().any(|port| local.ends_with(port) || remote.ends_with(port)).then_some(queues)
-    });
-    let number = |text: &str| u64::from_str_radix(text, 16).unwrap_or(0);
-    Some(
-        connections.filter_map(|queues| queues.split_once(':')).map(|(tx, rx)| number(tx) + number(rx)).sum(),
-    )
-}
-
-fn sent(hub: &TestHub) -> u64 {
-    hub.bytes_sent(HubOrigin::Cdn) + hub.bytes_sent(HubOrigin::Hub)
-}
-
-/// How many connections there were, and for how long, added up.
-fn connections(hub: &TestHub) -> (u64, Duration) {
-    let mut all: HashMap<u64, (u64, Instant, Instant)> = HashMap::new();
-    for request in hub.requests() {
-        let end = request.came + request.lasted;
-        let (bytes, came, gone) = all.entry(request.connection).or_insert((0, request.came, end));
-        *bytes += request.bytes_sent;
-        (*came, *gone) = ((*came).min(request.came), (*gone).max(end));
-    }
-    let busy = all.values().filter(|(bytes, ..)| *bytes >= WORTH_MENTIONING);
-    busy.fold((0, Duration::ZERO), |(count, connected), (_, came, gone)| {
-        (count + 1, connected + gone.duration_since(*came))
-    })
+    servers.settle();
+    Ok(Killed { sent: servers.traffic()?.sent, buffered })
 }
 
 /// A program that ends well may still have left something else than the file.

@@ -34,7 +34,7 @@ pub(crate) enum Scenario {
     /// A dry run for one file in ten of 100,000: what it takes to list them and to choose.
     #[value(name = "G")]
     Chosen,
-    /// A killed with SIGKILL when half of it has been sent; what is measured is the run after that.
+    /// A killed with SIGKILL when half of it has been written; what is measured is the run after that.
     #[value(name = "F")]
     Killed,
 }
@@ -68,15 +68,23 @@ impl Scenario {
         (self == Self::Chosen).then_some("*7.bin")
     }
 
+    /// Whether its programs are run under a tracer as well: where they fetch all there is.
+    pub(crate) fn is_traced(self) -> bool {
+        matches!(self, Self::OneFile | Self::Shards | Self::ManySmall)
+    }
+
     /// Why a program takes no part.
     pub(crate) fn refuses(self, tool: Tool) -> Option<&'static str> {
         match (self, tool) {
             (Self::ManySmall, Tool::HfTransfer) => Some("huggingface_hub gave it only files over 50 MB"),
-            (Self::Again, Tool::HfTransfer | Tool::Curl) => {
+            (Self::ManySmall, Tool::CurlPiped) => Some("starts three programs for each file"),
+            (Self::Again, Tool::HfTransfer | Tool::Curl | Tool::CurlPiped) => {
                 Some("does not look at what is there, and fetches all")
             }
-            (Self::Chosen, Tool::Aria2c | Tool::Curl | Tool::HfTransfer) => Some("lists nothing"),
-            (Self::Killed, Tool::HfTransfer) => Some("does not resume, and fetches all"),
+            (Self::Chosen, Tool::Aria2c | Tool::Curl | Tool::CurlPiped | Tool::HfTransfer) => {
+                Some("lists nothing")
+            }
+            (Self::Killed, Tool::HfTransfer | Tool::CurlPiped) => Some("does not resume, and fetches all"),
             _ => None,
         }
     }

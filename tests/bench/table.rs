@@ -5,12 +5,15 @@ use std::fmt::{self, Write as _};
 use crate::Measurements;
 use crate::measurements::median;
 use crate::scenario::{CAP, Scenario};
+use crate::servers::{CdnKind, Transport};
 use crate::tool::Tool;
 use crate::workspace::{ServedFile, cpus};
 
 /// One scenario's results.
 pub(crate) struct Table {
     scenario: Scenario,
+    way: (Transport, CdnKind),
+    circumstances: String,
     files: usize,
     bytes: u64,
     rows: Vec<(Tool, Vec<Measurements>)>,
@@ -22,18 +25,27 @@ struct Middle {
     wall: f64,
     cpu: f64,
     memory: u64,
+    flushed: Option<f64>,
     fetched: u64,
     requests: u64,
     connections: u64,
+    handshakes: u64,
+    carriers: u64,
     connected: f64,
     again: Option<u64>,
     buffered: Option<u64>,
 }
 
 impl Table {
-    pub(crate) fn new(scenario: Scenario, files: &[ServedFile]) -> Self {
+    pub(crate) fn new(
+        scenario: Scenario,
+        way: (Transport, CdnKind),
+        circumstances: String,
+        files: &[ServedFile],
+    ) -> Self {
         let bytes = files.iter().map(|file| file.content.size()).sum();
-        Self { scenario, files: files.len(), bytes, rows: Vec::new(), left_out: Vec::new() }
+        let (rows, left_out) = (Vec::new(), Vec::new());
+        Self { scenario, way, circumstances, files: files.len(), bytes, rows, left_out }
     }
 
     pub(crate) fn add(&mut self, tool: Tool, measurements: Measurements) {
@@ -62,7 +74,7 @@ impl Table {
             (Scenario::SlowConnections, _) => {
                 // Those that are opened later are there for a shorter time, and may carry less.
                 let may = CAP as f64 * middle.connected;
-                let (opened, share) = (middle.connections, 100.0 * middle.fetched as f64 / may);
+                let (opened, share) = (middle.carriers, 100.0 * middle.fetched as f64 / may);
                 let rate = megabytes(self.bytes) / middle.wall;
                 format!(
                     ", {rate:.0} MB/s, {opened} opened, which may carry {:.0} MB in their time: {share:.1} %",
@@ -76,10 +88,25 @@ impl Table {
 
 impl fmt::Display for Table {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scenario, files, bytes, .. } = self;
+        let Self { scenario, way: (transport, cdn), circumstances, files, bytes, .. } = self;
         let plural = if *files == 1 { "" } else { "s" };
-        writeln!(formatter, "{scenario}: {files} file{plural}, {:.0} MB", megabytes(*bytes))?;
-        let head = ["wall s", "×", "CPU s", "×", "peak MiB", "fetched MB", "requests"];
+        let size = megabytes(*bytes);
+        writeln!(
+            formatter,
+            "{scenario}: {files} file{plural}, {size:.0} MB, over {transport} {cdn}, {circumstances}"
+        )?;
+        let head = [
+            "wall s",
+            "×",
+            "flush s",
+            "CPU s",
+            "×",
+            "peak MiB",
+            "fetched MB",
+            "requests",
+            "connections",
+            "full TLS",
+        ];
         write!(formatter, "{:<18}", "")?;
         for (word, width) in head.iter().zip(WIDTHS) {
             write!(formatter, "{word:>width$}")?;
@@ -93,11 +120,14 @@ impl fmt::Display for Table {
             let cells = [
                 format!("{:.3}", middle.wall),
                 ratio(middle.wall, wall),
+                middle.flushed.map_or_else(|| "-".to_owned(), |flushed| format!("{flushed:.3}")),
                 format!("{:.3}", middle.cpu),
                 ratio(middle.cpu, cpu),
                 (middle.memory >> 20).to_string(),
                 format!("{:.1}", megabytes(middle.fetched)),
                 middle.requests.to_string(),
+                middle.connections.to_string(),
+                if *transport == Transport::Tls { middle.handshakes.to_string() } else { "-".to_owned() },
             ];
             write!(formatter, "{tool:<18}")?;
             for (cell, width) in cells.iter().zip(WIDTHS) {
@@ -113,7 +143,7 @@ impl fmt::Display for Table {
 }
 
 /// The widths of the columns.
-const WIDTHS: [usize; 7] = [9, 7, 9, 7, 10, 12, 10];
+const WIDTHS: [usize; 10] = [9, 7, 9, 9, 7, 10, 12, 10, 13, 10];
 
 fn ratio(value: f64, own: f64) -> String {
     if own.is_nan() { String::new() } else { format!("{:.2}", value / own) }
@@ -124,10 +154,14 @@ fn middle(rounds: &[Measurements]) -> Option<Middle> {
         wall: median(rounds.iter().map(|measurements| measurements.cost.wall))?.as_secs_f64(),
         cpu: median(rounds.iter().map(|measurements| measurements.cost.cpu))?.as_secs_f64(),
         memory: median(rounds.iter().map(|measurements| measurements.cost.memory))?,
-        fetched: median(rounds.iter().map(|measurements| measurements.fetched))?,
-        requests: median(rounds.iter().map(|measurements| measurements.requests))?,
-        connections: median(rounds.iter().map(|measurements| measurements.connections))?,
-        connected: median(rounds.iter().map(|measurements| measurements.connected))?.as_secs_f64(),
+        flushed: median(rounds.iter().filter_map(|measurements| measurements.flushed))
+            .map(|flushed| flushed.as_secs_f64()),
+        fetched: median(rounds.iter().map(|measurements| measurements.traffic.sent))?,
+        requests: median(rounds.iter().map(|measurements| measurements.traffic.requests))?,
+        connections: median(rounds.iter().map(|measurements| measurements.traffic.connections))?,
+        handshakes: median(rounds.iter().map(|measurements| measurements.traffic.handshakes))?,
+        carriers: median(rounds.iter().map(|measurements| measurements.traffic.carriers))?,
+        connected: median(rounds.iter().map(|measurements| measurements.traffic.connected))?.as_secs_f64(),
         again: median(rounds.iter().filter_map(|measurements| measurements.again)),
         buffered: median(rounds.iter().filter_map(|measurements| measurements.buffered)),
     })

@@ -1,20 +1,24 @@
-//! The files that the Hub serves from memory, the Hub, and where the programs put what they fetch. All of it is gone
-//! afterwards.
+//! The files that the servers have in memory, and where the programs put what they fetch. All of it is gone afterwards.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use hfdown_tests::hub::{Content, HubFault, HubOrigin, TestHub, When};
+use hfdown_tests::hub::Content;
 use tempfile::TempDir;
 
-use crate::scenario::{CAP, DELAY, Scenario};
+use crate::circumstances::Circumstances;
+use crate::options::Options;
+use crate::scenario::Scenario;
+use crate::servers::{CdnKind, Servers};
 use crate::tool::Tool;
 
 /// What the Hub calls it all.
 pub(crate) const MODEL: &str = "bench/model";
+/// How much of a file is made at once.
+const PIECE: usize = 4 << 20;
 
 /// Files that belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,12 +40,14 @@ pub(crate) enum Set {
 pub(crate) struct ServedFile {
     pub(crate) path: String,
     pub(crate) content: Content,
-    is_lfs: bool,
+    pub(crate) is_lfs: bool,
 }
 
 /// A folder with everything in it.
 pub(crate) struct Workspace {
     folder: TempDir,
+    /// Files in memory, for servers that need files.
+    memory: Option<TempDir>,
     divisor: u64,
     connections: Option<u16>,
     sets: BTreeMap<Set, Vec<ServedFile>>,
@@ -49,7 +55,8 @@ pub(crate) struct Workspace {
 
 /// What one program has before it.
 pub(crate) struct Site<'a> {
-    pub(crate) hub: &'a TestHub,
+    pub(crate) servers: &'a mut Servers,
+    pub(crate) circumstances: &'a Circumstances,
     pub(crate) files: &'a [ServedFile],
     /// The program.
     pub(crate) program: PathBuf,
@@ -62,19 +69,30 @@ pub(crate) struct Site<'a> {
 }
 
 impl Workspace {
-    /// Takes a new folder in `on`, which Ctrl-C removes as well.
-    pub(crate) fn prepare(on: &Path, divisor: u64, connections: Option<u16>) -> io::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hfdown-bench-").tempdir_in(on)?;
-        let doomed = folder.path().to_owned();
+    /// Takes a new folder where the options say, which Ctrl-C removes as well.
+    pub(crate) fn prepare(options: &Options) -> io::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("hfdown-bench-").tempdir_in(&options.on)?;
+        let needs_files = options.cdn.contains(&CdnKind::Nginx);
+        let memory = needs_files
+            .then(|| tempfile::Builder::new().prefix("hfdown-bench-").tempdir_in(in_memory()))
+            .transpose()?;
+        let doomed: Vec<_> = [Some(&folder), memory.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(|folder| folder.path().to_owned())
+            .collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
             if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
                 // The programs that run hear the signal as well. One that still writes makes the first try fail.
-                let _ = fs::remove_dir_all(&doomed).or_else(|_| fs::remove_dir_all(&doomed));
+                for doomed in doomed {
+                    let _ = fs::remove_dir_all(&doomed).or_else(|_| fs::remove_dir_all(&doomed));
+                }
                 std::process::exit(130);
             }
         });
-        Ok(Self { folder, divisor, connections, sets: BTreeMap::new() })
+        let (divisor, connections) = (options.size_divisor, options.connections);
+        Ok(Self { folder, memory, divisor, connections, sets: BTreeMap::new() })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -86,7 +104,8 @@ impl Workspace {
         let mut files = Vec::new();
         for set in scenario.sets() {
             if !self.sets.contains_key(set) {
-                self.sets.insert(*set, set.make(self.divisor));
+                let files = set.make(self.divisor, self.memory.as_ref().map(TempDir::path));
+                self.sets.insert(*set, files);
             }
             files.extend(self.sets.get(set).into_iter().flatten().cloned());
         }
@@ -95,12 +114,20 @@ impl Workspace {
 
     /// Lets go of the files that nothing needs any more.
     pub(crate) fn keep_only(&mut self, needed: &[Set]) {
-        self.sets.retain(|set, _| needed.contains(set));
+        let is_needed = |set: &Set| needed.contains(set);
+        for unneeded in self.sets.keys().filter(|set| !is_needed(set)) {
+            if let Some(memory) = &self.memory {
+                // It may have no files there.
+                _ = fs::remove_dir_all(memory.path().join(format!("{unneeded:?}")));
+            }
+        }
+        self.sets.retain(|set, _| is_needed(set));
     }
 
     pub(crate) fn site<'a>(
         &self,
-        hub: &'a TestHub,
+        servers: &'a mut Servers,
+        circumstances: &'a Circumstances,
         files: &'a [ServedFile],
         tool: Tool,
         program: &Path,
@@ -108,12 +135,13 @@ impl Workspace {
     ) -> Site<'a> {
         let folder = self.folder().join(format!("{tool:?}"));
         let (program, connections) = (self.folder().join(program), self.connections);
-        Site { hub, files, program, folder, connections, choice }
+        Site { servers, circumstances, files, program, folder, connections, choice }
     }
 }
 
 impl Set {
-    fn make(self, divisor: u64) -> Vec<ServedFile> {
+    /// Its files: in this program's memory, or in a folder whose files are in memory.
+    fn make(self, divisor: u64, memory: Option<&Path>) -> Vec<ServedFile> {
         let shapes: Vec<(String, u64)> = match self {
             Self::Large => vec![("model.safetensors".to_owned(), (4 << 30) / divisor)],
             Self::Capped => vec![("model.safetensors".to_owned(), (2 << 30) / divisor)],
@@ -138,7 +166,11 @@ impl Set {
                     // Another seed for each file: equal ones would be one to the Hub. In memory, so that the Hub does
                     // nothing but send.
                     let generated = Content::random((self as u64) << 32 | number as u64, *size);
-                    let content = Content::bytes(generated.to_vec());
+                    let content = match memory {
+                        None => Content::bytes(generated.to_vec()),
+                        Some(memory) => on_disk(&memory.join(format!("{self:?}")), number, &generated)
+                            .expect("there is memory for the files"),
+                    };
                     let is_lfs = !matches!(self, Self::Small | Self::Listed) || number % 2 == 0;
                     if is_lfs {
                         // Computed once, here, where it is done for several files at a time.
@@ -158,22 +190,20 @@ impl Set {
     }
 }
 
-/// A Hub with these files, as the scenario wants it.
-pub(crate) fn hub(scenario: Scenario, files: &[ServedFile]) -> TestHub {
-    let hub = TestHub::start();
-    let draft = files.iter().fold(hub.model(MODEL), |draft, file| {
-        if file.is_lfs {
-            draft.lfs(&file.path, file.content.clone())
-        } else {
-            draft.file(&file.path, file.content.clone())
-        }
-    });
-    draft.commit();
-    if scenario == Scenario::SlowConnections {
-        hub.fault(HubFault::Throttle { bytes_per_second: CAP }, When::always().at(HubOrigin::Cdn));
-        hub.fault(HubFault::Delay(DELAY), When::always());
+/// A folder whose files are in memory, where there is one.
+pub(crate) fn in_memory() -> PathBuf {
+    let shared = PathBuf::from("/dev/shm");
+    if shared.is_dir() { shared } else { std::env::temp_dir() }
+}
+
+fn on_disk(folder: &Path, number: usize, content: &Content) -> io::Result<Content> {
+    fs::create_dir_all(folder)?;
+    let path = folder.join(number.to_string());
+    let mut file = fs::File::create(&path)?;
+    for start in (0..content.size()).step_by(PIECE) {
+        file.write_all(&content.read(start..content.size().min(start + PIECE as u64)))?;
     }
-    hub
+    Ok(Content::disk(path))
 }
 
 /// How many processors there are.

@@ -52,7 +52,7 @@ impl Counterpart {
         found
     }
 
-    fn places(self) -> Vec<PathBuf> {
+    pub(crate) fn places(self) -> Vec<PathBuf> {
         match self {
             Self::Hf => vec![target().join("counterparts/bin/hf")],
             Self::Olah => vec![target().join("counterparts/bin/olah-cli")],
@@ -90,6 +90,7 @@ impl Counterpart {
             Self::NssWrapper => "libnss-wrapper",
             Self::Tool("busybox") => "busybox-static",
             Self::Tool("munged") => "munge",
+            Self::Tool("nginx") => "nginx-light",
             Self::Tool("unshare" | "setpriv") => "util-linux",
             Self::Tool(name) => name,
         };

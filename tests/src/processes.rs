@@ -49,6 +49,11 @@ impl Process {
         self.number("io", "rchar:")
     }
 
+    /// Bytes it has written by system calls for files, sockets not included.
+    pub fn bytes_written(self) -> u64 {
+        self.number("io", "wchar:")
+    }
+
     /// The number in a line that begins so. Zero where there is none.
     fn number(self, file: &str, name: &str) -> u64 {
         let text = String::from_utf8(self.read(file)).unwrap_or_default();

@@ -82,6 +82,11 @@ impl Catalogue {
         }
     }
 
+    /// All paths of the CDN, with what lies there.
+    pub(super) fn objects(&self) -> Vec<(String, Content)> {
+        self.objects.iter().map(|(address, file)| (address.clone(), file.content.clone())).collect()
+    }
+
     /// What lies at a path of the CDN.
     pub(super) fn object(&self, address: &str) -> Option<Arc<Stored>> {
         self.objects.get(address).cloned()

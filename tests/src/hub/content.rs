@@ -60,6 +60,14 @@ impl Content {
         Self(Arc::new(Inner { store, size, sha256: OnceLock::new() }))
     }
 
+    /// The file that it is in, if it is in one.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.0.store {
+            Store::Disk(path) => Some(path),
+            Store::Bytes(_) | Store::Random { .. } => None,
+        }
+    }
+
     /// Its length in bytes.
     pub fn size(&self) -> u64 {
         self.0.size

@@ -61,7 +61,7 @@ pub use rate::Bucket;
 pub use repository::RepositoryKind;
 pub use server::{TestHub, XET_TOKEN};
 pub use stall::StallHandle;
-pub use tls::{Authority, Front};
+pub use tls::{Authority, Front, IssuedCertificate};
 pub use when::When;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -15,6 +15,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 use super::answer::answer;
 use super::catalogue::Catalogue;
+use super::content::Content;
 use super::draft::Draft;
 use super::fault::{Armed, Faults, HubFault};
 use super::lock;
@@ -109,15 +110,27 @@ impl TestHub {
         Self::start_behind(None, None)
     }
 
+    /// The same with signed addresses that lead to a CDN elsewhere, which has to have [`objects`](Self::objects).
+    ///
+    /// # Panics
+    /// When the system gives no loopback port or no thread.
+    pub fn start_with_cdn(main: Option<&Front>, cdn_origin: &str) -> Self {
+        Self::try_start(main, None, Some(cdn_origin)).expect("a test Hub can listen on loopback")
+    }
+
     /// The same with a front that speaks https for the Hub, one for its CDN, or both: addresses lead to them.
     ///
     /// # Panics
     /// When the system gives no loopback port or no thread.
     pub fn start_behind(main: Option<&Front>, cdn: Option<&Front>) -> Self {
-        Self::try_start(main, cdn).expect("a test Hub can listen on loopback")
+        Self::try_start(main, cdn, None).expect("a test Hub can listen on loopback")
     }
 
-    fn try_start(main_front: Option<&Front>, cdn_front: Option<&Front>) -> io::Result<Self> {
+    fn try_start(
+        main_front: Option<&Front>,
+        cdn_front: Option<&Front>,
+        elsewhere: Option<&str>,
+    ) -> io::Result<Self> {
         let (main, cdn) = (TcpListener::bind("127.0.0.1:0")?, TcpListener::bind("127.0.0.1:0")?);
         let hub = Arc::new(ServerState {
             catalogue: Mutex::default(),
@@ -127,7 +140,10 @@ impl TestHub {
             faults: Faults::default(),
             endpoint: origin("127.0.0.1", &main, main_front)?,
             // Another name as well as another port, so that no client can take it for the same site.
-            cdn_origin: origin("localhost", &cdn, cdn_front)?,
+            cdn_origin: match elsewhere {
+                Some(origin) => origin.to_owned(),
+                None => origin("localhost", &cdn, cdn_front)?,
+            },
             mirror: Mutex::default(),
             xet_door: Mutex::default(),
             tampering: Mutex::default(),
@@ -190,6 +206,11 @@ impl TestHub {
     /// Where signed addresses lead.
     pub fn cdn_origin(&self) -> String {
         self.hub.cdn_origin.clone()
+    }
+
+    /// What the CDN has: the path and the bytes of each object.
+    pub fn objects(&self) -> Vec<(String, Content)> {
+        lock(&self.hub.catalogue).objects()
     }
 
     /// The next commit of a model.

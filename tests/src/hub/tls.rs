@@ -6,10 +6,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicUsize, Ordering};
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use rustls::ServerConfig;
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use rustls::{HandshakeKind, ServerConfig};
+use tokio::io::{AsyncReadExt as _, copy_bidirectional_with_sizes};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -33,11 +33,21 @@ impl Authority {
         self.0.pem()
     }
 
-    fn server(&self) -> ServerConfig {
+    /// A certificate for `127.0.0.1` and `localhost`, and its key.
+    pub fn issue(&self) -> IssuedCertificate {
+        let (leaf, key) = self.leaf();
+        IssuedCertificate { certificate: leaf.pem(), key: key.serialize_pem() }
+    }
+
+    fn leaf(&self) -> (Certificate, KeyPair) {
         let key = KeyPair::generate().expect("ring makes keys");
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
         let params = CertificateParams::new(names).expect("both are names");
-        let leaf = params.signed_by(&key, &self.0).expect("nothing is wrong with it");
+        (params.signed_by(&key, &self.0).expect("nothing is wrong with it"), key)
+    }
+
+    fn server(&self) -> ServerConfig {
+        let (leaf, key) = self.leaf();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -48,11 +58,22 @@ impl Authority {
     }
 }
 
+/// What an authority has signed, in PEM, for servers of other programs.
+pub struct IssuedCertificate {
+    /// The certificate.
+    pub certificate: String,
+    /// Its private key.
+    pub key: String,
+}
+
 impl Default for Authority {
     fn default() -> Self {
         Self::new()
     }
 }
+
+/// How much of a request is passed on at once, and of an answer: some records of 16 KiB, as servers send them.
+const PASSED_ON: [usize; 2] = [8 << 10, 256 << 10];
 
 /// A port that speaks TLS, with a certificate for `127.0.0.1` and `localhost`, in front of one that does not. It ends
 /// with its connections when it is dropped.
@@ -66,6 +87,7 @@ struct FrontState {
     acceptor: TlsAcceptor,
     behind: AtomicU16,
     connections: AtomicUsize,
+    full_handshakes: AtomicUsize,
     to_cut: AtomicUsize,
 }
 
@@ -78,6 +100,7 @@ impl Front {
             acceptor: TlsAcceptor::from(Arc::new(authority.server())),
             behind: AtomicU16::new(0),
             connections: AtomicUsize::new(0),
+            full_handshakes: AtomicUsize::new(0),
             to_cut: AtomicUsize::new(0),
         });
         let end = CancellationToken::new();
@@ -98,6 +121,11 @@ impl Front {
     /// How many connections were made to it.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many of them went through a whole handshake, instead of taking up the session of an earlier one.
+    pub fn full_handshakes(&self) -> usize {
+        self.state.full_handshakes.load(Ordering::Relaxed)
     }
 
     /// Its port on the loopback.
@@ -135,9 +163,13 @@ async fn serve(mut stream: TcpStream, state: Arc<FrontState>) -> Option<()> {
         return None;
     }
     let mut outside = state.acceptor.accept(stream).await.ok()?;
+    if outside.get_ref().1.handshake_kind() != Some(HandshakeKind::Resumed) {
+        state.full_handshakes.fetch_add(1, Ordering::Relaxed);
+    }
     let behind = SocketAddr::from(([127, 0, 0, 1], state.behind.load(Ordering::Relaxed)));
     let mut inside = TcpStream::connect(behind).await.ok()?;
     inside.set_nodelay(true).ok()?;
-    copy_bidirectional(&mut outside, &mut inside).await.ok()?;
+    let [request, answer] = PASSED_ON;
+    copy_bidirectional_with_sizes(&mut outside, &mut inside, request, answer).await.ok()?;
     Some(())
 }
