@@ -6,6 +6,7 @@
 
 mod killed;
 mod scale;
+mod system_calls;
 mod tampered;
 
 /// The program under test.
