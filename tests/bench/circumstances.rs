@@ -13,6 +13,8 @@ use crate::say;
 
 /// Where the kernel is told to forget what it has of files.
 const DROP_CACHES: &str = "/proc/sys/vm/drop_caches";
+/// Where control groups are.
+const CONTROL_GROUPS: &str = "/sys/fs/cgroup";
 /// What [`write_rate`] writes, in MiB.
 const WRITTEN: u64 = 512;
 
@@ -110,20 +112,31 @@ pub(crate) fn write_rate(folder: &Path) -> io::Result<f64> {
     }
 }
 
+/// Removes what a benchmark that ends early would leave.
+pub(crate) fn clean_up() {
+    // It is there only where memory is limited.
+    _ = fs::remove_dir(MemoryLimit::folder());
+}
+
 impl MemoryLimit {
+    /// This program's own.
+    fn folder() -> PathBuf {
+        let (root, name) = (Path::new(CONTROL_GROUPS), format!("hfdown-bench-{}", std::process::id()));
+        let memory = root.join("memory");
+        if memory.exists() { memory.join(name) } else { root.join(name) }
+    }
+
     /// In the first hierarchy that counts memory: that of version 1, or the unified one.
     fn new(megabytes: u64) -> io::Result<Self> {
-        let name = format!("hfdown-bench-{}", std::process::id());
-        let root = Path::new("/sys/fs/cgroup");
-        let (parent, limit) = if root.join("memory/cgroup.procs").exists() {
-            (root.join("memory"), "memory.limit_in_bytes")
+        let root = Path::new(CONTROL_GROUPS);
+        let limit = if root.join("memory").exists() {
+            "memory.limit_in_bytes"
         } else {
             fs::write(root.join("cgroup.subtree_control"), "+memory")?;
-            (root.to_owned(), "memory.max")
+            "memory.max"
         };
-        let folder = parent.join(name);
-        fs::create_dir(&folder)?;
-        let made = Self { folder, megabytes };
+        let made = Self { folder: Self::folder(), megabytes };
+        fs::create_dir(&made.folder)?;
         fs::write(made.folder.join(limit), (megabytes << 20).to_string())?;
         Ok(made)
     }

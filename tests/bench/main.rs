@@ -47,7 +47,7 @@ const BESIDE: &str = "hfdown-beside";
 fn main() -> ExitCode {
     let mut words = std::env::args_os();
     let called = words.next().unwrap_or_default();
-    if Path::new(&called).file_name().is_some_and(|name| name == HFDOWN) {
+    if Path::new(&called).file_name().is_some_and(|name| name == HFDOWN || name == BESIDE) {
         return hfdown::main();
     }
     match words.next() {

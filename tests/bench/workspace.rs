@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use hfdown_tests::hub::Content;
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 
-use crate::circumstances::Circumstances;
+use crate::circumstances::{self, Circumstances};
 use crate::options::Options;
 use crate::scenario::Scenario;
 use crate::servers::{CdnKind, Servers};
@@ -69,7 +70,7 @@ pub(crate) struct Site<'a> {
 }
 
 impl Workspace {
-    /// Takes a new folder where the options say, which Ctrl-C removes as well.
+    /// Takes a new folder where the options say, which Ctrl-C and SIGTERM remove as well.
     pub(crate) fn prepare(options: &Options) -> io::Result<Self> {
         let folder = tempfile::Builder::new().prefix("hfdown-bench-").tempdir_in(&options.on)?;
         let needs_files = options.cdn.contains(&CdnKind::Nginx);
@@ -83,8 +84,9 @@ impl Workspace {
             .collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
-            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-                // The programs that run hear the signal as well. One that still writes makes the first try fail.
+            if runtime.block_on(told_to_end()).is_ok() {
+                circumstances::clean_up();
+                // The programs that run hear Ctrl-C as well. One that still writes makes the first try fail.
                 for doomed in doomed {
                     let _ = fs::remove_dir_all(&doomed).or_else(|_| fs::remove_dir_all(&doomed));
                 }
@@ -187,6 +189,15 @@ impl Set {
         });
         made.sort_by_key(|(number, _)| *number);
         made.into_iter().map(|(_, file)| file).collect()
+    }
+}
+
+/// Returns when the benchmark is to end early.
+async fn told_to_end() -> io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
     }
 }
 

@@ -189,10 +189,14 @@ fn settings(folder: &Path, [port, status_port]: [u16; 2], options: NginxOptions<
 /// Returns when it listens. `None` if it ends instead, because a port is taken.
 fn spawn(program: &Path, folder: &Path, port: u16) -> io::Result<Option<Child>> {
     let said: PathBuf = folder.join("said");
-    let mut child = Command::new(program)
+    // It ends with the thread that starts it, however that ends: its workers would keep the port and the folder.
+    let mut child = Command::new("setpriv")
+        .args(["--pdeathsig", "TERM"])
+        .arg(program)
         .arg("-c")
         .arg(folder.join("nginx.conf"))
         .env_clear()
+        .env("PATH", "/usr/bin:/bin")
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
