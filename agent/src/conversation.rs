@@ -433,10 +433,9 @@ impl Conversation {
 /// The way to the network, before anything is asked for.
 fn network(environment: &Environment, reports: &mpsc::Sender<Report>) -> Arc<Network> {
     Arc::new(Network {
-        client: environment.client.clone(),
+        transport: environment.transport.clone(),
         names: environment.names.clone(),
         proxies: environment.proxies.clone(),
-        roots: environment.roots.clone(),
         stall: environment.timing.stall,
         floor: environment.timing.floor,
         waiting: WaitingConnections::default(),

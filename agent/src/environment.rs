@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use hfdown_protocol::{FileTable, Limits};
 
-use crate::http::{Backoff, ExtraRoots, Jitter, Names, Proxies, SetupError, SpeedFloor, client_builder};
+use crate::http::{Backoff, ExtraRoots, Jitter, Names, Proxies, SetupError, SpeedFloor, Transport};
 use crate::predecessor::AgentIdentity;
 
 /// The effects an agent may have on the world outside its folder.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    pub(crate) client: reqwest::Client,
+    pub(crate) transport: Transport,
     /// What the client's names stand for.
     pub(crate) names: Names,
     /// What addresses are asked through.
@@ -39,10 +39,6 @@ pub(crate) struct RetryTiming {
     pub(crate) backoff: Backoff,
 }
 
-/// To connect, TLS included. The Hub answers within a second; a box behind a bad link within ten.
-const CONNECT: Duration = Duration::from_secs(15);
-/// Kept for the next range; the CDN closes idle connections itself after about a minute.
-const IDLE: Duration = Duration::from_secs(50);
 /// Without a byte for this long, a connection is given up unless a controller says otherwise.
 const STALL: Duration = Duration::from_secs(30);
 /// The first wait after a failure, and how many times that the longest is.
@@ -56,10 +52,10 @@ impl Environment {
     pub fn new(extra_roots: Option<&Path>, proxies: Proxies) -> Result<Self, SetupError> {
         let roots = extra_roots.map_or_else(|| Ok(ExtraRoots::default()), ExtraRoots::read)?;
         let names = Names::default();
-        let client = client(&roots, &names, &proxies)?;
+        let transport = Transport::new(&roots, &names, &proxies)?;
         let timing = RetryTiming::default();
         Ok(Self {
-            client,
+            transport,
             names,
             proxies,
             timing,
@@ -92,8 +88,8 @@ impl Environment {
     /// The same, trusting these certificates in DER as well.
     pub(crate) fn trusting(&self, handed_down: Vec<Vec<u8>>) -> Result<Self, SetupError> {
         let roots = self.roots.and(handed_down)?;
-        let client = client(&roots, &self.names, &self.proxies)?;
-        Ok(Self { client, roots, ..self.clone() })
+        let transport = Transport::new(&roots, &self.names, &self.proxies)?;
+        Ok(Self { transport, roots, ..self.clone() })
     }
 
     /// The same, as patient as a controller asks for.
@@ -116,17 +112,6 @@ impl Environment {
         }
         self
     }
-}
-
-/// The client of the transfers. Inlined, it would be in the program twice.
-#[inline(never)]
-fn client(roots: &ExtraRoots, names: &Names, proxies: &Proxies) -> Result<reqwest::Client, SetupError> {
-    client_builder(roots, names, proxies)?
-        .tcp_nodelay(true)
-        .connect_timeout(CONNECT)
-        .pool_idle_timeout(IDLE)
-        .build()
-        .map_err(|error| SetupError::Client(error.to_string()))
 }
 
 fn backoff(first: Duration) -> Backoff {

@@ -1,4 +1,4 @@
-//! The HTTP client that both halves begin with.
+//! The HTTP client of the controller, which asks for little and is told much. Bytes come by [`super::transport`].
 
 use std::sync::Arc;
 

@@ -6,22 +6,27 @@
 
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
-use std::iter;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
 
 use hfdown_protocol::HubNetwork;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{GOOGLE, LookupIpStrategy, ResolverConfig};
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hyper_util::client::legacy::connect::dns;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
+use tower_service::Service;
 use url::Url;
 
 use super::network_fault::plain;
 use super::private_network::{is_private, literal_network};
+
+type BoxError = Box<dyn Error + Send + Sync>;
 
 /// The most names that are kept. A Hub leads to a handful of hosts; one that leads to more means no good.
 const MOST_NAMES: usize = 1024;
@@ -49,7 +54,12 @@ struct KnownNames {
 /// A guarded name stands for addresses of private networks alone, of which this is one.
 #[derive(Debug, thiserror::Error)]
 #[error("it is at {0}, an address of a private network")]
-struct PrivateAddress(IpAddr);
+pub(super) struct PrivateAddress(pub(super) IpAddr);
+
+/// A name stands for nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UnknownName(NetError);
 
 /// More names were to be guarded than there can be.
 #[derive(Debug)]
@@ -113,20 +123,40 @@ impl Names {
     }
 }
 
+impl Names {
+    /// What may be connected to, in this order. The port is that of the address that is asked.
+    async fn addresses(self, name: String) -> Result<Vec<SocketAddr>, BoxError> {
+        let resolver = self.0.resolver.get_or_try_init(async || new_resolver()).await.map_err(UnknownName)?;
+        let found = resolver.lookup_ip(name.as_str()).await.map_err(UnknownName)?;
+        let mut admitted = self.admit(&name, found.iter().collect())?;
+        if self.0.ipv4_first.load(Ordering::Relaxed) {
+            admitted.sort_by_key(IpAddr::is_ipv6);
+        }
+        Ok(admitted.into_iter().map(|address| SocketAddr::new(address, 0)).collect())
+    }
+}
+
+/// For the controller's client.
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let names = self.clone();
-        Box::pin(async move {
-            let resolver = names.0.resolver.get_or_try_init(async || new_resolver()).await?;
-            let found = resolver.lookup_ip(name.as_str()).await?;
-            let mut admitted = names.admit(name.as_str(), found.iter().collect())?;
-            if names.0.ipv4_first.load(Ordering::Relaxed) {
-                admitted.sort_by_key(IpAddr::is_ipv6);
-            }
-            // The port is that of the address that is asked.
-            let addresses: Addrs = Box::new(admitted.into_iter().map(|address| SocketAddr::new(address, 0)));
-            Ok(addresses)
-        })
+        let addresses = self.clone().addresses(name.as_str().to_owned());
+        Box::pin(async move { Ok(Box::new(addresses.await?.into_iter()) as Addrs) })
+    }
+}
+
+/// For the agent's connector.
+impl Service<dns::Name> for Names {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: dns::Name) -> Self::Future {
+        let addresses = self.clone().addresses(name.as_str().to_owned());
+        Box::pin(async move { Ok(addresses.await?.into_iter()) })
     }
 }
 
@@ -140,12 +170,6 @@ fn new_resolver() -> Result<TokioResolver, NetError> {
     builder.build()
 }
 
-/// The private address that a request was not sent to, if that is why it failed.
-pub(crate) fn refused_address(error: &reqwest::Error) -> Option<IpAddr> {
-    let mut causes = iter::successors(error.source(), |cause| (*cause).source());
-    causes.find_map(|cause| cause.downcast_ref::<PrivateAddress>()).map(|refused| refused.0)
-}
-
 impl std::fmt::Debug for Names {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Names")
@@ -155,6 +179,8 @@ impl std::fmt::Debug for Names {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::{ExtraRoots, Proxies, Transport, TransportError};
+    use hyper::header::HeaderMap;
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
@@ -198,15 +224,10 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
         let names = Names::default();
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(super::super::ExtraRoots::default().tls().unwrap())
-            .no_proxy()
-            .dns_resolver(Arc::new(names.clone()))
-            .build()
-            .unwrap();
+        let transport = Transport::new(&ExtraRoots::default(), &names, &Proxies::none()).unwrap();
         names.guard("localhost").unwrap();
-        let refused = client.get(&url).send().await.unwrap_err();
-        assert!(refused_address(&refused).is_some_and(|address| address.is_loopback()), "{refused:?}");
+        let refused = transport.get(&Url::parse(&url).unwrap(), HeaderMap::new()).await.unwrap_err();
+        assert!(matches!(&refused, TransportError::Private(at) if at.is_loopback()), "{refused:?}");
         let connected = tokio::time::timeout(std::time::Duration::from_millis(50), listener.accept()).await;
         assert!(connected.is_err(), "nothing has come");
     }

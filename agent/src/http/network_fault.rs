@@ -53,8 +53,13 @@ impl fmt::Display for NetworkFault {
 /// The last cause of an error of reqwest: it says what happened, the ones before it say that it did, and the first
 /// would name the address.
 pub fn innermost_cause(error: &reqwest::Error) -> String {
-    let causes = iter::successors(error.source(), |cause| (*cause).source());
-    causes.last().map_or_else(|| "the request failed".to_owned(), |cause| plain(&cause.to_string()))
+    error.source().map_or_else(|| "the request failed".to_owned(), innermost)
+}
+
+/// The last cause of an error, or the error itself.
+pub(super) fn innermost(error: &(dyn Error + 'static)) -> String {
+    let causes = iter::successors(Some(error), |cause| (*cause).source());
+    causes.last().map_or_else(String::new, |cause| plain(&cause.to_string()))
 }
 
 /// The resolver goes on with its question, as Rust prints it; TLS with names of what went wrong; the system with its
@@ -89,7 +94,7 @@ fn apart(text: &str) -> String {
 
 /// Whether an error says that the server's certificate was refused. Connectors wrap that in I/O errors, whose `source`
 /// skips what they wrap.
-fn refuses_certificate(error: &(dyn Error + 'static)) -> bool {
+pub(super) fn refuses_certificate(error: &(dyn Error + 'static)) -> bool {
     if let Some(carried) = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         return refuses_certificate(carried);
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use reqwest::Response;
+use bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
+
+use super::transport::HttpAnswer;
 
 /// The most bytes of a refusal's body that are read.
 const BODY: usize = 16 << 10;
@@ -12,11 +14,29 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 /// The longest text that is kept, in characters.
 const TEXT: usize = 300;
 
+/// A body that comes in pieces.
+pub trait Body {
+    /// The next piece; none at the end, and where it breaks off.
+    fn next(&mut self) -> impl Future<Output = Option<Bytes>> + Send;
+}
+
+impl Body for reqwest::Response {
+    async fn next(&mut self) -> Option<Bytes> {
+        self.chunk().await.ok().flatten()
+    }
+}
+
+impl Body for HttpAnswer {
+    async fn next(&mut self) -> Option<Bytes> {
+        self.chunk().await.ok().flatten()
+    }
+}
+
 /// The beginning of a refusal's body.
-pub async fn refusal_body(response: &mut Response) -> Vec<u8> {
+pub async fn refusal_body(refusal: &mut impl Body) -> Vec<u8> {
     let mut body = Vec::new();
     let reading = async {
-        while let Ok(Some(chunk)) = response.chunk().await
+        while let Some(chunk) = refusal.next().await
             && body.len() < BODY
         {
             body.extend_from_slice(&chunk[..chunk.len().min(BODY - body.len())]);

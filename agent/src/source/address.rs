@@ -1,8 +1,8 @@
 //! Bytes from an address over HTTP: one request, from an address to an answer that is known to be what was asked for.
 
 use hfdown_protocol::{Address, HubNetwork};
-use reqwest::header::{ACCEPT_ENCODING, RANGE};
-use reqwest::{Response, StatusCode};
+use reqwest::StatusCode;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, RANGE};
 use url::Url;
 
 use super::chunk::{Chunk, Extent};
@@ -10,8 +10,8 @@ use super::head::Expected;
 use super::network::Network;
 use crate::fault::FetchFault;
 use crate::http::{
-    NetworkFault, ProxyServer, RedirectError, innermost_cause, literal_network, redirect_target,
-    refusal_body, refusal_text, refused_address,
+    HttpAnswer, NetworkFault, ProxyServer, RedirectError, TransportError, literal_network, redirect_target,
+    refusal_body, refusal_text,
 };
 
 /// The Hub needs two hops, a renamed repository behind a mirror four.
@@ -41,7 +41,7 @@ pub(super) struct Answered {
 pub(crate) struct AddressStream {
     host: String,
     position: u64,
-    response: Response,
+    answer: HttpAnswer,
     /// The listed size of a file that is no web page, where one comes in its place, or is said to.
     page_for: Option<u64>,
 }
@@ -73,37 +73,29 @@ pub(super) async fn ask(
             admit(network, at.expose(), &host)?;
         }
         network.cooldowns.check(&host)?;
-        let mut request = network.client.get(at.expose().clone()).header(ACCEPT_ENCODING, "identity");
-        if let Extent::Range(range) = extent {
-            request = request.header(RANGE, format!("bytes={}-{}", range.start, range.end - 1));
-        }
         let waits = network.waiting.enter();
-        let response = tokio::time::timeout(network.stall, request.send()).await;
+        let asked = network.transport.get(at.expose(), headers(extent));
+        let answer = tokio::time::timeout(network.stall, asked).await;
         drop(waits);
-        let response = match response {
+        let answer = match answer {
             Err(_) => {
-                let stalled = |host| FetchFault::Stalled { host, after: network.stall };
-                return Err(unanswered(network, at.expose(), host, proxy.as_deref(), stalled).await);
+                let host = through(host, proxy.as_deref());
+                return Err(FetchFault::Stalled { host, after: network.stall });
             }
-            Ok(Err(error)) => {
-                let broken = |host| broken(host, &error);
-                let trusted = NetworkFault::of(&error) != NetworkFault::Certificate;
-                let proxy = proxy.as_deref().filter(|_| trusted);
-                return Err(unanswered(network, at.expose(), host, proxy, broken).await);
-            }
-            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(broken(through(host, proxy.as_deref()), error)),
+            Ok(Ok(answer)) => answer,
         };
-        if let (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) = (response.status(), &proxy) {
-            return Err(FetchFault::Proxy { fault: Box::new(proxy.of_407(response.headers())) });
+        if let (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(proxy)) = (answer.status(), &proxy) {
+            return Err(FetchFault::Proxy { fault: Box::new(proxy.of_407(answer.headers())) });
         }
-        if !response.status().is_redirection() {
+        if !answer.status().is_redirection() {
             let has_query = at.expose().query().is_some();
             let expected =
                 Expected { host: &host, extent, total, has_query, is_page: is_page(address.expose()) };
-            let checked = expected.check(response.status(), response.headers());
+            let checked = expected.check(answer.status(), answer.headers());
             if let Err(fault) = checked {
                 network.cooldowns.heed(&fault);
-                let fault = with_reason(fault, response).await;
+                let fault = with_reason(fault, answer).await;
                 if let NamedBy::Store(_) = named_by {
                     return Err(stale(fault));
                 }
@@ -116,20 +108,20 @@ pub(super) async fn ask(
                     (false, false) => fault,
                 });
             }
-            let page_for = total.filter(|_| expected.is_foreign_page(response.headers()));
+            let page_for = total.filter(|_| expected.is_foreign_page(answer.headers()));
             let position = match extent {
                 Extent::Whole => 0,
                 Extent::Range(range) => range.start,
             };
             let redirected_to = hub.filter(|_| redirected).map(|hub| (at, hub));
-            let stream = AddressStream { host, position, response, page_for };
+            let stream = AddressStream { host, position, answer, page_for };
             return Ok(Answered { stream, redirected_to });
         }
         // Known by now: it has been connected to.
         hub = hub.or_else(|| Some(network.names.network_of(at.expose())));
-        at = redirect_target(at.expose(), response.headers()).map_err(|error| {
+        at = redirect_target(at.expose(), answer.headers()).map_err(|error| {
             let what = match error {
-                RedirectError::NoLocation => format!("answered {} {error}", response.status()),
+                RedirectError::NoLocation => format!("answered {} {error}", answer.status()),
                 error => format!("redirects to an address that is {error}"),
             };
             FetchFault::Nonsense { host, what }
@@ -144,7 +136,7 @@ pub(super) async fn ask(
 
 impl AddressStream {
     pub(super) async fn next(&mut self) -> Result<Option<Chunk>, FetchFault> {
-        let bytes = self.response.chunk().await.map_err(|error| broken(self.host.clone(), &error))?;
+        let bytes = self.answer.chunk().await.map_err(|error| broken(self.host.clone(), error))?;
         match (&bytes, self.page_for) {
             (None, Some(listed)) if self.position != listed => {
                 let what = format!("{} bytes", self.position);
@@ -211,7 +203,7 @@ fn host_of(url: &Url) -> String {
 }
 
 /// A refusal with what its body says, unless its head has said it.
-async fn with_reason(fault: FetchFault, mut response: Response) -> FetchFault {
+async fn with_reason(fault: FetchFault, mut answer: HttpAnswer) -> FetchFault {
     let is_mute = matches!(
         &fault,
         FetchFault::Stale { why, .. } | FetchFault::Refused { why, .. } | FetchFault::Missing { why, .. } if why.is_empty()
@@ -219,8 +211,8 @@ async fn with_reason(fault: FetchFault, mut response: Response) -> FetchFault {
     if !is_mute {
         return fault;
     }
-    let body = refusal_body(&mut response).await;
-    fault.with_reason(refusal_text(response.headers(), &body))
+    let body = refusal_body(&mut answer).await;
+    fault.with_reason(refusal_text(answer.headers(), &body))
 }
 
 /// A refusal of a host that the Hub has led to, which may want what it was not sent.
@@ -240,33 +232,37 @@ fn is_page(url: &Url) -> bool {
     [".html", ".htm", ".xhtml"].iter().any(|end| path.ends_with(end))
 }
 
-/// Why there was no answer, which may be for the proxy to answer for.
-async fn unanswered(
-    network: &Network,
-    url: &Url,
-    host: String,
-    proxy: Option<&ProxyServer>,
-    fault: impl FnOnce(String) -> FetchFault,
-) -> FetchFault {
-    let Some(proxy) = proxy else { return fault(host) };
-    match proxy.examine(url, &network.names, &network.roots).await {
-        Some(fault) => FetchFault::Proxy { fault: Box::new(fault) },
-        None => fault(format!("{host} through {proxy}")),
+/// What a request says beside its address.
+fn headers(extent: &Extent) -> HeaderMap {
+    let mut headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
+    if let Extent::Range(range) = extent {
+        let range = HeaderValue::from_str(&format!("bytes={}-{}", range.start, range.end - 1));
+        headers.extend(range.ok().map(|range| (RANGE, range)));
+    }
+    headers
+}
+
+/// A host as it is reached, for messages.
+fn through(host: String, proxy: Option<&ProxyServer>) -> String {
+    match proxy {
+        Some(proxy) => format!("{host} through {proxy}"),
+        None => host,
     }
 }
 
 /// What failed on the network.
-fn broken(host: String, error: &reqwest::Error) -> FetchFault {
-    if let Some(address) = refused_address(error) {
-        let what = format!("is in a private network ({address}), and the Hub that leads there is not");
-        return FetchFault::Nonsense { host, what };
-    }
-    let why = innermost_cause(error);
-    match NetworkFault::of(error) {
+fn broken(host: String, error: TransportError) -> FetchFault {
+    let (fault, why) = match error {
+        TransportError::Network(fault, why) => (fault, why),
+        TransportError::Private(address) => {
+            let what = format!("is in a private network ({address}), and the Hub that leads there is not");
+            return FetchFault::Nonsense { host, what };
+        }
+        TransportError::Proxy(fault) => return FetchFault::Proxy { fault },
+    };
+    match fault {
         NetworkFault::Broken => FetchFault::Broken { host, why },
         NetworkFault::Certificate => FetchFault::Untrusted { host, why },
-        // Of TCP itself: the client bounds only the time to connect.
-        NetworkFault::Timeout if !error.is_connect() => FetchFault::Broken { host, why },
         NetworkFault::Name | NetworkFault::Connect | NetworkFault::Timeout => {
             FetchFault::Connect { host, why }
         }

@@ -5,24 +5,21 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hfdown_protocol::Report;
-use reqwest::Client;
 use tokio::sync::mpsc;
 
 use super::cooldowns::Cooldowns;
 use super::pending::PendingSources;
 use super::relayed::Streams;
-use crate::http::{ExtraRoots, Names, Proxies, SpeedFloor};
+use crate::http::{Names, Proxies, SpeedFloor, Transport};
 
 /// The ways out that all sources of one conversation share.
 #[derive(Debug)]
 pub(crate) struct Network {
-    pub(crate) client: Client,
-    /// What the client's names stand for.
+    pub(crate) transport: Transport,
+    /// What its names stand for.
     pub(crate) names: Names,
     /// What addresses are asked through.
     pub(crate) proxies: Proxies,
-    /// Whom the client trusts.
-    pub(crate) roots: ExtraRoots,
     /// Without a byte for this long, a connection is given up.
     pub(crate) stall: Duration,
     /// With less than this, it is given up as well.
@@ -82,12 +79,11 @@ pub(super) fn for_tests(reports: mpsc::Sender<Report>) -> Arc<Network> {
     use crate::environment::Environment;
 
     let environment = Environment::new(None, Proxies::none()).unwrap();
-    let Environment { client, names, proxies, roots, .. } = environment;
+    let Environment { transport, names, proxies, .. } = environment;
     Arc::new(Network {
-        client,
+        transport,
         names,
         proxies,
-        roots,
         stall: Duration::from_secs(1),
         floor: SpeedFloor::default(),
         waiting: WaitingConnections::default(),

@@ -1,11 +1,16 @@
-//! Looks at a proxy after a request through it has failed: the client says only that it did. One more connection does by
-//! hand what the client did, as far as the proxy answers for itself, and sees what is wrong.
+//! The way through a proxy to what is behind it, as far as the proxy answers for itself.
+//!
+//! The controller's client (`reqwest`) has a way of its own, and says only that it failed. Then one more connection is made
+//! here, and sees what is wrong.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -23,7 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest head of an answer that is read.
 const HEAD: usize = 16 << 10;
 
-trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+/// Bytes in both directions.
+pub(super) trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
 
 /// What ended the look: an I/O error, or what is wrong. Nothing is wrong where the proxy connects.
@@ -42,39 +48,65 @@ impl ProxyServer {
     /// What is wrong with it, after a request to this address through it has failed; none where it does what it should,
     /// so that the fault is beyond it.
     pub async fn examine(&self, url: &Url, names: &Names, roots: &ExtraRoots) -> Option<ProxyFault> {
-        let looked = tokio::time::timeout(PATIENCE, self.look(url, names, roots)).await;
-        let trouble = match looked {
-            Ok(Ok(())) => return None,
+        let tls = match roots.tls() {
+            Ok(tls) => Arc::new(tls),
+            Err(error) => return Some(ProxyFault::new(self, ProxyTrouble::Tls(error.to_string()))),
+        };
+        self.tunnel(url, names, &tls).await.err().map(|fault| *fault)
+    }
+
+    /// A connection through it to the host of an address; or, where the address is one that it asks for itself, to it.
+    pub(super) async fn tunnel(
+        &self,
+        url: &Url,
+        names: &Names,
+        tls: &Arc<ClientConfig>,
+    ) -> Result<Box<dyn Wire>, Box<ProxyFault>> {
+        let trouble = match tokio::time::timeout(PATIENCE, self.lead(url, names, tls)).await {
+            Ok(Ok(wire)) => return Ok(wire),
             Ok(Err(Seen::Trouble(trouble))) => trouble,
             Ok(Err(Seen::Io(error))) if error.kind() == ErrorKind::UnexpectedEof => ProxyTrouble::Closed,
             Ok(Err(Seen::Io(error))) => ProxyTrouble::Connect(in_words(&error.to_string())),
             Err(_) => ProxyTrouble::Silent(PATIENCE.as_secs()),
         };
-        Some(ProxyFault::new(self, trouble))
+        Err(Box::new(ProxyFault::new(self, trouble)))
     }
 
-    async fn look(&self, url: &Url, names: &Names, roots: &ExtraRoots) -> Result<(), Seen> {
-        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { return Ok(()) };
-        let (host, tunnels) = (host.to_owned(), url.scheme() == "https");
+    /// Whether an address is asked of the proxy itself: it forwards what is not encrypted.
+    pub(super) fn forwards(&self, url: &Url) -> bool {
+        matches!(self.scheme, ProxyScheme::Http | ProxyScheme::Https) && url.scheme() != "https"
+    }
+
+    /// The login that goes with a request for an address which it forwards.
+    pub(super) fn login_for_forwarding(&self, url: &Url) -> Option<HeaderValue> {
+        let login = self.login().filter(|_| self.forwards(url))?;
+        let mut value = HeaderValue::from_str(&basic(login)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    async fn lead(&self, url: &Url, names: &Names, tls: &Arc<ClientConfig>) -> Result<Box<dyn Wire>, Seen> {
         let stream = self.connect(names).await?;
         let mut wire: Box<dyn Wire> = match self.scheme {
-            ProxyScheme::Https => self.encrypt(stream, roots).await?,
+            ProxyScheme::Https => self.encrypt(stream, tls).await?,
             _ => Box::new(stream),
         };
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else { return Ok(wire) };
+        let host = host.to_owned();
         match self.scheme {
-            // It forwards what is not encrypted: to ask it for that would be the request once more.
-            ProxyScheme::Http | ProxyScheme::Https if !tunnels => Ok(()),
-            ProxyScheme::Http | ProxyScheme::Https => self.ask_to_connect(&mut wire, &host, port).await,
+            ProxyScheme::Http | ProxyScheme::Https if self.forwards(url) => {}
+            ProxyScheme::Http | ProxyScheme::Https => self.ask_to_connect(&mut wire, &host, port).await?,
             ProxyScheme::Socks5 | ProxyScheme::Socks5h => {
                 self.log_in_to_socks(&mut wire).await?;
                 let target = self.target(host, names).await?;
-                self.ask_socks5(&mut wire, &target, port).await
+                self.ask_socks5(&mut wire, &target, port).await?;
             }
             ProxyScheme::Socks4 | ProxyScheme::Socks4a => {
                 let target = self.target(host, names).await?;
-                self.ask_socks4(&mut wire, &target, port).await
+                self.ask_socks4(&mut wire, &target, port).await?;
             }
         }
+        Ok(wire)
     }
 
     fn is_a_stranger(&self) -> Seen {
@@ -93,17 +125,10 @@ impl ProxyServer {
         Ok(TcpStream::connect(&addresses[..]).await?)
     }
 
-    async fn encrypt(&self, stream: TcpStream, roots: &ExtraRoots) -> Result<Box<dyn Wire>, Seen> {
+    async fn encrypt(&self, stream: TcpStream, tls: &Arc<ClientConfig>) -> Result<Box<dyn Wire>, Seen> {
         let refused = |why: String| Seen::Trouble(ProxyTrouble::Tls(why));
-        let tls = roots.tls().map_err(|error| refused(error.to_string()))?;
-        let host = match &self.host {
-            Host::Domain(name) => {
-                ServerName::try_from(name.clone()).map_err(|error| refused(error.to_string()))?
-            }
-            Host::Ipv4(address) => ServerName::from(IpAddr::from(*address)),
-            Host::Ipv6(address) => ServerName::from(IpAddr::from(*address)),
-        };
-        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(tls));
+        let host = server_name(&self.host).ok_or_else(|| refused("it has no name".to_owned()))?;
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(tls));
         let encrypted = connector.connect(host, stream).await;
         Ok(Box::new(encrypted.map_err(|error| refused(in_words(&error.to_string())))?))
     }
@@ -124,10 +149,7 @@ impl ProxyServer {
     }
 
     async fn ask_to_connect(&self, wire: &mut Box<dyn Wire>, host: &Host, port: u16) -> Result<(), Seen> {
-        let login = self.login().map(|Login { user, password }| {
-            let basic = data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes());
-            format!("Proxy-Authorization: Basic {basic}\r\n")
-        });
+        let login = self.login().map(|login| format!("Proxy-Authorization: {}\r\n", basic(login)));
         let login = login.unwrap_or_default();
         let request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n{login}\r\n");
         wire.write_all(request.as_bytes()).await?;
@@ -218,7 +240,7 @@ impl ProxyServer {
         wire.write_all(&message).await?;
         let answer = connected(wire, host, port).await?;
         let (why, passes) = match answer {
-            [5, 0] => return Ok(()),
+            [5, 0] => return self.skip_bound_address(wire).await,
             [5, 1] => ("general failure", true),
             [5, 2] => ("its rules do not allow it", false),
             [5, 3] => ("the network is unreachable", true),
@@ -231,6 +253,21 @@ impl ProxyServer {
             _ => return Err(self.is_a_stranger()),
         };
         Err(refuses(host, port, answer[1].into(), why, passes))
+    }
+
+    /// The rest of its answer: from where it has connected.
+    async fn skip_bound_address(&self, wire: &mut Box<dyn Wire>) -> Result<(), Seen> {
+        let mut kind = [0; 2];
+        wire.read_exact(&mut kind).await?;
+        let length = match kind[1] {
+            1 => 4,
+            4 => 16,
+            3 => usize::from(wire.read_u8().await?),
+            _ => return Err(self.is_a_stranger()),
+        };
+        let port = 2;
+        wire.read_exact(&mut vec![0; length + port]).await?;
+        Ok(())
     }
 
     async fn ask_socks4(&self, wire: &mut Box<dyn Wire>, host: &Host, port: u16) -> Result<(), Seen> {
@@ -254,13 +291,31 @@ impl ProxyServer {
         }
         wire.write_all(&message).await?;
         match connected(wire, host, port).await? {
-            [0, 90] => Ok(()),
+            [0, 90] => {
+                // A port and an address, which say nothing here.
+                wire.read_exact(&mut [0; 6]).await?;
+                Ok(())
+            }
             [0, code @ 91..=93] => {
                 let why = if code == 91 { "rejected or failed" } else { "it wants to know who the user is" };
                 Err(refuses(host, port, code.into(), why, code == 91))
             }
             _ => Err(self.is_a_stranger()),
         }
+    }
+}
+
+/// A login as HTTP has it.
+fn basic(Login { user, password }: &Login) -> String {
+    format!("Basic {}", data_encoding::BASE64.encode(format!("{user}:{password}").as_bytes()))
+}
+
+/// A host, as its certificate names it.
+pub(super) fn server_name(host: &Host) -> Option<ServerName<'static>> {
+    match host {
+        Host::Domain(name) => ServerName::try_from(name.clone()).ok(),
+        Host::Ipv4(address) => Some(ServerName::from(IpAddr::from(*address))),
+        Host::Ipv6(address) => Some(ServerName::from(IpAddr::from(*address))),
     }
 }
 
