@@ -13,6 +13,7 @@ mod journal;
 mod new_file;
 mod proved;
 mod ranges;
+mod recent;
 mod replace;
 mod small;
 
@@ -24,6 +25,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use cap_std::fs::Metadata;
 use hfdown_protocol::{Digest, DiskWarning, Stamp};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::disk::{self, At as _};
 use crate::disk_warnings::DiskWarnings;
@@ -35,6 +37,8 @@ use journal::Journal;
 use new_file::NewFile;
 pub(crate) use proved::{ProvedPart, RenameFault};
 pub(crate) use ranges::RangeSet;
+pub(crate) use recent::NextBytes;
+use recent::RecentWrites;
 pub(crate) use small::{keep_small, kept_small, write_small};
 
 /// What a part's journal is called, behind the part's name.
@@ -53,6 +57,7 @@ pub(crate) struct Part {
     watched: Watched,
     journal: Journal,
     written: Mutex<RangeSet>,
+    recent: RecentWrites,
     /// Held while something is written: of two that have the same bytes only one must find them missing. The system
     /// lets only one write to a file at a time anyway, and burns the time of the other.
     pen: Mutex<Pen>,
@@ -151,6 +156,7 @@ impl Part {
             watched,
             journal,
             written: Mutex::new(written),
+            recent: RecentWrites::default(),
             pen,
             size,
             warnings: Arc::clone(parts.warnings()),
@@ -237,6 +243,21 @@ impl Part {
         Ok(())
     }
 
+    /// Whether the digest comes soon to what is written there, so that it is worth keeping in memory.
+    pub(crate) fn is_near(&self, start: u64) -> bool {
+        self.recent.is_near(start)
+    }
+
+    /// Keeps in memory what was written there, all of which was missing before.
+    pub(crate) fn keep(&self, start: u64, chunks: Vec<Bytes>, room: OwnedSemaphorePermit) {
+        self.recent.keep(start, chunks, room);
+    }
+
+    /// Where the next bytes for the digest are, of a range that has been written.
+    pub(crate) fn next_bytes(&self, range: &Range<u64>) -> NextBytes {
+        self.recent.next(range)
+    }
+
     pub(crate) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.data.read_at(buffer, offset)
     }
@@ -295,8 +316,10 @@ impl Part {
         Ok(is_same.then(|| ProvedPart::new(self.name.clone(), data, self.new_file, pen.stamp)))
     }
 
-    /// Waits until the part has been left alone for a tick of the disk's clock, so that every later write shows.
+    /// Waits until the part has been left alone for a tick of the disk's clock, so that every later write shows. From then on
+    /// the digest goes over what is on disk alone.
     pub(crate) fn rest(&self) -> io::Result<()> {
+        self.recent.forget();
         let mut pen = self.pen();
         for _ in 0..RESTS {
             let before = stamp(&self.data)?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hfdown_protocol::{End, Failure, FailureKind, FileId, Report, Summary, Ticked, limits};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,6 +23,8 @@ use crate::source::Network;
 
 /// Files flushed at once. A disk is no faster for more, and each holds a thread for as long as the disk takes.
 const FLUSHES: usize = 2;
+/// Written bytes that are kept in memory for the digests, in KiB.
+const RECENT: usize = 4 << 10;
 /// Files hashed at once, each on a thread.
 pub(super) const HASHES: usize = 6;
 
@@ -49,6 +51,8 @@ pub(super) struct TransferContext {
     pub(super) lock_wait: Option<Duration>,
     pub(super) flushes: Semaphore,
     pub(super) hashes: Semaphore,
+    /// A permit for each KiB of written bytes that may be kept for the digests.
+    recent: Arc<Semaphore>,
     /// Whose holder may seed a part from a basis.
     pub(super) seeds: Arc<Semaphore>,
     records: Arc<Mutex<Records>>,
@@ -90,6 +94,7 @@ impl TransferContext {
             lock_wait,
             flushes: Semaphore::new(FLUSHES),
             hashes: Semaphore::new(HASHES),
+            recent: Arc::new(Semaphore::new(RECENT)),
             seeds: Arc::new(Semaphore::new(1)),
             records,
             fatal: OnceLock::new(),
@@ -140,6 +145,12 @@ impl TransferContext {
         // Where more connections were asked for than there are bits, nothing is measured.
         self.carried.fetch_or(1 << (connection % 64), Ordering::Relaxed);
         self.throttle.take(wire).await;
+    }
+
+    /// Room for so many written bytes in memory, if there is.
+    pub(super) fn room_for(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        let kib = u32::try_from(bytes.div_ceil(1 << 10)).ok()?;
+        Arc::clone(&self.recent).try_acquire_many_owned(kib).ok()
     }
 
     /// Bytes of a file have been written.

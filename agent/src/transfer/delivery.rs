@@ -14,10 +14,12 @@ use crate::disk;
 use crate::fault::FetchFault;
 use crate::folder::{self, Durable, Origin, PlaceFault, Placed, Root};
 use crate::hasher::Hasher;
-use crate::part::{self, Part, ProvedPart};
+use crate::part::{self, NextBytes, Part, ProvedPart};
 
 /// How much is hashed before the next look at whether it still matters.
 const STRIDE: u64 = 16 << 20;
+/// So much is waited for before it is hashed: to be woken up for each write costs more.
+const GATHERED: u64 = 1 << 20;
 /// So much is flushed at a time while more arrives.
 const FLUSH: u64 = 128 << 20;
 /// A part that another program may have written to is read again, and again if it went on. Then the file is given up.
@@ -127,7 +129,7 @@ async fn follow(
     let mut position = 0;
     while position < size {
         let front = part.front();
-        if front == position {
+        if front < size.min(position + GATHERED) {
             context.scheduler.digest_waits(index);
             file.advanced.notified().await;
             continue;
@@ -137,16 +139,15 @@ async fn follow(
         let _permit = context.hashes.acquire().await;
         let (bytes, path) = (Arc::clone(part), file.wanted.path.clone());
         let stride = context.blocking(move || {
-            hash(&mut hasher, &bytes, position, end).map_err(|error| match error.kind() {
+            let come = hash(&mut hasher, &bytes, position, end).map_err(|error| match error.kind() {
                 io::ErrorKind::UnexpectedEof => {
                     FetchFault::Corrupt("another program has cut its part short".to_owned())
                 }
                 _ => FetchFault::Disk(disk::failure(&format!("cannot read {path} back"), &error)),
             })?;
-            Ok(hasher)
+            Ok((hasher, come))
         });
-        hasher = stride.await?;
-        position = end;
+        (hasher, position) = stride.await?;
         context.scheduler.digested(index, position);
         ahead.advance(context, file, part, position).await?;
     }
@@ -194,18 +195,32 @@ fn flush(part: &Part, path: &RepoPath, root: &Root) -> Result<(), FetchFault> {
     part.flush().map_err(|error| FetchFault::Disk(root.failure(&format!("cannot flush {path}"), &error)))
 }
 
-fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> io::Result<()> {
-    let mut buffer = vec![0; READ];
+/// Hashes a range, or a little more where that is in memory. Says how far it came.
+fn hash(hasher: &mut Hasher, part: &Part, mut position: u64, end: u64) -> io::Result<u64> {
+    let mut buffer = Vec::new();
     while position < end {
-        let longest = usize::try_from(end - position).unwrap_or(READ).min(READ);
-        let read = part.read_at(&mut buffer[..longest], position)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
+        let written = match part.next_bytes(&(position..end)) {
+            NextBytes::Kept(chunks) => {
+                for chunk in chunks {
+                    hasher.update(&chunk);
+                    position += chunk.len() as u64;
+                }
+                continue;
+            }
+            NextBytes::Written(end) => end,
+        };
+        buffer.resize(READ, 0);
+        while position < written {
+            let longest = usize::try_from(written - position).unwrap_or(READ).min(READ);
+            let read = part.read_at(&mut buffer[..longest], position)?;
+            if read == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            hasher.update(&buffer[..read]);
+            position += read as u64;
         }
-        hasher.update(&buffer[..read]);
-        position += read as u64;
     }
-    Ok(())
+    Ok(position)
 }
 
 /// What a small file's bytes turned out to be.

@@ -49,12 +49,12 @@ impl Sink for PartSink<'_> {
         // Let go of before the next one is read: into the same memory, as long as nothing else holds it.
         let (start, chunks) = (self.start, std::mem::take(&mut self.gathered));
         if let Some(turn) = self.context.inline_writes.turn().await {
-            let written = write(self.context, self.piece, start, &chunks);
+            let written = write(self.context, self.piece, start, chunks);
             drop(turn);
             return written;
         }
         let (context, piece) = (Arc::clone(self.context), self.piece.clone());
-        self.context.blocking(move || write(&context, &piece, start, &chunks)).await
+        self.context.blocking(move || write(&context, &piece, start, chunks)).await
     }
 
     fn missing(&self) -> RangeSet {
@@ -62,11 +62,17 @@ impl Sink for PartSink<'_> {
     }
 }
 
-fn write(context: &TransferContext, piece: &Piece, start: u64, chunks: &[Bytes]) -> Result<(), FetchFault> {
+fn write(context: &TransferContext, piece: &Piece, start: u64, chunks: Vec<Bytes>) -> Result<(), FetchFault> {
     let Piece { file, part, lease, .. } = piece;
-    let written = part.write(start, chunks).map_err(|error| {
+    let written = part.write(start, &chunks).map_err(|error| {
         FetchFault::Disk(context.root.failure(&format!("cannot write {}", file.wanted.path), &error))
     })?;
+    if written.added == written.end - start
+        && part.is_near(start)
+        && let Some(room) = context.room_for(written.added)
+    {
+        part.keep(start, chunks, room);
+    }
     lease.advance(written.end);
     file.counts.set_done(part.total());
     context.wrote(file, written.added);
