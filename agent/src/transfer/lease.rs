@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ pub(super) struct Lease {
     pub(super) start: u64,
     position: AtomicU64,
     end: AtomicU64,
+    asked: Instant,
     answered: OnceLock<Instant>,
     /// In bytes per second, while they are waited for; none before it is known.
     speed: AtomicU64,
@@ -45,7 +47,8 @@ impl Lease {
         let (position, end) = (AtomicU64::new(range.start), AtomicU64::new(range.end));
         let (answered, taken_over) = (OnceLock::new(), CancellationToken::new());
         let speed = AtomicU64::new(UNKNOWN);
-        Self { connection, start: range.start, position, end, answered, speed, taken_over }
+        let asked = Instant::now();
+        Self { connection, start: range.start, position, end, asked, answered, speed, taken_over }
     }
 
     /// A server's answer has begun.
@@ -56,6 +59,11 @@ impl Lease {
 
     pub(super) fn answered_at(&self) -> Option<Instant> {
         self.answered.get().copied()
+    }
+
+    /// How long the server took to answer, if it has.
+    pub(super) fn answer_time(&self) -> Option<Duration> {
+        self.answered.get().map(|answered| answered.saturating_duration_since(self.asked))
     }
 
     /// So many bytes per second have come of late.

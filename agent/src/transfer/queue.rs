@@ -103,6 +103,7 @@ impl Queue {
     }
 
     fn unleased_piece(&mut self, now: Instant, connection: usize, connections: u64) -> Option<Assignment> {
+        let longest = self.speeds.piece_length(connection);
         for &index in &self.under_way {
             let Some(state) = self.files.get_mut(&index).filter(|state| state.is_ready(now)) else {
                 continue;
@@ -117,7 +118,7 @@ impl Queue {
             }
             let share = match in_flight.left() / connections {
                 // Equal shares, so that all finish together.
-                share if share >= WORTH_SHARING => share.min(LONGEST_PIECE),
+                share if share >= WORTH_SHARING => share.min(longest),
                 // A slow one must not be what all the others wait for.
                 _ => in_flight.unleased.total() / (2 * connections),
             };

@@ -34,6 +34,15 @@ fn scheduler(sizes: &[u64]) -> Scheduler {
     Scheduler::new(FilesToFetch::new(wanted, jobs, parts), 4, DIGESTS, at_once)
 }
 
+/// Has the connection that asks be known for a speed at which it gets the longest pieces.
+fn known_as_steady(scheduler: &Scheduler) {
+    let (now, second) = (Instant::now(), Duration::from_secs(1));
+    let lease = Lease::new(0, 0..SIZE);
+    lease.answered(now);
+    lease.advance(SIZE);
+    scheduler.queue().speeds.hear(&lease, now + second);
+}
+
 fn assign(scheduler: &Scheduler) -> Option<Assignment> {
     scheduler.queue().assign(Instant::now(), 0, CONNECTIONS)
 }
@@ -138,6 +147,7 @@ fn equal_connections_get_equal_shares_and_finish_together() {
     let (_folder, parts) = folder();
     // One and a half rounds of the longest pieces.
     let scheduler = scheduler(&[CONNECTIONS * LONGEST_PIECE * 3 / 2]);
+    known_as_steady(&scheduler);
     open(&scheduler, &parts);
     for length in [LONGEST_PIECE, LONGEST_PIECE / 2] {
         let pieces: Vec<_> = (0..CONNECTIONS).map(|_| piece(&scheduler)).collect();
@@ -243,6 +253,7 @@ fn bytes_that_wait_for_others_before_them_hold_no_connection_back() {
 fn what_was_handed_out_while_the_digest_had_nothing_to_do_holds_no_connection_back() {
     let (_folder, parts) = folder();
     let scheduler = scheduler(&[8 * BACKLOG]);
+    known_as_steady(&scheduler);
     let part = open(&scheduler, &parts);
     let mut leased = [piece(&scheduler), piece(&scheduler)];
     scheduler.digest_waits(leased[0].index);

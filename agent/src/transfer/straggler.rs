@@ -1,5 +1,5 @@
-//! Connections that are so much slower than another one that this had better do what they have left: at the end of a
-//! transfer, all the others wait for them.
+//! How fast connections are, and what follows: how much each is given at a time, and which are so much slower than another one
+//! that this had better do what they have left. At the end of a transfer, all the others wait for them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::lease::Lease;
+use super::queue::{LONGEST_PIECE, SHORTEST_PIECE};
 
 /// What a connection may have received and not yet written, which is not known of it.
 const IN_HANDS: u64 = 256 << 10;
@@ -22,9 +23,21 @@ const TIMES_FASTER: u64 = 4;
 /// After so many takeovers of one file an hour is waited for the next: it is not one connection that is slow then.
 const MOST_DOUBLINGS: u32 = 10;
 
+/// A connection that is faster than this, in bytes per second, keeps a processor busy. Then it pays to have bytes arrive in
+/// order, in short ranges side by side: they are hashed out of memory.
+const BUSY: u64 = 64 << 20;
+/// A range takes so many times as long as the server took to answer: what is lost between two ranges is 3 % of the time.
+const ANSWER_TIMES: u32 = 32;
+/// The range of a connection of which nothing is known.
+const FIRST_PIECE: u64 = 8 << 20;
+
 /// How fast each connection was the last time, in bytes per second.
 #[derive(Debug, Default)]
-pub(super) struct ConnectionSpeeds(HashMap<usize, u64>);
+pub(super) struct ConnectionSpeeds {
+    known: HashMap<usize, u64>,
+    /// How long a server takes to answer, at best: what is more is a busy machine, whose time is not lost.
+    answer_time: Option<Duration>,
+}
 
 impl ConnectionSpeeds {
     /// A connection is done with a lease.
@@ -32,8 +45,22 @@ impl ConnectionSpeeds {
         let (Some(since), brought @ 1..) = (lease.answered_at(), lease.brought()) else { return };
         let took = now.saturating_duration_since(since);
         if brought >= TELLING || took >= RECENT {
-            self.0.insert(lease.connection, per_second(brought, took));
+            self.known.insert(lease.connection, per_second(brought, took));
+            self.answer_time = self.answer_time.into_iter().chain(lease.answer_time()).min();
         }
+    }
+
+    /// How long a range is worth a connection's request.
+    pub(super) fn piece_length(&self, connection: usize) -> u64 {
+        let (Some(speed), Some(answer_time)) = (self.known.get(&connection), self.answer_time) else {
+            return FIRST_PIECE;
+        };
+        if *speed < BUSY {
+            return LONGEST_PIECE;
+        }
+        let micros = u64::try_from((answer_time * ANSWER_TIMES).as_micros()).unwrap_or(u64::MAX);
+        let length = u128::from(*speed) * u128::from(micros) / 1_000_000;
+        u64::try_from(length).unwrap_or(u64::MAX).clamp(SHORTEST_PIECE, LONGEST_PIECE)
     }
 
     /// Whether this connection had better do what is left of a lease, whose file has seen so many `takeovers`. With each,
@@ -51,9 +78,10 @@ impl ConnectionSpeeds {
         let slow = lease.speed().map_or(average, |recent| recent.min(average)).max(1);
         // One that has carried nothing that tells is taken to be like the slowest of the others: it may be one of the few
         // that are still allowed when those that were fast are not.
-        let others =
-            || self.0.iter().filter(|(other, _)| **other != lease.connection).map(|(_, speed)| *speed).min();
-        let fast = self.0.get(&connection).copied().or_else(others).unwrap_or_default();
+        let others = || {
+            self.known.iter().filter(|(other, _)| **other != lease.connection).map(|(_, speed)| *speed).min()
+        };
+        let fast = self.known.get(&connection).copied().or_else(others).unwrap_or_default();
         fast / TIMES_FASTER > slow && lease.left() / slow >= WORTH_WAITING.as_secs()
     }
 }
@@ -69,6 +97,32 @@ fn per_second(bytes: u64, time: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fast_connection_gets_pieces_as_long_as_pay() {
+        let mut speeds = ConnectionSpeeds::default();
+        assert_eq!(speeds.piece_length(0), FIRST_PIECE);
+        for (megabytes, answer_millis, expected) in [
+            // A cap per connection, or a link that is full: nothing is gained by many requests.
+            (60, 30, LONGEST_PIECE),
+            (400, 20, LONGEST_PIECE),
+            (400, 1, 12_800_000),
+            // It is not the server that took so long.
+            (400, 20, 12_800_000),
+            (400, 0, SHORTEST_PIECE),
+        ] {
+            let lease = Lease::new(0, 0..megabytes * 1_000_000);
+            tokio::time::advance(Duration::from_millis(answer_millis)).await;
+            lease.answered(Instant::now());
+            lease.advance(megabytes * 1_000_000);
+            speeds.hear(&lease, Instant::now() + Duration::from_secs(1));
+            assert_eq!(
+                speeds.piece_length(0),
+                expected,
+                "{megabytes} MB/s, answers after {answer_millis} ms"
+            );
+        }
+    }
 
     #[test]
     fn only_who_is_much_faster_helps_and_only_where_it_is_worth_it() {
