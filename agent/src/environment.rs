@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use hfdown_protocol::{FileTable, Limits};
 
-use crate::http::{Backoff, ExtraRoots, Jitter, Names, Proxies, SetupError, SpeedFloor, Transport};
+use crate::http::{Backoff, ExtraRoots, HttpTransport, Jitter, Names, Proxies, SetupError, SpeedFloor};
 use crate::predecessor::AgentIdentity;
 
 /// The effects an agent may have on the world outside its folder.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    pub(crate) transport: Transport,
+    pub(crate) transport: HttpTransport,
     /// What the client's names stand for.
     pub(crate) names: Names,
     /// What addresses are asked through.
@@ -52,7 +52,7 @@ impl Environment {
     pub fn new(extra_roots: Option<&Path>, proxies: Proxies) -> Result<Self, SetupError> {
         let roots = extra_roots.map_or_else(|| Ok(ExtraRoots::default()), ExtraRoots::read)?;
         let names = Names::default();
-        let transport = Transport::new(&roots, &names, &proxies)?;
+        let transport = HttpTransport::new(&roots, &names, &proxies)?;
         let timing = RetryTiming::default();
         Ok(Self {
             transport,
@@ -88,7 +88,7 @@ impl Environment {
     /// The same, trusting these certificates in DER as well.
     pub(crate) fn trusting(&self, handed_down: Vec<Vec<u8>>) -> Result<Self, SetupError> {
         let roots = self.roots.and(handed_down)?;
-        let transport = Transport::new(&roots, &self.names, &self.proxies)?;
+        let transport = HttpTransport::new(&roots, &self.names, &self.proxies)?;
         Ok(Self { transport, roots, ..self.clone() })
     }
 

@@ -1,7 +1,7 @@
 //! What the agent and the controller share of HTTP: one rule for redirects, one reading of what goes wrong on the network, one
 //! reading of what proxies the environment asks for, and how long to wait before asking again.
 //!
-//! The agent asks CDNs by [`Transport`] and the controller asks the Hub by [`client_builder`]'s client, each with a loop of its
+//! The agent asks CDNs by [`HttpTransport`] and the controller asks the Hub by [`client_builder`]'s client, each with a loop of its
 //! own.
 
 mod asked_wait;
@@ -37,4 +37,4 @@ pub use proxy_server::{ProxyFlaw, ProxyServer};
 pub use redirect::{RedirectError, redirect_target};
 pub use refusal_text::{is_said_to_be_a_page, is_web_page, page_title, refusal_body, refusal_text};
 pub use speed::{RecentSpeed, SLICE, SpeedFloor};
-pub(crate) use transport::{HttpAnswer, Transport, TransportError};
+pub(crate) use transport::{HttpAnswer, HttpTransport, TransportError};

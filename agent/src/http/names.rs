@@ -179,7 +179,7 @@ impl std::fmt::Debug for Names {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{ExtraRoots, Proxies, Transport, TransportError};
+    use crate::http::{ExtraRoots, HttpTransport, Proxies, TransportError};
     use hyper::header::HeaderMap;
 
     fn addresses(texts: &[&str]) -> Vec<IpAddr> {
@@ -224,7 +224,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://localhost:{}/", listener.local_addr().unwrap().port());
         let names = Names::default();
-        let transport = Transport::new(&ExtraRoots::default(), &names, &Proxies::none()).unwrap();
+        let transport = HttpTransport::new(&ExtraRoots::default(), &names, &Proxies::none()).unwrap();
         names.guard("localhost").unwrap();
         let refused = transport.get(&Url::parse(&url).unwrap(), HeaderMap::new()).await.unwrap_err();
         assert!(matches!(&refused, TransportError::Private(at) if at.is_loopback()), "{refused:?}");

@@ -10,12 +10,12 @@ use tokio::sync::mpsc;
 use super::cooldowns::Cooldowns;
 use super::pending::PendingSources;
 use super::relayed::Streams;
-use crate::http::{Names, Proxies, SpeedFloor, Transport};
+use crate::http::{HttpTransport, Names, Proxies, SpeedFloor};
 
 /// The ways out that all sources of one conversation share.
 #[derive(Debug)]
 pub(crate) struct Network {
-    pub(crate) transport: Transport,
+    pub(crate) transport: HttpTransport,
     /// What its names stand for.
     pub(crate) names: Names,
     /// What addresses are asked through.

@@ -23,7 +23,7 @@ const IDLE: Duration = Duration::from_secs(50);
 /// A client of HTTP/1.1, whose clones share their connections. Redirects and retries are decided by the caller, which knows
 /// what a failure costs and where a redirect may lead. One connection per range is what the CDN is fast with.
 #[derive(Debug, Clone)]
-pub(crate) struct Transport {
+pub(crate) struct HttpTransport {
     client: Client<Connector, Empty<Bytes>>,
     proxies: Proxies,
 }
@@ -35,7 +35,7 @@ pub(crate) struct HttpAnswer {
     body: Incoming,
 }
 
-impl Transport {
+impl HttpTransport {
     /// Trusts the bundled roots and these, resolves names with those, and asks through these proxies. [`Proxies::for_url`]
     /// is to be asked before each request.
     pub(crate) fn new(roots: &ExtraRoots, names: &Names, proxies: &Proxies) -> Result<Self, SetupError> {

@@ -10,7 +10,7 @@ mod connector;
 mod error;
 mod sessions;
 
-pub(crate) use client::{HttpAnswer, Transport};
+pub(crate) use client::{HttpAnswer, HttpTransport};
 pub(crate) use error::TransportError;
 
 #[cfg(test)]

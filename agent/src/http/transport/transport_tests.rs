@@ -94,7 +94,7 @@ async fn read(mut answer: HttpAnswer) -> Result<Vec<u8>, TransportError> {
 #[tokio::test]
 async fn a_host_has_one_full_handshake_however_many_connections_begin_at_once() {
     let server = CountingServer::start().await;
-    let transport = Transport::new(&server.roots, &Names::default(), &Proxies::none()).unwrap();
+    let transport = HttpTransport::new(&server.roots, &Names::default(), &Proxies::none()).unwrap();
     // Answers that are held until all have come, so that no connection serves twice.
     let asked = (0..8).map(|_| {
         let (transport, url) = (transport.clone(), server.url());
@@ -116,7 +116,7 @@ async fn a_host_has_one_full_handshake_however_many_connections_begin_at_once() 
 #[tokio::test]
 async fn a_connection_serves_again_and_one_that_broke_is_made_anew_with_the_session_that_there_was() {
     let server = CountingServer::start().await;
-    let transport = Transport::new(&server.roots, &Names::default(), &Proxies::none()).unwrap();
+    let transport = HttpTransport::new(&server.roots, &Names::default(), &Proxies::none()).unwrap();
     for _ in 0..3 {
         assert!(read(transport.get(&server.url(), HeaderMap::new()).await.unwrap()).await.unwrap() == body());
     }
@@ -131,7 +131,7 @@ async fn a_connection_serves_again_and_one_that_broke_is_made_anew_with_the_sess
 #[tokio::test]
 async fn a_certificate_that_is_not_trusted_is_called_what_it_is() {
     let server = CountingServer::start().await;
-    let transport = Transport::new(&ExtraRoots::default(), &Names::default(), &Proxies::none()).unwrap();
+    let transport = HttpTransport::new(&ExtraRoots::default(), &Names::default(), &Proxies::none()).unwrap();
     let refused = transport.get(&server.url(), HeaderMap::new()).await.unwrap_err();
     let TransportError::Network(NetworkFault::Certificate, why) = refused else { panic!("{refused:?}") };
     assert!(why.contains("certificate"), "{why}");
