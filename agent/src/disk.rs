@@ -104,13 +104,14 @@ pub(crate) fn stamp(metadata: &Metadata) -> Stamp {
 
 /// Reading and writing at an offset.
 pub(crate) trait At {
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Writes pieces one behind the other.
+    fn write_all_at(&self, chunks: &[&[u8]], offset: u64) -> io::Result<()>;
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
 }
 
 impl At for std::fs::File {
-    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        system::write_all_at(self, bytes, offset)
+    fn write_all_at(&self, chunks: &[&[u8]], offset: u64) -> io::Result<()> {
+        system::write_chunks_at(self, chunks, offset)
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

@@ -133,7 +133,7 @@ fn a_file_that_is_written_to_while_it_is_read_is_neither_right_nor_remembered() 
         let survey = scope.spawn(|| survey.run());
         while !survey.is_finished() {
             // The same bytes: only that they were written shows.
-            disk::At::write_all_at(&file, &[0], 0).unwrap();
+            disk::At::write_all_at(&file, &[&[0]], 0).unwrap();
         }
         survey.join().unwrap().unwrap();
     });

@@ -12,12 +12,12 @@ use std::process::Command;
 use libc::{
     EBADF, EDQUOT, EINVAL, EIO, ENOLCK, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, SYS_copy_file_range,
     SYS_fallocate, SYS_fchmod, SYS_fdatasync, SYS_flock, SYS_fsync, SYS_ftruncate, SYS_inotify_init1,
-    SYS_linkat, SYS_openat2, SYS_pwrite64, SYS_renameat2, SYS_statx, SYS_symlinkat, SYS_sync_file_range,
-    SYS_syncfs, SYS_utimensat,
+    SYS_linkat, SYS_openat2, SYS_pwrite64, SYS_pwritev, SYS_renameat2, SYS_statx, SYS_symlinkat,
+    SYS_sync_file_range, SYS_syncfs, SYS_utimensat,
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch, apply_filter};
 
-const CALLS: [(&str, i64); 17] = [
+const CALLS: [(&str, i64); 18] = [
     ("copy_file_range", SYS_copy_file_range),
     ("fallocate", SYS_fallocate),
     ("fchmod", SYS_fchmod),
@@ -29,6 +29,7 @@ const CALLS: [(&str, i64); 17] = [
     ("linkat", SYS_linkat),
     ("openat2", SYS_openat2),
     ("pwrite64", SYS_pwrite64),
+    ("pwritev", SYS_pwritev),
     ("renameat2", SYS_renameat2),
     ("statx", SYS_statx),
     ("symlinkat", SYS_symlinkat),

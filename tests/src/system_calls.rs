@@ -27,6 +27,8 @@ pub struct SystemCalls(BTreeMap<(String, Descriptor), CallCount>);
 enum Descriptor {
     File,
     Socket,
+    /// By which one thread wakes another up.
+    Event,
 }
 
 /// Words to put before a command, so that its calls are written to `log`.
@@ -58,6 +60,11 @@ impl SystemCalls {
     /// Calls of these names for files, pipes and terminals.
     pub fn of_files(&self, names: &[&str]) -> CallCount {
         self.sum(Descriptor::File, names)
+    }
+
+    /// How often one thread woke another up that waited for the network.
+    pub fn wake_ups(&self) -> u64 {
+        self.sum(Descriptor::Event, &["write"]).calls
     }
 
     fn sum(&self, of: Descriptor, names: &[&str]) -> CallCount {
@@ -101,7 +108,9 @@ impl Descriptor {
     fn of(name: &str, arguments: &str) -> Self {
         let first = arguments.split(',').next().unwrap_or_default();
         // Where the tracer may not look at descriptors, names tell.
-        if name.starts_with("recv") || first.contains("<socket:") || first.contains("<TCP") {
+        if first.contains("<anon_inode:") {
+            Self::Event
+        } else if name.starts_with("recv") || first.contains("<socket:") || first.contains("<TCP") {
             Self::Socket
         } else {
             Self::File
@@ -122,11 +131,13 @@ mod tests {
             12 <... pread64 resumed>\"\"..., 100, 0) = 100\n\
             11 <... read resumed>\"\"..., 100) = 7\n\
             11 read(3</etc/passwd>, \"\"..., 100) = 9\n\
+            11 write(5<anon_inode:[eventfd]>, \"\"..., 8) = 8\n\
             12 +++ exited with 0 +++\n";
         let calls = SystemCalls::parse(log);
         assert_eq!(calls.of_sockets(&["recvfrom"]), CallCount { calls: 2, bytes: 16384 });
         assert_eq!(calls.of_sockets(&["recvfrom", "read"]), CallCount { calls: 3, bytes: 16391 });
         assert_eq!(calls.of_files(&["pread64"]), CallCount { calls: 1, bytes: 100 });
+        assert_eq!(calls.wake_ups(), 1);
         assert_eq!(calls.of_files(&["read", "write"]), CallCount { calls: 1, bytes: 9 });
     }
 }

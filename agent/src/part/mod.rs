@@ -192,14 +192,14 @@ impl Part {
         let end = start + chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         self.fill(start..end, |gap| {
             let mut at = start;
-            for chunk in chunks {
+            let missing = chunks.iter().filter_map(|chunk| {
                 let (from, to) = (gap.start.max(at), gap.end.min(at + chunk.len() as u64));
-                if from < to {
-                    self.data.write_all_at(&chunk[index(from - at)..index(to - at)], from)?;
-                }
+                let piece = (from < to).then(|| &chunk[index(from - at)..index(to - at)]);
                 at += chunk.len() as u64;
-            }
-            Ok(())
+                piece
+            });
+            let missing: Vec<_> = missing.collect();
+            self.data.write_all_at(&missing, gap.start)
         })
     }
 

@@ -48,13 +48,13 @@ impl Ground {
 type Disturbance = (&'static str, fn(&Path));
 
 fn write_at_once(path: &Path) {
-    File::options().write(true).open(path).unwrap().write_all_at(b"X", 1).unwrap();
+    File::options().write(true).open(path).unwrap().write_all_at(&[b"X"], 1).unwrap();
 }
 
 fn write_and_set_the_time_back(path: &Path) {
     let file = File::options().write(true).open(path).unwrap();
     let before = file.metadata().unwrap().modified().unwrap();
-    file.write_all_at(b"X", 1).unwrap();
+    file.write_all_at(&[b"X"], 1).unwrap();
     file.set_modified(before).unwrap();
 }
 
@@ -138,13 +138,13 @@ fn a_descriptor_from_before_the_run_is_noticed_when_it_writes() {
     ground.open().write(0, &[Bytes::from_static(b"abcd")]).unwrap();
     let foreign = File::options().write(true).open(ground.part()).unwrap();
     let part = ground.open();
-    foreign.write_all_at(b"X", 1).unwrap();
+    foreign.write_all_at(&[b"X"], 1).unwrap();
     part.write(4, &[Bytes::from_static(b"efgh")]).unwrap();
     assert!(part.is_disturbed());
     assert!(part.seal().unwrap().is_none());
     // It is read again, and written to again.
     part.rest().unwrap();
-    foreign.write_all_at(b"b", 1).unwrap();
+    foreign.write_all_at(&[b"b"], 1).unwrap();
     assert!(part.seal().unwrap().is_none());
     // And once more, left alone.
     part.rest().unwrap();

@@ -11,6 +11,7 @@ mod not_linux;
 mod unix;
 #[cfg(windows)]
 mod windows;
+mod write_chunks;
 
 pub(crate) use copy_range::copy_range;
 pub use disk_feature::DiskFeature;
@@ -40,6 +41,7 @@ pub(crate) use windows::{
     has_descriptors, is_no_file_of_ours, looks, make_link, may_change, name_obstacle, open_below, open_file,
     open_folder, own_uid, read_at, set_mode, stops_all, survive_file_limit, write_all_at,
 };
+pub(crate) use write_chunks::write_chunks_at;
 
 /// A user as people know one: `alice (uid 1000)`.
 pub(crate) fn user(uid: u32) -> String {

@@ -135,7 +135,7 @@ async fn a_disk_that_fails_is_none_that_lacks_something(place: DestinationKind) 
     let rows = [
         ("fsync=EIO", "cannot flush model.safetensors: input/output error\n", "hint: check the disk, then"),
         (
-            "pwrite64=EDQUOT",
+            "pwrite64=EDQUOT,pwritev=EDQUOT",
             "caused by: cannot write model.safetensors: disk quota exceeded: the quota of root (uid 0) on the disk of \
              SCRATCH/models/model is used up\n",
             "hint: remove what is not needed there (`quota -s` tells what counts), have the quota raised, or",
