@@ -9,10 +9,13 @@
 
 use std::env;
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use data_encoding::HEXLOWER;
+use flate2::Compression;
+use flate2::read::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
 /// The CPUs that there are agents for, as in `src/link/platform.rs`.
@@ -62,7 +65,10 @@ fn build(cpu: &str, workspace: &Path, out: &Path) -> Option<PathBuf> {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     // Minutes of link-time optimisation belong into releases only; both profiles are in the workspace's Cargo.toml.
-    let profile = if env::var("PROFILE").as_deref() == Ok("release") { "agent" } else { "agent-quick" };
+    let profile = match env::var("PROFILE").as_deref() {
+        Ok("release") => "agent",
+        _ => "agent-quick",
+    };
     let target = target_folder(out).join("hfdown-agent");
     let status = nested_cargo(workspace)
         .args(["build", "--package", "hfdown-agent", "--bin", "hfdown-agent", "--profile", profile])
@@ -144,21 +150,34 @@ fn rust_flags(workspace: &Path) -> Vec<String> {
     flags
 }
 
-/// The outer target folder, seen from `<target>/<profile>/build/<package>/out`. Cargo marks target folders by a
+/// `<target>/<profile>`, seen from `<target>/<profile>/build/<package>/out`. Cargo marks target folders by a
 /// `CACHEDIR.TAG`, but only those that it made itself, so that this is no sign to go by.
-fn target_folder(out: &Path) -> PathBuf {
-    let build = out.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "build"));
-    let profile = build.and_then(Path::parent);
-    profile.and_then(Path::parent).unwrap_or(out).to_owned()
+fn profile_folder(out: &Path) -> Option<&Path> {
+    out.ancestors().find(|folder| folder.file_name().is_some_and(|name| name == "build"))?.parent()
 }
 
-/// Copies the image to where `include_bytes!` finds it, and exports its digest. No image is an empty file and an empty
-/// digest.
+/// The outer target folder.
+fn target_folder(out: &Path) -> PathBuf {
+    profile_folder(out).and_then(Path::parent).unwrap_or(out).to_owned()
+}
+
+/// Puts the image, compressed by gzip, where `include_bytes!` finds it, and exports its digest. No image is an empty file
+/// and an empty digest.
 fn embed(cpu: &str, image: Option<&Path>, out: &Path) {
     let bytes =
         image.map(|image| fs::read(image).unwrap_or_else(|error| panic!("{}: {error}", image.display())));
     let digest = bytes.as_ref().map(|bytes| HEXLOWER.encode(&Sha256::digest(bytes))).unwrap_or_default();
-    let copy = out.join(format!("agent-{cpu}"));
-    fs::write(&copy, bytes.unwrap_or_default()).unwrap_or_else(|error| panic!("{}: {error}", copy.display()));
+    let packed = bytes.as_deref().map(pack).unwrap_or_default();
+    let copy = out.join(format!("agent-{cpu}.gz"));
+    fs::write(&copy, packed).unwrap_or_else(|error| panic!("{}: {error}", copy.display()));
     println!("cargo::rustc-env=HFDOWN_EMBEDDED_{}_SHA256={digest}", cpu.to_uppercase());
+}
+
+/// Compressed as well as gzip can where it is for users, which takes seconds without optimisation.
+fn pack(bytes: &[u8]) -> Vec<u8> {
+    let is_release = env::var("PROFILE").as_deref() == Ok("release");
+    let level = if is_release { Compression::best() } else { Compression::new(3) };
+    let mut packed = Vec::new();
+    GzEncoder::new(bytes, level).read_to_end(&mut packed).expect("memory can be read");
+    packed
 }

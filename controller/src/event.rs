@@ -290,7 +290,7 @@ pub enum Agent {
     Cached,
     /// It was uploaded.
     Uploaded {
-        /// Its size.
+        /// How much went over the link for it, compressed where the box unpacks.
         bytes: u64,
         /// What was wrong with the one that was there.
         replaces: Option<BadAgent>,

@@ -15,6 +15,7 @@ use super::status_arguments::StatusArguments;
 use super::tips::with_tip;
 use super::topics::topic;
 use super::values::{parse_floor, parse_rate};
+use super::version::long_version;
 use crate::output::OutputOptions;
 use crate::routes::XetPolicy;
 
@@ -37,7 +38,7 @@ const MOST_CONNECTIONS: i64 = 64;
 
 /// Moves Hugging Face models to where they are used: a folder here, or a rented box over SSH. Every byte is proved.
 #[derive(Debug, Parser)]
-#[command(name = "hfdown", version, after_help = AFTER, max_term_width = 100)]
+#[command(name = "hfdown", version, long_version = long_version(), after_help = AFTER, max_term_width = 100)]
 pub struct Arguments {
     /// What to do.
     #[command(subcommand)]

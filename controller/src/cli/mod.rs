@@ -20,6 +20,7 @@ mod status_arguments;
 mod tips;
 mod topics;
 mod values;
+mod version;
 
 pub use arguments::{
     Arguments, Command, LimitArguments, OutputArguments, RepoArguments, SyncArguments, TransferArguments,

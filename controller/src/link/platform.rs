@@ -60,7 +60,7 @@ impl Cpu {
     }
 
     /// What `uname -m` says on Linux.
-    pub(super) fn machine(self) -> &'static str {
+    pub fn machine(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
             Self::Aarch64 => "aarch64",

@@ -22,3 +22,4 @@ mod own_files;
 mod servers;
 mod shells;
 mod trust;
+mod uploads;

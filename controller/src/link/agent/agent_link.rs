@@ -45,7 +45,7 @@ pub enum AgentOrigin {
     Cached,
     /// It was uploaded.
     Uploaded {
-        /// Its size.
+        /// How much went over the link for it, compressed where the box unpacks.
         bytes: u64,
         /// What was wrong with the one that was there.
         replaces: Option<BadAgent>,

@@ -2,7 +2,7 @@
 //!
 //! The shell takes it from its standard input by `head -c`, checks size and digest, and renames it to a name that holds
 //! its digest; so the agent is started by the same command that brought it, and a cold box costs one more round trip
-//! and the bytes.
+//! and the bytes. Where the box has a `gzip` that works, these are less than half.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::agent_link::{AgentOrigin, BadAgent, Launched};
 use super::greeting::{greeted, marked, takes_input};
 use super::image::{AgentImage, AgentImages};
-use super::script;
+use super::script::{self, UploadForm};
 use super::traces::CacheFolder;
 use crate::link::connection::{ChannelWriter, ClientConnection, RemoteCommand};
 use crate::link::error::{InstallStage, LinkError};
@@ -31,14 +31,26 @@ const STALL: Duration = Duration::from_secs(30);
 enum InstallFailure {
     /// The folder of this number could not take the agent in: its disk is full, or the user's share of it.
     Full(u8, LinkError),
+    /// What came compressed was not unpacked there. Its size and digest were right, so the box is to blame: its `gzip`, or a
+    /// disk that is full.
+    NotUnpacked(LinkError),
     /// No folder is left to try.
     NoFolder(LinkError),
     /// Another folder would be no better.
     Other(LinkError),
 }
 
+/// An agent that greets, after it was sent.
+struct Installed {
+    running: RemoteCommand,
+    already_read: Vec<u8>,
+    cache: CacheFolder,
+    /// How many bytes were sent.
+    sent: u64,
+}
+
 /// Uploads the agent for this platform and starts it. A folder that turns out to be full is passed over, as one that runs
-/// no programs is; the agent is then sent once more.
+/// no programs is, and what could not be unpacked is sent as it is; so the agent may be sent once more.
 pub(super) async fn install(
     connection: &ClientConnection,
     settings: &LinkSettings,
@@ -53,20 +65,26 @@ pub(super) async fn install(
     let Some(image) = images.get(cpu) else {
         return Err(LinkError::NoImage { address: address(), platform, variable: cpu.variable() });
     };
-    let origin = AgentOrigin::Uploaded { bytes: image.bytes().len() as u64, replaces };
+    let mut form = form_of(image).await;
     let mut skip = 0;
     let mut first_full = None;
     loop {
         let nonce = Nonce(rand::random());
-        let running = connection.run(&script::install(nonce, settings.run, image, cpu, skip)).await?;
-        let (folder, full) = match install_once(connection, settings, image, nonce, running).await {
-            Ok((running, already_read, cache)) => {
+        let command = script::install(nonce, settings.run, image, cpu, skip, form);
+        let running = connection.run(&command).await?;
+        let (folder, full) = match install_once(connection, settings, image, form, nonce, running).await {
+            Ok(Installed { running, already_read, cache, sent: bytes }) => {
+                let origin = AgentOrigin::Uploaded { bytes, replaces };
                 return Ok(Launched { running, already_read, origin, platform, cache });
             }
             Err(InstallFailure::Full(folder, error)) => (folder, error),
+            Err(InstallFailure::NotUnpacked(_)) if form == UploadForm::PackedWherePossible => {
+                form = UploadForm::Plain;
+                continue;
+            }
             // Why the first one would not do says more than that none is left.
             Err(InstallFailure::NoFolder(error)) => return Err(first_full.unwrap_or(error)),
-            Err(InstallFailure::Other(error)) => return Err(error),
+            Err(InstallFailure::NotUnpacked(error) | InstallFailure::Other(error)) => return Err(error),
         };
         let full = first_full.take().unwrap_or(full);
         // A box that names a folder it was told to pass over is not asked without end.
@@ -77,26 +95,47 @@ pub(super) async fn install(
     }
 }
 
+/// How an agent is sent: a small one, as tests have it, may not gain by being compressed.
+async fn form_of(image: &AgentImage) -> UploadForm {
+    // Compressing one that was not embedded takes too long for a thread that others wait for.
+    let its = image.clone();
+    match tokio::task::spawn_blocking(move || its.packed().len() < its.size()).await {
+        Ok(true) => UploadForm::PackedWherePossible,
+        Ok(false) | Err(_) => UploadForm::Plain,
+    }
+}
+
 /// One try, which ends at the first folder that runs programs.
 async fn install_once(
     connection: &ClientConnection,
     settings: &LinkSettings,
     image: &AgentImage,
+    form: UploadForm,
     nonce: Nonce,
     mut running: RemoteCommand,
-) -> Result<(RemoteCommand, Vec<u8>, CacheFolder), InstallFailure> {
+) -> Result<Installed, InstallFailure> {
     let address = || connection.address().to_owned();
-    if let Err(no_greeting) = takes_input(&mut running, nonce, settings.greeting_timeout).await {
-        return Err(failed_install(&no_greeting.said, connection, &running, nonce).unwrap_or_else(|| {
-            InstallFailure::Other(no_greeting.into_link_error(connection, &running, nonce))
-        }));
-    }
-    if let Err(UploadStalled) = send(&mut running.writer, image.bytes()).await {
+    let ready = match takes_input(&mut running, nonce, settings.greeting_timeout).await {
+        Ok(ready) => ready,
+        Err(no_greeting) => {
+            return Err(failed_install(&no_greeting.said, connection, &running, nonce).unwrap_or_else(
+                || InstallFailure::Other(no_greeting.into_link_error(connection, &running, nonce)),
+            ));
+        }
+    };
+    let unpacks = ready.first().is_some_and(|word| word == script::GZIP);
+    let upload = match form {
+        UploadForm::PackedWherePossible if unpacks => image.packed(),
+        UploadForm::PackedWherePossible | UploadForm::Plain => image.bytes(),
+    };
+    if let Err(UploadStalled) = send(&mut running.writer, upload).await {
         let (stage, said) = (InstallStage::Stalled, String::new());
         return Err(InstallFailure::Other(LinkError::Install { address: address(), stage, said }));
     }
     let no_greeting = match greeted(&mut running, nonce, settings.greeting_timeout).await {
-        Ok((already_read, _, cache)) => return Ok((running, already_read, cache)),
+        Ok((already_read, _, cache)) => {
+            return Ok(Installed { running, already_read, cache, sent: upload.len() as u64 });
+        }
         Err(no_greeting) => no_greeting,
     };
     Err(failed_install(&no_greeting.said, connection, &running, nonce)
@@ -117,6 +156,7 @@ fn failed_install(
     Some(match fields.first()?.as_str() {
         "folder" => InstallFailure::NoFolder(LinkError::NoFolder { address: address(), said }),
         "size" => InstallFailure::Other(failed(InstallStage::Size, said)),
+        "unpack" => InstallFailure::NotUnpacked(failed(InstallStage::Write, said)),
         "digest" => InstallFailure::Other(failed(InstallStage::Digest, said)),
         _ => {
             let folder = fields.get(1).and_then(|folder| folder.parse().ok()).unwrap_or(script::FOLDERS);

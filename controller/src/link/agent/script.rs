@@ -15,11 +15,20 @@ use super::image::{AgentImage, AgentImages};
 use super::traces::{CacheFolder, TmuxOptOut};
 use crate::link::platform::Cpu;
 
+/// In what form an agent is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum UploadForm {
+    /// As it is.
+    Plain,
+    /// Compressed, where the box can undo that.
+    PackedWherePossible,
+}
+
 /// What every line of ours begins with.
 pub(super) const MARK: &str = "HFDOWN-";
 /// Precedes the platform when the box begins to start the agent: `…LAUNCH <nonce>|Linux|x86_64|`.
 pub(super) const LAUNCHING: &str = "HFDOWN-LAUNCH";
-/// Precedes nothing: what is sent after it is the agent's file.
+/// Precedes [`GZIP`] where the box unpacks that: what is sent after it is the agent's file, compressed there.
 pub(super) const READY: &str = "HFDOWN-READY";
 /// Precedes the platform when the box has no agent.
 pub(super) const MISSING: &str = "HFDOWN-MISSING";
@@ -29,7 +38,10 @@ pub(super) const MADE_CACHE: &str = ".cache";
 pub(super) const NOT_OURS: &str = "not-ours";
 /// The same where its bytes are not those that were put there.
 pub(super) const DAMAGED: &str = "damaged";
-/// Precedes the stage at which an installation failed: `folder`, `write`, `size`, `digest`; and the folder's number.
+/// What follows the mark where the agent may come compressed: `…READY <nonce>|gzip|`.
+pub(super) const GZIP: &str = "gzip";
+/// Precedes the stage at which an installation failed: `folder`, `write`, `size`, `unpack`, `digest`; and the folder's
+/// number.
 pub(super) const FAILED: &str = "HFDOWN-FAILED";
 
 /// The exit status of an agent that was to end others and could not.
@@ -81,6 +93,12 @@ const PROVED: &str = r#"
     };
 "#;
 
+/// `$z` becomes `gzip` where that makes an `a` again of one that was compressed.
+const UNPACKS: &str = r#"
+    [ "$(printf "\037\213\010\000\000\000\000\000\002\003\113\004\000\103\276\267\350\001\000\000\000"
+        | gzip -dc 2>/dev/null)" = a ] && z=gzip;
+"#;
+
 /// `ours FILE`: it is a file, no link, this user's own program, and writable by no other user. What it is comes before any
 /// look into it, since one into a FIFO would not end; `-x` is false on a `noexec` mount.
 const OURS: &str = r#"
@@ -107,7 +125,7 @@ pub(super) fn launch(nonce: Nonce, run: Nonce, images: &AgentImages) -> String {
     for (cpu, names) in [(Cpu::X86_64, ["x86_64", "amd64"]), (Cpu::Aarch64, ["aarch64", "arm64"])] {
         let Some(image) = images.get(cpu) else { continue };
         for name in names {
-            let (file, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
+            let (file, size, digest) = (image.file_name(), image.size(), image.sha256());
             // Writing to a string can't fail.
             _ = write!(choice, "Linux:{name}) a={file} b={size} h={digest};; ");
         }
@@ -180,15 +198,29 @@ pub(super) fn dismiss(nonce: Nonce, run: Nonce, images: &AgentImages) -> String 
 ///
 /// Only what is made here is for this user alone: the agent gets the umask that the user has. The first `skip` folders
 /// are passed over: an earlier try found them full.
-pub(super) fn install(nonce: Nonce, run: Nonce, image: &AgentImage, cpu: Cpu, skip: u8) -> String {
-    let (name, size, digest) = (image.file_name(), image.bytes().len(), image.sha256());
+///
+/// Whether the box has a `gzip` that works is seen by an `a` that it is to unpack. What is compressed comes whole into a
+/// file of its own first: what did not arrive is then told from what can't be unpacked.
+pub(super) fn install(
+    nonce: Nonce,
+    run: Nonce,
+    image: &AgentImage,
+    cpu: Cpu,
+    skip: u8,
+    form: UploadForm,
+) -> String {
+    let (name, size, digest) = (image.file_name(), image.size(), image.sha256());
+    let (unpacks, packed) = match form {
+        UploadForm::Plain => ("", 0),
+        UploadForm::PackedWherePossible => (UNPACKS, image.packed().len()),
+    };
     let machine = cpu.machine();
     for_login_shell(&format!(
         r##"
         u=$(id -u); n=$(umask); umask 077;
         fail() {{
             printf "\n{FAILED} %s|%s|%s|\n" {nonce} $1 $i;
-            [ -z "$f" ] || {{ rm -f "$t"; rmdir "$f" ${{k:+"$k"}} 2>/dev/null; }};
+            [ -z "$f" ] || {{ rm -f "$t" "$q"; rmdir "$f" ${{k:+"$k"}} 2>/dev/null; }};
             exit 1;
         }};
         {SOUND}
@@ -202,8 +234,9 @@ pub(super) fn install(nonce: Nonce, run: Nonce, image: &AgentImage, cpu: Cpu, sk
             (set -C; printf "#\041/bin/sh\nexit 0\n" >"$t") && chmod 700 "$t" && "$t"
                 || {{ rm -f "$t"; return 1; }};
         }};
-        f=; t=;
-        trap "rm -f \"\$t\"" EXIT;
+        f=; t=; q=; z=; c={size};
+        {unpacks}
+        trap "rm -f \"\$t\" \"\$q\"" EXIT;
         {EACH_FOLDER}
             [ $i -gt {skip} ] || continue;
             k=; [ -d "${{d%/*}}" ] || k=${{d%/*}};
@@ -212,13 +245,19 @@ pub(super) fn install(nonce: Nonce, run: Nonce, image: &AgentImage, cpu: Cpu, sk
             f=$d; break;
         done;
         [ -n "$f" ] || fail folder;
-        printf "\n{READY} %s|\n" {nonce};
+        q=$t;
+        [ -z "$z" ] || {{ q=$t.gz; c={packed}; }};
+        printf "\n{READY} %s|%s|\n" {nonce} "$z";
         if printf ab | head -c 1 >/dev/null 2>&1; then
-            head -c {size} >"$t" || fail write;
+            head -c $c >"$q" || fail write;
         else
-            dd bs=1 count={size} >"$t" 2>/dev/null || fail write;
+            dd bs=1 count=$c >"$q" 2>/dev/null || fail write;
         fi;
-        [ "$(wc -c <"$t")" -eq {size} ] || fail size;
+        [ "$(wc -c <"$q")" -eq $c ] || fail size;
+        if [ -n "$z" ]; then
+            gzip -dc <"$q" >"$t" && [ "$(wc -c <"$t")" -eq {size} ] || fail unpack;
+            rm -f "$q";
+        fi;
         proved "$t" {digest} || fail digest;
         chmod 700 "$t" && mv -f "$t" "$f/{name}" || fail write;
         find "$f" -type f
