@@ -18,6 +18,9 @@ use flate2::Compression;
 use flate2::read::GzEncoder;
 use sha2::{Digest as _, Sha256};
 
+/// The profile whose only aim is to be built soon. Its agent is built by the same.
+const DEMO: &str = "demo";
+
 /// The CPUs that there are agents for, as in `src/link/platform.rs`.
 const CPUS: [&str; 2] = ["x86_64", "aarch64"];
 
@@ -67,6 +70,7 @@ fn build(cpu: &str, workspace: &Path, out: &Path) -> Option<PathBuf> {
     // Minutes of link-time optimisation belong into releases only; both profiles are in the workspace's Cargo.toml.
     let profile = match env::var("PROFILE").as_deref() {
         Ok("release") => "agent",
+        _ if profile_folder(out).is_some_and(|folder| folder.ends_with(DEMO)) => DEMO,
         _ => "agent-quick",
     };
     let target = target_folder(out).join("hfdown-agent");
