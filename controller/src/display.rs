@@ -97,6 +97,25 @@ impl Display {
         }
     }
 
+    /// Draws nothing, but tells a function what happens, and on which box.
+    pub fn telling(mut told: impl FnMut(Option<&str>, &Event) + Send + 'static) -> io::Result<Self> {
+        let (queue, mut events) = mpsc::channel::<DisplayMessage>(QUEUE);
+        let drawing = std::thread::Builder::new().spawn(move || {
+            while let Some(message) = events.blocking_recv() {
+                match message {
+                    DisplayMessage::Event(name, event) => told(name.as_deref(), &event),
+                    DisplayMessage::Pause { begun, until } => {
+                        // Both ends may be gone already; then there is nothing to wait for.
+                        let _ = begun.send(());
+                        let _ = until.blocking_recv();
+                    }
+                }
+            }
+            None
+        })?;
+        Ok(Self { queue, drawing })
+    }
+
     /// Where the events of a run in this process, or on the box of this name, are sent.
     pub fn events(&self, name: Option<&str>) -> Events {
         Events { queue: self.queue.clone(), name: name.map(Arc::from) }

@@ -117,7 +117,8 @@ fn carry_out() -> Exit {
     }
 }
 
-async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
+/// Carries out what was typed.
+pub(crate) async fn run(command: &Command, context: &Context) -> Result<Exit, Problem> {
     let one = |(request, target)| (request, Targets::One(Box::new(target)));
     let (request, targets) = match command {
         Command::Download { source, folder, cache, selection, transfer } => {
