@@ -58,18 +58,17 @@ pub(super) async fn greeted(
 }
 
 /// Waits until the script takes its input. A start-up file that reads has had what it wanted by then, or waits in vain:
-/// it can't take the beginning of what is sent. Returns the fields of the line that says so.
+/// it can't take the beginning of what is sent. Returns all that was read, in which a line says so;
+/// what came right behind that line is part of it.
 pub(super) async fn takes_input(
     running: &mut RemoteCommand,
     nonce: Nonce,
     limit: Duration,
-) -> Result<Vec<String>, NoGreeting> {
+) -> Result<Vec<u8>, NoGreeting> {
     let mut recording = RecordingReader::new(&mut running.reader, script::READY, nonce);
     // No agent greets before it has come; what ends the search is the mark.
     let (said, cause) = match await_greeting(&mut recording, nonce, limit).await {
-        Err(GreetingError::Ended(said)) if recording.has_seen => {
-            return Ok(marked(&said, script::READY, nonce).unwrap_or_default());
-        }
+        Err(GreetingError::Ended(said)) if recording.has_seen => return Ok(said),
         Ok(said) | Err(GreetingError::Ended(said)) => (said, NoGreetingCause::Ended),
         Err(GreetingError::TooNoisy(said)) => (said, NoGreetingCause::TooNoisy),
         Err(GreetingError::TooLate(said)) => (said, NoGreetingCause::TooLate(limit)),

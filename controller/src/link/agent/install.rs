@@ -115,14 +115,15 @@ async fn install_once(
     mut running: RemoteCommand,
 ) -> Result<Installed, InstallFailure> {
     let address = || connection.address().to_owned();
-    let ready = match takes_input(&mut running, nonce, settings.greeting_timeout).await {
-        Ok(ready) => ready,
+    let mut heard = match takes_input(&mut running, nonce, settings.greeting_timeout).await {
+        Ok(heard) => heard,
         Err(no_greeting) => {
             return Err(failed_install(&no_greeting.said, connection, &running, nonce).unwrap_or_else(
                 || InstallFailure::Other(no_greeting.into_link_error(connection, &running, nonce)),
             ));
         }
     };
+    let ready = marked(&heard, script::READY, nonce).unwrap_or_default();
     let unpacks = ready.first().is_some_and(|word| word == script::GZIP);
     let upload = match form {
         UploadForm::PackedWherePossible if unpacks => image.packed(),
@@ -138,7 +139,9 @@ async fn install_once(
         }
         Err(no_greeting) => no_greeting,
     };
-    Err(failed_install(&no_greeting.said, connection, &running, nonce)
+    // A box that fails at once says so together with that it is ready.
+    heard.extend_from_slice(&no_greeting.said);
+    Err(failed_install(&heard, connection, &running, nonce)
         .unwrap_or_else(|| InstallFailure::Other(no_greeting.into_link_error(connection, &running, nonce))))
 }
 
