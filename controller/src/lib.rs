@@ -15,12 +15,13 @@
 //!
 //! let typed = ["hfdown", "rsync-sync", "openai-community/gpt2", "./gpt2", "--include", "*.json"];
 //! let arguments = Arguments::read(typed.map(Into::into))?;
-//! let ended = hfdown::run(&arguments, &CancellationToken::new(), |_, event| {
+//! let cancel = CancellationToken::new();
+//! let told = |_: Option<&str>, event: &Event| {
 //!     if let Event::Progress(progress) = event {
 //!         eprintln!("{} of {} bytes", progress.done, progress.total);
 //!     }
-//! });
-//! match ended.await {
+//! };
+//! match hfdown::run(&arguments, &cancel, told).await {
 //!     Ok(exit) => println!("it ends like the program with exit code {}", exit.code()),
 //!     Err(problem) => println!("{}: {}", problem.attempted, problem.causes.join(": ")),
 //! }
