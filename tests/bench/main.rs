@@ -37,7 +37,7 @@ use servers::{CdnKind, Servers, Transport};
 use system_calls::CallTable;
 use table::Table;
 use tool::Tool;
-use workspace::{Workspace, in_memory};
+use workspace::Workspace;
 
 /// What this program is called when it is to be the real thing.
 const HFDOWN: &str = "hfdown";
@@ -111,7 +111,8 @@ fn serve(
     way: (Transport, CdnKind),
     workspace: &mut Workspace,
 ) -> Result<(), Box<dyn Error>> {
-    let servers = Servers::start(scenario, &workspace.files(scenario), way, &in_memory())?;
+    let files = workspace.files(scenario);
+    let servers = Servers::start(scenario, &files, way, workspace.memory())?;
     let trust =
         servers.certificate().map_or(String::new(), |file| format!("SSL_CERT_FILE={} ", file.display()));
     say(&format!("{scenario}: {trust}HF_ENDPOINT={} {}", servers.hub.endpoint(), workspace::MODEL));
@@ -141,7 +142,7 @@ fn run(
     options: &Options,
 ) -> Result<(), Box<dyn Error>> {
     let files = workspace.files(scenario);
-    let mut servers = Servers::start(scenario, &files, way, &in_memory())?;
+    let mut servers = Servers::start(scenario, &files, way, workspace.memory())?;
     let mut table = Table::new(scenario, way, circumstances.describe(&options.on), &files);
     let (mut taking_part, left_out): (Vec<_>, Vec<_>) =
         tools.iter().partition(|(tool, _)| scenario.refuses(*tool).is_none());

@@ -101,6 +101,11 @@ impl Workspace {
         self.folder.path()
     }
 
+    /// A folder whose files are in memory, where servers need files.
+    pub(crate) fn memory(&self) -> &Path {
+        self.memory.as_ref().unwrap_or(&self.folder).path()
+    }
+
     /// The files of a scenario, made where they are not there yet.
     pub(crate) fn files(&mut self, scenario: Scenario) -> Vec<ServedFile> {
         let mut files = Vec::new();
@@ -202,7 +207,7 @@ async fn told_to_end() -> io::Result<()> {
 }
 
 /// A folder whose files are in memory, where there is one.
-pub(crate) fn in_memory() -> PathBuf {
+fn in_memory() -> PathBuf {
     let shared = PathBuf::from("/dev/shm");
     if shared.is_dir() { shared } else { std::env::temp_dir() }
 }
