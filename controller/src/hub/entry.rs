@@ -4,7 +4,7 @@
 //! things. Where two fields speak of one thing, the one that describes the content wins: `lfs.size` over `size`, a SHA-256 of
 //! the content over the git digest of an LFS pointer. What they leave open is refused with the reason.
 
-use hfdown_protocol::{Digest, Failure, FailureKind, FileRow, PathError, RepoPath};
+use hfdown_protocol::{Digest, Failure, FailureKind, FileRow, PathError, RepoPath, XetHash};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -150,8 +150,8 @@ impl TreeEntry {
     }
 
     /// What Xet knows its content by. What is not written as the Hub writes it is none.
-    pub(super) fn xet_hash(&self) -> Option<Digest> {
-        Digest::sha256(self.xet_hash.as_str()?).ok()
+    pub(super) fn xet_hash(&self) -> Option<XetHash> {
+        self.xet_hash.as_str()?.parse().ok()
     }
 
     /// What git knows it by: of an LFS file, the pointer's digest.
