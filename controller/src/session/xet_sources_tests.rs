@@ -270,6 +270,19 @@ async fn a_token_that_is_refused_is_renewed() {
 }
 
 #[tokio::test]
+async fn a_clock_that_is_wrong_has_no_token_asked_for_with_every_question() {
+    let store = ScriptedServer::new(|_| ok(&one_term(SIZE, 9_000_000))).await;
+    let url = store.url.clone();
+    // By the clock of this machine it has ended long ago.
+    let hub =
+        ScriptedServer::new(move |_| ok(&json!({"accessToken": TOKEN, "exp": 1000, "casUrl": url}))).await;
+    let (plan, listing) = files(5);
+    let (routes, trouble) = sources(&hub.url, XetPolicy::Auto).routes(&plan, &listing).await;
+    assert_eq!((taken(&routes, 5).len(), trouble), (5, None));
+    assert_eq!((store.seen().len(), hub.seen().len()), (5, 1));
+}
+
+#[tokio::test]
 async fn a_store_that_is_away_or_wants_patience_is_left_alone() {
     for reply in [
         refused(500),

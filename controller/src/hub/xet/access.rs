@@ -9,6 +9,8 @@ use url::Url;
 
 /// It is renewed so long before it ends.
 const MARGIN: Duration = Duration::from_secs(30);
+/// For how long one is used that does not say it.
+const USUAL: Duration = Duration::from_secs(60);
 
 /// A token of the store, and where the store is. Like the Hub's token it can't be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -46,9 +48,10 @@ impl XetAccess {
         is_store.then_some(Self { authorization, store, ends })
     }
 
-    /// Whether it is good for a while.
-    pub(super) fn is_good(&self, now: SystemTime) -> bool {
-        self.ends.duration_since(now).is_ok_and(|left| left > MARGIN)
+    /// For how long it is good, where it is given out now. One that has ended by then shows that this machine's clock is
+    /// wrong, and is tried: the store says when it has ended.
+    pub(super) fn good_for(&self, now: SystemTime) -> Duration {
+        self.ends.duration_since(now).map_or(USUAL, |left| left.saturating_sub(MARGIN))
     }
 
     /// What goes with a question. For requests to the store only.
@@ -78,7 +81,9 @@ mod tests {
         let access = XetAccess::from_json(granted("xet_secret", "https://cas.example").as_bytes()).unwrap();
         assert!(!format!("{access:?} {:?}", access.authorization()).contains("xet_secret"));
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
-        assert!(access.is_good(at(1900)) && !access.is_good(at(1980)) && !access.is_good(at(3000)));
+        for (now, seconds) in [(1900, 70), (1970, 0), (1999, 0), (2001, 60), (9000, 60)] {
+            assert_eq!(access.good_for(at(now)), Duration::from_secs(seconds), "{now}");
+        }
         for (token, url) in [
             ("", "https://cas.example"),
             ("a b", "https://cas.example"),

@@ -56,7 +56,8 @@ pub struct XetStore {
 enum KnownAccess {
     #[default]
     NotAsked,
-    Granted(XetAccess),
+    /// Until then.
+    Granted(XetAccess, Instant),
     /// No one, as was found then.
     Refused(XetError, Instant),
 }
@@ -272,13 +273,15 @@ impl XetStore {
     async fn access(&self) -> Result<XetAccess, XetError> {
         let mut known = self.access.lock().await;
         match &*known {
-            KnownAccess::Granted(access) if access.is_good(SystemTime::now()) => return Ok(access.clone()),
+            KnownAccess::Granted(access, until) if Instant::now() < *until => return Ok(access.clone()),
             KnownAccess::Refused(error, at) if at.elapsed() < REFUSED => return Err(error.clone()),
-            KnownAccess::NotAsked | KnownAccess::Granted(_) | KnownAccess::Refused(..) => {}
+            KnownAccess::NotAsked | KnownAccess::Granted(..) | KnownAccess::Refused(..) => {}
         }
+        let asked = Instant::now();
         match self.ask_for_access().await {
             Ok(access) => {
-                *known = KnownAccess::Granted(access.clone());
+                let until = asked.checked_add(access.good_for(SystemTime::now())).unwrap_or(asked);
+                *known = KnownAccess::Granted(access.clone(), until);
                 Ok(access)
             }
             Err(error) => {
@@ -331,7 +334,7 @@ impl XetStore {
     /// A token that was refused.
     async fn forget(&self, refused: &XetAccess) {
         let mut known = self.access.lock().await;
-        if matches!(&*known, KnownAccess::Granted(access) if access == refused) {
+        if matches!(&*known, KnownAccess::Granted(access, _) if access == refused) {
             *known = KnownAccess::NotAsked;
         }
     }
