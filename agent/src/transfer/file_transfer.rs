@@ -1,10 +1,10 @@
 //! One file to fetch, as the connections that work on it share it without the queue's lock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hfdown_protocol::{Source, Stamp, Wanted, XetHash};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio_util::sync::CancellationToken;
 
 use super::basis::Basis;
@@ -31,6 +31,8 @@ pub(super) struct FileTransfer {
     pub(super) basis: Option<Arc<Basis>>,
     basis_is_used: AtomicBool,
     basis_was_wrong: AtomicBool,
+    /// What lets it be seeded: its part has the room of a whole file from then on, whatever becomes of the first attempt.
+    seeding: Mutex<Option<OwnedSemaphorePermit>>,
     /// Whether all of it was on disk at the beginning.
     pub(super) was_kept: bool,
     kept_is_used: AtomicBool,
@@ -67,6 +69,7 @@ impl FileTransfer {
             basis: None,
             basis_is_used: AtomicBool::new(false),
             basis_was_wrong: AtomicBool::new(false),
+            seeding: Mutex::default(),
             was_kept,
             kept_is_used,
             counts,
@@ -93,6 +96,15 @@ impl FileTransfer {
     /// Whether all of it was on disk at the beginning and no attempt has used that: it may turn out wrong.
     pub(super) fn take_kept(&self) -> bool {
         self.was_kept && !self.kept_is_used.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether it has a permit to be seeded, which it keeps until it is settled.
+    pub(super) fn may_be_seeded(&self) -> bool {
+        self.seeding.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    pub(super) fn let_be_seeded(&self, permit: OwnedSemaphorePermit) {
+        *self.seeding.lock().unwrap_or_else(PoisonError::into_inner) = Some(permit);
     }
 
     /// Whether its basis was not tried yet, as it is from here on.

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use hfdown_protocol::Report;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::claim::claim;
 use super::context::{TransferContext, defect};
@@ -65,7 +64,7 @@ async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransf
                 // A connection would wait for its turn.
                 context.underway.spawn(seeded(Arc::clone(context), index, file, Arc::new(part)));
             } else {
-                begin(context, index, file, Arc::new(part), None).await;
+                begin(context, index, file, Arc::new(part)).await;
             }
         }
         Err(fault) => context.faulted(index, &file, None, fault).await,
@@ -76,10 +75,14 @@ async fn open(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransf
 /// once, and gives back that of its basis only when it is placed.
 async fn seeded(context: Arc<TransferContext>, index: usize, file: Arc<FileTransfer>, part: Arc<Part>) {
     let beginning = async {
-        // Never closed, so there always is a permit in the end.
-        let permit = Arc::clone(&context.seeds).acquire_owned().await.ok();
+        if !file.may_be_seeded()
+            // Never closed, so there always is a permit in the end.
+            && let Ok(permit) = Arc::clone(&context.seeds).acquire_owned().await
+        {
+            file.let_be_seeded(permit);
+        }
         match seed(&context, &file, &part).await {
-            Ok(()) => begin(&context, index, Arc::clone(&file), part, permit).await,
+            Ok(()) => begin(&context, index, Arc::clone(&file), part).await,
             Err(fault) => context.faulted(index, &file, None, fault).await,
         }
     };
@@ -90,14 +93,8 @@ async fn seeded(context: Arc<TransferContext>, index: usize, file: Arc<FileTrans
     }
 }
 
-/// Has what is missing of a part fetched. The permit is held until the file is placed.
-async fn begin(
-    context: &Arc<TransferContext>,
-    index: usize,
-    file: Arc<FileTransfer>,
-    part: Arc<Part>,
-    permit: Option<OwnedSemaphorePermit>,
-) {
+/// Has what is missing of a part fetched.
+async fn begin(context: &Arc<TransferContext>, index: usize, file: Arc<FileTransfer>, part: Arc<Part>) {
     let prepared = file.source.prepare(&context.network, || part.missing()).await;
     if let Err(fault) = prepared {
         return context.faulted(index, &file, None, fault).await;
@@ -105,11 +102,7 @@ async fn begin(
     file.counts.set_done(part.total());
     // First: what the delivery says of the file is about this part.
     context.scheduler.opened(index, Arc::clone(&part));
-    let delivering = delivery::deliver(Arc::clone(context), index, file, part);
-    context.underway.spawn(async move {
-        let _permit = permit;
-        delivering.await;
-    });
+    context.underway.spawn(delivery::deliver(Arc::clone(context), index, file, part));
 }
 
 /// Fetches a range of a large file.
