@@ -18,9 +18,7 @@ use crate::bases::Bases;
 use crate::environment::Environment;
 use crate::folder::{FileSet, Folder, Opening, Records};
 use crate::machine;
-use crate::source::{
-    Cooldowns, Network, PendingSources, SourceAnswer, Streams, WaitingConnections, WantsToken,
-};
+use crate::source::{Cooldowns, Network, PendingSources, Streams, WaitingConnections, WantsToken};
 use crate::survey::Survey;
 use crate::transfer::Basis;
 use crate::work_order::WorkOrder;
@@ -189,28 +187,13 @@ impl Conversation {
             Order::Begin => self.begin().await,
             // The host of a detached transfer answers this; an agent that ends with its link can't.
             Order::Detach { .. } => self.out_of_order("Detach").await,
-            Order::Source { file, address, hub } => {
-                let given = self.network.pending.give(file, SourceAnswer::Address(address, hub));
-                self.expect_asked(given.is_ok()).await
-            }
-            Order::SourceUnavailable { file, failure } => {
-                let given = self.network.pending.give(file, SourceAnswer::SourceUnavailable(failure));
-                self.expect_asked(given.is_ok()).await
-            }
-            Order::Inline { file, bytes } => {
-                let given = self.network.pending.give_bytes(file, &bytes);
-                self.expect_asked(given.is_ok()).await
-            }
-            Order::Relayed { file, host } => {
-                let given = self.network.pending.give(file, SourceAnswer::Relayed(host));
-                self.expect_asked(given.is_ok()).await
-            }
-            Order::XorbRanges { file, ranges, hub } => {
-                let given = self.network.pending.give_xorb_ranges(file, ranges, hub);
-                self.expect_asked(given.is_ok()).await
-            }
-            Order::Terms { file, terms, is_last } => {
-                let given = self.network.pending.give_terms(file, terms, is_last);
+            answer @ (Order::Source { .. }
+            | Order::SourceUnavailable { .. }
+            | Order::Inline { .. }
+            | Order::Relayed { .. }
+            | Order::XorbRanges { .. }
+            | Order::Terms { .. }) => {
+                let given = self.network.pending.answer(answer);
                 self.expect_asked(given.is_ok()).await
             }
             Order::Stream { stream, event } => {

@@ -6,7 +6,7 @@ mod delta;
 use std::collections::{BTreeMap, HashMap};
 
 use clap::ValueEnum;
-use hfdown_protocol::{FileId, XetHash};
+use hfdown_protocol::{Failure, FailureKind, FileId, XetHash};
 
 /// By how many hundredths less must travel. Chunks have to be decoded, and come from more addresses than a plain file.
 pub const WORTH_XET: u64 = 3;
@@ -14,6 +14,9 @@ pub const WORTH_XET: u64 = 3;
 pub const SMALLEST: u64 = 1 << 20;
 /// Larger files the Hub does not give out as plain ones.
 pub const LARGEST_PLAIN: u64 = 50_000_000_000;
+
+/// What is said of a file that it has not.
+const UNKNOWN_THERE: &str = "the Hub does not say that the store has it";
 
 pub use delta::DeltaRoute;
 
@@ -43,6 +46,8 @@ pub struct Routes {
     hashes: HashMap<FileId, XetHash>,
     xet: HashMap<FileId, XetRoute>,
     deltas: BTreeMap<FileId, DeltaRoute>,
+    /// Why nothing comes from the store, or not all that could.
+    trouble: Option<Failure>,
 }
 
 impl XetPolicy {
@@ -70,6 +75,11 @@ impl Routes {
         self.xet.insert(file, route);
     }
 
+    /// It comes as it is after all.
+    pub fn leave(&mut self, file: FileId) {
+        self.xet.remove(&file);
+    }
+
     /// What the store calls a file.
     pub fn hash(&self, file: FileId) -> Option<XetHash> {
         self.hashes.get(&file).copied()
@@ -78,6 +88,29 @@ impl Routes {
     /// The way of a file that comes from the store.
     pub fn xet(&self, file: FileId) -> Option<XetRoute> {
         self.xet.get(&file).copied()
+    }
+
+    /// The store was of no use.
+    pub fn note_trouble(&mut self, trouble: Failure) {
+        self.trouble.get_or_insert(trouble);
+    }
+
+    /// Why a file of this size did not come. Of one that the Hub gives out through the store alone, the reason is that it did not
+    /// come from there: the agent said why, or it was known before.
+    pub fn explain(&self, size: u64, failure: Failure, fell_back: Option<&Failure>) -> Failure {
+        let is_of_the_hub =
+            matches!(failure.kind, FailureKind::NotAllowed | FailureKind::Stale | FailureKind::Nonsense);
+        if size <= LARGEST_PLAIN || !is_of_the_hub {
+            return failure;
+        }
+        let why = fell_back.or(self.trouble.as_ref()).map_or(UNKNOWN_THERE, |trouble| &trouble.detail);
+        let detail = &failure.detail;
+        Failure::new(
+            failure.kind,
+            format_args!(
+                "{detail}; files of more than 50 GB come from the Hub's Xet store alone, and not this one: {why}"
+            ),
+        )
     }
 
     /// Whether any file comes from the store.
@@ -100,6 +133,11 @@ impl Routes {
         self.deltas.get(&file).map_or(missing, |route| route.fresh.min(missing))
     }
 
+    /// Whether something of this file is copied.
+    pub fn is_copied(&self, file: FileId) -> bool {
+        self.deltas.contains_key(&file)
+    }
+
     /// Whether something of a file is copied.
     pub fn has_copies(&self) -> bool {
         !self.deltas.is_empty()
@@ -117,6 +155,28 @@ impl Routes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_file_that_only_the_store_gives_out_is_said_why_it_did_not_come_from_there() {
+        let (mut routes, large) = (Routes::default(), LARGEST_PLAIN + 1);
+        let refused = || Failure::new(FailureKind::NotAllowed, "cdn.example answered 403");
+        let why = |routes: &Routes, size, failure, fell_back: Option<&Failure>| {
+            routes.explain(size, failure, fell_back).detail
+        };
+        let full = || Failure::new(FailureKind::Disk, "cannot write");
+        assert_eq!(why(&routes, LARGEST_PLAIN, refused(), None), "cdn.example answered 403");
+        assert_eq!(why(&routes, large, full(), None), "cannot write");
+        assert!(why(&routes, large, refused(), None).ends_with(UNKNOWN_THERE));
+        routes.note_trouble(Failure::new(FailureKind::NotAllowed, "it is turned off"));
+        let told = why(&routes, large, refused(), None);
+        assert!(
+            told.starts_with("cdn.example answered 403; files of more than 50 GB ")
+                && told.ends_with(": it is turned off"),
+            "{told}"
+        );
+        let fell_back = Failure::new(FailureKind::Nonsense, "no chunks");
+        assert!(why(&routes, large, refused(), Some(&fell_back)).ends_with(": no chunks"));
+    }
 
     #[test]
     fn a_file_comes_from_the_store_where_that_saves_enough() {

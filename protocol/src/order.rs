@@ -325,6 +325,9 @@ pub enum Source {
     /// To be asked for as terms of a Xet reconstruction. Where that comes to nothing: from this address, which stays valid,
     /// or `None`, to be asked for.
     Reconstructed(Option<Address>),
+    /// The same for an agent that is left alone: the terms of all of the file were given in advance. What is missing later is
+    /// found in them, and is asked for again once their addresses are refused, unless there is an address that stays valid.
+    ReconstructedInAdvance(Option<Address>),
 }
 
 /// In what kind of network a Hub is. One that is open to all has no business with addresses that only the machine it

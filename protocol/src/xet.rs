@@ -47,6 +47,12 @@ pub struct Term {
     pub skip: u32,
 }
 
+/// What terms weigh in memory while they wait to be wanted, in bytes.
+pub fn handed_over_weight(ranges: &[XorbRange], terms: &[Term]) -> usize {
+    let of_range = |range: &XorbRange| range.address.expose().as_str().len() + size_of::<XorbRange>();
+    ranges.iter().map(of_range).sum::<usize>() + size_of_val(terms)
+}
+
 impl XetHash {
     /// Turns each group of eight bytes round.
     fn swapped(mut bytes: [u8; 32]) -> [u8; 32] {

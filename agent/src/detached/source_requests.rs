@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use hfdown_protocol::{AskedFor, Failure, FailureKind, FileId, Order, Term, XorbRange, limits};
+use hfdown_protocol::{AskedFor, Failure, FailureKind, FileId, Order, handed_over_weight, limits};
 
 /// Questions without an answer, and answers without a question.
 #[derive(Debug, Default)]
@@ -28,10 +28,14 @@ pub(super) struct TooMuch;
 impl SourceRequests {
     /// A file's source is needed: what was given for it, or nothing, and then the question is open.
     pub(super) fn ask(&mut self, file: FileId, asked: &AskedFor) -> Vec<Order> {
-        let mut answers = self.forget_given(file);
-        // What was given in terms is of no use to those who ask for something else.
-        if *asked == AskedFor::Plain && answers.iter().any(is_in_terms) {
-            answers.clear();
+        let given = self.forget_given(file);
+        let wants_terms = *asked != AskedFor::Plain;
+        let (answers, others): (Vec<_>, Vec<_>) =
+            given.into_iter().partition(|answer| is_in_terms(answer) == wants_terms);
+        // Where terms come to nothing, something else is asked for; after that they are not.
+        if wants_terms && !others.is_empty() {
+            self.given_bytes += others.iter().map(weight).sum::<usize>();
+            self.given.insert(file, others);
         }
         if answers.is_empty() {
             self.asked.insert(file, OpenQuestion { asked: asked.clone(), came: 0 });
@@ -113,14 +117,47 @@ fn weight(answer: &Order) -> usize {
     match answer {
         Order::Inline { bytes, .. } => bytes.len(),
         Order::Source { address, .. } => address.expose().as_str().len(),
-        Order::XorbRanges { ranges, .. } => {
-            ranges.iter().map(|range| range.address.expose().as_str().len() + size_of::<XorbRange>()).sum()
-        }
-        Order::Terms { terms, .. } => terms.len() * size_of::<Term>(),
+        Order::XorbRanges { ranges, .. } => handed_over_weight(ranges, &[]),
+        Order::Terms { terms, .. } => handed_over_weight(&[], terms),
         _ => 0,
     }
 }
 
 fn is_in_terms(answer: &Order) -> bool {
     matches!(answer, Order::XorbRanges { .. } | Order::Terms { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use hfdown_protocol::{Address, HubNetwork};
+
+    use super::*;
+
+    const FILE: FileId = FileId(7);
+
+    fn given() -> (SourceRequests, Order, Order) {
+        let address = Address::new("https://cdn.example/file").unwrap();
+        let plain = Order::Source { file: FILE, address, hub: HubNetwork::Public };
+        let terms = Order::Terms { file: FILE, terms: Vec::new(), is_last: true };
+        let mut requests = SourceRequests::default();
+        for order in [&terms, &plain] {
+            assert!(matches!(requests.answer(FILE, order.clone(), 10), Ok(None)));
+        }
+        (requests, terms, plain)
+    }
+
+    #[test]
+    fn terms_that_were_given_come_first_and_an_address_where_they_come_to_nothing() {
+        let in_terms = AskedFor::Terms { missing: std::iter::once(0..10).collect() };
+        let (mut requests, terms, plain) = given();
+        assert_eq!(requests.ask(FILE, &in_terms), [terms]);
+        assert_eq!(requests.ask(FILE, &in_terms), [], "they have gone stale");
+        assert!(requests.is_open(FILE));
+        assert_eq!(requests.ask(FILE, &AskedFor::Plain), [plain]);
+        assert_eq!((requests.given.len(), requests.given_bytes), (0, 0));
+        // A file that does not come by its terms needs them no more.
+        let (mut requests, _, plain) = given();
+        assert_eq!(requests.ask(FILE, &AskedFor::Plain), [plain]);
+        assert_eq!((requests.ask(FILE, &in_terms), requests.given_bytes), (Vec::new(), 0));
+    }
 }

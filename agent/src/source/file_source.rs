@@ -17,6 +17,7 @@ use super::network::Network;
 use super::pending::SourceAnswer;
 use super::relayed;
 use super::stream::ByteStream;
+use super::terms_at_hand::TermsAtHand;
 use super::xet::XetStream;
 use super::xet_faults::{XetFaults, XetStep};
 use crate::fault::{FetchFault, RetryDecision};
@@ -42,6 +43,7 @@ pub(crate) struct FileSource {
     /// Whether new terms are to be asked for, of what is missing then.
     is_recut: AtomicBool,
     xet_faults: XetFaults,
+    at_hand: TermsAtHand,
 }
 
 /// What was learned about where the bytes are.
@@ -77,6 +79,7 @@ impl FileSource {
             ignored: AtomicU32::new(0),
             is_recut: AtomicBool::new(false),
             xet_faults: XetFaults::default(),
+            at_hand: TermsAtHand::default(),
         }
     }
 
@@ -184,6 +187,7 @@ impl FileSource {
 
     /// Lets go of what only requests need.
     pub(crate) async fn forget(&self) {
+        self.at_hand.forget(u32::MAX);
         *self.known.lock().await = Known::Nothing;
     }
 
@@ -222,14 +226,22 @@ impl FileSource {
         missing: &impl Fn() -> RangeSet,
     ) -> Result<Location, FetchFault> {
         if self.is_reconstructed() {
-            match self.reconstruct(network, &missing()).await {
-                Ok(location) => return Ok(location),
-                Err(fault) => self.fall_back(network, &fault).await,
+            let missing = missing();
+            if missing.total() == 0 {
+                // Other connections have brought it all meanwhile: there are no terms to ask for, and nothing is wrong.
+                self.leave_store();
+            } else {
+                match self.reconstruct(network, &missing).await {
+                    Ok(location) => return Ok(location),
+                    Err(fault) => self.fall_back(network, &fault).await,
+                }
             }
         }
         let public = match &self.ordered {
             Source::Public(address) => Some(address),
-            Source::Reconstructed(otherwise) => otherwise.as_ref(),
+            Source::Reconstructed(otherwise) | Source::ReconstructedInAdvance(otherwise) => {
+                otherwise.as_ref()
+            }
             Source::HandedOver(address) if self.is_used.swap(true, Ordering::Relaxed) => Some(address),
             Source::HandedOver(_) | Source::OnRequest => None,
         };
@@ -243,27 +255,51 @@ impl FileSource {
 
     /// Asks for the terms of what is missing.
     async fn reconstruct(&self, network: &Arc<Network>, missing: &RangeSet) -> Result<Location, FetchFault> {
-        let missing = missing.joined(limits::GAPS).iter().cloned().collect();
-        let location = self.ask_controller(network, AskedFor::Terms { missing }).await?;
+        let missing: Vec<_> = missing.joined(limits::GAPS).iter().cloned().collect();
+        let location = if let Some(found) = self.at_hand.of(&missing) {
+            Location::Xet(Arc::new(found), self.xet_faults.answered(Instant::now()))
+        } else {
+            let asked = AskedFor::Terms { missing: missing.clone() };
+            match self.ask_controller(network, asked).await? {
+                Location::Xet(given, number) if self.is_given_in_advance() => {
+                    Location::Xet(Arc::new(self.at_hand.keep(given, number, &missing)), number)
+                }
+                location => location,
+            }
+        };
         if let Location::Xet(reconstruction, _) = &location {
             self.learn_cuts(Cuts::At(reconstruction.cuts(self.size)));
         }
         Ok(location)
     }
 
+    /// Whether no controller may be there to give its terms again.
+    fn is_given_in_advance(&self) -> bool {
+        matches!(self.ordered, Source::ReconstructedInAdvance(_))
+    }
+
     /// Whether its bytes are asked for as terms.
     fn is_reconstructed(&self) -> bool {
-        matches!(self.ordered, Source::Reconstructed(_)) && !self.xet_faults.is_given_up()
+        matches!(self.ordered, Source::Reconstructed(_) | Source::ReconstructedInAdvance(_))
+            && !self.xet_faults.is_given_up()
     }
 
     /// From here on it comes as any other file does.
     async fn fall_back(&self, network: &Network, fault: &FetchFault) {
-        if !self.xet_faults.give_up() {
+        if !self.leave_store() {
             return;
         }
-        self.learn_cuts(Cuts::Anywhere);
         // This fails only when the conversation is over.
         let _ = network.reports.send(Report::FellBack { file: self.file, failure: fault.failure() }).await;
+    }
+
+    /// It comes as any other file does. Whether that is new.
+    fn leave_store(&self) -> bool {
+        let is_new = self.xet_faults.give_up();
+        if is_new {
+            self.learn_cuts(Cuts::Anywhere);
+        }
+        is_new
     }
 
     /// A connection is to go on in the middle of a term: the rest of it becomes one of its own.
@@ -285,7 +321,14 @@ impl FileSource {
     pub(crate) async fn judge(&self, network: &Network, fault: FetchFault, done: u64) -> FetchFault {
         let FetchFault::OfTerms { fault, answer } = fault else { return fault };
         let is_cut_elsewhere = matches!(*fault, FetchFault::CutElsewhere);
-        let step = self.xet_faults.weigh(&fault, answer, done, Instant::now());
+        let mut step = self.xet_faults.weigh(&fault, answer, done, Instant::now());
+        if fault.retry_decision() == RetryDecision::RetryWithNewAddress
+            && self.at_hand.forget(answer)
+            && matches!(self.ordered, Source::ReconstructedInAdvance(Some(_)))
+        {
+            // New terms would have to be waited for, and the file is to be had without.
+            step = XetStep::FallBack;
+        }
         if step == XetStep::FallBack {
             self.fall_back(network, &fault).await;
         }

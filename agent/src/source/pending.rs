@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use hfdown_protocol::{Address, Failure, FileId, HubNetwork, Term, XorbRange, limits};
+use hfdown_protocol::{Address, Failure, FileId, HubNetwork, Order, Term, XorbRange, limits};
 use tokio::sync::oneshot;
 
 /// The sources that were asked for and have not come.
@@ -62,6 +62,21 @@ impl PendingSources {
         receiver
     }
 
+    /// Hands over what an order has of an answer. Other orders are none.
+    pub(crate) fn answer(&self, order: Order) -> Result<(), Unasked> {
+        match order {
+            Order::Source { file, address, hub } => self.give(file, SourceAnswer::Address(address, hub)),
+            Order::SourceUnavailable { file, failure } => {
+                self.give(file, SourceAnswer::SourceUnavailable(failure))
+            }
+            Order::Inline { file, bytes } => self.give_bytes(file, &bytes),
+            Order::Relayed { file, host } => self.give(file, SourceAnswer::Relayed(host)),
+            Order::XorbRanges { file, ranges, hub } => self.give_xorb_ranges(file, ranges, hub),
+            Order::Terms { file, terms, is_last } => self.give_terms(file, terms, is_last),
+            _ => Err(Unasked),
+        }
+    }
+
     /// Hands over an answer.
     pub(crate) fn give(&self, file: FileId, answer: SourceAnswer) -> Result<(), Unasked> {
         let waiting = self.waiting().remove(&file).ok_or(Unasked)?;
@@ -71,7 +86,7 @@ impl PendingSources {
     }
 
     /// Hands over some bytes of an answer, which is complete at the file's size.
-    pub(crate) fn give_bytes(&self, file: FileId, bytes: &[u8]) -> Result<(), Unasked> {
+    fn give_bytes(&self, file: FileId, bytes: &[u8]) -> Result<(), Unasked> {
         let complete = {
             let mut all = self.waiting();
             let waiting = all.get_mut(&file).ok_or(Unasked)?;
@@ -86,12 +101,7 @@ impl PendingSources {
     }
 
     /// Hands over some of the xorb ranges of an answer.
-    pub(crate) fn give_xorb_ranges(
-        &self,
-        file: FileId,
-        ranges: Vec<XorbRange>,
-        hub: HubNetwork,
-    ) -> Result<(), Unasked> {
+    fn give_xorb_ranges(&self, file: FileId, ranges: Vec<XorbRange>, hub: HubNetwork) -> Result<(), Unasked> {
         let mut all = self.waiting();
         let waiting = all.get_mut(&file).ok_or(Unasked)?;
         waiting.ranges.extend(ranges);
@@ -100,7 +110,7 @@ impl PendingSources {
     }
 
     /// Hands over some of its terms, after which it may be complete.
-    pub(crate) fn give_terms(&self, file: FileId, terms: Vec<Term>, is_last: bool) -> Result<(), Unasked> {
+    fn give_terms(&self, file: FileId, terms: Vec<Term>, is_last: bool) -> Result<(), Unasked> {
         let complete = {
             let mut all = self.waiting();
             let waiting = all.get_mut(&file).ok_or(Unasked)?;

@@ -302,10 +302,13 @@ struct XetFile {
 
 impl XetFile {
     fn new(size: u64) -> Self {
+        Self::of(size, Source::Reconstructed(Some(plain())))
+    }
+
+    fn of(size: u64, source: Source) -> Self {
         let (reports, told) = mpsc::channel(8);
         let network = network(reports);
-        let otherwise = Some(Address::new("http://127.0.0.1:1/file").unwrap());
-        let source = FileSource::new(FileId(0), size, Source::Reconstructed(otherwise));
+        let source = FileSource::new(FileId(0), size, source);
         let missing = RangeSet::default().missing(0..size);
         Self { network, source, reports: told, missing }
     }
@@ -324,6 +327,11 @@ impl XetFile {
         };
         tokio::select! { opened = opened => opened, () = controller => unreachable!() }
     }
+}
+
+/// Where nothing listens.
+fn plain() -> Address {
+    Address::new("http://127.0.0.1:1/file").unwrap()
 }
 
 fn terms(address: &Address, missing: &[Range<u64>]) -> SourceAnswer {
@@ -413,5 +421,67 @@ async fn what_is_no_use_falls_back_once_and_is_said_once() {
         // The public address has it, or would.
         let fault = file.open(0..4000, |_| panic!("it is asked about")).await.unwrap_err();
         assert!(matches!(fault, FetchFault::Connect { .. }), "{fault}");
+    }
+}
+
+#[tokio::test]
+async fn what_other_connections_have_brought_is_not_asked_for_and_nothing_is_said() {
+    let mut file = XetFile::new(4000);
+    file.missing = RangeSet::default();
+    let fault = file.open(0..4000, |_| panic!("it is asked about")).await.unwrap_err();
+    assert!(matches!(fault, FetchFault::Connect { .. }), "{fault}");
+    assert!(file.reports.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn terms_that_were_given_in_advance_are_enough_until_they_are_refused() {
+    let server = XorbServer::new(xorb(4), |number| match number {
+        0 => XorbReply::Wrong("", 2500),
+        1 => XorbReply::Right,
+        _ => XorbReply::Wrong("403 Forbidden", 0),
+    })
+    .await;
+    for otherwise in [Some(plain()), None] {
+        let is_public = otherwise.is_some();
+        let mut file = XetFile::of(4000, Source::ReconstructedInAdvance(otherwise));
+        let all: Vec<_> = std::iter::once(0..4000).collect();
+        let whole = |_| terms(&server.address, &all);
+        let extent = if is_public { 2000..4000 } else { 0..4000 };
+        if is_public {
+            let mut stream = file.open(0..4000, whole).await.unwrap();
+            let mut had = 0;
+            let fault = loop {
+                match stream.next().await {
+                    Ok(chunk) => had += chunk.unwrap().bytes.len() as u64,
+                    Err(fault) => break fault,
+                }
+            };
+            assert_eq!(had, 2000);
+            file.missing.remove(0..had);
+            let judged = file.source.judge(&file.network, fault, had).await;
+            assert!(matches!(judged, FetchFault::Broken { .. }), "{judged}");
+            let unasked = |_| panic!("it is asked about again");
+            let fault = file.open(0..4000, unasked).await.unwrap_err();
+            file.source.judge(&file.network, fault, had).await;
+            assert_eq!(file.source.cuts().widen(2000..2001, 4000), 2000..4000);
+            let mut stream = file.open(2000..4000, unasked).await.unwrap();
+            assert!(matches!(stream.next().await, Ok(Some(chunk)) if chunk.offset == 2000));
+        }
+        let fault = file.open(extent.clone(), whole).await.unwrap_err();
+        let judged = file.source.judge(&file.network, fault, extent.start).await;
+        assert!(matches!(judged, FetchFault::CutElsewhere), "{judged}");
+        if is_public {
+            assert!(matches!(file.reports.recv().await, Some(Report::FellBack { .. })));
+            let fault = file.open(2000..4000, |_| panic!("it is asked about")).await.unwrap_err();
+            assert!(matches!(fault, FetchFault::Connect { .. }), "{fault}");
+        } else {
+            // New ones are asked for, and would be waited for.
+            let asked = |report| {
+                let missing = asked_ranges(report);
+                assert_eq!(missing, vec![0..4000]);
+                terms(&server.address, &missing)
+            };
+            assert!(file.open(0..4000, asked).await.is_err());
+        }
     }
 }

@@ -55,7 +55,9 @@ impl Jobs {
         }
         *ordered = match &source {
             Source::OnRequest => Ordered::OnRequest,
-            Source::HandedOver(_) | Source::Reconstructed(_) => Ordered::Apart,
+            Source::HandedOver(_) | Source::Reconstructed(_) | Source::ReconstructedInAdvance(_) => {
+                Ordered::Apart
+            }
             Source::Public(address) => {
                 let base = address.expose().as_str().strip_suffix(file.path.as_str());
                 if let (true, Some(base)) = (self.base.is_empty(), base) {

@@ -98,6 +98,22 @@ impl Reconstruction {
         }
     }
 
+    /// The terms of these bytes alone, which follow each other. What is passed over of a term is decoded all the same.
+    pub(crate) fn within(&self, missing: &[Range<u64>]) -> Self {
+        let mut terms = Vec::new();
+        for range in missing {
+            let behind = self.terms[self.first_behind(range.start)..].iter();
+            terms.extend(behind.take_while(|term| term.offset < range.end).filter_map(|term| {
+                let (first, last) = (term.offset.max(range.start), end(term).min(range.end));
+                let length = u32::try_from(last.checked_sub(first)?).ok()?;
+                let skip = term.skip.checked_add(u32::try_from(first - term.offset).ok()?)?;
+                Some(Term { offset: first, length, range: term.range, chunks: term.chunks.clone(), skip })
+            }));
+        }
+        let stock = stock_of(&self.ranges, &terms);
+        Self { ranges: self.ranges.clone(), terms, stock, hub: self.hub }
+    }
+
     /// Whether all of these bytes are in terms.
     fn has(&self, range: &Range<u64>) -> bool {
         let mut position = range.start;
@@ -241,6 +257,23 @@ mod tests {
         }
         let overlap = vec![whole(), term(999, 5, 0, 2..3, 0)];
         assert_eq!(reconstruct(vec![good()], overlap), Err(TermError::Order));
+    }
+
+    #[test]
+    fn of_terms_that_are_at_hand_those_of_what_is_missing_are_cut_out() {
+        let terms = vec![term(0, 200, 0, 0..1, 7), term(200, 100, 0, 1..2, 0), term(400, 100, 0, 2..3, 0)];
+        let whole = reconstruct(vec![range(0..9, 0..9)], terms.clone()).unwrap();
+        assert_eq!(whole.within(&[0..300, 400..500]), whole);
+        let some = whole.within(&[50..60, 150..250, 290..420]);
+        let expected = [
+            term(50, 10, 0, 0..1, 57),
+            term(150, 50, 0, 0..1, 157),
+            term(200, 50, 0, 1..2, 0),
+            term(290, 10, 0, 1..2, 90),
+            term(400, 20, 0, 2..3, 0),
+        ];
+        assert_eq!(some.terms, expected);
+        assert_eq!(some.terms_of(&(150..250)), Some(1..3));
     }
 
     #[test]

@@ -335,8 +335,7 @@ pub struct LimitArguments {
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub max_speed: Option<NonZeroU64>,
     /// Fetch large files as compressed chunks of the Hub's Xet store: where that saves 3 % of the bytes or more, wherever
-    /// it has them, or never [default: auto, or never with `HF_HUB_DISABLE_XET`]. What is detached or sent through
-    /// this machine comes without
+    /// it has them, or never [default: auto, or never with `HF_HUB_DISABLE_XET`]
     #[arg(long, value_name = "WHEN", value_enum)]
     pub xet: Option<XetPolicy>,
     /// How long to wait for a folder that another run holds; 0 does not wait [default: until it is free]

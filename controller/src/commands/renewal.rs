@@ -11,7 +11,8 @@ use crate::detached_records::DetachedRecord;
 use crate::display::Events;
 use crate::failure;
 use crate::hub::HubError;
-use crate::session::{Relaying, Sources};
+use crate::routes::XetPolicy;
+use crate::session::{Relaying, Sources, XetSources};
 
 /// What a record names, and where its addresses come from, or why from nowhere.
 type KnownSources = (DetachedRecord, Result<Sources, Arc<str>>);
@@ -58,5 +59,7 @@ async fn renewed(record: &DetachedRecord, token: Option<&str>, events: &Events) 
     let words = |error: HubError| failure::in_words(&error.to_string());
     let info = hub.info(&repo, &revision).await.map_err(words)?;
     let listing = hub.list(&info).await.map_err(words)?;
-    Ok(Sources::new(hub, Arc::new(info), Relaying::Never).within(&listing))
+    let info = Arc::new(info);
+    let xet = XetSources::new(Arc::clone(&hub), Arc::clone(&info), XetPolicy::Auto);
+    Ok(Sources::new(hub, info, Relaying::Never).with_xet(Arc::new(xet)).within(&listing))
 }

@@ -8,7 +8,7 @@ use super::Context;
 use super::fleet::{self, FleetOptions, FleetSync};
 use super::listing::{list, select};
 use super::misplaced::{in_order, refuse_name_of_a_file};
-use super::request::{SyncRequest, Targets, Through};
+use super::request::{SyncRequest, Targets};
 use super::verify;
 use crate::failure::{Exit, Problem};
 use crate::hub::{Listing, RepoInfo};
@@ -22,8 +22,8 @@ pub(super) struct Prepared {
     pub(super) selected: Selected,
     /// What the Hub says of its files while they are fetched.
     pub(super) answers: Arc<SharedAnswers>,
-    /// The Hub's Xet store, where files may come from it.
-    pub(super) xet: Option<Arc<XetSources>>,
+    /// The Hub's Xet store.
+    pub(super) xet: Arc<XetSources>,
     /// Who finds out where they are, if they are public.
     pub(super) public: PublicFiles,
 }
@@ -62,9 +62,6 @@ async fn prepare(request: &SyncRequest, targets: &Targets, context: &Context) ->
     let public = if request.detach.is_some() { public.in_advance() } else { public };
     let (info, answers) = (Arc::new(info), Arc::default());
     let hub = Arc::clone(&request.settings.hub);
-    // An agent that is left alone could not ask for addresses in the place of those that age, and what goes through this
-    // machine comes from the Hub itself.
-    let is_asked = request.detach.is_none() && request.through == Through::Nothing;
-    let xet = is_asked.then(|| Arc::new(XetSources::new(hub, Arc::clone(&info), request.xet)));
+    let xet = Arc::new(XetSources::new(hub, Arc::clone(&info), request.xet));
     Ok(Prepared { info, listing, selected, answers, xet, public })
 }

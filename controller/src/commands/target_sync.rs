@@ -21,7 +21,7 @@ use crate::fleet::BoxEnding;
 use crate::hub::Listing;
 use crate::link::Leftovers;
 use crate::plan::{self, Intent, Inventory, Plan};
-use crate::routes::Routes;
+use crate::routes::{LARGEST_PLAIN, Routes};
 use crate::selection::Selected;
 use crate::session::{
     self, ConnectAttempt, DetachOptions, Execution, Listened, Machine, Relaying, SelfServed, Session,
@@ -50,7 +50,7 @@ pub(super) async fn carry_out(
     let (hub, info) = (Arc::clone(&request.settings.hub), Arc::clone(&prepared.info));
     let answers = Arc::clone(&prepared.answers);
     let sources =
-        Sources::shared(hub, info, relaying, prepared.public, answers).with_xet(prepared.xet.clone());
+        Sources::shared(hub, info, relaying, prepared.public, answers).with_xet(Arc::clone(&prepared.xet));
     let sync = TargetSync { request, target, prepared, sources, cancel };
     let (run, ended) = attempts(&sync, target, cancel).await;
     tell_what_stays(request, target, &run, &ended).await;
@@ -126,7 +126,7 @@ impl TargetSync<'_> {
                 }
             }
             // Before the client can leave: links break at any time.
-            keep_record(request, target, listing, sources, session.root()).await;
+            keep_record(request, target, listing, (sources, &*plan), session.root()).await;
         }
         if let Execution::Attached | Execution::Detached(_) = execution {
             describe(session, listing, target).await?;
@@ -143,7 +143,7 @@ impl TargetSync<'_> {
 impl TargetSync<'_> {
     /// By what way the files of a plan come. Trouble with the Xet store is none of the run's.
     async fn routes(&self, plan: &Plan, bases: &[FoundBasis]) -> Routes {
-        let Some(xet) = &self.prepared.xet else { return Routes::default() };
+        let xet = &self.prepared.xet;
         let (mut routes, trouble) = tokio::select! {
             found = xet.routes(plan, &self.prepared.listing) => found,
             () = self.cancel.cancelled() => return Routes::default(),
@@ -155,6 +155,12 @@ impl TargetSync<'_> {
         tokio::select! {
             () = xet.compare(plan, repository, bases, &mut routes) => {}
             () = self.cancel.cancelled() => {}
+        }
+        if self.request.detach.is_some() {
+            tokio::select! {
+                () = xet.fit_in_advance(plan, &mut routes) => {}
+                () = self.cancel.cancelled() => {}
+            }
         }
         routes
     }
@@ -240,11 +246,13 @@ async fn keep_record(
     request: &SyncRequest,
     target: &Target,
     listing: &Listing,
-    sources: &Sources,
+    (sources, plan): (&Sources, &Plan),
     root: &str,
 ) {
     let Machine::Box { target: host, .. } = &target.machine else { return };
-    if !sources.needs_this_machine() {
+    let needs_terms =
+        plan.to_fetch().any(|planned| planned.size > LARGEST_PLAIN && plan.routes.xet(planned.id).is_some());
+    if !sources.needs_this_machine() && !needs_terms {
         return;
     }
     let record = DetachedRecord {

@@ -6,10 +6,13 @@ use std::pin::pin;
 use futures_util::{StreamExt, stream};
 use hfdown_protocol::{Digest, Failure, FailureKind, Order, limits};
 
+use super::answer_ways::AnswerWays;
+use super::answers::AskedSource;
 use super::error::SessionError;
 use super::session::{Heard, Session, unexpected};
-use super::sources::{AnswerWays, AskedSource, Sources};
+use super::sources::Sources;
 use crate::plan::{Plan, Planned};
+use crate::routes::LARGEST_PLAIN;
 use crate::text::units::bytes;
 
 /// Files whose sources are got at once.
@@ -39,8 +42,9 @@ impl Session {
             // It asks for public files by itself.
             _ => sources.found_there(),
         };
+        let sources = sources.in_advance();
         self.order(plan, &sources).await?;
-        if sources.are_on_request() {
+        if sources.are_on_request() || !plan.routes.is_plain() {
             self.hand_over(plan, &sources).await?;
         }
         self.say(Order::Begin).await?;
@@ -90,9 +94,21 @@ fn answers<'a>(
     sources: &'a Sources,
     ways: &'a AnswerWays,
 ) -> impl Iterator<Item = impl Future<Output = Result<(), (Planned<'a>, Failure)>> + Send> {
-    plan.to_fetch().map(|planned| {
+    plan.to_fetch().map(move |planned| {
         let (sources, ways) = (sources.clone(), ways.clone());
         async move {
+            if let Some(hash) = plan.routes.xet(planned.id).and_then(|_| plan.routes.hash(planned.id)) {
+                let given = sources.give_terms_in_advance(planned.id, (hash, planned.size), &ways).await;
+                if planned.size > LARGEST_PLAIN {
+                    return given.map_err(|failure| (planned, failure));
+                }
+                // Where they come to nothing, it is found where it is public, and given as any other where it is not.
+                if !sources.needs_this_machine() {
+                    return Ok(());
+                }
+            } else if !sources.are_on_request() {
+                return Ok(());
+            }
             let asked = AskedSource { id: planned.id, file: planned.listed(), had: None };
             sources.give(asked, &ways).await.map(drop).map_err(|failure| (planned, failure))
         }
@@ -104,8 +120,8 @@ fn may_pass(kind: FailureKind) -> bool {
     matches!(kind, FailureKind::RateLimited | FailureKind::Unreachable | FailureKind::Nonsense)
 }
 
-/// What sources weigh that are handed over, in bytes: small files are handed over whole, and wait in the agent's memory.
-fn weight(plan: &Plan) -> u64 {
+/// What sources but terms weigh that are handed over, in bytes: small files are handed over whole, and wait in the agent's memory.
+pub(super) fn weight(plan: &Plan) -> u64 {
     let is_whole = |digest: &Digest| matches!(digest, Digest::GitSha1(_));
     let files = plan.to_fetch().filter(|planned| is_whole(&planned.digest));
     let weight = files.map(|planned| planned.size).fold(0, u64::saturating_add);

@@ -7,12 +7,15 @@
 //! checked against what it was asked: an id that was not handed out, a second final report for one file, or progress
 //! past a file's end ends the conversation.
 
+mod answer_ways;
+mod answers;
 mod carryover;
 mod connect;
 mod delta_sources;
 mod detach;
 mod error;
 mod execute;
+mod hub_words;
 mod inquire;
 mod join;
 mod lull;
@@ -32,6 +35,7 @@ mod sources;
 mod startup;
 mod survey;
 mod twins;
+mod xet_in_advance;
 mod xet_sources;
 
 pub use carryover::Carryover;

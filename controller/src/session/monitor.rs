@@ -4,16 +4,16 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::time::Duration;
 
-use hfdown_protocol::{AskedFor, DiskWarning, End, ExtraneousFile, FileId, Report, Summary, Ticked};
+use hfdown_protocol::{AskedFor, DiskWarning, End, ExtraneousFile, Failure, FileId, Report, Summary, Ticked};
 use tokio::time::Instant;
 
+use super::answers::AskedSource;
 use super::carryover::Carryover;
 use super::error::SessionError;
 use super::rate_meter::RateMeter;
 use super::repetition::Repetitions;
 use super::session::{cleaned, unexpected};
 use super::shared_answers::AnswerNumber;
-use super::sources::AskedSource;
 use crate::event::{Event, InFlight, Progress};
 use crate::plan::{Action, Plan, Planned};
 use crate::routes::Routes;
@@ -72,6 +72,8 @@ pub(super) struct FileProgress<'a> {
     repetitions: Repetitions,
     /// The last answer of the Hub that the agent was given.
     given: Option<AnswerNumber>,
+    /// Why it does not come from the Hub's Xet store any more.
+    fell_back: Option<Failure>,
 }
 
 /// Bytes of a file that an earlier run left behind.
@@ -93,6 +95,7 @@ impl<'a> FileProgress<'a> {
             rate_meter: RateMeter::default(),
             repetitions: Repetitions::of_file_at(done),
             given: None,
+            fell_back: None,
         }
     }
 
@@ -310,7 +313,9 @@ impl<'a> TransferMonitor<'a> {
             Report::FellBack { file, failure } => {
                 let Some(file) = self.unsettled(file)? else { return Ok(None) };
                 file.repetitions.fall_back()?;
-                Event::FellBack { path: Some(file.planned.path.to_path()), failure: cleaned(&failure) }
+                let failure = cleaned(&failure);
+                file.fell_back = Some(failure.clone());
+                Event::FellBack { path: Some(file.planned.path.to_path()), failure }
             }
             Report::Verified { file } => {
                 let verified = self.file(file)?;
@@ -326,12 +331,14 @@ impl<'a> TransferMonitor<'a> {
                 Event::Placed { path: planned.path.to_path(), size, fetched }
             }
             Report::Failed { file, failure, fetched, written } => {
+                let fell_back = self.unsettled(file)?.and_then(|file| file.fell_back.take());
                 let planned = self.settle(file, fetched, written)?;
                 self.run.tally.lose(failure.kind);
                 if !self.run.told.insert(planned.path.to_path()) {
                     return Ok(None);
                 }
-                Event::Failed { path: planned.path.to_string(), failure: cleaned(&failure) }
+                let failure = self.plan.routes.explain(planned.size, cleaned(&failure), fell_back.as_ref());
+                Event::Failed { path: planned.path.to_string(), failure }
             }
             Report::Removed { index } => {
                 let path = self.extraneous(index)?.path.clone();

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
+use super::answer_ways::AnswerWays;
 use super::error::SessionError;
 use super::lull::Lull;
-use super::sources::AnswerWays;
 use crate::hub::{Listing, tree_text};
 use crate::link::{AgentExit, CommandExit, Dismissal, Leftovers, LinkGuard};
 use crate::text::sanitize;

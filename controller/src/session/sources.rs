@@ -1,4 +1,5 @@
-//! Answers to `NeedSource`: who may have a file, and from where.
+//! Where the files of a repository come from: who may have them, and what an agent is told in advance. What it is told when
+//! it asks is in `answers.rs`.
 //!
 //! What the Hub says is the same for all targets of a run and is asked for once ([`SharedAnswers`]); what is told of it, and
 //! what an agent was refused, is each target's own.
@@ -7,23 +8,21 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use hfdown_protocol::{
-    AskedFor, Digest, Failure, FailureKind, FileId, FilesByName, Order, RepoPath, Report, Source,
-    WantedFiles, XetHash, limits,
+    Failure, FailureKind, FileId, FilesByName, Order, RepoPath, Report, Source, WantedFiles,
 };
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::Semaphore;
 
+use super::hub_words::{kind, words};
 use super::public_files::PublicFiles;
-use super::shared_answers::{AnswerNumber, HubAnswer, SharedAnswers};
+use super::shared_answers::SharedAnswers;
 use super::source_findings::{SelfServed, SourceFindings};
 use super::xet_sources::XetSources;
-use crate::hub::{Credential, Hub, HubError, ListedFile, Listing, RangeAnswer, RepoInfo, Resolved, SMALL};
+use crate::hub::{Credential, Hub, HubError, ListedFile, Listing, RangeAnswer, RepoInfo, TreeDetails};
 use crate::plan::Planned;
-use crate::routes::Routes;
+use crate::routes::{LARGEST_PLAIN, Routes};
 
 /// Answers on their way to one agent at once, whatever it asks for.
 const ANSWERS: usize = 16;
-/// The largest file that is read here as a whole where it can be passed on bit by bit as well: what fits one frame.
-const WHOLE: u64 = limits::INLINE as u64;
 
 /// What becomes of the bytes of a large file that the Hub sends itself to those who show the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,43 +38,31 @@ pub enum Relaying {
 /// Where the bytes of one repository's files come from.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    hub: Arc<Hub>,
-    info: Arc<RepoInfo>,
-    relaying: Relaying,
-    public: PublicFiles,
+    pub(super) hub: Arc<Hub>,
+    pub(super) info: Arc<RepoInfo>,
+    pub(super) relaying: Relaying,
+    pub(super) public: PublicFiles,
     /// What the repository contains, where an agent's word for it is not enough.
-    listed: Option<Arc<FilesByName>>,
-    turns: Arc<Semaphore>,
-    findings: Arc<SourceFindings>,
-    shared: Arc<SharedAnswers>,
-    xet: Option<Arc<XetSources>>,
+    pub(super) listed: Option<Arc<ListedFiles>>,
+    pub(super) turns: Arc<Semaphore>,
+    pub(super) findings: Arc<SourceFindings>,
+    pub(super) shared: Arc<SharedAnswers>,
+    pub(super) xet: Option<Arc<XetSources>>,
+    terms: TermsGiven,
 }
 
-/// The source of one file, as an agent asks for it.
-pub(super) struct AskedSource {
-    pub(super) id: FileId,
-    pub(super) file: ListedFile,
-    /// The answer that it was given before.
-    pub(super) had: Option<AnswerNumber>,
+/// When an agent is given terms of the Hub's Xet store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TermsGiven {
+    OnRequest,
+    InAdvance,
 }
 
-/// Where answers go.
-#[derive(Clone)]
-pub(super) struct AnswerWays {
-    /// What is short.
-    pub(super) orders: mpsc::Sender<Order>,
-    /// The bytes of files.
-    pub(super) bytes: mpsc::Sender<Order>,
-}
-
-/// Why a question has no answer.
-enum NoSource {
-    /// The Hub said so.
-    Refused(Arc<HubError>),
-    /// Only this machine may read it, and it is not passed on.
-    Withheld,
-    /// The conversation is over.
-    Over,
+/// What a repository contains, by the names of files.
+#[derive(Debug)]
+pub(super) struct ListedFiles {
+    pub(super) files: FilesByName,
+    pub(super) details: TreeDetails,
 }
 
 impl Sources {
@@ -93,20 +80,28 @@ impl Sources {
         shared: Arc<SharedAnswers>,
     ) -> Self {
         let turns = Arc::new(Semaphore::new(ANSWERS));
-        Self { hub, info, relaying, public, listed: None, turns, findings: Arc::default(), shared, xet: None }
+        let (findings, terms) = (Arc::default(), TermsGiven::OnRequest);
+        Self { hub, info, relaying, public, listed: None, turns, findings, shared, xet: None, terms }
     }
 
     /// The same where files may come from the Hub's Xet store.
     #[must_use]
-    pub fn with_xet(self, xet: Option<Arc<XetSources>>) -> Self {
-        Self { xet, ..self }
+    pub fn with_xet(self, xet: Arc<XetSources>) -> Self {
+        Self { xet: Some(xet), ..self }
     }
 
     /// The same for a plan that was heard from an agent: only what is listed is given away.
     #[must_use]
     pub fn within(self, listing: &Listing) -> Self {
         let files = FilesByName::new(WantedFiles::all(Arc::clone(&listing.files)));
-        Self { listed: Some(Arc::new(files)), ..self }
+        let details = listing.details.clone();
+        Self { listed: Some(Arc::new(ListedFiles { files, details })), ..self }
+    }
+
+    /// The same for an agent that is left alone: the terms of files are given before they are wanted.
+    #[must_use]
+    pub(super) fn in_advance(self) -> Self {
+        Self { terms: TermsGiven::InAdvance, ..self }
     }
 
     /// Whether an agent has to ask for every file, or is told in advance.
@@ -155,10 +150,17 @@ impl Sources {
         if self.xet.is_none() || routes.xet(planned.id).is_none() {
             return Ok(plain);
         }
-        Ok(Source::Reconstructed(match plain {
+        let otherwise = match plain {
             Source::Public(address) | Source::HandedOver(address) => Some(address),
-            Source::OnRequest | Source::Reconstructed(_) => None,
-        }))
+            Source::OnRequest | Source::Reconstructed(_) | Source::ReconstructedInAdvance(_) => None,
+        };
+        Ok(match self.terms {
+            TermsGiven::OnRequest => Source::Reconstructed(otherwise),
+            // One that the Hub does not give out as it is waits for new terms.
+            TermsGiven::InAdvance => {
+                Source::ReconstructedInAdvance(otherwise.filter(|_| planned.size <= LARGEST_PLAIN))
+            }
+        })
     }
 
     /// The same of a file that comes as it is. A public one it can find by itself.
@@ -169,93 +171,6 @@ impl Sources {
             PublicFiles::FoundHere(_) => Ok(Source::OnRequest),
             PublicFiles::HandedOver(_) => public().map(Source::HandedOver),
             PublicFiles::FoundThere => public().map(Source::Public),
-        }
-    }
-
-    /// Asks the Hub, with the token if there is one, and hands down what the agent may know: a signed address, or the bytes
-    /// themselves, which wait behind other orders. `had` is the answer that the agent was given before and asks again after.
-    pub(super) async fn answer(
-        self,
-        asked: AskedSource,
-        kind: AskedFor,
-        xet: Option<XetHash>,
-        ways: AnswerWays,
-    ) -> (FileId, Option<AnswerNumber>) {
-        let id = asked.id;
-        if let AskedFor::Terms { missing } = kind {
-            self.answer_terms(id, xet.map(|hash| (hash, asked.file.size)), &missing, &ways).await;
-            return (id, None);
-        }
-        // An agent that finds public files by itself asks only when it was refused one.
-        if self.public == PublicFiles::FoundThere {
-            self.shared.wants_token();
-        }
-        match self.give(asked, &ways).await {
-            Ok(number) => (id, number),
-            Err(failure) => {
-                // Without room for it the conversation is over, and so is the need for an answer.
-                let _ = ways.orders.send(Order::SourceUnavailable { file: id, failure }).await;
-                (id, None)
-            }
-        }
-    }
-
-    /// Gives an agent the terms of what it lacks of a file.
-    async fn answer_terms(
-        &self,
-        id: FileId,
-        file: Option<(XetHash, u64)>,
-        missing: &[Range<u64>],
-        ways: &AnswerWays,
-    ) {
-        let given = match (&self.xet, file) {
-            (Some(xet), Some(file)) => {
-                // Never closed, so its turn comes.
-                let _turn = self.turns.acquire().await;
-                xet.give(id, file, (missing, self.findings.give_terms(id)), ways).await
-            }
-            _ => Err(Failure::new(FailureKind::Unreachable, "the Hub's Xet store is not asked here")),
-        };
-        if let Err(failure) = given {
-            // Behind what was given of an answer that broke off.
-            let _ = ways.bytes.send(Order::SourceUnavailable { file: id, failure }).await;
-        }
-    }
-
-    /// The same, but for the refusals: these are for the caller to pass on. Says which answer it was.
-    pub(super) async fn give(
-        self,
-        asked: AskedSource,
-        ways: &AnswerWays,
-    ) -> Result<Option<AnswerNumber>, Failure> {
-        let AskedSource { id, mut file, had } = asked;
-        if let Some(listed) = &self.listed {
-            let Some((_, known)) = listed.find(file.path.as_str()) else {
-                return Err(Failure::new(FailureKind::NotFound, "the repository does not list it"));
-            };
-            file = known.into();
-        }
-        // Never closed, so its turn comes.
-        let _turn = self.turns.acquire().await;
-        match self.hand_down(id, &file, had, ways).await {
-            Ok(number) => Ok(Some(number)),
-            // The need for an answer is over as well.
-            Err(NoSource::Over) => Ok(None),
-            Err(NoSource::Refused(error)) => {
-                let failure = self.refused(id, &error);
-                if failure.kind == FailureKind::NotAllowed {
-                    self.findings.keep_first(error);
-                }
-                Err(failure)
-            }
-            Err(NoSource::Withheld) => {
-                self.findings.withhold(id, file.size);
-                let host = self.hub.host();
-                Err(Failure::new(
-                    FailureKind::NotAllowed,
-                    format_args!("{host} sends it only to those who show the token, which a box never gets"),
-                ))
-            }
         }
     }
 
@@ -318,70 +233,8 @@ impl Sources {
         Some(Order::Source { file: id, address, hub: self.hub.network() })
     }
 
-    async fn hand_down(
-        &self,
-        id: FileId,
-        file: &ListedFile,
-        had: Option<AnswerNumber>,
-        ways: &AnswerWays,
-    ) -> Result<AnswerNumber, NoSource> {
-        let over = |_| NoSource::Over;
-        let answered = self.shared.answer(&file.path, had, || self.ask(file)).await;
-        let (answer, number) = answered.map_err(NoSource::Refused)?;
-        let hub = self.hub.network();
-        match answer {
-            HubAnswer::Address(address) => {
-                ways.orders.send(Order::Source { file: id, address, hub }).await.map_err(over)?;
-            }
-            HubAnswer::Bytes(bytes) => {
-                for chunk in bytes.chunks(limits::INLINE) {
-                    // Room first: what waits for it is not copied yet.
-                    let room = ways.bytes.reserve().await.map_err(|_| NoSource::Over)?;
-                    room.send(Order::Inline { file: id, bytes: chunk.to_vec() });
-                }
-            }
-            // It needs neither a token nor this machine.
-            HubAnswer::SelfServed if self.is_for_all(file).await => {
-                let address = self.hub.public_address(&self.info, &file.path);
-                let address = address.map_err(|error| NoSource::Refused(Arc::new(error)))?;
-                ways.orders.send(Order::Source { file: id, address, hub }).await.map_err(over)?;
-            }
-            HubAnswer::SelfServed if self.relaying == Relaying::Never => return Err(NoSource::Withheld),
-            HubAnswer::SelfServed => {
-                self.will_relay(id);
-                let host = self.hub.host();
-                ways.orders.send(Order::Relayed { file: id, host }).await.map_err(over)?;
-            }
-        }
-        Ok(number)
-    }
-
-    /// One question to the Hub, or two: where a file is, and what is in it where it is small and the Hub has it itself.
-    async fn ask(&self, file: &ListedFile) -> Result<HubAnswer, HubError> {
-        match self.hub.sign(&self.info, &file.path).await? {
-            Resolved::Elsewhere(address) => Ok(HubAnswer::Address(address)),
-            Resolved::Here if self.is_read_here(file).await => {
-                self.hub.read_small(&self.info, file).await.map(HubAnswer::Bytes)
-            }
-            Resolved::Here => Ok(HubAnswer::SelfServed),
-        }
-    }
-
-    /// Whether a file that the Hub sends itself is read here as a whole.
-    async fn is_read_here(&self, file: &ListedFile) -> bool {
-        match self.public.targets() {
-            // Files of git, which are small: a mirror may send all of them itself.
-            Some(targets) if self.is_for_all(file).await => {
-                let most = PublicFiles::largest_read_here(targets).clamp(WHOLE, SMALL);
-                matches!(file.digest, Digest::GitSha1(_)) && file.size <= most
-            }
-            _ if self.relaying == Relaying::Never => file.size <= SMALL,
-            _ => file.size <= WHOLE,
-        }
-    }
-
     /// Whether boxes can read a file as well as this machine can.
-    async fn is_for_all(&self, file: &ListedFile) -> bool {
+    pub(super) async fn is_for_all(&self, file: &ListedFile) -> bool {
         let is_public = self.info.is_public() && self.relaying != Relaying::ToBox;
         is_public && self.public != PublicFiles::FoundThere && !self.refuses_strangers(file).await
     }
@@ -394,35 +247,4 @@ impl Sources {
         let ask = || self.hub.wants_token(&self.info, &file.path);
         *self.shared.refuses_strangers.get_or_init(ask).await
     }
-}
-
-/// The class of what the Hub said, in the protocol's words.
-pub(crate) fn kind(error: &HubError) -> FailureKind {
-    match error {
-        HubError::RepoNotFound(_) | HubError::RevisionNotFound(_) | HubError::EntryNotFound(_) => {
-            FailureKind::NotFound
-        }
-        HubError::Gated(_) | HubError::BadToken(_) | HubError::NotAllowed(_) | HubError::Disabled(_) => {
-            FailureKind::NotAllowed
-        }
-        HubError::RateLimited(_) => FailureKind::RateLimited,
-        HubError::Server(_)
-        | HubError::Unreachable(_)
-        | HubError::Proxy(_)
-        | HubError::Intercepted(_)
-        | HubError::Offline { .. } => FailureKind::Unreachable,
-        HubError::Nonsense { .. } => FailureKind::Nonsense,
-        HubError::Corrupt { .. } => FailureKind::Corrupt,
-    }
-}
-
-/// The error and its causes in one line.
-fn words(error: &HubError) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        words = format!("{words}: {error}");
-        cause = error.source();
-    }
-    words
 }

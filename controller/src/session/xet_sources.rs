@@ -10,10 +10,11 @@ use futures_util::{StreamExt, stream};
 use hfdown_protocol::{Failure, FailureKind, FileId, Order, XetHash, batches};
 use tokio::time::{Instant, timeout_at};
 
-use super::sources::{AnswerWays, kind};
+use super::answer_ways::AnswerWays;
+use super::hub_words::kind;
 use crate::hub::{Hub, Listing, RepoInfo, XetError, XetReconstruction, XetStore, lifetime};
 use crate::plan::{Plan, Planned};
-use crate::routes::{Routes, SMALLEST, XetPolicy, XetRoute};
+use crate::routes::{LARGEST_PLAIN, Routes, SMALLEST, XetPolicy, XetRoute};
 
 /// Files of which the store is asked before the first byte, the largest first: what is behind them is small beside them,
 /// and comes as plain ranges.
@@ -72,6 +73,8 @@ impl XetSources {
     pub async fn routes(&self, plan: &Plan, listing: &Listing) -> (Routes, Option<Failure>) {
         let mut routes = names(plan, listing);
         if self.policy == XetPolicy::Never {
+            let off = "it is turned off (`--xet never`, or HF_HUB_DISABLE_XET)";
+            routes.note_trouble(Failure::new(FailureKind::NotAllowed, off));
             return (routes, None);
         }
         let mut files: Vec<_> = plan
@@ -95,6 +98,9 @@ impl XetSources {
                 Ok(Err(error)) => {
                     // The others would wait for the same.
                     let is_over = error.is_of_the_store();
+                    if is_over || size > LARGEST_PLAIN {
+                        routes.note_trouble(failure(&error));
+                    }
                     trouble = trouble.or_else(|| Some(failure(&error)));
                     if is_over {
                         break;
@@ -102,7 +108,9 @@ impl XetSources {
                 }
                 Err(_) => {
                     let detail = format!("its answers take longer than {} s", self.patience.as_secs());
-                    trouble = trouble.or_else(|| Some(Failure::new(FailureKind::Unreachable, detail)));
+                    let late = Failure::new(FailureKind::Unreachable, detail);
+                    routes.note_trouble(late.clone());
+                    trouble = trouble.or(Some(late));
                     break;
                 }
             }
