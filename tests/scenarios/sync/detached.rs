@@ -15,12 +15,12 @@ pub(super) const SIZE: u64 = 40_000_000;
 pub(super) const STOP: u64 = 3_000_000;
 pub(super) const TOKEN: &str = "hf_verySecretTokenOfTheTests";
 
-pub(super) fn host(sandbox: &Sandbox) -> &SshHost {
+pub(crate) fn host(sandbox: &Sandbox) -> &SshHost {
     sandbox.host.as_ref().unwrap()
 }
 
 /// `hfdown attach` or `hfdown stop`.
-pub(super) fn visiting(sandbox: &Sandbox, verb: &str, more: &[&str]) -> Command {
+pub(crate) fn visiting(sandbox: &Sandbox, verb: &str, more: &[&str]) -> Command {
     let (root, ssh) = (sandbox.root(), host(sandbox).command());
     sandbox.hfdown([verb, &ssh, root.to_str().unwrap()].iter().chain(more))
 }
@@ -53,7 +53,7 @@ pub(super) async fn detached(sandbox: &Sandbox, more: &[&str]) -> Process {
     Process { pid: pids[0] }
 }
 
-pub(super) async fn gone(sandbox: &Sandbox) {
+pub(crate) async fn gone(sandbox: &Sandbox) {
     while !host(sandbox).agent_pids().is_empty() {
         tokio::task::yield_now().await;
     }

@@ -1,7 +1,7 @@
 //! The main job, by the real program: here, on a box behind russh, on a box behind the real `sshd`.
 
 mod basics;
-mod detached;
+pub(crate) mod detached;
 mod interrupted;
 mod killed;
 mod lost;

@@ -1,8 +1,13 @@
 //! Files out of the Hub's Xet store: compressed, and in pieces that others have as well.
 
+mod detached;
 mod faults;
+mod fleets;
 mod fresh;
+mod hosts;
+mod huge;
 mod killed;
+mod relayed;
 mod uploaded;
 
 use hfdown_tests::hub::{Content, HubOrigin};

@@ -29,6 +29,7 @@ struct Inner {
 enum Store {
     Bytes(Bytes),
     Random { seed: u64 },
+    Unread,
     Disk(PathBuf),
 }
 
@@ -44,6 +45,19 @@ impl Content {
     /// memory nor disk. The same seed gives the same bytes, and a longer stream begins with the shorter one.
     pub fn random(seed: u64, size: u64) -> Self {
         Self::new(Store::Random { seed }, size)
+    }
+
+    /// The same for one that is listed and never read: its SHA-256 is made up, and the Xet store has the same few chunks of it
+    /// again and again. A multiple of 128 KiB.
+    pub fn unread(size: u64) -> Self {
+        let content = Self::new(Store::Unread, size);
+        content.0.sha256.get_or_init(|| "5".repeat(64));
+        content
+    }
+
+    /// Whether it is one of those.
+    pub(super) fn is_unread(&self) -> bool {
+        matches!(self.0.store, Store::Unread)
     }
 
     /// A file on disk, which must stay as it is while the Hub serves it.
@@ -128,6 +142,7 @@ impl Content {
         Ok(match &self.0.store {
             Store::Bytes(bytes) => ContentReader::Bytes(bytes.clone()),
             Store::Random { seed } => ContentReader::Random { seed: *seed },
+            Store::Unread => return Err(io::ErrorKind::Unsupported.into()),
             Store::Disk(path) => ContentReader::Disk { file: File::open(path)?, position: 0 },
         })
     }
