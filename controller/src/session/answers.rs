@@ -78,7 +78,9 @@ impl Sources {
         ways: &AnswerWays,
     ) -> Result<(), Failure> {
         let Some(xet) = &self.xet else { return Ok(()) };
-        let given = xet.give(id, file, (&[0..file.1], self.findings.give_terms(id)), ways).await;
+        let whole = 0..file.1;
+        let missing = std::slice::from_ref(&whole);
+        let given = xet.give(id, file, (missing, self.findings.give_terms(id)), ways).await;
         if given.is_err() {
             // Without room for it the conversation is over.
             let none = Order::Terms { file: id, terms: Vec::new(), is_last: true };

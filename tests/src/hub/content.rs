@@ -78,7 +78,7 @@ impl Content {
     pub fn path(&self) -> Option<&Path> {
         match &self.0.store {
             Store::Disk(path) => Some(path),
-            Store::Bytes(_) | Store::Random { .. } => None,
+            Store::Bytes(_) | Store::Random { .. } | Store::Unread => None,
         }
     }
 
