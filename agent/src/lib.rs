@@ -41,3 +41,4 @@ pub use os_error::in_words;
 pub use process::main;
 pub use serve::serve;
 pub use system::{DiskFeature, lacks};
+pub use xet::{CutFile, cut};

@@ -330,9 +330,12 @@ impl Survey<'_> {
         let extraneous: Vec<_> = {
             let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
             let is_there = |path: &RepoPath, record: &Record| matches!(self.root.occupant(path), Occupant::File(stamp) if stamp == record.stamp);
+            let known = records.beside_listed().filter(|(_, record)| record.xet.is_some());
+            known
+                .filter(|(path, record)| is_there(path, record))
+                .for_each(|(path, record)| self.bases.note_unlisted(path, record));
             let unlisted = records.unlisted().filter(|(path, record)| is_there(path, record));
             unlisted
-                .inspect(|(path, record)| self.bases.note_unlisted(path, record))
                 .map(|(path, record)| ExtraneousFile { path: path.clone(), stamp: record.stamp })
                 .collect()
         };

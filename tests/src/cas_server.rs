@@ -20,6 +20,29 @@ const LONGEST: Duration = Duration::from_secs(120);
 const UPLOAD: &str = "import sys, hf_xet\n\
     for info in hf_xet.upload_files(sys.argv[2:], sys.argv[1], ('t', 9999999999), None, None, None): print(info.hash)";
 
+/// Prints what `hf_xet` calls files, each on a line.
+const NAMES: &str = "import sys, hf_xet\n\
+    for info in hf_xet.hash_files(sys.argv[1:]): print(info.hash)";
+
+/// What `hf_xet` calls files with these bytes, which are put into a folder for it. `None` where it is missing; that has been
+/// said then.
+///
+/// # Panics
+/// Under `CI=true`, where it is missing, and if it fails.
+pub fn names(folder: &Path, files: &[Vec<u8>]) -> Option<Vec<String>> {
+    let python = Counterpart::Hf.require()?.with_file_name("python");
+    let paths: Vec<_> = (0..files.len()).map(|number| folder.join(format!("named-{number}"))).collect();
+    for (path, bytes) in paths.iter().zip(files) {
+        fs::write(path, bytes).expect("the temporary folder can be written");
+    }
+    let mut python = Command::new(python);
+    let output =
+        python.args(["-c", NAMES]).args(paths).env_clear().current_dir(folder).env("HOME", folder).output();
+    let output = output.expect("Python can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
 /// A running store.
 pub struct CasServer {
     folder: TempDir,

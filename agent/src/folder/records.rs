@@ -149,10 +149,12 @@ impl Records {
 
     /// Files that hfdown placed and that are not listed.
     pub(crate) fn unlisted(&self) -> impl Iterator<Item = (&RepoPath, &Record)> {
-        let is_unlisted = |(path, record): &(&RepoPath, &Record)| {
-            record.origin == Origin::Placed && !self.listed.lists(path.as_str())
-        };
-        self.entries.iter().filter(is_unlisted)
+        self.beside_listed().filter(|(_, record)| record.origin == Origin::Placed)
+    }
+
+    /// Files that stand at no listed path, placed by hfdown or only seen: in the hub cache all blobs.
+    pub(crate) fn beside_listed(&self) -> impl Iterator<Item = (&RepoPath, &Record)> {
+        self.entries.iter().filter(|(path, _)| !self.listed.lists(path.as_str()))
     }
 
     /// What was proved, in the order of the paths, as a listing has it, and by which sync. Read for itself: which files

@@ -286,10 +286,9 @@ async fn begin_again(
     file.counts.set_done(0);
     // Bytes out of xorbs are no attempt at the file as its digest is of: that is made now.
     let mut fell_back = file.source.was_wrong(&context.network, &fault).await;
-    if file.blame_basis() {
+    if file.blame_basis() && !std::mem::replace(&mut fell_back, true) {
         let failure = fault.failure();
         context.report(Report::FellBack { file: file.wanted.id, failure }).await;
-        fell_back = true;
     }
     file.source.forget().await;
     let fault = if fell_back { FetchFault::CutElsewhere } else { fault };

@@ -34,12 +34,12 @@ fn first_chunk(bytes: &[u8]) -> usize {
     end
 }
 
-/// Cuts a file that is read from its beginning, and says what the Xet store calls it. `go_on` is told how many bytes were
-/// read, and its error ends it.
-pub(crate) fn cut(
-    mut file: impl Read,
-    mut go_on: impl FnMut(usize) -> io::Result<()>,
-) -> io::Result<CutFile> {
+/// Cuts a file that is read from its beginning into chunks, and says what the Hub's Xet store calls it. `go_on` is told how
+/// many bytes were read, and its error ends it.
+///
+/// # Errors
+/// Those of reading, and `go_on`'s.
+pub fn cut(mut file: impl Read, mut go_on: impl FnMut(usize) -> io::Result<()>) -> io::Result<CutFile> {
     let (mut buffer, mut begin, mut end) = (vec![0; READ], 0, 0);
     let (mut tree, mut offsets, mut offset) = (Tree::default(), vec![0], 0);
     let mut is_over = false;

@@ -9,11 +9,11 @@ use hfdown_protocol::{ChunkRun, XetHash};
 
 /// A file that was cut into chunks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CutFile {
+pub struct CutFile {
     /// Where each chunk begins, and where the last one ends.
-    pub(crate) offsets: Vec<u64>,
+    pub offsets: Vec<u64>,
     /// What the Xet store calls the file.
-    pub(crate) hash: XetHash,
+    pub hash: XetHash,
 }
 
 /// Bytes of the new file that stand in the old one.

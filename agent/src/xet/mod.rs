@@ -9,7 +9,8 @@ mod merkle;
 mod reconstruction;
 
 pub(crate) use chunk_decoder::ChunkDecoder;
-pub(crate) use chunking::cut;
+pub use chunking::cut;
+pub use delta::CutFile;
 pub(crate) use delta::{Copied, copies};
 pub(crate) use reconstruction::Reconstruction;
 

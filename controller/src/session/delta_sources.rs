@@ -1,11 +1,9 @@
 //! What files to fetch have in common with files that are there already: the Hub's Xet store describes both.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use hfdown_protocol::{
-    BasisVersion, ChunkRun, Commit, FileId, FoundBasis, Order, RunsOf, XetHash, batches, limits,
-};
+use hfdown_protocol::{BasisVersion, ChunkRun, Commit, FoundBasis, Order, RunsOf, XetHash, batches, limits};
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::error::SessionError;
@@ -17,8 +15,12 @@ use crate::routes::{DeltaRoute, Routes, SMALLEST, XetPolicy};
 
 /// Earlier commits that are listed, to learn what the store calls files that another program has placed.
 const MOST_COMMITS: usize = 4;
-/// Files that are not listed any more and that a wanted one is compared with.
+/// Files that are no version of a wanted one and that it is compared with.
 const MOST_CANDIDATES: usize = 4;
+/// So many of those for all wanted files: each costs a question.
+const MOST_OTHERS: usize = 8;
+/// A basis is good enough, and no other one asked about, where no more than one byte in so many is new.
+const GOOD_ENOUGH: u64 = 16;
 /// For how long all of that may take. What is not known then is fetched whole.
 const PATIENCE: Duration = Duration::from_secs(15);
 
@@ -39,19 +41,27 @@ impl XetSources {
         }
         let (deadline, mut earlier, mut room) =
             (Instant::now() + PATIENCE, Earlier::new(), limits::CHUNK_RUNS);
+        let mut others = HashSet::new();
         let mut files: Vec<_> = plan.to_fetch().filter(|planned| planned.size > SMALLEST).collect();
         files.sort_by_key(|planned| std::cmp::Reverse(planned.size));
         for planned in files {
             let Some(hash) = routes.hash(planned.id) else { continue };
             let finding = async {
                 let mut best: Option<DeltaRoute> = None;
-                for basis in candidates(bases, planned.id, hash) {
+                for basis in candidates(bases, &planned, hash) {
+                    if let (None, BasisVersion::Hash(other)) = (basis.file, &basis.version)
+                        && !others.contains(other)
+                        && (others.len() == MOST_OTHERS || !others.insert(*other))
+                    {
+                        continue;
+                    }
                     let found = self.delta(&planned, hash, basis, (hub, info), &mut earlier).await;
                     let is_better = |found: &DeltaRoute| {
                         found.runs() <= room && best.as_ref().is_none_or(|best| found.fresh < best.fresh)
                     };
                     best = found.filter(is_better).or(best);
-                    if best.as_ref().is_some_and(|best| best.fresh == 0) {
+                    let is_good = |best: &DeltaRoute| best.fresh.saturating_mul(GOOD_ENOUGH) <= planned.size;
+                    if best.as_ref().is_some_and(is_good) {
                         break;
                     }
                 }
@@ -108,13 +118,24 @@ impl Session {
     }
 }
 
-/// What a wanted file is compared with: its own older version, or files that are not listed any more, of which one may be
-/// the same under another name.
-fn candidates(bases: &[FoundBasis], file: FileId, hash: XetHash) -> impl Iterator<Item = &FoundBasis> {
-    let own = bases.iter().filter(move |basis| basis.file == Some(file));
+/// What a wanted file is compared with: a file with the same bytes under another name, its own older version, and others, of
+/// which those that are most like it come first.
+fn candidates<'a>(
+    bases: &'a [FoundBasis],
+    planned: &Planned<'_>,
+    hash: XetHash,
+) -> impl Iterator<Item = &'a FoundBasis> {
+    let suffix = |path: &str| path.rsplit_once('.').map(|(_, suffix)| suffix.to_owned());
+    let id = planned.id;
     let same = bases.iter().filter(move |basis| basis.version == BasisVersion::Hash(hash));
-    let others = bases.iter().filter(|basis| basis.file.is_none()).take(MOST_CANDIDATES);
-    same.take(1).chain(own).chain(others)
+    let own = bases.iter().filter(move |basis| basis.file == Some(id));
+    let mut others: Vec<_> = bases.iter().filter(|basis| basis.file.is_none()).collect();
+    others.sort_by_cached_key(|basis| {
+        let is_other_kind = suffix(basis.place.as_str()) != suffix(planned.path.as_str());
+        (is_other_kind, basis.stamp.size.abs_diff(planned.size))
+    });
+    others.dedup_by(|a, b| a.version == b.version);
+    same.take(1).chain(own).chain(others.into_iter().take(MOST_CANDIDATES))
 }
 
 /// What the repository has at an earlier commit.

@@ -44,12 +44,12 @@ print(json.dumps(said))
 "#;
 
 /// A cache of a sandbox's own.
-fn cache(sandbox: &Sandbox) -> PathBuf {
+pub(crate) fn cache(sandbox: &Sandbox) -> PathBuf {
     sandbox.scratch().join("hub")
 }
 
 /// A name in it.
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
@@ -69,7 +69,7 @@ fn syncing(sandbox: &Sandbox, model: &str, more: &[&str]) -> tokio::process::Com
     }
 }
 
-async fn sync(sandbox: &Sandbox, model: &str, more: &[&str]) -> Ended {
+pub(crate) async fn sync(sandbox: &Sandbox, model: &str, more: &[&str]) -> Ended {
     run(syncing(sandbox, model, more)).await
 }
 
@@ -80,7 +80,7 @@ fn objects(ended: &Ended, kind: &str) -> Vec<Value> {
 }
 
 /// What the library says.
-fn judge(hf: &Hf, cache: &Path, repo: &str, revision: &str, names: &[&str]) -> Value {
+pub(crate) fn judge(hf: &Hf, cache: &Path, repo: &str, revision: &str, names: &[&str]) -> Value {
     let words = [text(cache), repo, "model", revision];
     hf.library(JUDGE, &words.iter().chain(names).copied().collect::<Vec<_>>())
 }

@@ -29,6 +29,11 @@ fn give(path: &Path, uid: u32) {
     }
 }
 
+/// Gives a folder and all that is in it to `nobody`.
+pub(crate) fn give_to_nobody(path: &Path) {
+    give(path, NOBODY);
+}
+
 /// What `nobody` runs. `None` where that can't be.
 async fn as_nobody(sandbox: &Sandbox, more: &[&str]) -> Option<Ended> {
     Some(run(nobodys(sandbox, &sandbox.syncing(MODEL, more))?).await)

@@ -1,5 +1,6 @@
 //! Files out of the Hub's Xet store: compressed, and in pieces that others have as well.
 
+mod deltas;
 mod detached;
 mod faults;
 mod fleets;
@@ -29,10 +30,9 @@ pub(crate) fn weights(seed: u64, size: usize) -> Vec<u8> {
     let mut random = SmallRng::seed_from_u64(seed);
     let mut bytes = vec![0; size];
     for number in bytes.chunks_exact_mut(2) {
-        let exponent: u16 =
-            0x3c + u16::from(random.random_ratio(1, 4)) + u16::from(random.random_ratio(1, 16));
-        let drawn: u16 = random.random();
-        number.copy_from_slice(&((drawn & 0x80ff) | (exponent << 8)).to_le_bytes());
+        let drawn: u32 = random.random();
+        let exponent = 0x3c + u32::from(drawn >> 16 & 3 == 0) + u32::from(drawn >> 18 & 15 == 0);
+        number.copy_from_slice(&((drawn & 0x80ff) | (exponent << 8)).to_le_bytes()[..2]);
     }
     bytes
 }

@@ -8,7 +8,7 @@ use hfdown_protocol::Commit;
 
 use super::access::AccessRules;
 use super::content::Content;
-use super::git;
+use super::{git, xet_store};
 
 /// What a repository holds. Models live at the root of the Hub's addresses, data sets under `datasets/`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -94,7 +94,10 @@ impl Stored {
         let xet = match xet {
             XetChange::None => None,
             XetChange::Listed => Some(XetName { hash: key, kept: XetKept::Nowhere }),
-            XetChange::Kept => Some(XetName { hash: key, kept: XetKept::Here }),
+            XetChange::Kept => {
+                let hash = xet_store::cut(&content.to_vec()).hash.to_string();
+                Some(XetName { hash, kept: XetKept::Here })
+            }
             XetChange::KeptAs(hash) => Some(XetName { hash: hash.clone(), kept: XetKept::Elsewhere }),
         };
         let storage = Storage::Lfs { pointer_size: pointer.size(), address, xet };

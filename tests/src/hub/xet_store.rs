@@ -1,13 +1,13 @@
 //! The Xet store of the test Hub: files cut into chunks, which lie compressed in xorbs behind the CDN. A chunk that is there
 //! already is not stored again, so that a new version of a file shares xorbs with the old one.
 //!
-//! It knows files by whatever name the Hub lists, and does not compute the real ones; files by their real names are in the
-//! scenarios that upload them with the real `hf_xet`.
+//! Files are cut and named by the agent's own function, which a scenario compares with the real `hf_xet`.
 
 use std::collections::HashMap;
 use std::io::Write as _;
 use std::ops::Range;
 
+use hfdown_agent::CutFile;
 use lz4_flex::frame::FrameEncoder;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -16,11 +16,8 @@ use super::content::Content;
 
 /// The raw bytes of a xorb. The Hub's have 64 MiB; smaller ones make more terms of a test's file.
 const XORB: usize = 4 << 20;
-/// The lengths of chunks.
-const SHORTEST: usize = 8 << 10;
+/// The longest chunk.
 const LONGEST: usize = 128 << 10;
-/// A chunk ends where so many bits of the rolling hash are zero: after 64 KiB or so.
-const MASK: u64 = 0xffff_0000_0000_0000;
 
 /// Files and the chunks that they consist of.
 #[derive(Debug, Default)]
@@ -67,7 +64,7 @@ impl TestXetStore {
         let first_new = self.xorbs.len();
         let mut runs: Vec<Run> = Vec::new();
         let (mut begun, mut raw): (Option<Xorb>, usize) = (None, 0);
-        for chunk in chunks(&bytes) {
+        for chunk in chunks(&bytes, &cut(&bytes)) {
             let digest: [u8; 32] = Sha256::digest(chunk).into();
             let place = if let Some(place) = self.chunks.get(&digest) {
                 *place
@@ -188,19 +185,12 @@ fn compressed(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// Cuts bytes where their content says.
-fn chunks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = bytes;
-    std::iter::from_fn(move || {
-        let mut hash: u64 = 0;
-        let ends = |(index, byte): (usize, &u8)| {
-            hash = (hash << 1)
-                .wrapping_add(u64::from(*byte).wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-            let length = index + 1;
-            (length >= SHORTEST && hash & MASK == 0 || length == LONGEST).then_some(length)
-        };
-        let end = rest.iter().enumerate().find_map(ends).unwrap_or(rest.len());
-        let (chunk, behind) = rest.split_at(end);
-        rest = behind;
-        (!chunk.is_empty()).then_some(chunk)
-    })
+fn chunks<'a>(bytes: &'a [u8], cut: &CutFile) -> impl Iterator<Item = &'a [u8]> {
+    let place = |offset: u64| usize::try_from(offset).expect("it is in memory");
+    cut.offsets.windows(2).map(move |pair| &bytes[place(pair[0])..place(pair[1])])
+}
+
+/// Cuts a file, and says what the store calls it.
+pub(super) fn cut(bytes: &[u8]) -> CutFile {
+    hfdown_agent::cut(bytes, |_| Ok(())).expect("memory can be read")
 }
