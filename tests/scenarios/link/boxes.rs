@@ -127,8 +127,8 @@ async fn says_that_an_agent_was_killed_before_it_greeted(kind: SshServerKind) {
     let (target, _) = SshTarget::parse(&host.command_via(proxy.port())).unwrap();
     // Half a megabyte that can't be compressed any further, so that each upload is seen.
     let noise = (1..50_000_u64).map(|number| number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let noise: String = noise.map(|number| format!("{:016x}", number.wrapping_mul(number | 1))).collect();
-    let killed = images(&format!("#!/bin/sh\nkill -9 $$\n# {noise}"));
+    let noise: Vec<_> = noise.map(|number| format!("{:016x}", number.wrapping_mul(number | 1))).collect();
+    let killed = images(&format!("#!/bin/sh\nkill -9 $$\n# {}", noise.concat()));
     for _ in ["cold", "warm"] {
         let failed = error(reach(&target, &host.settings(), &killed).await);
         assert!(failed.is_killed_agent() && !failed.is_of_the_moment(), "{failed:?}");

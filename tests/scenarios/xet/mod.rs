@@ -31,7 +31,8 @@ pub(crate) fn weights(seed: u64, size: usize) -> Vec<u8> {
     let mut bytes = vec![0; size];
     for number in bytes.chunks_exact_mut(2) {
         let drawn: u32 = random.random();
-        let exponent = 0x3c + u32::from(drawn >> 16 & 3 == 0) + u32::from(drawn >> 18 & 15 == 0);
+        let is_one_in = |rate: u32, shift: u32| u32::from((drawn >> shift).is_multiple_of(rate));
+        let exponent = 0x3c + is_one_in(4, 16) + is_one_in(16, 18);
         number.copy_from_slice(&((drawn & 0x80ff) | (exponent << 8)).to_le_bytes()[..2]);
     }
     bytes

@@ -94,6 +94,7 @@ impl Stored {
         let xet = match xet {
             XetChange::None => None,
             XetChange::Listed => Some(XetName { hash: key, kept: XetKept::Nowhere }),
+            XetChange::Kept if content.is_unread() => Some(XetName { hash: key, kept: XetKept::Here }),
             XetChange::Kept => {
                 let hash = xet_store::cut(&content.to_vec()).hash.to_string();
                 Some(XetName { hash, kept: XetKept::Here })

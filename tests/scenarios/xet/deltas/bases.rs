@@ -173,7 +173,7 @@ async fn what_may_not_be_read_comes_whole(sandbox: Sandbox) {
     left_by_hf(&sandbox, first.as_str(), &old);
     let Some(command) = nobodys(&sandbox, &sandbox.syncing(MODEL, &["--json"])) else { return };
     crate::disks::foreign::give_to_nobody(&sandbox.root());
-    fs::set_permissions(sandbox.root().join(FILE), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(sandbox.root().join(FILE), fs::Permissions::from_mode(0o0)).unwrap();
     let ended = run(command).await;
     assert_eq!(ended.code, 0, "{}\n{}", ended.stdout, ended.stderr);
     assert!(sandbox.read(FILE).unwrap() == new);
