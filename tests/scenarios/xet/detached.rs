@@ -82,6 +82,7 @@ async fn stale_terms_are_renewed_by_the_client_that_attaches(sandbox: Sandbox) {
 
 async fn without_terms_a_public_file_comes_as_it_is(sandbox: Sandbox) {
     let bytes = publish(&sandbox);
+    sandbox.hub.token(TOKEN);
     let stall = stalled(&sandbox);
     detached(&sandbox, &[]).await;
     stall.reached_by(2).await;

@@ -29,7 +29,8 @@ async fn a_file_beyond_the_limit_comes_from_the_store_whatever_that_saves(sandbo
         assert_eq!(
             (plan["fetch_bytes"].as_u64(), wire > size),
             (Some(size), is_xet),
-            "{model} {more:?}: {wire}"
+            "{model} {more:?}: {wire} {}",
+            ended.stdout
         );
         assert_eq!(questions(&sandbox) > 0, more.is_empty());
     }

@@ -43,7 +43,8 @@ pub(super) async fn answer(
     let (head, body) = request.into_parts();
     let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
     let route = match (origin, hub.mirror()) {
-        (HubOrigin::Hub, Some(mirror)) => mirror.route(&path),
+        // The store is no part of it.
+        (HubOrigin::Hub, Some(mirror)) if !path.starts_with(STORE) => mirror.route(&path),
         _ => Route::of(&path),
     };
     let file = match origin {

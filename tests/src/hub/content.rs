@@ -51,7 +51,7 @@ impl Content {
     /// again and again. A multiple of 128 KiB.
     pub fn unread(size: u64) -> Self {
         let content = Self::new(Store::Unread, size);
-        content.0.sha256.get_or_init(|| "5".repeat(64));
+        content.0.sha256.get_or_init(|| format!("{size:064x}"));
         content
     }
 
