@@ -106,4 +106,4 @@ pub use transfer_status::{Conclusion, Remaining, Skipped, TransferStatus};
 pub use xet::{Term, XetHash, XetHashError, XorbRange, handed_over_weight};
 
 /// What both halves must agree on to the letter. They are built together, so equality is the whole rule.
-pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/10");
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "/11");
