@@ -1,8 +1,8 @@
 //! What the agent and the controller share of HTTP: one rule for redirects, one reading of what goes wrong on the network, one
 //! reading of what proxies the environment asks for, and how long to wait before asking again.
 //!
-//! The agent asks CDNs by [`HttpTransport`] and the controller asks the Hub by [`client_builder`]'s client, each with a loop of its
-//! own.
+//! The agent asks CDNs by a client of its own (`transport`) and the controller asks the Hub by [`client_builder`]'s client, each
+//! with a loop of its own.
 
 mod asked_wait;
 mod backoff;
