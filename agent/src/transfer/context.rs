@@ -25,6 +25,8 @@ use crate::source::Network;
 const FLUSHES: usize = 2;
 /// Written bytes that are kept in memory for the digests, in KiB.
 const RECENT: usize = 4 << 10;
+/// Where more connections than this receive, as only a user asks for, their buffers have that memory.
+const MOST_THAT_KEEP: usize = 16;
 /// Files hashed at once, each on a thread.
 pub(super) const HASHES: usize = 6;
 
@@ -149,6 +151,9 @@ impl TransferContext {
 
     /// Room for so many written bytes in memory, if there is.
     pub(super) fn room_for(&self, bytes: u64) -> Option<OwnedSemaphorePermit> {
+        if self.receiving.load(Ordering::Relaxed) > MOST_THAT_KEEP {
+            return None;
+        }
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).ok()?;
         Arc::clone(&self.recent).try_acquire_many_owned(kib).ok()
     }
