@@ -38,6 +38,8 @@ const FILES: [(&str, u64, u64); 6] = [
 const LONGEST: Duration = Duration::from_secs(60);
 /// What the program may have resident, whatever it is given to read.
 const ALLOWED: u64 = 64 << 20;
+/// How often a change is looked for: some can't be made where others were.
+const TRIES: usize = 1000;
 /// How a run may end: done, failed, files failed, not allowed, corrupt.
 const ENDINGS: [i32; 5] = [0, 1, 3, 4, 7];
 
@@ -110,9 +112,13 @@ impl Lane {
         };
         let wanted = random.random_range(1..=4);
         let mut changed = Vec::new();
-        while changed.len() < wanted {
-            changed.extend(ground.change(random));
+        // Where the first one has left nothing to change, it stays the only one.
+        for _ in 0..TRIES {
+            if changed.len() < wanted {
+                changed.extend(ground.change(random));
+            }
         }
+        assert!(!changed.is_empty(), "there was nothing to change");
         changed
     }
 
