@@ -125,7 +125,8 @@ async fn a_record_of_an_earlier_hfdown_is_read_and_completed_by_the_next_sync(sa
     // Nothing is read anew for it.
     sandbox.hub.forget_requests();
     assert_eq!(sandbox.sync(MODEL, &[]).await.code, 0);
-    assert_eq!(fs::read_to_string(&records).unwrap(), new);
+    // An empty line says nothing: it was written to see the disk's clock go on.
+    assert_eq!(fs::read_to_string(&records).unwrap().trim_end(), new.trim_end());
 }
 
 async fn what_is_left_out_is_neither_checked_nor_extra(sandbox: Sandbox) {
